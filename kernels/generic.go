@@ -1,0 +1,152 @@
+package kernels
+
+import (
+	"math"
+	"unsafe"
+)
+
+// generic returns the reference row of the table.
+func generic[T Float]() *impl[T] {
+	return &impl[T]{
+		tier: Generic,
+
+		exp: mapGo(expGo[T]), exp2: mapGo(exp2Go[T]), softplus: mapGo(softplusGo[T]), sigmoid: mapGo(sigmoidGo[T]), tanh: mapGo(tanhGo[T]),
+		max: maxGo[T], sum: sumGo[T], dot: dotGo[T],
+
+		rowMax: rowMaxGo[T], colMax: colMaxGo[T],
+		sweepRows: sweepRowsGo[T], sweepRowsDot: sweepRowsDotGo[T], sweepCols: sweepColsGo[T],
+		sweepAdjoint: sweepAdjointGo[T], sweepValue: sweepValueGo[T],
+
+		axpy: axpyGo[T], scale: scaleGo[T],
+		leakyReLU: leakyReLUGo[T], leakyReLUBw: leakyReLUBwGo[T],
+		softplusBw: softplusBwGo[T], sigmoidBw: sigmoidBwGo[T], tanhBw: tanhBwGo[T],
+		adam: adamGo[T],
+	}
+}
+
+func mapGo[T Float](f func(T) T) func(dst, x []T) {
+	return func(dst, x []T) {
+		for i, v := range x {
+			dst[i] = f(v)
+		}
+	}
+}
+
+func is32[T Float]() bool { var z T; return unsafe.Sizeof(z) == 4 }
+
+// exp2Go rounds x to the nearest integer k and evaluates the Taylor polynomial of 2^(x-k): degree 7 for float32 and 13 for float64,
+// whose truncation, 2^-27 and 2^-58, is below half an ULP.
+func exp2Go[T Float](x T) T {
+	if is32[T]() {
+		if !(x > -152) {
+			if x != x {
+				return x
+			}
+			return 0
+		}
+		if x >= 128 {
+			return T(math.Inf(1))
+		}
+		k := math.RoundToEven(float64(x))
+		return T(math.Float64frombits(uint64(int64(k)+1023)<<52) * exp2Frac7(float64(x)-k))
+	}
+	return T(math.Exp2(float64(x)))
+}
+
+// exp2Frac7 is 2^r for |r| <= 1/2 to 2^-29.
+func exp2Frac7(r float64) float64 {
+	const l = math.Ln2
+	const c2, c3, c4, c5, c6, c7 = l * l / 2, l * l * l / 6, l * l * l * l / 24, l * l * l * l * l / 120, l * l * l * l * l * l / 720, l * l * l * l * l * l * l / 5040
+	r2 := r * r
+	return (1 + l*r) + r2*((c2+c3*r)+r2*((c4+c5*r)+r2*(c6+c7*r)))
+}
+
+func expGo[T Float](x T) T     { return T(math.Exp(float64(x))) }
+func sigmoidGo[T Float](x T) T { return T(1 / (1 + math.Exp(-float64(x)))) }
+func tanhGo[T Float](x T) T    { return T(math.Tanh(float64(x))) }
+func softplusGo[T Float](x T) T {
+	v := float64(x)
+	return T(max(v, 0) + math.Log1p(math.Exp(-math.Abs(v))))
+}
+
+func maxGo[T Float](x []T) T {
+	m := T(math.Inf(-1))
+	for _, v := range x {
+		if v > m {
+			m = v
+		}
+	}
+	return m
+}
+
+func sumGo[T Float](x []T) T {
+	var s float64
+	for _, v := range x {
+		s += float64(v)
+	}
+	return T(s)
+}
+
+func dotGo[T Float](x, y []T) T {
+	var s float64
+	for i, v := range x {
+		s += float64(v) * float64(y[i])
+	}
+	return T(s)
+}
+
+func axpyGo[T Float](y []T, alpha T, x []T) {
+	for i, v := range x {
+		y[i] += alpha * v
+	}
+}
+
+func scaleGo[T Float](x []T, alpha T) {
+	for i := range x {
+		x[i] *= alpha
+	}
+}
+
+func leakyReLUGo[T Float](dst, x []T, slope T) {
+	for i, v := range x {
+		if !(v > 0) {
+			v *= slope
+		}
+		dst[i] = v
+	}
+}
+
+func leakyReLUBwGo[T Float](dx, dy, y []T, slope T) {
+	for i, v := range dy {
+		if !(y[i] > 0) {
+			v *= slope
+		}
+		dx[i] = v
+	}
+}
+
+func softplusBwGo[T Float](dx, dy, y []T) {
+	for i, v := range dy {
+		dx[i] = v * T(-math.Expm1(-float64(y[i])))
+	}
+}
+
+func sigmoidBwGo[T Float](dx, dy, y []T) {
+	for i, v := range dy {
+		dx[i] = v * y[i] * (1 - y[i])
+	}
+}
+
+func tanhBwGo[T Float](dx, dy, y []T) {
+	for i, v := range dy {
+		dx[i] = v * (1 - y[i]*y[i])
+	}
+}
+
+func adamGo[T Float](p, grad, m, v []T, c *AdamStep[T]) {
+	for i, g := range grad {
+		m[i] = c.Beta1*m[i] + (1-c.Beta1)*g
+		v[i] = c.Beta2*v[i] + (1-c.Beta2)*g*g
+		p[i] -= c.WeightDecay*p[i] + c.StepSize*m[i]/(T(math.Sqrt(float64(v[i])))*c.InvSqrtBias2+c.Eps)
+	}
+}

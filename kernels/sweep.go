@@ -1,0 +1,124 @@
+package kernels
+
+// The sweeps work in base-2 units on a block of R rows and m columns of a cost matrix C: with kappa = log2(e)/eps and potentials F_r
+// (of the rows) and G_j (of the columns, with the logarithm of the column's weight in it), an entry of the plan is
+//
+//	e_rj = 2^(G_j - kappa C_rj + F_r)
+//
+// A block is small enough to stay in the first or second level of cache between two sweeps over it.
+
+const (
+	badBlock = "kernels: block shorter than its rows and columns"
+	badLd    = "kernels: leading dimension smaller than the number of columns"
+	badRows  = "kernels: vectors of the rows differ in length"
+	badCols  = "kernels: vectors of the columns differ in length"
+	badLen   = "kernels: lengths differ"
+)
+
+// checkBlock panics unless x holds rows x cols with leading dimension ld.
+func checkBlock[T Float](x []T, ld, rows, cols int) {
+	if ld < cols {
+		panic(badLd)
+	}
+	if rows > 0 && cols > 0 && len(x) < (rows-1)*ld+cols {
+		panic(badBlock)
+	}
+}
+
+// RowMax sets
+//
+//	mx[r] = max_j (g[j] - kappa c[r*ldc+j])
+//
+// for r < len(mx), j < len(g); -Inf for no column.
+func RowMax[T Float](mx, c []T, ldc int, kappa T, g []T) {
+	checkBlock(c, ldc, len(mx), len(g))
+	active[T]().rowMax(mx, c, ldc, kappa, g)
+}
+
+// ColMax updates
+//
+//	mx[j] = max(mx[j], max_r (f[r] - kappa c[r*ldc+j]))
+//
+// for r < len(f), j < len(mx).
+func ColMax[T Float](mx, c []T, ldc int, kappa T, f []T) {
+	checkBlock(c, ldc, len(f), len(mx))
+	active[T]().colMax(mx, c, ldc, kappa, f)
+}
+
+// SweepRows sets
+//
+//	e[r*lde+j] = 2^(g[j] - kappa c[r*ldc+j] + f[r])
+//	s[r]       = sum_j e[r*lde+j]
+//
+// for r < len(f) = len(s), j < len(g). A cost of +Inf gives 0. e and c must not overlap.
+func SweepRows[T Float](e []T, lde int, s, c []T, ldc int, kappa T, g, f []T) {
+	if len(s) != len(f) {
+		panic(badRows)
+	}
+	checkBlock(e, lde, len(f), len(g))
+	checkBlock(c, ldc, len(f), len(g))
+	active[T]().sweepRows(e, lde, s, c, ldc, kappa, g, f)
+}
+
+// SweepRowsDot sets e as [SweepRows] does, and
+//
+//	d[r] = sum_j e[r*lde+j] q[j]
+func SweepRowsDot[T Float](e []T, lde int, d, c []T, ldc int, kappa T, g, f, q []T) {
+	if len(d) != len(f) {
+		panic(badRows)
+	}
+	if len(q) != len(g) {
+		panic(badCols)
+	}
+	checkBlock(e, lde, len(f), len(g))
+	checkBlock(c, ldc, len(f), len(g))
+	active[T]().sweepRowsDot(e, lde, d, c, ldc, kappa, g, f, q)
+}
+
+// SweepCols updates
+//
+//	acc[j] += sum_r w[r] e[r*lde+j]
+//
+// for r < len(w), j < len(acc).
+func SweepCols[T Float](acc, e []T, lde int, w []T) {
+	checkBlock(e, lde, len(w), len(acc))
+	active[T]().sweepCols(acc, e, lde, w)
+}
+
+// SweepAdjoint undoes one full iteration on a block whose e is at hand: for the cotangents q of the column update and fbar of the row
+// update, it updates
+//
+//	h[j]              += sum_r e[r*lde+j] fbar[r]
+//	cbar[r*ldcbar+j]  += e[r*lde+j] (a[r] q[j] + r[j] fbar[r])
+//
+// for r < len(a) = len(fbar), j < len(h) = len(q) = len(r). cbar and e must not overlap.
+func SweepAdjoint[T Float](h, cbar []T, ldcbar int, e []T, lde int, q, r, a, fbar []T) {
+	if len(a) != len(fbar) {
+		panic(badRows)
+	}
+	if len(q) != len(h) || len(r) != len(h) {
+		panic(badCols)
+	}
+	checkBlock(cbar, ldcbar, len(a), len(h))
+	checkBlock(e, lde, len(a), len(h))
+	active[T]().sweepAdjoint(h, cbar, ldcbar, e, lde, q, r, a, fbar)
+}
+
+// SweepValue weighs the cost with a block of the plan a_r e_rj:
+//
+//	p[r]              = sum_j e[r*lde+j] c[r*ldc+j]
+//	h[j]             += sum_r a[r] e[r*lde+j] c[r*ldc+j]
+//	cbar[r*ldcbar+j]  = a[r] e[r*lde+j] (1 - c[r*ldc+j] invEps)     where cbar is not nil
+//
+// for r < len(a) = len(p), j < len(h). An entry e = 0 counts as 0 whatever its cost is, +Inf too.
+func SweepValue[T Float](p, h, cbar []T, ldcbar int, e []T, lde int, c []T, ldc int, a []T, invEps T) {
+	if len(a) != len(p) {
+		panic(badRows)
+	}
+	if cbar != nil {
+		checkBlock(cbar, ldcbar, len(a), len(h))
+	}
+	checkBlock(e, lde, len(a), len(h))
+	checkBlock(c, ldc, len(a), len(h))
+	active[T]().sweepValue(p, h, cbar, ldcbar, e, lde, c, ldc, a, invEps)
+}

@@ -1,0 +1,59 @@
+package kernels
+
+import "os"
+
+// impl is one row of the dispatch table: every kernel of one tier, none nil. Wrappers have checked all lengths before they call one.
+// Matrices are row-major blocks of len(s), len(f) or len(w) rows with a leading dimension.
+type impl[T Float] struct {
+	tier Tier
+
+	// Element-wise, len(dst) == len(x).
+	exp, exp2, softplus, sigmoid, tanh func(dst, x []T)
+
+	// Reductions of a vector.
+	max, sum func(x []T) T
+	dot      func(x, y []T) T
+
+	// Sweeps over a block of a cost matrix; see sweep.go for the formulas.
+	rowMax       func(mx, c []T, ldc int, kappa T, g []T)
+	colMax       func(mx, c []T, ldc int, kappa T, f []T)
+	sweepRows    func(e []T, lde int, s, c []T, ldc int, kappa T, g, f []T)
+	sweepRowsDot func(e []T, lde int, d, c []T, ldc int, kappa T, g, f, q []T)
+	sweepCols    func(acc, e []T, lde int, w []T)
+	sweepAdjoint func(h, cbar []T, ldcbar int, e []T, lde int, q, r, a, fbar []T)
+	sweepValue   func(p, h, cbar []T, ldcbar int, e []T, lde int, c []T, ldc int, a []T, invEps T)
+
+	// Pieces of networks; see network.go.
+	axpy        func(y []T, alpha T, x []T)
+	scale       func(x []T, alpha T)
+	leakyReLU   func(dst, x []T, slope T)
+	leakyReLUBw func(dx, dy, y []T, slope T)
+	softplusBw  func(dx, dy, y []T)
+	sigmoidBw   func(dx, dy, y []T)
+	tanhBw      func(dx, dy, y []T)
+	adam        func(p, grad, m, v []T, c *AdamStep[T])
+}
+
+// The tables of each precision, the reference first and each later row faster; tiers_*.go append to them.
+var (
+	tables32 = []*impl[float32]{generic[float32]()}
+	tables64 = []*impl[float64]{generic[float64]()}
+
+	active32 *impl[float32]
+	active64 *impl[float64]
+)
+
+func init() {
+	registerTiers()
+	active32 = choose(tables32, os.Getenv(EnvISA))
+	active64 = choose(tables64, os.Getenv(EnvISA))
+}
+
+// active returns the table in use for T.
+func active[T Float]() *impl[T] {
+	var t any = active32
+	if _, is64 := any(T(0)).(float64); is64 {
+		t = active64
+	}
+	return t.(*impl[T])
+}

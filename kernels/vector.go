@@ -1,0 +1,82 @@
+package kernels
+
+import "math"
+
+// Exp sets dst[i] = e^x[i].
+//
+// len(dst) must equal len(x); dst may be x. Overflow gives +Inf, underflow goes through the denormals to 0.
+func Exp[T Float](dst, x []T) {
+	sameLen(dst, x)
+	active[T]().exp(dst, x)
+}
+
+// Exp2 sets dst[i] = 2^x[i].
+//
+// len(dst) must equal len(x); dst may be x. Overflow gives +Inf, underflow goes through the denormals to 0.
+func Exp2[T Float](dst, x []T) {
+	sameLen(dst, x)
+	active[T]().exp2(dst, x)
+}
+
+// Softplus sets dst[i] = log(1 + e^x[i]), without overflow.
+//
+// len(dst) must equal len(x); dst may be x.
+func Softplus[T Float](dst, x []T) {
+	sameLen(dst, x)
+	active[T]().softplus(dst, x)
+}
+
+// Sigmoid sets dst[i] = 1/(1 + e^-x[i]).
+//
+// len(dst) must equal len(x); dst may be x.
+func Sigmoid[T Float](dst, x []T) {
+	sameLen(dst, x)
+	active[T]().sigmoid(dst, x)
+}
+
+// Tanh sets dst[i] = tanh(x[i]).
+//
+// len(dst) must equal len(x); dst may be x.
+func Tanh[T Float](dst, x []T) {
+	sameLen(dst, x)
+	active[T]().tanh(dst, x)
+}
+
+// Max returns the largest element of x, -Inf for none. NaN is not propagated.
+func Max[T Float](x []T) T { return active[T]().max(x) }
+
+// Sum returns the sum of x, accumulated over vector lanes in the precision of T.
+func Sum[T Float](x []T) T { return active[T]().sum(x) }
+
+// Dot returns sum_i x[i] y[i]. len(x) must equal len(y).
+func Dot[T Float](x, y []T) T {
+	sameLen(x, y)
+	return active[T]().dot(x, y)
+}
+
+// LogSumExp returns log(sum_i e^x[i]), shifted by the maximum so that it neither overflows nor loses small terms.
+//
+// It is -Inf for no element or when all are -Inf, and +Inf when one is +Inf. scratch holds at least len(x) elements and is
+// overwritten; it may be x.
+func LogSumExp[T Float](x, scratch []T) T {
+	if len(scratch) < len(x) {
+		panic(badLen)
+	}
+	m := Max(x)
+	if math.IsInf(float64(m), 0) {
+		return m
+	}
+	k := active[T]()
+	e := scratch[:len(x)]
+	for i, v := range x {
+		e[i] = v - m
+	}
+	k.exp(e, e)
+	return m + T(math.Log(float64(k.sum(e))))
+}
+
+func sameLen[T Float](x, y []T) {
+	if len(x) != len(y) {
+		panic(badLen)
+	}
+}
