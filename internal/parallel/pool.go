@@ -1,0 +1,136 @@
+// Package parallel runs the loops of a process on one bounded set of workers.
+//
+// A loop is cut into tasks by its caller, as a function of sizes and never of the number of workers, so that results do not depend on
+// it. Workers are goroutines that live as long as the pool; a call starts none. A call made while the pool is busy, from inside a task
+// or from another goroutine, runs in place: the number of busy threads stays bounded and nothing can deadlock.
+package parallel
+
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+)
+
+// A Pool is a set of workers. The zero value and a nil pool run everything in the calling goroutine.
+type Pool struct {
+	busy    sync.Mutex // held by the call that has the workers
+	helpers []chan struct{}
+
+	// The loop in progress, written under busy before the helpers are woken.
+	body    func(i int)
+	n       int64
+	next    atomic.Int64
+	running sync.WaitGroup
+	failure atomic.Pointer[Panic]
+}
+
+// A Panic is the value with which a pool's caller panics when a task did: the task's value and its stack.
+type Panic struct {
+	Value any
+	Stack []byte
+}
+
+// Error returns the panic's value and the stack of the task.
+func (p *Panic) Error() string { return fmt.Sprintf("%v\n\nin a task of the pool:\n%s", p.Value, p.Stack) }
+
+// Unwrap returns the panic's value where it is an error.
+func (p *Panic) Unwrap() error { err, _ := p.Value.(error); return err }
+
+// New returns a pool on which a loop uses up to workers goroutines, its caller among them. Close it to end them.
+// workers < 1 means GOMAXPROCS.
+func New(workers int) *Pool {
+	if workers < 1 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	p := &Pool{helpers: make([]chan struct{}, workers-1)}
+	for i := range p.helpers {
+		p.helpers[i] = make(chan struct{}, 1)
+		go p.help(p.helpers[i])
+	}
+	return p
+}
+
+var defaultPool = sync.OnceValue(func() *Pool { return New(0) })
+
+// Default returns the pool of the process, with GOMAXPROCS workers. It is never closed.
+func Default() *Pool { return defaultPool() }
+
+// Workers returns the number of goroutines that a loop may use.
+func (p *Pool) Workers() int {
+	if p == nil {
+		return 1
+	}
+	return len(p.helpers) + 1
+}
+
+// Close ends the workers. Later loops run in their caller.
+func (p *Pool) Close() {
+	p.busy.Lock()
+	defer p.busy.Unlock()
+	for _, h := range p.helpers {
+		close(h)
+	}
+	p.helpers = nil
+}
+
+// For runs body(0) to body(n-1), in no particular order, and returns when all are done. If a task panics, tasks not yet begun are
+// dropped and For panics with a *[Panic].
+func (p *Pool) For(n int, body func(i int)) {
+	if p == nil || n < 2 || len(p.helpers) == 0 || !p.busy.TryLock() {
+		for i := range n {
+			body(i)
+		}
+		return
+	}
+	p.body, p.n = body, int64(n)
+	p.next.Store(0)
+	p.failure.Store(nil)
+	wake := min(len(p.helpers), n-1)
+	p.running.Add(wake)
+	for _, h := range p.helpers[:wake] {
+		h <- struct{}{}
+	}
+	p.work()
+	p.running.Wait()
+	p.body = nil
+	failure := p.failure.Load()
+	p.busy.Unlock()
+	if failure != nil {
+		panic(failure)
+	}
+}
+
+// help runs the tasks of one loop each time it is woken.
+func (p *Pool) help(wake <-chan struct{}) {
+	for range wake {
+		p.work()
+		p.running.Done()
+	}
+}
+
+// work takes tasks until none is left.
+func (p *Pool) work() {
+	defer func() {
+		if v := recover(); v != nil {
+			p.next.Store(p.n)
+			p.failure.CompareAndSwap(nil, &Panic{Value: v, Stack: debug.Stack()})
+		}
+	}()
+	for {
+		i := p.next.Add(1) - 1
+		if i >= p.n {
+			return
+		}
+		p.body(int(i))
+	}
+}
+
+// Chunks cuts n items into at most most runs of at least least items each, as evenly as it goes.
+//
+//	count = max(1, min(most, n/least));  run k is [k n/count, (k+1) n/count)
+func Chunks(n, least, most int) int { return max(1, min(most, n/max(1, least))) }
+
+// Chunk returns run k of [Chunks].
+func Chunk(n, count, k int) (lo, hi int) { return k * n / count, (k + 1) * n / count }
