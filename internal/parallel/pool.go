@@ -33,7 +33,9 @@ type Panic struct {
 }
 
 // Error returns the panic's value and the stack of the task.
-func (p *Panic) Error() string { return fmt.Sprintf("%v\n\nin a task of the pool:\n%s", p.Value, p.Stack) }
+func (p *Panic) Error() string {
+	return fmt.Sprintf("%v\n\nin a task of the pool:\n%s", p.Value, p.Stack)
+}
 
 // Unwrap returns the panic's value where it is an error.
 func (p *Panic) Unwrap() error { err, _ := p.Value.(error); return err }

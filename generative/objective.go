@@ -1,0 +1,62 @@
+// Package generative holds the objectives by which generative models are learned, each in its own file.
+//
+// An [Objective] owns its networks, its optimisers and its noise; the loop in package train knows nothing of what is learned. It hands the
+// objective a source of batches, and an objective draws from it as often as its algorithm asks: one batch a step, two independent ones,
+// or n_c for a critic.
+package generative
+
+import (
+	"context"
+
+	"github.com/sinkcpu/sinkcpu/internal/random"
+	"github.com/sinkcpu/sinkcpu/nn"
+)
+
+// Batches is a source of data. Each call of Next fills dst, rows x dim row-major, with the next batch.
+type Batches interface {
+	Next(dst []float32, rows int)
+}
+
+// A Metric is a number that a step reports.
+type Metric struct {
+	Name  string
+	Value float64
+}
+
+// An Objective is a model and the way it is learned.
+type Objective interface {
+	// Groups returns the parameters, each group with its own optimiser, in the order of the checkpoint.
+	Groups() []*nn.Group[float32]
+
+	// Step updates the parameters once. Its first metric is the loss. A step that meets a number that is not finite changes
+	// nothing further and returns an error for which errors.Is(err, [ErrNotFinite]).
+	Step(ctx context.Context, data Batches) ([]Metric, error)
+
+	// Sample fills dst, rows x dim, with independent draws of the model, made from the given noise.
+	Sample(dst []float32, rows int, noise *random.Stream)
+
+	// State returns what a resumed run needs beside the groups, such as the states of random streams; Restore sets it.
+	State() (map[string][]byte, error)
+	Restore(map[string][]byte) error
+}
+
+// A Decoder is an objective whose samples are a function of a latent point.
+type Decoder interface {
+	Objective
+
+	// LatentDim returns the dimension of the latent space.
+	LatentDim() int
+
+	// LatentPoint maps a point u of the unit cube to the latent space so that uniform u have the law of the prior.
+	LatentPoint(dst, u []float32)
+
+	// Decode fills dst, rows x dim, with the images of the latent points z, rows x LatentDim.
+	Decode(dst, z []float32, rows int)
+}
+
+// ErrNotFinite is the error of a step that met a number that is not finite.
+var ErrNotFinite = errorString("generative: a number is not finite")
+
+type errorString string
+
+func (e errorString) Error() string { return string(e) }
