@@ -10,36 +10,18 @@ type Runner interface {
 //
 //	C = alpha op(A) op(B) + beta C
 //
-// where op(A) is m x k (A itself, or the transpose of a k x m matrix A when transA), op(B) is k x n, C is m x n, all row-major with
-// leading dimensions lda, ldb, ldc in elements. C does not overlap A or B. With beta = 0, C is not read, so NaN in it does not survive.
-// The result is the same bits for any Runner.
+// where op(A) is m x k (A itself, or the transpose of a k x m matrix A when transA), op(B) is k x n (B itself, or the transpose of an
+// n x k matrix B when transB), C is m x n, all row-major with leading dimensions lda, ldb, ldc in elements. C does not overlap A or B.
+//
+// As in the BLAS, C is not read where beta = 0, and A and B are not read where alpha = 0 or k = 0, so a NaN in what is not read does
+// not survive; every other NaN does. An element of C is a sum in an order that depends on m, n, k and the transposes only: the same
+// bits for any Runner.
+//
+// Panels of A and B are packed into buffers that the package keeps for the next call: at most 9 MB in float32 and twice that in
+// float64 for each of the calls that run at the same time.
 func Gemm[T Float](run Runner, transA, transB bool, m, n, k int, alpha T, a []T, lda int, b []T, ldb int, beta T, c []T, ldc int) {
 	checkGemm(transA, transB, m, n, k, a, lda, b, ldb, c, ldc)
-	at := func(i, l int) T {
-		if transA {
-			return a[l*lda+i]
-		}
-		return a[i*lda+l]
-	}
-	bt := func(l, j int) T {
-		if transB {
-			return b[j*ldb+l]
-		}
-		return b[l*ldb+j]
-	}
-	for i := range m {
-		for j := range n {
-			var s T
-			for l := range k {
-				s += at(i, l) * bt(l, j)
-			}
-			if beta == 0 {
-				c[i*ldc+j] = alpha * s
-			} else {
-				c[i*ldc+j] = alpha*s + beta*c[i*ldc+j]
-			}
-		}
-	}
+	gemm(&active[T]().gemm, run, transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
 }
 
 func checkGemm[T Float](transA, transB bool, m, n, k int, a []T, lda int, b []T, ldb int, c []T, ldc int) {
@@ -57,4 +39,48 @@ func checkGemm[T Float](transA, transB bool, m, n, k int, a []T, lda int, b []T,
 		checkBlock(b, ldb, k, n)
 	}
 	checkBlock(c, ldc, m, n)
+}
+
+// gemm is Gemm with the kernels of one tier and checked arguments.
+func gemm[T Float](tile *gemmTile[T], run Runner, transA, transB bool, m, n, k int, alpha T, a []T, lda int, b []T, ldb int, beta T, c []T, ldc int) {
+	if m == 0 || n == 0 {
+		return
+	}
+	if k == 0 || alpha == 0 {
+		scaleBlock(c, ldc, m, n, beta)
+		return
+	}
+	g := jobsOf[T]().take()
+	g.tile, g.run = tile, run
+	g.m, g.n, g.k = m, n, k
+	g.alpha, g.beta = alpha, beta
+	g.a = operand[T]{x: a, ld: lda, deep: !transA}
+	g.b = operand[T]{x: b, ld: ldb, deep: transB}
+	g.c, g.ldc, g.transC = c, ldc, false
+	switch {
+	case n <= thin && g.a.deep, m <= thin && g.b.deep:
+		g.dots()
+	case n <= thin && n < m:
+		g.transposed()
+	default:
+		g.columns()
+	}
+	g.tile, g.run, g.a.x, g.b.x, g.c = nil, nil, nil, nil, nil
+	jobsOf[T]().give(g)
+}
+
+// scaleBlock sets C = beta C.
+func scaleBlock[T Float](c []T, ldc, m, n int, beta T) {
+	for i := range m {
+		row := c[i*ldc:][:n]
+		switch beta {
+		case 0:
+			clear(row)
+		case 1:
+		default:
+			for j := range row {
+				row[j] *= beta
+			}
+		}
+	}
 }

@@ -17,6 +17,8 @@ func generic[T Float]() *impl[T] {
 		sweepRows: sweepRowsGo[T], sweepRowsDot: sweepRowsDotGo[T], sweepCols: sweepColsGo[T],
 		sweepAdjoint: sweepAdjointGo[T], sweepValue: sweepValueGo[T],
 
+		gemm: gemmGo[T](),
+
 		axpy: axpyGo[T], scale: scaleGo[T],
 		leakyReLU: leakyReLUGo[T], leakyReLUBw: leakyReLUBwGo[T],
 		softplusBw: softplusBwGo[T], sigmoidBw: sigmoidBwGo[T], tanhBw: tanhBwGo[T],

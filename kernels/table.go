@@ -23,6 +23,9 @@ type impl[T Float] struct {
 	sweepAdjoint func(h, cbar []T, ldcbar int, e []T, lde int, q, r, a, fbar []T)
 	sweepValue   func(p, h, cbar []T, ldcbar int, e []T, lde int, c []T, ldc int, a []T, invEps T)
 
+	// The micro-kernel of GEMM with its companions and its tile sizes; see gemm_job.go.
+	gemm gemmTile[T]
+
 	// Pieces of networks; see network.go.
 	axpy        func(y []T, alpha T, x []T)
 	scale       func(x []T, alpha T)

@@ -1,0 +1,76 @@
+package kernels
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/gonum"
+)
+
+// gemmBench are the shapes of BenchmarkGemm: squares, and those of a training step: Y = X W^T, dX = dY W, dW = dY^T X.
+var gemmBench = []struct {
+	transA, transB bool
+	m, n, k        int
+}{
+	{false, false, 64, 64, 64},
+	{false, false, 256, 256, 256},
+	{false, false, 1024, 1024, 1024},
+	{true, false, 1024, 1024, 1024},
+	{false, true, 1024, 1024, 1024},
+	{false, false, 4096, 4096, 4096},
+	{false, true, 200, 784, 500},
+	{false, false, 200, 500, 784},
+	{true, false, 784, 500, 200},
+	{false, true, 200, 500, 500},
+	{false, true, 200, 500, 2},
+	{false, false, 200, 2, 500},
+	{true, false, 500, 2, 200},
+	{false, false, 1000, 2, 500},
+	{false, false, 1, 1000, 1000},
+	{false, true, 1, 1000, 1000},
+	{false, false, 1000, 1, 1000},
+	{true, false, 1000, 1, 1000},
+}
+
+func BenchmarkGemm(b *testing.B) {
+	for _, s := range gemmBench {
+		rng := rand.New(rand.NewPCG(1, 1))
+		g := newGemmCase(heap, func() float32 { return rng.Float32() - 0.5 }, bit(s.transA)+2*bit(s.transB), s.m, s.n, s.k, 1, 0)
+		name := fmt.Sprintf("m=%d/n=%d/k=%d/trans=%s%s", s.m, s.n, s.k, "NT"[bit(s.transA):][:1], "NT"[bit(s.transB):][:1])
+		for _, tab := range tables32 {
+			b.Run("isa="+tab.tier.String()+"/"+name, func(b *testing.B) {
+				g.bench(b, func() { g.runIn(&tab.gemm, nil, g.c) })
+			})
+		}
+		b.Run("peer=gonum/"+name, func(b *testing.B) {
+			g.bench(b, func() {
+				gonum.Implementation{}.Sgemm(blasTrans(s.transA), blasTrans(s.transB), g.m, g.n, g.k, 1, g.a, g.lda, g.b, g.ldb, 0, g.c, g.ldc)
+			})
+		})
+	}
+}
+
+func (g *gemmCase[T]) bench(b *testing.B, f func()) {
+	f()
+	for b.Loop() {
+		f()
+	}
+	flop := 2 * float64(g.m) * float64(g.n) * float64(g.k) * float64(b.N)
+	b.ReportMetric(flop/float64(b.Elapsed().Nanoseconds()), "GFLOP/s")
+}
+
+func bit(v bool) int {
+	if v {
+		return 1
+	}
+	return 0
+}
+
+func blasTrans(t bool) blas.Transpose {
+	if t {
+		return blas.Trans
+	}
+	return blas.NoTrans
+}

@@ -1,0 +1,117 @@
+package kernels
+
+import "sync"
+
+// gemmTile holds the kernels of GEMM of one tier, and the sizes of their blocks. All sizes are constants: the order of every sum
+// follows from m, n and k alone.
+type gemmTile[T Float] struct {
+	mr, nr int // rows and columns of C that the micro-kernel holds in registers
+	kc     int // depth of a block: a panel of B, kc x nr, stays in the first level of cache
+	mc, nc int // rows of A and columns of B that are packed at a time
+
+	// update sets the block C of rows <= mr by cols <= nr to
+	//
+	//	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
+	//
+	// It may read nr elements of each row of b, and does not read c where beta = 0.
+	update func(k int, alpha T, a []T, lda int, b []T, ldb int, beta T, c []T, ldc, rows, cols int)
+
+	// packRows sets dst[l*width+i] = x[i*ld+l] for i < rows, and 0 for rows <= i < width, l < k.
+	packRows func(dst []T, width int, x []T, ld, rows, k int)
+	// packCols sets dst[l*width+i] = x[l*ld+i] for i < cols, and 0 for cols <= i < width, l < k.
+	packCols func(dst []T, width int, x []T, ld, cols, k int)
+
+	// dots returns d[r*thin+s] = sum_l x[r*ldx+l] y[s*ldy+l] for r < rows <= thin, s < thin, l < k, k > 0.
+	dots func(k int, x []T, ldx, rows int, y []T, ldy int) (d [thin * thin]T)
+}
+
+// An operand is A or B of a product, seen as a set of vectors along k.
+type operand[T Float] struct {
+	x    []T
+	ld   int
+	deep bool // whether k is the contiguous direction
+}
+
+// at returns the storage from vector i and depth l on.
+func (o *operand[T]) at(i, l int) []T {
+	if o.deep {
+		return o.x[i*o.ld+l:]
+	}
+	return o.x[l*o.ld+i:]
+}
+
+// A gemmJob is one product: its arguments, where its loops stand, and its buffers. It is reused, so that a product allocates nothing,
+// not even the functions that it hands to the Runner.
+type gemmJob[T Float] struct {
+	tile *gemmTile[T]
+	run  Runner
+
+	m, n, k     int
+	alpha, beta T
+	a, b        operand[T]
+	c           []T
+	ldc         int
+	transC      bool // C is stored n x m
+
+	i0, j0, l0 int // the block in hand: rows from i0, columns from j0, depth from l0
+	mb, nb, kb int // and its size
+	pa, pb     panels[T]
+	rows, cols int // size of a task in rows of A and columns of B
+
+	packTask, updateTask, dotsTask func(i int)
+	thinBuf                        []T
+}
+
+// each runs the tasks, a single one without the Runner.
+func (g *gemmJob[T]) each(n int, task func(i int)) {
+	if g.run != nil && n > 1 {
+		g.run.For(n, task)
+		return
+	}
+	for i := range n {
+		task(i)
+	}
+}
+
+// keepJobs bounds the jobs that are kept: more products than this at the same time allocate.
+const keepJobs = 64
+
+// gemmJobs is a free list of jobs.
+type gemmJobs[T Float] struct {
+	mu   sync.Mutex
+	free []*gemmJob[T]
+}
+
+var (
+	jobs32 gemmJobs[float32]
+	jobs64 gemmJobs[float64]
+)
+
+func jobsOf[T Float]() *gemmJobs[T] {
+	var p any = &jobs32
+	if !is32[T]() {
+		p = &jobs64
+	}
+	return p.(*gemmJobs[T])
+}
+
+func (s *gemmJobs[T]) take() *gemmJob[T] {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if last := len(s.free) - 1; last >= 0 {
+		g := s.free[last]
+		s.free = s.free[:last]
+		return g
+	}
+	g := new(gemmJob[T])
+	g.packTask, g.updateTask, g.dotsTask = g.pack, g.update, g.dotsOf
+	return g
+}
+
+func (s *gemmJobs[T]) give(g *gemmJob[T]) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.free) < keepJobs {
+		s.free = append(s.free, g)
+	}
+}

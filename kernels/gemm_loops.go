@@ -1,0 +1,98 @@
+package kernels
+
+// The five loops around the micro-kernel, as in Van Zee and van de Geijn 2015 (BLIS): columns by nc, depth by kc, rows by mc, then,
+// inside a task, panels of B by nr and panels of A by mr. C is updated once for each step of the depth.
+
+// columns is the fifth loop, over blocks of nc columns of B and C.
+func (g *gemmJob[T]) columns() {
+	for g.j0 = 0; g.j0 < g.n; g.j0 += g.tile.nc {
+		g.nb = min(g.tile.nc, g.n-g.j0)
+		g.depth()
+	}
+}
+
+// depth is the fourth loop, over equal blocks of at most kc of the sum.
+func (g *gemmJob[T]) depth() {
+	blocks := (g.k + g.tile.kc - 1) / g.tile.kc
+	step := roundUp((g.k+blocks-1)/blocks, 4)
+	for g.l0 = 0; g.l0 < g.k; g.l0 += step {
+		g.kb = min(step, g.k-g.l0)
+		g.blockRows()
+	}
+}
+
+// blockRows is the third loop, over blocks of mc rows of A and C.
+func (g *gemmJob[T]) blockRows() {
+	for g.i0 = 0; g.i0 < g.m; g.i0 += g.tile.mc {
+		g.mb = min(g.tile.mc, g.m-g.i0)
+		g.pa = lay(&g.a, g.i0, g.l0, g.mb, g.kb, g.tile.mr, g.n <= directA, g.pa.packed)
+		if g.i0 == 0 {
+			g.pb = lay(&g.b, g.j0, g.l0, g.nb, g.kb, g.tile.nr, g.m <= directB, g.pb.packed)
+		}
+		g.packBlock()
+		g.cut()
+		g.each(ceilDiv(g.mb, g.rows)*ceilDiv(g.nb, g.cols), g.updateTask)
+	}
+}
+
+// An operand is read once for each panel of the other: packing is repaid from these sizes of the other on.
+const (
+	directA = 64
+	directB = 32
+)
+
+// The tasks of a block: as many as can keep 64 workers busy, each of minTask multiplications at least, so that handing it over costs
+// little, and of taskRows x taskCols elements of C at most, so that its panels of A stay in the second level of cache.
+const (
+	manyTasks = 160
+	minTask   = 1 << 19
+	taskRows  = 112
+	taskCols  = 512
+)
+
+// cut chooses the size of a task.
+func (g *gemmJob[T]) cut() {
+	area := max(g.mb*g.nb/manyTasks, minTask/g.kb)
+	g.rows = roundUp(min(taskRows, g.mb), g.tile.mr)
+	g.cols = roundUp(min(max(area/g.rows, 1), taskCols), g.tile.nr)
+	if g.cols >= g.nb {
+		g.cols = roundUp(g.nb, g.tile.nr)
+		g.rows = roundUp(max(area/g.nb, 1), g.tile.mr)
+	}
+}
+
+// update is one task: the second and first loop, over the panels of B and of A.
+func (g *gemmJob[T]) update(task int) {
+	mr, nr := g.tile.mr, g.tile.nr
+	across := ceilDiv(g.nb, g.cols)
+	i0, j0 := task/across*g.rows, task%across*g.cols
+	i1, j1 := min(i0+g.rows, g.mb), min(j0+g.cols, g.nb)
+	for j := j0; j < j1; j += nr {
+		b, ldb := g.pb.at(j)
+		for i := i0; i < i1; i += mr {
+			a, lda := g.pa.at(i)
+			g.updateTile(a, lda, b, ldb, i, j, min(mr, i1-i), min(nr, j1-j))
+		}
+	}
+}
+
+// updateTile updates the tile of C at row i and column j of the block.
+func (g *gemmJob[T]) updateTile(a []T, lda int, b []T, ldb int, i, j, rows, cols int) {
+	beta := g.beta
+	if g.l0 > 0 {
+		beta = 1
+	}
+	i, j = g.i0+i, g.j0+j
+	g.tile.update(g.kb, g.alpha, a, lda, b, ldb, beta, g.c[i*g.ldc+j:], g.ldc, rows, cols)
+}
+
+// store sets *c = v + beta *c, without reading it where beta = 0.
+func store[T Float](c *T, v, beta T) {
+	if beta != 0 {
+		v += beta * *c
+	}
+	*c = v
+}
+
+func ceilDiv(a, b int) int { return (a + b - 1) / b }
+func roundUp(a, b int) int { return ceilDiv(a, b) * b }
