@@ -40,8 +40,8 @@ func (b *Batcher) Position() uint64 { return b.drawn }
 func (b *Batcher) Seek(position uint64) { b.drawn = position }
 
 // Next fills dst, rows x Dim, with the next rows of the sequence and returns their indices in the data set.
-// The indices are valid until the next call. It panics when rows is negative or dst is shorter than rows*Dim; it does not allocate
-// after the first call with the largest number of rows.
+// The indices are valid until the next call. It panics when rows is negative or dst is shorter than rows*Dim. Once its buffers have
+// grown it allocates only when an epoch begins.
 func (b *Batcher) Next(dst []float32, rows int) []int {
 	if rows < 0 {
 		panic(errRowsRange)
@@ -87,10 +87,10 @@ func (b *Batcher) shuffle(epoch uint64) {
 // Different draws are independent. It is an error when m is not positive or 2m exceeds N.
 func SplitDisjoint(ds *Dataset, m int, seed, draw uint64) (first, second []int, err error) {
 	if m <= 0 {
-		return nil, nil, fmt.Errorf("data: cannot draw two disjoint sets of %d rows; at least 1 is needed", m)
+		return nil, nil, fmt.Errorf("cannot draw two disjoint sets of %d rows; at least 1 is needed", m)
 	}
 	if m > ds.N/2 {
-		return nil, nil, fmt.Errorf("data: two disjoint sets of %d rows need %d, the data set has %d; at most %d can be asked for", m, 2*int64(m), ds.N, ds.N/2)
+		return nil, nil, fmt.Errorf("two disjoint sets of %d rows need %d, the data set has %d; at most %d can be asked for", m, 2*int64(m), ds.N, ds.N/2)
 	}
 	perm := make([]int, ds.N)
 	for i := range perm {

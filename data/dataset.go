@@ -1,9 +1,6 @@
 package data
 
-import (
-	"errors"
-	"fmt"
-)
+import "fmt"
 
 const (
 	errShortDst  = "data: destination is too short"
@@ -31,11 +28,11 @@ type Dataset struct {
 // is neither nil nor as long as the number of images.
 func NewImages(h, w, c int, pixels []uint8, labels []int) (*Dataset, error) {
 	if h <= 0 || w <= 0 || c <= 0 {
-		return nil, fmt.Errorf("data: images of %d x %d pixels in %d channels have no pixels", h, w, c)
+		return nil, fmt.Errorf("images of %d x %d pixels in %d channels have no pixels", h, w, c)
 	}
-	n, err := countRows(len(pixels), h*w*c)
-	if err != nil {
-		return nil, err
+	n := len(pixels) / h / w / c
+	if n == 0 || n*h*w*c != len(pixels) {
+		return nil, fmt.Errorf("%d bytes are not a whole number of images of %d x %d pixels in %d channels", len(pixels), h, w, c)
 	}
 	if err := checkLabels(labels, n); err != nil {
 		return nil, err
@@ -48,11 +45,11 @@ func NewImages(h, w, c int, pixels []uint8, labels []int) (*Dataset, error) {
 // neither nil nor as long as the number of rows.
 func NewPoints(dim int, points []float32, labels []int) (*Dataset, error) {
 	if dim <= 0 {
-		return nil, fmt.Errorf("data: points of dimension %d; at least 1 is needed", dim)
+		return nil, fmt.Errorf("points of dimension %d; at least 1 is needed", dim)
 	}
-	n, err := countRows(len(points), dim)
-	if err != nil {
-		return nil, err
+	n := len(points) / dim
+	if n == 0 || n*dim != len(points) {
+		return nil, fmt.Errorf("%d numbers are not a whole number of points of dimension %d", len(points), dim)
 	}
 	if err := checkLabels(labels, n); err != nil {
 		return nil, err
@@ -60,19 +57,9 @@ func NewPoints(dim int, points []float32, labels []int) (*Dataset, error) {
 	return &Dataset{N: n, Dim: dim, Points: points, Labels: labels}, nil
 }
 
-func countRows(size, dim int) (int, error) {
-	if size == 0 {
-		return 0, errors.New(errEmptySet)
-	}
-	if size%dim != 0 {
-		return 0, fmt.Errorf("data: %d numbers are not a whole number of rows of %d", size, dim)
-	}
-	return size / dim, nil
-}
-
 func checkLabels(labels []int, n int) error {
 	if labels != nil && len(labels) != n {
-		return fmt.Errorf("data: %d labels for %d rows", len(labels), n)
+		return fmt.Errorf("%d labels for %d rows", len(labels), n)
 	}
 	return nil
 }

@@ -72,7 +72,7 @@ func (p *pen) write(rng *random.Stream, digit int) {
 	for _, s := range ways[rng.IntN(len(ways))] {
 		p.ctrl = p.ctrl[:0]
 		for k, c := range s {
-			q := point{c.x + .022*rng.NormFloat64(), c.y + .022*rng.NormFloat64()}
+			q := point{c.x + .03*rng.NormFloat64(), c.y + .03*rng.NormFloat64()}
 			if k == 0 && c == last {
 				q = lastDrawn
 			}
@@ -123,7 +123,7 @@ func catmullRom(a, b, c, d, t float64) float64 {
 
 // shape applies proportion, slant and rotation.
 func (p *pen) shape(rng *random.Stream) {
-	width := .72 * math.Exp(.13*rng.NormFloat64())
+	width := .8 * math.Exp(.16*rng.NormFloat64())
 	slant := .12 + .2*rng.NormFloat64()
 	sin, cos := math.Sincos(.07 * rng.NormFloat64())
 	turn := func(q point) point {
@@ -137,8 +137,8 @@ func (p *pen) shape(rng *random.Stream) {
 
 // place scales the digit to its body, gives it its thickness and puts its centre of mass near the centre of the image.
 func (p *pen) place(rng *random.Stream) {
-	radius := min(max(1.12*math.Exp(.3*rng.NormFloat64()), .55), 2.2)
-	body := glyphBody * (1 - .12*rng.Float64())
+	radius := min(max(1.26*math.Exp(.26*rng.NormFloat64()), .75), 2.2)
+	body := glyphBody * (1 - .1*rng.Float64())
 	p.sharp = .7 + .2*rng.Float64()
 	press, phase := .18*rng.Float64(), 2*math.Pi*rng.Float64()
 	shiftX, shiftY := .5*rng.NormFloat64(), .5*rng.NormFloat64()

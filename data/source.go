@@ -66,10 +66,10 @@ func Names() []Builtin {
 
 // Open returns the source that spec names.
 //
-//	glyphs | ring8 | grid25 | moons | spiral | ellipse
+//	glyphs | ring8 | grid25 | moons | spiral | ellipse | mnist:DIR | points:FILE
 //
-// The built-in sources are generated from seed, with 20,000 rows to train on and 4,000 to test. An unknown spec is an error that lists
-// the known ones.
+// The built-in sources are generated from seed, with 20,000 rows to train on and 4,000 to test. See OpenMNIST and OpenPoints for the
+// others. An unknown spec is an error that lists the known ones.
 func Open(spec string, seed uint64) (*Source, error) {
 	for _, b := range builtins {
 		if b.Name == spec {
@@ -78,9 +78,20 @@ func Open(spec string, seed uint64) (*Source, error) {
 			return s, nil
 		}
 	}
+	scheme, where, _ := strings.Cut(spec, ":")
+	switch {
+	case scheme == "mnist" && where != "":
+		train, test, err := OpenMNIST(where)
+		if err != nil {
+			return nil, err
+		}
+		return &Source{Name: scheme, Train: train, Test: test}, nil
+	case scheme == "points" && where != "":
+		return OpenPoints(where, PointsOptions{})
+	}
 	names := make([]string, len(builtins))
 	for i, b := range builtins {
 		names[i] = b.Name
 	}
-	return nil, fmt.Errorf("data: unknown source %q; known are %s", spec, strings.Join(names, ", "))
+	return nil, fmt.Errorf("unknown data source %q; known are %s, mnist:DIR, points:FILE", spec, strings.Join(names, ", "))
 }
