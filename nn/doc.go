@@ -1,0 +1,30 @@
+// Package nn is neural networks with hand-written backward passes: tensors, layers, initialisation and optimisers in float32 and
+// float64.
+//
+// There is no tape and no graph. A [Layer] computes its output in Forward, keeps what its derivative needs, and undoes the forward pass
+// line by line in Backward. In code and documentation dX is the gradient of the loss with respect to X: dy of a layer's output, dx of its
+// input, dWeight and dBias of its parameters.
+//
+// # Who writes and who adds
+//
+// Gradients of parameters accumulate: Backward adds to [Param].Grad, and [Optimizer].ZeroGrad clears it. Gradients of activations are
+// overwritten: the dx that Backward returns replaces that of the call before. Tensors given to a layer are never written to.
+//
+// # Lifetime
+//
+// A layer owns its output and its dx and reuses both: a tensor that Forward or Backward returns is valid until the same layer's next
+// call of the same method. Forward keeps a reference to its input, which must not change before Backward. After the first pass of the
+// largest batch, a pass allocates nothing. For two batches in flight, [Layer].Share gives a layer with the same parameters and its own
+// activations.
+//
+// # Devices
+//
+// Layers and optimisers compute only through a table of operations, [Ops], on tensors whose elements a [Storage] holds. [CPU] is the
+// table of the host, on package kernels; its results are the same bits for any number of workers.
+//
+// # Errors
+//
+// A shape that does not fit a layer is a programmer's error and panics with a message that starts with "nn:", names the layer and gives
+// both shapes; [Layer].OutputShape finds it beforehand as an error. What comes from a user or a file, such as names, rates and saved
+// states, gives errors.
+package nn

@@ -1,0 +1,55 @@
+package nn
+
+import "github.com/sinkcpu/sinkcpu/kernels"
+
+// Ops is the table of operations that layers and optimisers call. Another device is another table.
+//
+// Destinations come first. A destination may be the same tensor as a source of the same size in element-wise operations, and overlaps no
+// source elsewhere. Element-wise operations ask for equal sizes, matrix operations for fitting [Tensor.Rows] and [Tensor.Cols]; else they
+// panic. Tensors live where the table computes.
+type Ops[T kernels.Float] interface {
+	// Alloc returns a storage of n zeros.
+	Alloc(n int) Storage[T]
+	// Upload copies src from the host into dst.
+	Upload(dst *Tensor[T], src []T)
+	// Download copies src into dst on the host.
+	Download(dst []T, src *Tensor[T])
+
+	// Gemm sets C = alpha op(A) op(B) + beta C, where op transposes or not. With beta = 0, C is not read.
+	Gemm(transA, transB bool, alpha T, a, b *Tensor[T], beta T, c *Tensor[T])
+	// AddRow adds row[j] to each y[i,j].
+	AddRow(y, row *Tensor[T])
+	// ColumnSums adds sum_i y[i,j] to sum[j].
+	ColumnSums(sum, y *Tensor[T])
+
+	// Copy sets dst[i] = src[i].
+	Copy(dst, src *Tensor[T])
+	// Zero sets x[i] = 0.
+	Zero(x *Tensor[T])
+	// Scale sets x[i] = alpha x[i].
+	Scale(x *Tensor[T], alpha T)
+	// Axpy sets y[i] = y[i] + alpha x[i].
+	Axpy(y *Tensor[T], alpha T, x *Tensor[T])
+	// Dot returns sum_i x[i] y[i].
+	Dot(x, y *Tensor[T]) float64
+
+	// LeakyReLU sets y[i] = x[i] where x[i] > 0, else slope x[i].
+	LeakyReLU(y, x *Tensor[T], slope T)
+	// LeakyReLUBackward sets dx[i] = dy[i] where the output y[i] > 0, else slope dy[i]; slope >= 0.
+	LeakyReLUBackward(dx, dy, y *Tensor[T], slope T)
+	// Softplus sets y[i] = log(1 + e^x[i]).
+	Softplus(y, x *Tensor[T])
+	// SoftplusBackward sets dx[i] = dy[i] (1 - e^-y[i]), for the output y.
+	SoftplusBackward(dx, dy, y *Tensor[T])
+	// Sigmoid sets y[i] = 1/(1 + e^-x[i]).
+	Sigmoid(y, x *Tensor[T])
+	// SigmoidBackward sets dx[i] = dy[i] y[i] (1 - y[i]), for the output y.
+	SigmoidBackward(dx, dy, y *Tensor[T])
+	// Tanh sets y[i] = tanh(x[i]).
+	Tanh(y, x *Tensor[T])
+	// TanhBackward sets dx[i] = dy[i] (1 - y[i]^2), for the output y.
+	TanhBackward(dx, dy, y *Tensor[T])
+
+	// Adam updates the parameters p and the moments m, v with the gradient grad, as [kernels.Adam] does.
+	Adam(p, grad, m, v *Tensor[T], step *kernels.AdamStep[T])
+}

@@ -1,0 +1,92 @@
+package nn
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/sinkcpu/sinkcpu/kernels"
+)
+
+// Sequential is layers one after the other. The parameters of layer i are named "i.name", as PyTorch names them.
+type Sequential[T kernels.Float] struct {
+	layers  []Layer[T]
+	params  []*Param[T]
+	trained int // the first layer that has parameters
+}
+
+// NewSequential returns the composition of the layers, the first applied first.
+func NewSequential[T kernels.Float](layers ...Layer[T]) *Sequential[T] {
+	s := &Sequential[T]{layers: layers, trained: len(layers)}
+	for i, l := range layers {
+		params := l.Params()
+		if len(params) > 0 && s.trained > i {
+			s.trained = i
+		}
+		s.params = append(s.params, Prefixed(strconv.Itoa(i), params)...)
+	}
+	return s
+}
+
+// Layers returns the layers. The caller must not change the slice.
+func (s *Sequential[T]) Layers() []Layer[T] { return s.layers }
+
+// Forward applies the layers in order.
+func (s *Sequential[T]) Forward(x *Tensor[T]) *Tensor[T] {
+	for _, l := range s.layers {
+		x = l.Forward(x)
+	}
+	return x
+}
+
+// Backward applies the backward passes in reverse order, down to the lowest layer that what is wanted depends on.
+func (s *Sequential[T]) Backward(dy *Tensor[T], want Want) *Tensor[T] {
+	lowest := 0
+	if want&WantInput == 0 {
+		lowest = s.trained
+	}
+	for i := len(s.layers) - 1; i >= lowest; i-- {
+		w := want
+		if i > lowest {
+			w |= WantInput
+		}
+		dy = s.layers[i].Backward(dy, w)
+	}
+	if want&WantInput == 0 {
+		return nil
+	}
+	return dy
+}
+
+// Params returns the parameters of all layers.
+func (s *Sequential[T]) Params() []*Param[T] { return s.params }
+
+// OutputShape carries a shape through the layers. The error says which layer it does not fit.
+func (s *Sequential[T]) OutputShape(in []int) ([]int, error) {
+	for i, l := range s.layers {
+		out, err := l.OutputShape(in)
+		if err != nil {
+			return nil, fmt.Errorf("layer %d: %w", i, err)
+		}
+		in = out
+	}
+	return in, nil
+}
+
+// Share returns a network with the same parameters and its own activations.
+func (s *Sequential[T]) Share() Layer[T] {
+	layers := make([]Layer[T], len(s.layers))
+	for i, l := range s.layers {
+		layers[i] = l.Share()
+	}
+	return NewSequential(layers...)
+}
+
+// String returns the layers, separated by commas.
+func (s *Sequential[T]) String() string {
+	names := make([]string, len(s.layers))
+	for i, l := range s.layers {
+		names[i] = l.String()
+	}
+	return "Sequential(" + strings.Join(names, ", ") + ")"
+}
