@@ -1,0 +1,200 @@
+package main
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/mmcloughlin/avo/attr"
+	"github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/gotypes"
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// A tier is a set of instructions that kernels are emitted for.
+type tier struct {
+	name      string          // suffix of function names
+	bytes     int             // of a vector register
+	registers int             // vector registers that exist
+	isa       map[string]bool // what avo may find in its kernels
+}
+
+var (
+	avx2   = &tier{"AVX2", 32, 16, set("MMX+", "AVX", "AVX2", "FMA3")}
+	avx512 = &tier{"AVX512", 64, 32, set("MMX+", "AVX", "AVX2", "FMA3", "BMI2", "AVX512F", "AVX512BW", "AVX512DQ", "AVX512VL", "AVX512CD")}
+	tiers  = []*tier{avx2, avx512}
+)
+
+func set(names ...string) map[string]bool {
+	s := map[string]bool{}
+	for _, n := range names {
+		s[n] = true
+	}
+	return s
+}
+
+func (t *tier) lanes() int { return t.bytes / 4 }
+func (t *tier) wide() bool { return t.bytes == 64 }
+
+// A machine emits one file of float32 kernels for a tier. It is avo's Context plus what differs between the tiers: the width of a
+// vector, where constants live, and how the tail of an array is loaded and stored. Instructions that take both YMM and ZMM operands
+// are called directly.
+type machine struct {
+	*build.Context
+	*tier
+	labels    int
+	constants map[uint32]operand.Mem
+	slide     *operand.Mem // AVX2's table of tail masks
+	mask      reg.Register // lanes in use while the body of a tail is emitted, else nil
+}
+
+func newMachine(t *tier) *machine {
+	m := &machine{Context: build.NewContext(), tier: t, constants: map[uint32]operand.Mem{}}
+	m.ConstraintExpr("amd64,!purego")
+	return m
+}
+
+// function starts the kernel nameF32TIER; the first line of its doc continues after that name.
+func (m *machine) function(name, signature string, doc ...string) {
+	name += "F32" + m.name
+	m.Function(name)
+	m.Attributes(attr.NOSPLIT)
+	m.Pragma("noescape")
+	m.Doc(append([]string{name + " " + doc[0]}, doc[1:]...)...)
+	m.SignatureExpr(signature)
+	m.labels = 0
+}
+
+// ret ends a kernel.
+func (m *machine) ret() {
+	m.VZEROUPPER()
+	m.RET()
+}
+
+// label returns a label that is new in this function.
+func (m *machine) label(name string) string {
+	m.labels++
+	return fmt.Sprintf("%s%d", name, m.labels)
+}
+
+// vec returns a new vector register.
+func (m *machine) vec() reg.VecVirtual {
+	if m.wide() {
+		return m.ZMM()
+	}
+	return m.YMM()
+}
+
+func (m *machine) vecs(n int) []reg.VecVirtual {
+	v := make([]reg.VecVirtual, n)
+	for i := range v {
+		v[i] = m.vec()
+	}
+	return v
+}
+
+// float returns the address of a constant: four bytes on AVX-512, a whole vector on AVX2.
+func (m *machine) float(v float32) operand.Mem { return m.word(math.Float32bits(v)) }
+
+func (m *machine) word(bits uint32) operand.Mem {
+	if c, ok := m.constants[bits]; ok {
+		return c
+	}
+	c := m.StaticGlobal(fmt.Sprintf("word_%08x", bits))
+	m.DataAttributes(attr.RODATA | attr.NOPTR)
+	n := 1
+	if !m.wide() {
+		n = m.lanes()
+	}
+	for range n {
+		m.AppendDatum(operand.U32(bits))
+	}
+	m.constants[bits] = c
+	return c
+}
+
+// broadcast returns a register that holds v in all lanes.
+func (m *machine) broadcast(v float32) reg.VecVirtual { return m.broadcastWord(math.Float32bits(v)) }
+
+func (m *machine) broadcastWord(bits uint32) reg.VecVirtual {
+	r := m.vec()
+	m.VBROADCASTSS(m.word(bits), r)
+	return r
+}
+
+// constant returns v as an operand of instructions: a register on AVX-512, which has 32, and memory on AVX2. Call it outside of loops.
+func (m *machine) constant(v float32) operand.Op {
+	if m.wide() {
+		return m.broadcast(v)
+	}
+	return m.float(v)
+}
+
+func (m *machine) polynomial(c []float32) []operand.Op {
+	ops := make([]operand.Op, len(c))
+	for i, v := range c {
+		ops[i] = m.constant(v)
+	}
+	return ops
+}
+
+// zero returns a register of zeros.
+func (m *machine) zero() reg.VecVirtual {
+	r := m.vec()
+	m.clear(r)
+	return r
+}
+
+func (m *machine) clear(r reg.Register) { m.VXORPS(r, r, r) }
+
+// copyOf returns a copy of a register or vector in memory.
+func (m *machine) copyOf(x operand.Op) reg.VecVirtual {
+	r := m.vec()
+	m.VMOVUPS(x, r)
+	return r
+}
+
+// pointer, length and scalar load arguments.
+func (m *machine) pointer(name string) reg.GPVirtual {
+	r := m.GP64()
+	m.Load(m.Param(name).Base(), r)
+	return r
+}
+
+func (m *machine) length(name string) reg.GPVirtual {
+	r := m.GP64()
+	m.Load(m.Param(name).Len(), r)
+	return r
+}
+
+func (m *machine) integer(name string) reg.GPVirtual {
+	r := m.GP64()
+	m.Load(m.Param(name), r)
+	return r
+}
+
+// stride loads a leading dimension and returns it in bytes.
+func (m *machine) stride(name string) reg.GPVirtual {
+	r := m.integer(name)
+	m.SHLQ(operand.U8(2), r)
+	return r
+}
+
+func (m *machine) scalar(name string) reg.VecVirtual {
+	r := m.vec()
+	m.VBROADCASTSS(m.address(m.Param(name)), r)
+	return r
+}
+
+func (m *machine) address(c gotypes.Component) operand.Mem {
+	b, err := c.Resolve()
+	if err != nil {
+		panic(err)
+	}
+	return b.Addr
+}
+
+// at addresses vector k after p.
+func (m *machine) at(p reg.Register, k int) operand.Mem {
+	return operand.Mem{Base: p, Disp: k * m.bytes}
+}
