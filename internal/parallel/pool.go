@@ -11,6 +11,8 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
+
+	"github.com/sinkcpu/sinkcpu/kernels"
 )
 
 // A Pool is a set of workers. The zero value and a nil pool run everything in the calling goroutine.
@@ -136,3 +138,14 @@ func Chunks(n, least, most int) int { return max(1, min(most, n/max(1, least))) 
 
 // Chunk returns run k of [Chunks].
 func Chunk(n, count, k int) (lo, hi int) { return k * n / count, (k + 1) * n / count }
+
+// For runs body(0) to body(n-1) on run, in place where it is nil.
+func For(run kernels.Runner, n int, body func(i int)) {
+	if run == nil {
+		for i := range n {
+			body(i)
+		}
+		return
+	}
+	run.For(n, body)
+}

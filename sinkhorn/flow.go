@@ -1,0 +1,333 @@
+package sinkhorn
+
+import (
+	"math"
+	"sync"
+	"sync/atomic"
+
+	"github.com/sinkcpu/sinkcpu/internal/parallel"
+	"github.com/sinkcpu/sinkcpu/kernels"
+	"github.com/sinkcpu/sinkcpu/logsumexp"
+)
+
+// A problem is cut into chunks of rows of at least chunkEntries entries and chunkRows rows, at most maxChunks of them, by its size
+// alone. Each chunk sums its columns in the precision of the tiles, and the chunks are summed in float64.
+const (
+	chunkEntries = 1 << 14
+	chunkRows    = 64
+	maxChunks    = 32
+)
+
+func chunksOf(n, m int) int {
+	return max(1, min(maxChunks, n*m/chunkEntries, (n+chunkRows-1)/chunkRows))
+}
+
+// A column whose sum falls below [logsumexp.MinColSum] is summed again on its own; when more than m/exactColumns columns do, all are.
+const exactColumns = 100
+
+// flow is the state of a problem under iteration, in base-2 units; see package logsumexp.
+type flow[T kernels.Float] struct {
+	p          *Problem[T]
+	n, m       int
+	eps, kappa float64
+	f, g       []float64 // F_i and G_j with log2 b_j in it
+	log2b      []float64
+	ft, gt     []T       // the same, rounded: what the kernels see
+	acc        []float64 // column sums of the plan after the row update
+	err        float64   // L1 error of the marginal that the last iteration could see
+
+	exact   bool // the next iteration takes shifts from maxima
+	chunks  int
+	part    [][]T // column sums, a chunk each
+	errPart []float64
+	pending atomic.Int32 // chunks of the iteration that are not done
+	body    func(k int)  // one chunk of the iteration
+	update  logsumexp.RowUpdate[T]
+	scratch *scratchList[T]
+
+	redoneRows    atomic.Int64
+	redoneColumns int
+}
+
+// newFlow starts at g = 0 (of the whole cost, its shift included).
+func newFlow[T kernels.Float](p *Problem[T], scratch *scratchList[T]) *flow[T] {
+	fl := &flow[T]{p: p, n: p.n, m: p.m, scratch: scratch, chunks: chunksOf(p.n, p.m)}
+	fl.f, fl.g, fl.log2b = make([]float64, p.n), make([]float64, p.m), make([]float64, p.m)
+	for j, b := range p.b {
+		fl.log2b[j] = math.Log2(b)
+	}
+	fl.ft, fl.gt = make([]T, p.n), make([]T, p.m)
+	fl.acc, fl.part = make([]float64, p.m), make([][]T, fl.chunks)
+	fl.errPart = make([]float64, fl.chunks)
+	for k := range fl.part {
+		fl.part[k] = make([]T, p.m)
+	}
+	fl.body, fl.update = fl.alternate, fl.balanced
+	return fl
+}
+
+// start sets the temperature and the potential of the columns, in units of the cost; nil means 0.
+func (fl *flow[T]) start(eps float64, g []float64) {
+	fl.eps, fl.kappa = eps, math.Log2E/eps
+	for j := range fl.g {
+		v := 0.
+		if g != nil {
+			v = g[j]
+		}
+		if fl.p.v != nil {
+			v -= fl.p.v[j]
+		}
+		fl.setColumn(j, fl.kappa*v+fl.log2b[j])
+	}
+	fl.exact = true
+}
+
+// startSelf sets the temperature and the one potential of a symmetric problem.
+func (fl *flow[T]) startSelf(eps float64, f []float64) {
+	fl.start(eps, f)
+	for i := range fl.f {
+		if fl.p.b[i] > 0 {
+			fl.f[i] = fl.g[i] - fl.log2b[i]
+		}
+		fl.ft[i] = T(fl.f[i])
+	}
+	fl.body, fl.update = fl.average, fl.averaged
+}
+
+// potentials returns f and g in units of the cost, the cost's shift included. A column of no mass takes no part in the iterations; its
+// potential is one soft minimum at the end.
+func (fl *flow[T]) potentials() (f, g []float64) {
+	f, g = make([]float64, fl.n), make([]float64, fl.m)
+	for i := range f {
+		f[i] = fl.f[i] / fl.kappa
+		if fl.p.u != nil {
+			f[i] += fl.p.u[i]
+		}
+	}
+	for j, b := range fl.p.b {
+		if b > 0 {
+			g[j] = (fl.g[j] - fl.log2b[j]) / fl.kappa
+		} else {
+			c, ld := fl.p.cost.Tile(make([]T, fl.n), 0, fl.n, j, j+1)
+			g[j] = -fl.columnLSE(c, ld) / fl.kappa
+		}
+		if fl.p.v != nil {
+			g[j] += fl.p.v[j]
+		}
+	}
+	return f, g
+}
+
+// iterate runs one iteration of every flow, chunk by chunk over run.
+func iterate[T kernels.Float](run kernels.Runner, flows []*flow[T]) {
+	tasks := 0
+	for _, fl := range flows {
+		fl.pending.Store(int32(fl.chunks))
+		tasks += fl.chunks
+	}
+	parallel.For(run, tasks, func(t int) {
+		for _, fl := range flows {
+			if t < fl.chunks {
+				fl.body(t)
+				return
+			}
+			t -= fl.chunks
+		}
+	})
+}
+
+// alternate runs rows of chunk k, and the column update after the last chunk.
+func (fl *flow[T]) alternate(k int) {
+	s := fl.scratch.get()
+	lo, hi := parallel.Chunk(fl.n, fl.chunks, k)
+	clear(fl.part[k])
+	redone := s.Sweep(fl.p.cost, lo, hi, T(fl.kappa), fl.ft, fl.gt, fl.part[k], fl.exact, fl.update)
+	fl.redoneRows.Add(int64(redone))
+	fl.scratch.put(s)
+	if fl.pending.Add(-1) == 0 {
+		fl.columns()
+	}
+}
+
+// balanced is the row update F_i <- F_i - log2 s_i.
+func (fl *flow[T]) balanced(i0 int, sum []float64, w []T) {
+	for k, s := range sum {
+		i := i0 + k
+		fl.f[i] = float64(fl.ft[i]) - math.Log2(s)
+		fl.ft[i] = T(fl.f[i])
+		w[k] = T(fl.p.a[i] / s)
+	}
+}
+
+// columns is the column update G_j <- G_j - log2(acc_j/b_j).
+func (fl *flow[T]) columns() {
+	fl.exact = false
+	fl.err = 0
+	bad := 0
+	for j, b := range fl.p.b {
+		var acc float64
+		for _, part := range fl.part {
+			acc += float64(part[j])
+		}
+		fl.acc[j] = acc
+		if b == 0 {
+			continue
+		}
+		fl.err += math.Abs(acc - b)
+		if !(acc >= logsumexp.MinColSum && acc < math.MaxFloat32) {
+			bad++
+			continue
+		}
+		fl.setColumn(j, float64(fl.gt[j])-math.Log2(acc/b))
+	}
+	if bad > 0 {
+		fl.redoneColumns += bad
+		fl.redoColumns(bad > fl.m/exactColumns)
+	}
+}
+
+func (fl *flow[T]) setColumn(j int, g float64) { fl.g[j], fl.gt[j] = g, T(g) }
+
+// redoColumns sums exactly the columns that lost precision, or all.
+//
+//	G_j = log2 b_j - log2 sum_i 2^(F_i + log2 a_i - kappa C_ij)
+func (fl *flow[T]) redoColumns(all bool) {
+	if all {
+		fl.exactColumns()
+		return
+	}
+	buf := make([]T, fl.n)
+	for j, b := range fl.p.b {
+		if acc := fl.acc[j]; b == 0 || (acc >= logsumexp.MinColSum && acc < math.MaxFloat32) {
+			continue
+		}
+		c, ld := fl.p.cost.Tile(buf, 0, fl.n, j, j+1)
+		fl.setAfterExact(j, b, fl.columnLSE(c, ld))
+	}
+}
+
+// columnLSE returns log2 sum_i a_i 2^(F_i - kappa C_i) for one column of costs.
+func (fl *flow[T]) columnLSE(c []T, ld int) float64 {
+	top := math.Inf(-1)
+	for i, a := range fl.p.a {
+		if a > 0 {
+			top = max(top, fl.f[i]+math.Log2(a)-fl.kappa*float64(c[i*ld]))
+		}
+	}
+	var sum float64
+	for i, a := range fl.p.a {
+		if a > 0 {
+			sum += a * math.Exp2(fl.f[i]-fl.kappa*float64(c[i*ld])-top)
+		}
+	}
+	return top + math.Log2(sum)
+}
+
+// exactColumns sums every column with its own maximum as the shift.
+func (fl *flow[T]) exactColumns() {
+	s := fl.scratch.get()
+	defer fl.scratch.put(s)
+	shifted := make([]T, fl.n) // F_i + log2 a_i
+	for i, a := range fl.p.a {
+		shifted[i] = T(fl.f[i] + math.Log2(a))
+	}
+	top, acc := make([]T, fl.m), make([]T, fl.m)
+	for j := range top {
+		top[j] = T(math.Inf(-1))
+	}
+	s.ColMax(fl.p.cost, 0, fl.n, T(fl.kappa), shifted, top)
+	neg := make([]T, fl.m)
+	for j, v := range top {
+		neg[j] = -v
+	}
+	sums := make([]float64, fl.m)
+	for lo := 0; lo < fl.n; lo += chunkRows {
+		clear(acc)
+		s.ColSum(fl.p.cost, lo, min(lo+chunkRows, fl.n), T(fl.kappa), shifted, neg, acc, nil)
+		for j, v := range acc {
+			sums[j] += float64(v)
+		}
+	}
+	for j, b := range fl.p.b {
+		if b > 0 {
+			fl.setAfterExact(j, b, float64(top[j])+math.Log2(sums[j]))
+		}
+	}
+}
+
+// setAfterExact sets G_j, and acc_j to the column sum that the ordinary update would have needed to see.
+func (fl *flow[T]) setAfterExact(j int, b, lse float64) {
+	before := float64(fl.gt[j])
+	fl.setColumn(j, fl.log2b[j]-lse)
+	fl.acc[j] = b * math.Exp2(before-fl.g[j])
+}
+
+// average runs rows of chunk k of the symmetric update f <- (f + T f)/2, and copies f to the columns after the last chunk.
+func (fl *flow[T]) average(k int) {
+	s := fl.scratch.get()
+	lo, hi := parallel.Chunk(fl.n, fl.chunks, k)
+	fl.errPart[k] = 0
+	redone := s.Sweep(fl.p.cost, lo, hi, T(fl.kappa), fl.ft, fl.gt, nil, fl.exact, fl.update)
+	fl.redoneRows.Add(int64(redone))
+	fl.scratch.put(s)
+	if fl.pending.Add(-1) > 0 {
+		return
+	}
+	fl.exact, fl.err = false, 0
+	for _, e := range fl.errPart {
+		fl.err += 2 * e // both marginals of a symmetric plan
+	}
+	for j, b := range fl.p.b {
+		if b > 0 {
+			fl.setColumn(j, fl.f[j]+fl.log2b[j])
+		}
+	}
+}
+
+// averaged is the row update F_i <- (F_i + T(F)_i)/2, where F_i is the potential that the columns see and T(F)_i = shift_i - log2 s_i.
+func (fl *flow[T]) averaged(i0 int, sum []float64, _ []T) {
+	var e float64
+	for k, s := range sum {
+		i := i0 + k
+		shift, seen := float64(fl.ft[i]), float64(fl.gt[i])-fl.log2b[i]
+		fl.f[i] = shift - math.Log2(s)
+		if a := fl.p.a[i]; a > 0 {
+			fl.f[i] = (seen + fl.f[i]) / 2
+			e += a * math.Abs(s*math.Exp2(seen-shift)-1)
+		}
+		fl.ft[i] = T(fl.f[i])
+	}
+	fl.errPart[fl.chunkOf(i0)] += e
+}
+
+// chunkOf returns the chunk that holds row i.
+func (fl *flow[T]) chunkOf(i int) int {
+	k := i * fl.chunks / fl.n
+	for _, hi := parallel.Chunk(fl.n, fl.chunks, k); i >= hi; _, hi = parallel.Chunk(fl.n, fl.chunks, k) {
+		k++
+	}
+	return k
+}
+
+// scratchList lends scratch memory to tasks.
+type scratchList[T kernels.Float] struct {
+	mu   sync.Mutex
+	free []*logsumexp.Scratch[T]
+}
+
+func (l *scratchList[T]) get() *logsumexp.Scratch[T] {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if n := len(l.free); n > 0 {
+		s := l.free[n-1]
+		l.free = l.free[:n-1]
+		return s
+	}
+	return new(logsumexp.Scratch[T])
+}
+
+func (l *scratchList[T]) put(s *logsumexp.Scratch[T]) {
+	l.mu.Lock()
+	l.free = append(l.free, s)
+	l.mu.Unlock()
+}

@@ -1,0 +1,130 @@
+package sinkhorn
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/sinkcpu/sinkcpu/kernels"
+	"github.com/sinkcpu/sinkcpu/logsumexp"
+)
+
+// A Problem is a cost with the weights of its rows and columns. It does not change.
+type Problem[T kernels.Float] struct {
+	cost logsumexp.Cost[T]
+	n, m int
+	a, b []float64 // each of sum 1
+	u, v []float64 // the cost of a pair is a tile's entry + u_i + v_j
+	self bool
+}
+
+// massTolerance is the relative difference of the sums of a and b that is taken for rounding.
+const massTolerance = 1e-4
+
+// NewProblem returns the balanced problem between rows of weights a and columns of weights b; nil means uniform. Each side is divided by
+// its own sum. It is an error when a weight is negative or not finite, when a side has no mass, when the sums differ by more than 1e-4
+// relative, or when a row or column with mass has no finite cost to mass on the other side.
+func NewProblem[T kernels.Float](cost logsumexp.Cost[T], a, b []float64) (*Problem[T], error) {
+	n, m := cost.Dims()
+	p := &Problem[T]{cost: cost, n: n, m: m}
+	var massA, massB float64
+	var err error
+	if p.a, massA, err = normalised("a", a, n); err != nil {
+		return nil, err
+	}
+	if p.b, massB, err = normalised("b", b, m); err != nil {
+		return nil, err
+	}
+	if a != nil && b != nil && math.Abs(massA-massB) > massTolerance*max(massA, massB) {
+		return nil, fmt.Errorf("sinkhorn: the weights a sum to %.8g and b to %.8g: normalise them if only proportions matter", massA, massB)
+	}
+	if s, ok := cost.(logsumexp.Shifted); ok {
+		p.u, p.v = s.Shift()
+	}
+	return p, p.checkCost()
+}
+
+// NewSelfProblem returns the problem of a cloud against itself. The cost must be square and symmetric, with terms taken out alike on both
+// sides if any; this is not checked.
+func NewSelfProblem[T kernels.Float](cost logsumexp.Cost[T], a []float64) (*Problem[T], error) {
+	if n, m := cost.Dims(); n != m {
+		return nil, fmt.Errorf("sinkhorn: the cost of a cloud against itself is %d x %d, want a square", n, m)
+	}
+	p, err := NewProblem(cost, a, a)
+	if err != nil {
+		return nil, err
+	}
+	p.self = true
+	return p, nil
+}
+
+// Dims returns the numbers of rows and columns.
+func (p *Problem[T]) Dims() (n, m int) { return p.n, p.m }
+
+// Weights returns the weights, each of sum 1. They must not be written to.
+func (p *Problem[T]) Weights() (a, b []float64) { return p.a, p.b }
+
+// Cost returns the cost.
+func (p *Problem[T]) Cost() logsumexp.Cost[T] { return p.cost }
+
+func normalised(name string, w []float64, n int) (unit []float64, mass float64, err error) {
+	if n == 0 {
+		return nil, 0, fmt.Errorf("sinkhorn: no point has weights %s", name)
+	}
+	unit = make([]float64, n)
+	if w == nil {
+		for i := range unit {
+			unit[i] = 1 / float64(n)
+		}
+		return unit, 1, nil
+	}
+	if len(w) != n {
+		return nil, 0, fmt.Errorf("sinkhorn: %d weights %s for %d points", len(w), name, n)
+	}
+	for i, v := range w {
+		if !(v >= 0) || math.IsInf(v, 1) {
+			return nil, 0, fmt.Errorf("sinkhorn: weight %s[%d] is %g, want a finite number >= 0", name, i, v)
+		}
+		mass += v
+	}
+	if !(mass > 0) || math.IsInf(mass, 1) {
+		return nil, 0, fmt.Errorf("sinkhorn: the weights %s sum to %g, want a positive number", name, mass)
+	}
+	for i, v := range w {
+		unit[i] = v / mass
+	}
+	return unit, mass, nil
+}
+
+var errNoFinite = errors.New("want a finite cost to a point with mass")
+
+// checkCost verifies a stored cost entry by entry; computed costs answer for themselves.
+func (p *Problem[T]) checkCost() error {
+	if _, stored := p.cost.(*logsumexp.Stored[T]); !stored {
+		return nil
+	}
+	column := make([]bool, p.m) // has a finite entry in a row with mass
+	for i := range p.n {
+		c, _ := p.cost.Tile(nil, i, i+1, 0, p.m)
+		found := false
+		for j, v := range c {
+			v := float64(v)
+			if math.IsNaN(v) || math.IsInf(v, -1) {
+				return fmt.Errorf("sinkhorn: cost of row %d, column %d is %g, want a number or +Inf", i, j, v)
+			}
+			if !math.IsInf(v, 1) {
+				found = found || p.b[j] > 0
+				column[j] = column[j] || p.a[i] > 0
+			}
+		}
+		if !found && p.a[i] > 0 {
+			return fmt.Errorf("sinkhorn: cost row %d has mass but no partner: %w", i, errNoFinite)
+		}
+	}
+	for j, ok := range column {
+		if !ok && p.b[j] > 0 {
+			return fmt.Errorf("sinkhorn: cost column %d has mass but no partner: %w", j, errNoFinite)
+		}
+	}
+	return nil
+}

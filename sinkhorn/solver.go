@@ -1,0 +1,88 @@
+package sinkhorn
+
+import (
+	"github.com/sinkcpu/sinkcpu/internal/parallel"
+	"github.com/sinkcpu/sinkcpu/kernels"
+)
+
+// A Solver holds how problems are solved. The zero value of a field means its default; Eps has none.
+type Solver[T kernels.Float] struct {
+	// Eps is the temperature, in the units of the cost.
+	Eps float64
+
+	// Tol is the L1 error of the marginals at which Solve stops:
+	//
+	//	sum_i |(P 1)_i - a_i| + sum_j |(P^T 1)_j - b_j| <= Tol
+	//
+	// The default is 1e-4 in float32 and 1e-6 in float64.
+	Tol float64
+
+	// MaxIter bounds the iterations of Solve at the final temperature; 10000 by default.
+	MaxIter int
+
+	// G is where Solve starts: a potential of the columns, in the units of the cost. nil means 0, reached through a decreasing
+	// sequence of temperatures where Eps is small.
+	G []float64
+
+	// Method chooses the algorithm; Auto by default.
+	Method Method
+
+	// MaxBytes bounds the memory that Solve takes for a plan in float64, which Newton's method needs; 1 GiB by default.
+	MaxBytes int
+
+	// Runner runs the tasks; nil means a pool of the process with GOMAXPROCS workers.
+	Runner kernels.Runner
+
+	// Progress, where not nil, is called after each iteration with the error that it saw.
+	Progress func(iteration int, marginalError float64)
+}
+
+// A Method is an algorithm of Solve.
+type Method int
+
+// The methods.
+const (
+	Auto  Method = iota // Sweep, the symmetric update for a cloud against itself, and Newton's method where they crawl
+	Sweep               // alternating updates only
+)
+
+const (
+	defaultMaxIter  = 10000
+	defaultMaxBytes = 1 << 30
+)
+
+func (s *Solver[T]) runner() kernels.Runner {
+	if s.Runner != nil {
+		return s.Runner
+	}
+	return parallel.Default()
+}
+
+func (s *Solver[T]) tol() float64 {
+	if s.Tol > 0 {
+		return s.Tol
+	}
+	if isFloat32[T]() {
+		return 1e-4
+	}
+	return 1e-6
+}
+
+func (s *Solver[T]) maxIter() int {
+	if s.MaxIter > 0 {
+		return s.MaxIter
+	}
+	return defaultMaxIter
+}
+
+func (s *Solver[T]) maxBytes() int {
+	if s.MaxBytes > 0 {
+		return s.MaxBytes
+	}
+	return defaultMaxBytes
+}
+
+func isFloat32[T kernels.Float]() bool {
+	_, ok := any(T(0)).(float32)
+	return ok
+}
