@@ -6,6 +6,12 @@ package asm
 
 // Requires maps each kernel to the instruction sets of its instructions.
 var Requires = map[string][]string{
-	"Exp2F32AVX2":   {"AVX", "AVX2", "FMA3"},
-	"Exp2F32AVX512": {"AVX", "AVX512DQ", "AVX512F", "BMI2"},
+	"Exp2F32AVX2":           {"AVX", "AVX2", "FMA3"},
+	"Exp2F32AVX512":         {"AVX", "AVX512DQ", "AVX512F", "BMI2"},
+	"SweepColsF32AVX2":      {"AVX", "FMA3"},
+	"SweepColsF32AVX512":    {"AVX", "AVX512F", "BMI2"},
+	"SweepRowsDotF32AVX2":   {"AVX", "AVX2", "FMA3", "MMX+"},
+	"SweepRowsDotF32AVX512": {"AVX", "AVX512DQ", "AVX512F", "BMI2", "MMX+"},
+	"SweepRowsF32AVX2":      {"AVX", "AVX2", "FMA3", "MMX+"},
+	"SweepRowsF32AVX512":    {"AVX", "AVX512DQ", "AVX512F", "BMI2", "MMX+"},
 }

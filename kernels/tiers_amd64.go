@@ -21,6 +21,7 @@ func registerTiers() {
 	avx2 := *tables32[0]
 	avx2.tier = AVX2
 	vectorAVX2(&avx2)
+	sweepAVX2(&avx2)
 	tables32 = append(tables32, &avx2)
 
 	if !cpuid.CPU.Supports(needsAVX512...) {
@@ -29,6 +30,7 @@ func registerTiers() {
 	avx512 := avx2
 	avx512.tier = AVX512
 	vectorAVX512(&avx512)
+	sweepAVX512(&avx512)
 	tables32 = append(tables32, &avx512)
 }
 
@@ -36,6 +38,16 @@ func vectorAVX2(t *impl[float32]) {
 	t.exp2 = mapAsm(asm.Exp2F32AVX2)
 }
 
+func sweepAVX2(t *impl[float32]) {
+	t.sweepRows = sweepRowsAsm(asm.SweepRowsF32AVX2)
+	t.sweepCols = sweepColsAsm(asm.SweepColsF32AVX2)
+}
+
 func vectorAVX512(t *impl[float32]) {
 	t.exp2 = mapAsm(asm.Exp2F32AVX512)
+}
+
+func sweepAVX512(t *impl[float32]) {
+	t.sweepRows = sweepRowsAsm(asm.SweepRowsF32AVX512)
+	t.sweepCols = sweepColsAsm(asm.SweepColsF32AVX512)
 }

@@ -28,7 +28,8 @@ func (m *machine) horner(c []operand.Op, r []reg.VecVirtual) []reg.VecVirtual {
 // exp2 holds the constants of 2^x.
 type exp2 struct {
 	poly          []operand.Op
-	lo, hi, magic reg.VecVirtual // AVX2 only
+	lo, hi, magic reg.VecVirtual // AVX2 only, as is the following
+	half          operand.Op     // what shift takes off: then the nearest integer to x - 1/2 is the exponent and no result denormal
 }
 
 // magic127 is 1.5 2^23 + 127: added to x it leaves round(x) + 127 in the low bits.
@@ -39,10 +40,19 @@ func (m *machine) exp2Sweep() *exp2 {
 	if m.wide() {
 		return &exp2{poly: m.polynomial(coeff.Exp2Floor5[:])}
 	}
-	return &exp2{poly: m.polynomial(coeff.Exp2Half5[:]), lo: m.broadcast(-127), hi: m.broadcast(128), magic: m.broadcast(magic127)}
+	return &exp2{poly: m.polynomial(coeff.Exp2Half5[:]), lo: m.broadcast(-127), hi: m.broadcast(128), magic: m.broadcast(magic127), half: m.constant(.5)}
 }
 
-// sweep returns 2^x for each of x, and destroys x. On AVX2 results below 2^-126.5 are 0 and those above 2^127.5 are +Inf.
+// shift prepares terms of an argument of sweep, to be added to it once.
+func (e *exp2) shift(m *machine, terms []reg.VecVirtual) {
+	if !m.wide() {
+		for _, t := range terms {
+			m.VSUBPS(e.half, t, t)
+		}
+	}
+}
+
+// sweep returns 2^x for each of x, and destroys x. Denormal results are 0 on AVX2, and on AVX-512 within flush.
 func (e *exp2) sweep(m *machine, x []reg.VecVirtual) []reg.VecVirtual {
 	r := m.vecs(len(x))
 	if m.wide() {

@@ -66,12 +66,11 @@ func (m *machine) tailMask(n reg.GPVirtual) {
 		}
 		m.slide = &t
 	}
-	end, skip := m.GP64(), m.GP64()
+	end, y := m.GP64(), m.YMM()
 	m.LEAQ(m.slide.Offset(m.bytes), end)
-	m.MOVQ(n, skip)
-	m.NEGQ(skip)
-	y := m.YMM()
-	m.VMOVUPS(operand.Mem{Base: end, Index: skip, Scale: 4}, y)
+	m.NEGQ(n)
+	m.VMOVUPS(operand.Mem{Base: end, Index: n, Scale: 4}, y)
+	m.NEGQ(n)
 	m.mask = y
 }
 

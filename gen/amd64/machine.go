@@ -154,38 +154,39 @@ func (m *machine) copyOf(x operand.Op) reg.VecVirtual {
 	return r
 }
 
-// pointer, length and scalar load arguments.
+// pointer loads the address of a slice argument.
 func (m *machine) pointer(name string) reg.GPVirtual {
 	r := m.GP64()
 	m.Load(m.Param(name).Base(), r)
 	return r
 }
 
+// length loads the length of a slice argument.
 func (m *machine) length(name string) reg.GPVirtual {
 	r := m.GP64()
 	m.Load(m.Param(name).Len(), r)
 	return r
 }
 
-func (m *machine) integer(name string) reg.GPVirtual {
-	r := m.GP64()
-	m.Load(m.Param(name), r)
-	return r
-}
-
 // stride loads a leading dimension and returns it in bytes.
-func (m *machine) stride(name string) reg.GPVirtual {
-	r := m.integer(name)
+func (m *machine) stride(name string) reg.GPVirtual { return m.inBytes(m.address(m.Param(name))) }
+
+// inBytes loads a number of elements and returns it in bytes.
+func (m *machine) inBytes(from operand.Mem) reg.GPVirtual {
+	r := m.GP64()
+	m.MOVQ(from, r)
 	m.SHLQ(operand.U8(2), r)
 	return r
 }
 
+// scalar loads a float32 argument into all lanes.
 func (m *machine) scalar(name string) reg.VecVirtual {
 	r := m.vec()
 	m.VBROADCASTSS(m.address(m.Param(name)), r)
 	return r
 }
 
+// address returns where an argument lies.
 func (m *machine) address(c gotypes.Component) operand.Mem {
 	b, err := c.Resolve()
 	if err != nil {
@@ -197,4 +198,27 @@ func (m *machine) address(c gotypes.Component) operand.Mem {
 // at addresses vector k after p.
 func (m *machine) at(p reg.Register, k int) operand.Mem {
 	return operand.Mem{Base: p, Disp: k * m.bytes}
+}
+
+// flush makes denormals 0, as arguments and results, until restore: they cost a hundred cycles each on Intel, and a sharp plan is full
+// of them. A leaf without a frame keeps the control words in arguments that it has read or never reads: the leading dimension and the
+// length of the matrix.
+func (m *machine) flush(matrix string) {
+	const flushToZero, denormalsAreZero = 1 << 15, 1 << 6
+	saved, changed := m.controlWords(matrix)
+	r := m.GP64()
+	m.VSTMXCSR(saved)
+	m.MOVQ(saved, r)
+	m.ORQ(operand.U32(flushToZero|denormalsAreZero), r)
+	m.MOVQ(r, changed)
+	m.VLDMXCSR(changed)
+}
+
+func (m *machine) restore(matrix string) {
+	saved, _ := m.controlWords(matrix)
+	m.VLDMXCSR(saved)
+}
+
+func (m *machine) controlWords(matrix string) (saved, changed operand.Mem) {
+	return m.address(m.Param("ld" + matrix)), m.address(m.Param(matrix).Len())
 }

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+func init() { register("sweep", emitSweep) }
+
+func emitSweep(m *machine) {
+	m.sweepRows("SweepRows", "s", "",
+		"sets e[r*lde+j] = 2^(g[j] - kappa c[r*ldc+j] + f[r]) and s[r] += sum_j e[r*lde+j],",
+		"for r < len(f), j < len(g).")
+	m.sweepRows("SweepRowsDot", "d", "q",
+		"sets e as SweepRows does and d[r] += sum_j e[r*lde+j] q[j].")
+	m.sweepCols()
+}
+
+// ahead is how far before its use a cost is prefetched, in bytes. At n = m = 4096 (64 MiB) in blocks of 8 rows: see SweepBlock.
+const ahead = 2048
+
+// prefetch asks for the cache line that is ahead bytes after an address; once a line.
+func (m *machine) prefetch(at operand.Mem) {
+	if at.Disp%64 == 0 && m.mask == nil {
+		m.PREFETCHT0(at.Offset(ahead))
+	}
+}
+
+func (m *machine) sweepRows(name, sum, weight string, doc ...string) {
+	signature := "func(e []float32, lde int, " + sum + ", c []float32, ldc int, kappa float32, g, f []float32)"
+	vectors := []string{"g"}
+	if weight != "" {
+		signature = signature[:len(signature)-len(" []float32)")] + ", " + weight + " []float32)"
+		vectors = append(vectors, weight)
+	}
+	m.function(name, signature, doc...)
+	sizes, unroll := []int{4, 1}, map[int]int{4: 1, 1: 4}
+	if !m.wide() {
+		sizes, unroll = []int{2, 1}, map[int]int{2: 2, 1: 2}
+	}
+	e, c := m.block("e", "lde", sizes[0]), m.block("c", "ldc", sizes[0])
+	m.flush("e")
+	exp, kappa := m.exp2Sweep(), m.scalar("kappa")
+	m.groups(m.address(m.Param("f").Len()), sizes, func(rows int) {
+		shift := m.take("f", rows)
+		exp.shift(m, shift)
+		sums := m.vecs(rows)
+		for _, s := range sums {
+			m.clear(s)
+		}
+		m.columns("g", unroll[rows], rows, []*block{e, c}, vectors, func(v []reg.GPVirtual, count int) {
+			g := m.vec()
+			for k := range count {
+				x := m.vecs(rows)
+				m.loadOr(m.at(v[0], k), m.minusInf(), g)
+				for r := range x {
+					m.prefetch(m.row(c, r, k))
+					m.load(m.row(c, r, k), x[r])
+					m.VFNMADD213PS(g, kappa, x[r])
+					m.VADDPS(shift[r], x[r], x[r])
+				}
+				for r, y := range exp.sweep(m, x) {
+					m.store(y, m.row(e, r, k))
+					if weight == "" {
+						m.VADDPS(y, sums[r], sums[r])
+					} else {
+						m.VFMADD231PS(m.memory(m.at(v[1], k)), y, sums[r])
+					}
+				}
+			}
+		})
+		m.accumulate(sum, sums, func(x, y, dst operand.Op) { m.VADDPS(x, y, dst) })
+	})
+	m.restore("e")
+	m.ret()
+}
+
+// minusInf returns -Inf in all lanes, as an operand to load from.
+func (m *machine) minusInf() operand.Op {
+	const bits = 0xff800000
+	if m.wide() && m.mask != nil {
+		return m.broadcastWord(bits)
+	}
+	return m.word(bits)
+}
+
+func (m *machine) sweepCols() {
+	m.function("SweepCols", "func(acc, e []float32, lde int, w []float32)",
+		"sets acc[j] += sum_r w[r] e[r*lde+j] for r < len(w), j < len(acc).")
+	sizes := []int{8, 4, 1}
+	e := m.block("e", "lde", sizes[0])
+	m.flush("e")
+	m.groups(m.address(m.Param("w").Len()), sizes, func(rows int) {
+		w := m.take("w", rows)
+		m.columns("acc", 2, rows, []*block{e}, []string{"acc"}, func(v []reg.GPVirtual, count int) {
+			for k := range count {
+				acc := m.loaded(m.at(v[0], k))
+				for r := range w {
+					m.VFMADD231PS(m.memory(m.row(e, r, k)), w[r], acc)
+				}
+				m.store(acc, m.at(v[0], k))
+			}
+		})
+	})
+	m.restore("e")
+	m.ret()
+}

@@ -1,0 +1,119 @@
+package kernels
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+// A shape is the size of a block, its leading dimension, and the offset of everything from an aligned start.
+type shape struct{ rows, cols, ld, offset int }
+
+// shapes are all remainders of the groups of rows and of the lanes, and blocks that are cut into several calls.
+func shapes() []shape {
+	var s []shape
+	for rows := range 14 {
+		for _, cols := range []int{0, 1, 2, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 79, 130} {
+			s = append(s, shape{rows, cols, cols + rows%3, rows % 5})
+		}
+	}
+	for cols := range 131 {
+		s = append(s, shape{5, cols, cols, cols % 16})
+	}
+	return append(s, shape{3, 4095, 4096, 1}, shape{9, 4097, 4097, 3}, shape{2, 9000, 9001, 2}, shape{140000, 1, 1, 0}, shape{70000, 2, 3, 1})
+}
+
+// eachTier runs f as a subtest for every tier above the reference.
+func eachTier(t *testing.T, f func(t *testing.T, k *impl[float32])) {
+	t.Helper()
+	for _, k := range tables32[1:] {
+		t.Run("isa="+k.tier.String(), func(t *testing.T) { f(t, k) })
+	}
+}
+
+// offset returns n random values that start off elements after the start of their array.
+func offset(rng *rand.Rand, off, n int, lo, hi float32) []float32 {
+	return random(rng, off+n, lo, hi)[off:]
+}
+
+// size is the elements of a block.
+func (s shape) size() int {
+	if s.rows == 0 {
+		return 0
+	}
+	return (s.rows-1)*s.ld + s.cols
+}
+
+func (s shape) block(rng *rand.Rand, lo, hi float32) []float32 {
+	return offset(rng, s.offset, s.size(), lo, hi)
+}
+
+func TestSweepRowsAndCols(t *testing.T) {
+	const kappa = 7
+	eachTier(t, func(t *testing.T, k *impl[float32]) {
+		rng := newRand()
+		for _, s := range shapes() {
+			c, g, f := s.block(rng, 0, 3), offset(rng, s.offset, s.cols, -9, 1), offset(rng, s.offset, s.rows, -1, 15)
+			e, sum := s.block(rng, 5, 6), make([]float32, s.rows)
+			k.sweepRows(e, s.ld, sum, c, s.ld, kappa, g, f)
+			for r := range s.rows {
+				var want float64
+				for j := range s.cols {
+					x := float64(g[j]) - kappa*float64(c[r*s.ld+j]) + float64(f[r])
+					v := math.Exp2(x)
+					want += v
+					if err := math.Abs(float64(e[r*s.ld+j])/v - 1); !(err <= 4e-6) {
+						t.Fatalf("%+v: e[%d][%d] = %v, want %v", s, r, j, e[r*s.ld+j], v)
+					}
+				}
+				if err := math.Abs(float64(sum[r]) - want); !(err <= 2e-6*want) {
+					t.Fatalf("%+v: s[%d] = %v, want %v", s, r, sum[r], want)
+				}
+			}
+			acc := offset(rng, s.offset, s.cols, 0, 1)
+			want := make([]float64, s.cols)
+			for j := range want {
+				want[j] = float64(acc[j])
+				for r := range s.rows {
+					want[j] += float64(f[r]) * float64(e[r*s.ld+j])
+				}
+			}
+			k.sweepCols(acc, e, s.ld, f)
+			for j := range want {
+				if err := math.Abs(float64(acc[j]) - want[j]); !(err <= (2e-6+6e-8*float64(s.rows))*math.Abs(want[j])+1e-5) {
+					t.Fatalf("%+v: acc[%d] = %v, want %v", s, j, acc[j], want[j])
+				}
+			}
+		}
+	})
+}
+
+func TestSweepRowsSpecialValues(t *testing.T) {
+	inf := float32(math.Inf(1))
+	eachTier(t, func(t *testing.T, k *impl[float32]) {
+		for _, tc := range []struct {
+			c, g, f, want float32
+		}{
+			{inf, 3, 5, 0}, {inf, -inf, 0, 0}, {1, -inf, 0, 0}, {1e7, 0, 0, 0}, {1e38, 0, 0, 0}, {0, -1e6, 0, 0}, {-1e30, 0, 0, inf},
+			{0, 127, 0, 0x1p127}, {0, 128.25, 0, inf}, {0, 0, 0, 1}, {0, -125, 0, 0x1p-125}, {0, -160, 0, 0},
+			{float32(math.NaN()), 0, 0, float32(math.NaN())}, {0, float32(math.NaN()), 0, float32(math.NaN())},
+		} {
+			for _, n := range []int{1, 8, 16, 35} {
+				c, g := make([]float32, n), make([]float32, n)
+				for j := range n {
+					c[j], g[j] = tc.c, tc.g
+				}
+				e, s := make([]float32, n), make([]float32, 1)
+				k.sweepRows(e, n, s, c, n, 1, g, []float32{tc.f})
+				for j, v := range e {
+					if !(v == tc.want || math.Abs(float64(v/tc.want)-1) < 2e-7 || v != v && tc.want != tc.want) {
+						t.Fatalf("n=%d: 2^(%v - %v + %v) = %v at %d, want %v", n, tc.g, tc.c, tc.f, v, j, tc.want)
+					}
+				}
+				if want := float32(n) * tc.want; !(s[0] == want || math.Abs(float64(s[0]/want)-1) < 1e-6 || s[0] != s[0] && want != want) {
+					t.Fatalf("n=%d: sum of 2^(%v - %v + %v) = %v", n, tc.g, tc.c, tc.f, s[0])
+				}
+			}
+		}
+	})
+}
