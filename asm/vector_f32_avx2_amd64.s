@@ -106,9 +106,9 @@ next5:
 
 	// The tail, under a mask.
 	LEAQ        slide<>+32(SB), BX
-	MOVQ        DX, SI
-	NEGQ        SI
-	VMOVUPS     (BX)(SI*4), Y2
+	NEGQ        DX
+	VMOVUPS     (BX)(DX*4), Y2
+	NEGQ        DX
 	VMASKMOVPS  (CX), Y2, Y3
 	VMAXPS      Y3, Y0, Y3
 	VMINPS      Y3, Y1, Y3
