@@ -79,17 +79,29 @@ func packColsGo[T Float](dst []T, width int, x []T, ld, cols, k int) {
 	}
 }
 
-func gemmDotsGo[T Float](k int, x []T, ldx, rows int, y []T, ldy int) (d [thin * thin]T) {
-	y0, y1, y2, y3 := y[:k], y[ldy:][:k], y[2*ldy:][:k], y[3*ldy:][:k]
+func gemmDotsGo[T Float](d []T, k int, x []T, ldx, rows int, y []T, ldy, cols int) {
 	for r := range rows {
-		var s0, s1, s2, s3 T
-		for l, v := range x[r*ldx:][:k] {
-			s0 += v * y0[l]
-			s1 += v * y1[l]
-			s2 += v * y2[l]
-			s3 += v * y3[l]
+		row := x[r*ldx:][:k]
+		for s := range cols {
+			d[r*thin+s] = dotGo4(row, y[s*ldy:][:k])
 		}
-		d[r*thin], d[r*thin+1], d[r*thin+2], d[r*thin+3] = s0, s1, s2, s3
 	}
-	return d
+}
+
+// dotGo4 is the sum of x[l] y[l] in four interleaved sums, which hide the latency of an addition.
+func dotGo4[T Float](x, y []T) T {
+	var s0, s1, s2, s3 T
+	y = y[:len(x)]
+	l := 0
+	for ; l+4 <= len(x); l += 4 {
+		u, v := x[l:l+4:l+4], y[l:l+4:l+4]
+		s0 += u[0] * v[0]
+		s1 += u[1] * v[1]
+		s2 += u[2] * v[2]
+		s3 += u[3] * v[3]
+	}
+	for ; l < len(x); l++ {
+		s0 += x[l] * y[l]
+	}
+	return (s0 + s2) + (s1 + s3)
 }

@@ -21,8 +21,8 @@ type gemmTile[T Float] struct {
 	// packCols sets dst[l*width+i] = x[l*ld+i] for i < cols, and 0 for cols <= i < width, l < k.
 	packCols func(dst []T, width int, x []T, ld, cols, k int)
 
-	// dots returns d[r*thin+s] = sum_l x[r*ldx+l] y[s*ldy+l] for r < rows <= thin, s < thin, l < k, k > 0.
-	dots func(k int, x []T, ldx, rows int, y []T, ldy int) (d [thin * thin]T)
+	// dots sets d[r*thin+s] = sum_l x[r*ldx+l] y[s*ldy+l] for r < rows <= thin, s < cols <= thin, l < k, k > 0.
+	dots func(d []T, k int, x []T, ldx, rows int, y []T, ldy, cols int)
 }
 
 // An operand is A or B of a product, seen as a set of vectors along k.
@@ -59,7 +59,7 @@ type gemmJob[T Float] struct {
 	rows, cols int // size of a task in rows of A and columns of B
 
 	packTask, updateTask, dotsTask func(i int)
-	thinBuf                        []T
+	thinBuf, thinSums              []T // op(B) of a product of few columns; the sums of each task
 }
 
 // each runs the tasks, a single one without the Runner.

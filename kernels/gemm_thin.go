@@ -5,7 +5,7 @@ package kernels
 const thin = 4
 
 // thinDepth bounds the length of a dot product in one call of the kernel.
-const thinDepth = 1 << 14
+const thinDepth = 1 << 12
 
 // thinTask is the least number of elements of the larger operand that a task reads.
 const thinTask = 1 << 16
@@ -18,41 +18,41 @@ func (g *gemmJob[T]) dots() {
 	g.nb = g.n
 	g.rows = roundUp(max(thinTask/g.k, 1), thin)
 	g.layThin()
-	g.each(ceilDiv(g.m, g.rows), g.dotsTask)
+	tasks := ceilDiv(g.m, g.rows)
+	g.thinSums = grow(g.thinSums, tasks*thin*thin)
+	g.each(tasks, g.dotsTask)
 }
 
-// layThin brings the columns of op(B) into rows of length k, thin of them so that the kernel need not count them.
+// layThin brings the columns of op(B) into rows of length k.
 func (g *gemmJob[T]) layThin() {
-	g.thinBuf = grow(g.thinBuf, thin*g.k)
-	for j := range thin {
+	g.thinBuf = grow(g.thinBuf, g.n*g.k)
+	for j := range g.n {
 		row := g.thinBuf[j*g.k:][:g.k]
-		switch {
-		case j >= g.n:
-			clear(row)
-		case g.b.deep:
+		if g.b.deep {
 			copy(row, g.b.at(j, 0))
-		default:
-			for l := range row {
-				row[l] = g.b.x[l*g.b.ld+j]
-			}
+			continue
+		}
+		for l := range row {
+			row[l] = g.b.x[l*g.b.ld+j]
 		}
 	}
 }
 
 // dotsOf is one task of dots: its rows, thin of them at a time.
 func (g *gemmJob[T]) dotsOf(task int) {
+	d := g.thinSums[task*thin*thin:][:thin*thin]
 	end := min((task+1)*g.rows, g.m)
 	for i := task * g.rows; i < end; i += thin {
 		rows := min(thin, end-i)
 		for l := 0; l < g.k; l += thinDepth {
-			d := g.tile.dots(min(thinDepth, g.k-l), g.a.at(i, l), g.a.ld, rows, g.thinBuf[l:], g.k)
-			g.storeDots(&d, i, l, rows)
+			g.tile.dots(d, min(thinDepth, g.k-l), g.a.at(i, l), g.a.ld, rows, g.thinBuf[l:], g.k, g.n)
+			g.storeDots(d, i, l, rows)
 		}
 	}
 }
 
 // storeDots adds the products of rows from i on, over the depths from l on, to C.
-func (g *gemmJob[T]) storeDots(d *[thin * thin]T, i, l, rows int) {
+func (g *gemmJob[T]) storeDots(d []T, i, l, rows int) {
 	beta := g.beta
 	if l > 0 {
 		beta = 1

@@ -22,6 +22,7 @@ func registerTiers() {
 	avx2.tier = AVX2
 	vectorAVX2(&avx2)
 	sweepAVX2(&avx2)
+	avx2.gemm = gemmAVX2()
 	tables32 = append(tables32, &avx2)
 
 	if !cpuid.CPU.Supports(needsAVX512...) {
@@ -31,6 +32,7 @@ func registerTiers() {
 	avx512.tier = AVX512
 	vectorAVX512(&avx512)
 	sweepAVX512(&avx512)
+	avx512.gemm = gemmAVX512()
 	tables32 = append(tables32, &avx512)
 }
 

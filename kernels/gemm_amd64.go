@@ -1,0 +1,120 @@
+//go:build amd64 && !purego
+
+package kernels
+
+import "github.com/sinkcpu/sinkcpu/asm"
+
+// gemmRows are the micro-kernels of a tier by their number of rows.
+type gemmRows []func(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc, cols int)
+
+var (
+	gemmRowsAVX2 = gemmRows{
+		1: asm.Gemm1x16F32AVX2, 2: asm.Gemm2x16F32AVX2, 3: asm.Gemm3x16F32AVX2,
+		4: asm.Gemm4x16F32AVX2, 5: asm.Gemm5x16F32AVX2, 6: asm.Gemm6x16F32AVX2,
+	}
+	gemmRowsAVX512 = gemmRows{
+		1: asm.Gemm1x32F32AVX512, 2: asm.Gemm2x32F32AVX512, 3: asm.Gemm3x32F32AVX512, 4: asm.Gemm4x32F32AVX512,
+		5: asm.Gemm5x32F32AVX512, 6: asm.Gemm6x32F32AVX512, 7: asm.Gemm7x32F32AVX512, 8: asm.Gemm8x32F32AVX512,
+		9: asm.Gemm9x32F32AVX512, 10: asm.Gemm10x32F32AVX512, 11: asm.Gemm11x32F32AVX512, 12: asm.Gemm12x32F32AVX512,
+		13: asm.Gemm13x32F32AVX512, 14: asm.Gemm14x32F32AVX512,
+	}
+)
+
+// gemmAVX2 is the tile of AVX2.
+func gemmAVX2() gemmTile[float32] {
+	return gemmTile[float32]{
+		mr: 6, nr: 16, kc: 320, mc: 2016, nc: 4096,
+		update:   gemmRowsAVX2.update(16),
+		packRows: packRowsAsm(asm.GemmPackRows4F32AVX2, asm.GemmPackRows2F32AVX2),
+		packCols: packColsAsm(6, asm.GemmPackColsAF32AVX2, asm.GemmPackColsBF32AVX2),
+		dots: gemmDots{
+			{asm.GemmDots1x1F32AVX2, asm.GemmDots1x2F32AVX2},
+			{asm.GemmDots4x1F32AVX2, asm.GemmDots4x2F32AVX2},
+		}.dots,
+	}
+}
+
+// gemmAVX512 is the tile of AVX-512.
+func gemmAVX512() gemmTile[float32] {
+	return gemmTile[float32]{
+		mr: 14, nr: 32, kc: 320, mc: 2016, nc: 4096,
+		update:   gemmRowsAVX512.update(32),
+		packRows: packRowsAsm(asm.GemmPackRows4F32AVX512, asm.GemmPackRows2F32AVX512),
+		packCols: packColsAsm(14, asm.GemmPackColsAF32AVX512, asm.GemmPackColsBF32AVX512),
+		dots: gemmDots{
+			{asm.GemmDots1x1F32AVX512, asm.GemmDots1x2F32AVX512},
+			{asm.GemmDots4x1F32AVX512, asm.GemmDots4x2F32AVX512},
+		}.dots,
+	}
+}
+
+// update wraps the micro-kernels, nr columns wide.
+func (kernel gemmRows) update(nr int) func(k int, alpha float32, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc, rows, cols int) {
+	return func(k int, alpha float32, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc, rows, cols int) {
+		_, _, _ = a[(k-1)*lda+rows-1], b[(k-1)*ldb+nr-1], c[(rows-1)*ldc+cols-1]
+		raceWriteBlock(c, ldc, rows, cols)
+		kernel[rows](k, alpha, &a[0], lda, &b[0], ldb, beta, &c[0], ldc, cols)
+	}
+}
+
+// packRowsAsm wraps the transposing copies of four and of two rows.
+func packRowsAsm(four, two func(dst *float32, width int, x *float32, ld, k int)) func(dst []float32, width int, x []float32, ld, rows, k int) {
+	return func(dst []float32, width int, x []float32, ld, rows, k int) {
+		_, _ = dst[width*k-1], x[(rows-1)*ld+k-1]
+		raceReadBlock(x, ld, rows, k)
+		i := 0
+		for ; i+4 <= rows; i += 4 {
+			four(&dst[i], width, &x[i*ld], ld, k)
+		}
+		for ; i+2 <= rows; i += 2 {
+			two(&dst[i], width, &x[i*ld], ld, k)
+		}
+		if i < width {
+			packRestGo(dst[i:], width, x[min(i*ld, len(x)):], ld, rows-i, width-i, k)
+		}
+	}
+}
+
+// packRestGo packs the last row and the zeros after it.
+func packRestGo(dst []float32, width int, x []float32, ld, rows, end, k int) {
+	for i := range end {
+		for l := range k {
+			v := float32(0)
+			if i < rows {
+				v = x[i*ld+l]
+			}
+			dst[l*width+i] = v
+		}
+	}
+}
+
+// packColsAsm wraps the copies for panels of A, mr wide, and of B.
+func packColsAsm(mr int, a, b func(dst *float32, x *float32, ld, cols, k int)) func(dst []float32, width int, x []float32, ld, cols, k int) {
+	return func(dst []float32, width int, x []float32, ld, cols, k int) {
+		_, _ = dst[width*k-1], x[(k-1)*ld+cols-1]
+		raceReadBlock(x, ld, k, cols)
+		kernel := b
+		if width == mr {
+			kernel = a
+		}
+		kernel(&dst[0], &x[0], ld, cols, k)
+	}
+}
+
+// gemmDots are kernels for one and four rows, by one and two rows of y.
+type gemmDots [2][2]func(d *float32, k int, x *float32, ldx int, y *float32, ldy int)
+
+// dots wraps the kernels: four rows or one by one, two rows of y at a time.
+func (kernel gemmDots) dots(d []float32, k int, x []float32, ldx, rows int, y []float32, ldy, cols int) {
+	_, _, _ = d[thin*thin-1], x[(rows-1)*ldx+k-1], y[(cols-1)*ldy+k-1]
+	raceReadBlock(x, ldx, rows, k)
+	four, step := 0, 1
+	if rows == 4 {
+		four, step = 1, 4
+	}
+	for r := 0; r < rows; r += step {
+		for s := 0; s < cols; s += 2 {
+			kernel[four][min(cols-s, 2)-1](&d[r*thin+s], k, &x[r*ldx], ldx, &y[s*ldy], ldy)
+		}
+	}
+}
