@@ -28,9 +28,10 @@ type Objective interface {
 	// Groups returns the parameters, each group with its own optimiser, in the order of the checkpoint.
 	Groups() []*nn.Group[float32]
 
-	// Step updates the parameters once. Its first metric is the loss. A step that meets a number that is not finite changes
-	// nothing further and returns an error for which errors.Is(err, [ErrNotFinite]).
-	Step(ctx context.Context, data Batches) ([]Metric, error)
+	// Step updates the parameters once. Where report is set it returns metrics, the loss first; what is needed for metrics alone is
+	// not computed otherwise, and the parameters are the same bits either way. A step that meets a number that is not finite leaves
+	// the parameters as they are and returns an error for which errors.Is(err, [ErrNotFinite]).
+	Step(ctx context.Context, data Batches, report bool) ([]Metric, error)
 
 	// Sample fills dst, rows x dim, with independent draws of the model, made from the given noise.
 	Sample(dst []float32, rows int, noise *random.Stream)
