@@ -1,0 +1,371 @@
+package nn
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/sinkcpu/sinkcpu/internal/numtest"
+	"github.com/sinkcpu/sinkcpu/internal/parallel"
+	"github.com/sinkcpu/sinkcpu/internal/random"
+	"github.com/sinkcpu/sinkcpu/kernels"
+)
+
+// layerCases is the table behind the tests of all layers. To add a layer, add a row.
+func layerCases[T kernels.Float]() []layerCase[T] {
+	linear := func(ops Ops[T], in, out int) *Linear[T] {
+		l := NewLinear(ops, in, out)
+		l.Init(random.New(5, "init"), FanInUniform, FanInUniform)
+		return l
+	}
+	return []layerCase[T]{
+		{"Linear", []int{5, 3}, func(ops Ops[T]) Layer[T] { return linear(ops, 3, 4) }},
+		{"Linear/one row", []int{1, 3}, func(ops Ops[T]) Layer[T] { return linear(ops, 3, 4) }},
+		{"Linear/one column", []int{4, 1}, func(ops Ops[T]) Layer[T] { return linear(ops, 1, 1) }},
+		{"Linear/three dimensions", []int{2, 3, 2}, func(ops Ops[T]) Layer[T] { return linear(ops, 2, 5) }},
+		{"Linear/vector", []int{3}, func(ops Ops[T]) Layer[T] { return linear(ops, 3, 2) }},
+		{"ReLU", []int{4, 5}, func(ops Ops[T]) Layer[T] { return NewReLU(ops) }},
+		{"LeakyReLU", []int{4, 5}, func(ops Ops[T]) Layer[T] { return NewLeakyReLU(ops, 0.2) }},
+		{"Softplus", []int{4, 5}, func(ops Ops[T]) Layer[T] { return NewSoftplus(ops) }},
+		{"Tanh", []int{2, 2, 5}, func(ops Ops[T]) Layer[T] { return NewTanh(ops) }},
+		{"Sigmoid", []int{4, 5}, func(ops Ops[T]) Layer[T] { return NewSigmoid(ops) }},
+		{"Sequential", []int{4, 2}, func(ops Ops[T]) Layer[T] {
+			return NewSequential[T](NewTanh(ops), linear(ops, 2, 5), NewSoftplus(ops), linear(ops, 5, 3), NewSigmoid(ops))
+		}},
+		{"Sequential/nested", []int{3, 2}, func(ops Ops[T]) Layer[T] {
+			return NewSequential[T](NewSequential[T](linear(ops, 2, 3), NewTanh(ops)), linear(ops, 3, 2))
+		}},
+	}
+}
+
+type layerCase[T kernels.Float] struct {
+	name  string
+	shape []int // of the input
+	make  func(ops Ops[T]) Layer[T]
+}
+
+// drawInput draws entries of size .1 to 2, away from the kink of the ReLU.
+func drawInput[T kernels.Float](seed uint64, shape ...int) *Tensor[T] {
+	x, src := NewTensor[T](shape...), random.New(seed, "input")
+	for i := range x.Data() {
+		v := 0.1 + 1.9*src.Float64()
+		if src.Uint64()&1 == 0 {
+			v = -v
+		}
+		x.Data()[i] = T(v)
+	}
+	return x
+}
+
+// drawNormal draws a normal tensor of the shape of x.
+func drawNormal[T kernels.Float](seed uint64, x *Tensor[T]) *Tensor[T] {
+	dy := NewTensor[T](x.Shape()...)
+	random.Normal(random.New(seed, "cotangent"), dy.Data(), 0, 1)
+	return dy
+}
+
+func both(t *testing.T, f32, f64 func(t *testing.T)) {
+	t.Run("float32", f32)
+	t.Run("float64", f64)
+}
+
+func TestLayerGradients(t *testing.T) {
+	both(t, testLayerGradients[float32], testLayerGradients[float64])
+}
+
+func testLayerGradients[T kernels.Float](t *testing.T) {
+	for _, c := range layerCases[T]() {
+		for seed := range uint64(5) {
+			l, x := c.make(NewCPU[T](nil)), drawInput[T](seed, c.shape...)
+			err := numtest.Grad(seed, func() []T { return l.Forward(x).Data() }, func(w []T) []numtest.Leaf[T] {
+				for _, p := range l.Params() {
+					clear(p.Grad.Data())
+				}
+				y := l.Forward(x)
+				dx := l.Backward(TensorOf(w, y.Shape()...), WantAll)
+				leaves := []numtest.Leaf[T]{{Name: "input", Value: x.Data(), Grad: dx.Data()}}
+				for _, p := range l.Params() {
+					leaves = append(leaves, numtest.Leaf[T]{Name: p.Name, Value: p.Value.Data(), Grad: p.Grad.Data()})
+				}
+				return leaves
+			})
+			if err != nil {
+				t.Errorf("%s, seed %d: %v", c.name, seed, err)
+			}
+		}
+	}
+}
+
+// In float32 and in float64 a layer computes the same, to the rounding of float32: 64 units of the largest entry covers chains of two
+// linear layers of width 5 with some margin, and is 4e-6.
+func TestLayerPrecisions(t *testing.T) {
+	cases64 := layerCases[float64]()
+	for i, c := range layerCases[float32]() {
+		l32, l64 := c.make(NewCPU[float32](nil)), cases64[i].make(NewCPU[float64](nil))
+		x32 := drawInput[float32](1, c.shape...)
+		x64 := widen(x32)
+		for k, p := range l32.Params() {
+			copy(l64.Params()[k].Value.Data(), widen(p.Value).Data())
+		}
+		y32, y64 := l32.Forward(x32), l64.Forward(x64)
+		dy := drawNormal[float32](2, y32)
+		dx32, dx64 := l32.Backward(dy, WantAll), l64.Backward(widen(dy), WantAll)
+		checkRounding(t, c.name+": output", y32, y64)
+		checkRounding(t, c.name+": dx", dx32, dx64)
+		for k, p := range l32.Params() {
+			checkRounding(t, c.name+": "+p.Name, p.Grad, l64.Params()[k].Grad)
+		}
+	}
+}
+
+func checkRounding(t *testing.T, name string, got *Tensor[float32], want *Tensor[float64]) {
+	t.Helper()
+	var err, scale float64
+	for i, v := range want.Data() {
+		err, scale = max(err, math.Abs(float64(got.Data()[i])-v)), max(scale, math.Abs(v))
+	}
+	if tol := 64 * math.Ldexp(1, -24) * scale; !(err <= tol) || !(tol > 0) {
+		t.Errorf("%s: error %g, tolerance %g", name, err, tol)
+	}
+}
+
+func widen(x *Tensor[float32]) *Tensor[float64] {
+	y := NewTensor[float64](x.Shape()...)
+	for i, v := range x.Data() {
+		y.Data()[i] = float64(v)
+	}
+	return y
+}
+
+// Gradients of parameters add, gradients of inputs are overwritten, inputs stay as they are, and each Want computes its own half.
+func TestLayerAccumulation(t *testing.T) {
+	for _, c := range layerCases[float64]() {
+		l, x := c.make(NewCPU[float64](nil)), drawInput[float64](1, c.shape...)
+		xWas := append([]float64(nil), x.Data()...)
+		dy := drawNormal[float64](2, l.Forward(x))
+		dyWas := append([]float64(nil), dy.Data()...)
+		dx := append([]float64(nil), l.Backward(dy, WantAll).Data()...)
+		var once [][]float64
+		for _, p := range l.Params() {
+			once = append(once, append([]float64(nil), p.Grad.Data()...))
+		}
+
+		if got := l.Backward(dy, WantInput); !sameBits(got.Data(), dx) {
+			t.Errorf("%s: a second dx is %v, want %v", c.name, got.Data(), dx)
+		}
+		for i, p := range l.Params() {
+			if !sameBits(p.Grad.Data(), once[i]) {
+				t.Errorf("%s: WantInput changes the gradient of %s", c.name, p.Name)
+			}
+		}
+		if got := l.Backward(dy, WantParams); got != nil {
+			t.Errorf("%s: WantParams returns %v", c.name, got)
+		}
+		for i, p := range l.Params() {
+			for k, v := range once[i] {
+				if got := p.Grad.Data()[k]; !(math.Abs(got-2*v) <= 1e-14*(1+math.Abs(v))) {
+					t.Errorf("%s: %s[%d] is %v after two passes, %v after one", c.name, p.Name, k, got, v)
+				}
+			}
+		}
+		if !sameBits(x.Data(), xWas) || !sameBits(dy.Data(), dyWas) {
+			t.Errorf("%s: changes its input or the gradient it is given", c.name)
+		}
+	}
+}
+
+// A layer and its share have two batches in flight and add to the same gradients.
+func TestLayerShare(t *testing.T) {
+	for _, c := range layerCases[float64]() {
+		ops := NewCPU[float64](nil)
+		l, alone := c.make(ops), c.make(ops)
+		twin := l.Share()
+		xa, xb := drawInput[float64](1, c.shape...), drawInput[float64](2, c.shape...)
+		dy := drawNormal[float64](3, alone.Forward(xa))
+
+		dxa := append([]float64(nil), alone.Backward(dy, WantAll).Data()...)
+		alone.Forward(xb)
+		dxb := append([]float64(nil), alone.Backward(dy, WantAll).Data()...)
+
+		l.Forward(xa)
+		twin.Forward(xb)
+		if !sameBits(l.Backward(dy, WantAll).Data(), dxa) || !sameBits(twin.Backward(dy, WantAll).Data(), dxb) {
+			t.Errorf("%s: two batches in flight disturb each other", c.name)
+		}
+		for i, p := range l.Params() {
+			if !sameBits(p.Grad.Data(), alone.Params()[i].Grad.Data()) || twin.Params()[i].Grad != p.Grad {
+				t.Errorf("%s: shared gradients of %s differ", c.name, p.Name)
+			}
+		}
+		if twin.String() != l.String() {
+			t.Errorf("%s: the share is %v, not %v", c.name, twin, l)
+		}
+	}
+}
+
+func TestLayerOutputShape(t *testing.T) {
+	for _, c := range layerCases[float64]() {
+		l := c.make(NewCPU[float64](nil))
+		got, err := l.OutputShape(c.shape)
+		if want := l.Forward(drawInput[float64](1, c.shape...)); err != nil || !want.SameShape(TensorOf(make([]float64, want.Size()), got...)) {
+			t.Errorf("%s: OutputShape %v, %v; Forward gives %v", c.name, got, err, want)
+		}
+	}
+	ops := NewCPU[float64](nil)
+	net := NewSequential[float64](NewLinear(ops, 2, 3), NewReLU(ops), NewLinear(ops, 4, 1))
+	_, err := net.OutputShape([]int{7, 2})
+	if want := "layer 2: nn: Linear(4, 1): input of shape [7 3], want last dimension 4"; err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
+	}
+}
+
+func TestLayerPanics(t *testing.T) {
+	ops := NewCPU[float64](nil)
+	wide := func() *Tensor[float64] { return NewTensor[float64](4, 9) }
+	for _, c := range layerCases[float64]() {
+		l := c.make(ops)
+		wantPanic(t, c.name+": Backward first", "Backward without Forward", func() { l.Backward(wide(), WantAll) })
+		l.Forward(drawInput[float64](1, c.shape...))
+		wantPanic(t, c.name+": wrong gradient", "nn: ", func() { l.Backward(wide(), WantAll) })
+	}
+	wantPanic(t, "wrong input", "nn: Linear(3, 2): input of shape [4 9], want last dimension 3", func() { NewLinear(ops, 3, 2).Forward(wide()) })
+	wantPanic(t, "no input", "nn: Linear", func() { NewLinear(ops, 0, 2) })
+	wantPanic(t, "negative slope", "nn: LeakyReLU", func() { NewLeakyReLU(ops, -1) })
+	wantPanic(t, "NaN slope", "nn: LeakyReLU", func() { NewLeakyReLU(ops, math.NaN()) })
+}
+
+// wantPanic checks that f panics with a message that holds text.
+func wantPanic(t *testing.T, name, text string, f func()) {
+	t.Helper()
+	defer func() {
+		t.Helper()
+		if msg, _ := recover().(string); !strings.Contains(msg, text) || !strings.HasPrefix(msg, "nn: ") {
+			t.Errorf("%s: panic %q, want one with %q", name, msg, text)
+		}
+	}()
+	f()
+}
+
+// Sequential goes down no further than what is wanted depends on.
+func TestSequentialStopsEarly(t *testing.T) {
+	ops := NewCPU[float64](nil)
+	counts := &counting{Layer: NewTanh(ops)}
+	net := NewSequential[float64](counts, NewLinear(ops, 2, 3), NewTanh(ops))
+	dy := drawNormal[float64](1, net.Forward(drawInput[float64](1, 4, 2)))
+	net.Backward(dy, WantParams)
+	if counts.calls != 0 {
+		t.Error("WantParams goes below the lowest layer with parameters")
+	}
+	net.Backward(dy, WantInput)
+	if counts.calls != 1 {
+		t.Error("WantInput does not reach the first layer")
+	}
+	empty := NewSequential[float64]()
+	if x := drawInput[float64](1, 2, 2); empty.Forward(x) != x || empty.Backward(x, WantInput) != x || empty.Backward(x, WantParams) != nil {
+		t.Error("the empty network is not the identity")
+	}
+}
+
+type counting struct {
+	Layer[float64]
+	calls int
+}
+
+func (c *counting) Backward(dy *Tensor[float64], want Want) *Tensor[float64] {
+	c.calls++
+	return c.Layer.Backward(dy, want)
+}
+
+// trainSome runs a few steps of a net whose tensors are cut into several tasks, with a change of batch between them.
+func trainSome[T kernels.Float](ops Ops[T], opt Optimizer[T]) []T {
+	src := random.New(11, "init")
+	net, err := NewMLP(ops, MLP{Sizes: []int{2, 70, 300, 150}, Hidden: "softplus", Output: "tanh"}, src, HeUniform(0), FanInUniform)
+	if err != nil {
+		panic(err)
+	}
+	g := NewGroup("net", net.Params(), opt)
+	for step := range uint64(3) {
+		x := drawInput[T](step, 300+50*int(step), 2)
+		g.ZeroGrad()
+		y := net.Forward(x)
+		dx := net.Backward(drawNormal[T](step, y), WantAll)
+		if step == 1 {
+			ops.Axpy(g.Params[0].Grad, 1, TensorOf(dx.Data()[:140], 70, 2))
+		}
+		g.Step()
+	}
+	all := []T{T(GradNorm(ops, g.Params))}
+	for _, p := range g.Params {
+		all = append(append(all, p.Value.Data()...), p.Grad.Data()...)
+	}
+	return all
+}
+
+// The bits do not depend on the number of workers, nor on whether there is a runner.
+func TestWorkers(t *testing.T) { both(t, testWorkers[float32], testWorkers[float64]) }
+
+func testWorkers[T kernels.Float](t *testing.T) {
+	adam := func(ops Ops[T]) Optimizer[T] { o, _ := NewAdam(ops, DefaultAdam(1e-2)); return o }
+	serial := NewCPU[T](nil)
+	want := trainSome(serial, adam(serial))
+	for _, workers := range []int{1, 2, 5} {
+		pool := parallel.New(workers)
+		ops := NewCPU[T](pool)
+		if !sameBits(trainSome(ops, adam(ops)), want) {
+			t.Errorf("%d workers: other bits than without a runner", workers)
+		}
+		pool.Close()
+	}
+	if norm := float64(want[0]); !(norm > 0) || math.IsInf(norm, 0) {
+		t.Errorf("gradient norm %v", norm)
+	}
+}
+
+// sameBits reports whether two slices are equal, the sign of zero and NaN included.
+func sameBits[T kernels.Float](a, b []T) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i, v := range a {
+		if math.Float64bits(float64(v)) != math.Float64bits(float64(b[i])) {
+			return false
+		}
+	}
+	return true
+}
+
+// After the first steps, a step allocates nothing, also for a smaller batch.
+func TestNoAllocation(t *testing.T) { both(t, testNoAllocation[float32], testNoAllocation[float64]) }
+
+func testNoAllocation[T kernels.Float](t *testing.T) {
+	ops := NewCPU[T](nil)
+	net, err := NewMLP(ops, MLP{Sizes: []int{2, 40, 40, 60}, Hidden: "leaky_relu", Output: "sigmoid"}, random.New(1, "init"), HeNormal(0.2), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	adam, err := NewAdam(ops, DefaultAdam(1e-3))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sgd, err := NewSGD(ops, SGDConfig{Rate: 1e-3, Momentum: 0.9, WeightDecay: 1e-4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, opt := range []Optimizer[T]{adam, sgd} {
+		g := NewGroup("net", net.Params(), opt)
+		x := drawInput[T](1, 64, 2)
+		small := x.Slice(0, 10)
+		dy := drawNormal(2, net.Forward(x))
+		dySmall := dy.Slice(0, 10)
+		step := func(x, dy *Tensor[T]) {
+			g.ZeroGrad()
+			net.Forward(x)
+			net.Backward(dy, WantAll)
+			GradNorm[T](ops, g.Params)
+			g.Step()
+		}
+		if n := testing.AllocsPerRun(20, func() { step(x, dy); step(small, dySmall) }); n != 0 {
+			t.Errorf("%T: %v allocations in a step", opt, n)
+		}
+	}
+}
