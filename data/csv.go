@@ -82,7 +82,7 @@ func (t *table) next() (fields []string, row int, err error) {
 	}
 	row, _ = t.r.FieldPos(0)
 	if t.width != 0 && len(fields) != t.width {
-		return nil, 0, fmt.Errorf("%s: row %d has %d fields, the rows before it %d; every row needs as many", t.in.name, row, len(fields), t.width)
+		return nil, 0, fmt.Errorf("%s: row %d: the number of fields is %d, in the rows before it %d; every row needs as many", t.in.name, row, len(fields), t.width)
 	}
 	for i := range fields {
 		fields[i] = strings.TrimSpace(fields[i])

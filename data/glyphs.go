@@ -124,7 +124,7 @@ func catmullRom(a, b, c, d, t float64) float64 {
 // shape applies proportion, slant and rotation.
 func (p *pen) shape(rng *random.Stream) {
 	width := .8 * math.Exp(.16*rng.NormFloat64())
-	slant := .12 + .2*rng.NormFloat64()
+	slant := .15 + .17*rng.NormFloat64()
 	sin, cos := math.Sincos(.07 * rng.NormFloat64())
 	turn := func(q point) point {
 		x, y := width*(q.x-.5)-slant*(q.y-.5), q.y-.5
@@ -137,8 +137,8 @@ func (p *pen) shape(rng *random.Stream) {
 
 // place scales the digit to its body, gives it its thickness and puts its centre of mass near the centre of the image.
 func (p *pen) place(rng *random.Stream) {
-	radius := min(max(1.26*math.Exp(.26*rng.NormFloat64()), .75), 2.2)
-	body := glyphBody * (1 - .1*rng.Float64())
+	radius := min(max(1.43*math.Exp(.24*rng.NormFloat64()), .8), 1.95)
+	body := glyphBody * (1 - .08*rng.Float64())
 	p.sharp = .7 + .2*rng.Float64()
 	press, phase := .18*rng.Float64(), 2*math.Pi*rng.Float64()
 	shiftX, shiftY := .5*rng.NormFloat64(), .5*rng.NormFloat64()
@@ -153,9 +153,10 @@ func (p *pen) place(rng *random.Stream) {
 		lo = point{min(lo.x, s.a.x, s.b.x), min(lo.y, s.a.y, s.b.y)}
 		hi = point{max(hi.x, s.a.x, s.b.x), max(hi.y, s.a.y, s.b.y)}
 	}
-	scale := (body - 2*radius) / max(hi.x-lo.x, hi.y-lo.y)
-	dx := glyphSide/2 + shiftX - scale*mx/mass
-	dy := glyphSide/2 + shiftY - scale*my/mass
+	edge := radius*(1+press) + .5/p.sharp
+	scale := (body - 2*edge) / max(hi.x-lo.x, hi.y-lo.y)
+	dx := within(glyphSide/2+shiftX-scale*mx/mass, scale*lo.x-edge, scale*hi.x+edge)
+	dy := within(glyphSide/2+shiftY-scale*my/mass, scale*lo.y-edge, scale*hi.y+edge)
 	for i, s := range p.line {
 		at := float64(i) / float64(len(p.line))
 		p.line[i] = segment{
@@ -165,6 +166,9 @@ func (p *pen) place(rng *random.Stream) {
 		}
 	}
 }
+
+// within returns the shift d, changed where the interval from lo+d to hi+d would leave the image less a margin of one pixel.
+func within(d, lo, hi float64) float64 { return min(max(d, 1-lo), glyphSide-1-hi) }
 
 // image draws the segments: the grey of a pixel falls linearly from 1 to 0 over the edge of the ink.
 func (p *pen) image(dst []uint8) {

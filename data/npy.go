@@ -67,12 +67,12 @@ func decodeNPY(in *input) (*Matrix, error) {
 
 // decodeNPYHeader reads the magic string, the version and the header.
 func decodeNPYHeader(in *input) (*npyHeader, error) {
+	if head, _ := in.r.Peek(len(npyMagic)); !strings.HasPrefix(npyMagic, string(head)) {
+		return nil, fmt.Errorf("%s: not a .npy file: it begins with the bytes % x", in.name, head)
+	}
 	magic, err := in.take(8)
 	if err != nil {
 		return nil, err
-	}
-	if string(magic[:6]) != npyMagic {
-		return nil, fmt.Errorf("%s: not a .npy file: it begins with the bytes % x", in.name, magic[:6])
 	}
 	var size uint64
 	switch magic[6] {
