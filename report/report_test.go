@@ -77,7 +77,7 @@ func TestBadInputIsAnError(t *testing.T) {
 		"empty curve":   second(Curve{}.Draw()),
 		"uneven curve":  second(Curve{Step: []float64{1}}.Draw()),
 		"no finite one": second(Curve{Step: []float64{1}, Value: []float64{math.NaN()}}.Draw()),
-		"no data":       second(Scatter("", nil, []float32{1, 2})),
+		"no point":      second(Scatter("", nil, []float32{1})),
 	} {
 		if err == nil || !strings.HasPrefix(err.Error(), "report: ") {
 			t.Errorf("%s: %v", name, err)

@@ -13,15 +13,19 @@ import (
 
 // Scatter draws points of the plane and, over them, samples of a model, in one square frame with the same unit on both axes.
 //
-// Both hold pairs x, y. The frame is that of the data, a tenth wider; samples outside it are not drawn but counted in the title.
-// Points that are not finite are left out. It is an error when no finite point of the data is left.
+// Both hold pairs x, y. The frame is that of the data, or of the samples where there is no data, a tenth wider; samples outside it are not
+// drawn but counted in the title. Points that are not finite are left out. It is an error when no finite point is left.
 func Scatter(title string, data, samples []float32) (image.Image, error) {
 	real, model := pairs(data), pairs(samples)
+	within := real
 	if len(real) == 0 {
-		return nil, errors.New("report: a scatter plot needs at least one finite point of the data")
+		within = model
 	}
-	cx, cy, half := square(real)
-	inside := within(model, cx, cy, half)
+	if len(within) == 0 {
+		return nil, errors.New("report: a scatter plot needs at least one finite point")
+	}
+	cx, cy, half := square(within)
+	inside := pointsIn(model, cx, cy, half)
 	if out := len(samples)/2 - len(inside); out > 0 {
 		title += " (" + ticker{}.label(float64(out), 1) + " of " + ticker{}.label(float64(len(samples)/2), 1) + " samples outside)"
 	}
@@ -73,7 +77,7 @@ func square(xy plotter.XYs) (cx, cy, half float64) {
 	return (x0 + x1) / 2, (y0 + y1) / 2, half
 }
 
-func within(xy plotter.XYs, cx, cy, half float64) plotter.XYs {
+func pointsIn(xy plotter.XYs, cx, cy, half float64) plotter.XYs {
 	var in plotter.XYs
 	for _, q := range xy {
 		if math.Abs(q.X-cx) <= half && math.Abs(q.Y-cy) <= half {

@@ -1,0 +1,173 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sinkcpu/sinkcpu/internal/parallel"
+	"github.com/sinkcpu/sinkcpu/train"
+)
+
+type trainOptions struct {
+	config     train.Config // the flags, where they were given
+	out        string
+	configFile string
+	resume     bool
+	json       bool
+}
+
+func newTrainCommand() *cobra.Command {
+	o := &trainOptions{config: train.DefaultConfig("")}
+	cmd := &cobra.Command{
+		Use:   "train",
+		Short: "Train a generative model",
+		Long: `Train a generative model and keep everything about it in one folder: config.json, metrics.jsonl,
+samples-NNNNNN.png, loss.png, checkpoint.safetensors with checkpoint.json, an event file for TensorBoard, summary.json.
+
+Ctrl-C ends after the step in progress with a checkpoint; --resume goes on from it, bit for bit as if nothing had
+happened, and also after a kill. The defaults of the settings depend on the data: those below are for images.
+` + exitStatus,
+		Example: `  sinkcpu train
+  sinkcpu train --data mnist:DIR --batch 200 --eps 1 --iters 10 --out runs/mnist
+  sinkcpu train --resume --out runs/mnist --steps 20000`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
+	}
+	f, c := cmd.Flags(), &o.config
+	f.StringVar(&c.Objective, "objective", c.Objective, "what is minimised: sinkhorn")
+	f.StringVar(&c.Data, "data", c.Data, "glyphs, ring8, grid25, moons, spiral, ellipse, mnist:DIR or points:FILE")
+	f.StringVar(&o.out, "out", "", "folder of the run (default runs/NAME-SEED, or the next that is free)")
+	f.IntVar(&c.Steps, "steps", c.Steps, "steps to train, counted from the start of the run")
+	f.IntVar(&c.Batch, "batch", c.Batch, "rows a batch")
+	f.Var((*epsFlag)(&c.Eps), "eps", "regularisation in units of the cost, or E*mean for E times the mean cost in the data")
+	f.IntVar(&c.Iters, "iters", c.Iters, "Sinkhorn iterations a step")
+	f.Float64Var(&c.Rate, "lr", c.Rate, "learning rate of Adam")
+	f.IntVar(&c.Latent, "latent", c.Latent, "dimension of the latent space; with 2, pictures show the latent square")
+	f.IntSliceVar(&c.Hidden, "hidden", c.Hidden, "widths of the generator's hidden layers")
+	f.Uint64Var(&c.Seed, "seed", c.Seed, "seed of all random numbers")
+	f.IntVar(&c.Threads, "threads", c.Threads, "workers; 0 for one a processor; the result does not depend on it")
+	f.IntVar(&c.LogEvery, "log-every", c.LogEvery, "steps between lines of metrics.jsonl")
+	f.IntVar(&c.SampleEvery, "sample-every", c.SampleEvery, "steps between pictures; 0 for one at the end")
+	f.IntVar(&c.SaveEvery, "save-every", c.SaveEvery, "steps between checkpoints")
+	f.IntVar(&c.EvalEvery, "eval-every", c.EvalEvery, "steps between held-out measures; 0 to measure at the end, -1 never")
+	f.StringVar(&o.configFile, "config", "", "read settings from a config.json; flags override it")
+	f.BoolVar(&o.resume, "resume", false, "go on with the run in --out; only --steps and --threads may change")
+	f.BoolVar(&o.json, "json", false, "print the summary as one JSON object")
+	return cmd
+}
+
+// settings copies each setting whose flag was given.
+var settings = map[string]func(dst, flags *train.Config){
+	"objective":    func(dst, flags *train.Config) { dst.Objective = flags.Objective },
+	"data":         func(dst, flags *train.Config) { dst.Data = flags.Data },
+	"steps":        func(dst, flags *train.Config) { dst.Steps = flags.Steps },
+	"batch":        func(dst, flags *train.Config) { dst.Batch = flags.Batch },
+	"eps":          func(dst, flags *train.Config) { dst.Eps = flags.Eps },
+	"iters":        func(dst, flags *train.Config) { dst.Iters = flags.Iters },
+	"lr":           func(dst, flags *train.Config) { dst.Rate = flags.Rate },
+	"latent":       func(dst, flags *train.Config) { dst.Latent = flags.Latent },
+	"hidden":       func(dst, flags *train.Config) { dst.Hidden = flags.Hidden },
+	"seed":         func(dst, flags *train.Config) { dst.Seed = flags.Seed },
+	"threads":      func(dst, flags *train.Config) { dst.Threads = flags.Threads },
+	"log-every":    func(dst, flags *train.Config) { dst.LogEvery = flags.LogEvery },
+	"sample-every": func(dst, flags *train.Config) { dst.SampleEvery = flags.SampleEvery },
+	"save-every":   func(dst, flags *train.Config) { dst.SaveEvery = flags.SaveEvery },
+	"eval-every":   func(dst, flags *train.Config) { dst.EvalEvery = flags.EvalEvery },
+}
+
+func (o *trainOptions) run(cmd *cobra.Command) error {
+	c, err := o.resolve(cmd)
+	if err != nil {
+		return err
+	}
+	pool := parallel.New(c.Threads)
+	defer pool.Close()
+	options, err := train.Prepare(c, pool)
+	if err != nil {
+		return err
+	}
+	if o.out == "" {
+		if o.out, err = train.FreeFolder(fmt.Sprintf("runs/%s-%d", options.Source.Name, c.Seed)); err != nil {
+			return err
+		}
+	}
+	options.Dir, options.Resume, options.Version = o.out, o.resume, version()
+	options.Reporter = newReporter(cmd.ErrOrStderr(), o.json)
+	summary, err := train.Run(cmd.Context(), options)
+	if err != nil {
+		return err
+	}
+	if o.json {
+		return printJSON(cmd.OutOrStdout(), summary)
+	}
+	_, err = io.WriteString(cmd.OutOrStdout(), summary.Text())
+	return err
+}
+
+// resolve returns the config: defaults, then the file, then the flags; or that of the run to resume.
+func (o *trainOptions) resolve(cmd *cobra.Command) (train.Config, error) {
+	if o.resume {
+		return o.resolveResumed(cmd)
+	}
+	spec := ""
+	if o.configFile != "" {
+		c, err := train.ReadConfig(o.configFile, train.DefaultConfig(""))
+		if err != nil {
+			return c, err
+		}
+		spec = c.Data
+	}
+	if cmd.Flags().Changed("data") {
+		spec = o.config.Data
+	}
+	c := train.DefaultConfig(spec)
+	if o.configFile != "" {
+		var err error
+		if c, err = train.ReadConfig(o.configFile, c); err != nil {
+			return c, err
+		}
+	}
+	for name, set := range settings {
+		if cmd.Flags().Changed(name) {
+			set(&c, &o.config)
+		}
+	}
+	return c, c.Validate()
+}
+
+func (o *trainOptions) resolveResumed(cmd *cobra.Command) (train.Config, error) {
+	if o.out == "" {
+		return train.Config{}, usagef("--resume needs --out with the folder of the run to go on with")
+	}
+	for name := range settings {
+		if name != "steps" && name != "threads" && cmd.Flags().Changed(name) {
+			return train.Config{}, usagef("--%s cannot change on --resume: config.json holds the settings; only --steps and --threads may", name)
+		}
+	}
+	if o.configFile != "" {
+		return train.Config{}, usagef("--config cannot be given with --resume: the run has its own config.json")
+	}
+	c, err := train.LoadConfig(o.out)
+	if err != nil {
+		return c, err
+	}
+	for _, name := range []string{"steps", "threads"} {
+		if cmd.Flags().Changed(name) {
+			settings[name](&c, &o.config)
+		}
+	}
+	return c, c.Validate()
+}
+
+// epsFlag is the value of --eps.
+type epsFlag train.Eps
+
+func (e *epsFlag) String() string { return train.Eps(*e).String() }
+func (e *epsFlag) Type() string   { return "E|E*mean" }
+func (e *epsFlag) Set(s string) error {
+	v, err := train.ParseEps(s)
+	*e = epsFlag(v)
+	return err
+}

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/sinkcpu/sinkcpu/train"
+)
+
+// A textReporter shows progress to a person. With a width it redraws one line of a terminal; without, it writes a line every ten seconds.
+type textReporter struct {
+	w     io.Writer
+	now   func() time.Time
+	width func() int // of the terminal, nil for none
+
+	pace  pace
+	loss  string
+	next  time.Time
+	drawn bool // a line is on the terminal and not ended
+}
+
+func (r *textReporter) Begin(dir string, done, steps int) {
+	now := r.now()
+	r.pace = pace{steps: steps, step: done, at: now}
+	r.next = now.Add(r.interval())
+	if done > 0 {
+		r.Note(fmt.Sprintf("going on in %s after step %d of %d", dir, done, steps))
+	} else {
+		r.Note(fmt.Sprintf("training in %s, %d steps", dir, steps))
+	}
+}
+
+func (r *textReporter) interval() time.Duration {
+	if r.width != nil {
+		return redrawEvery
+	}
+	return lineEvery
+}
+
+func (r *textReporter) Step(step int, metrics []train.Metric) {
+	now := r.now()
+	if now.Before(r.next) && !(step == r.pace.steps && r.width != nil) {
+		return
+	}
+	r.next = now.Add(r.interval())
+	r.pace.update(step, now)
+	if len(metrics) > 0 {
+		r.loss = fmt.Sprintf("%s %.4g", metrics[0].Name, metrics[0].Value)
+	}
+	if r.width == nil {
+		fmt.Fprintf(r.w, "step %s\n", strings.Join(r.parts(), "  "))
+		return
+	}
+	fmt.Fprintf(r.w, "\r%s\x1b[K", r.line(r.width()-1))
+	r.drawn = true
+}
+
+// parts returns what there is to tell, the most important first.
+func (r *textReporter) parts() []string {
+	p := []string{fmt.Sprintf("%d/%d", r.pace.step, r.pace.steps)}
+	if r.loss != "" {
+		p = append(p, r.loss)
+	}
+	if left := r.pace.left(); left >= 0 {
+		p = append(p, train.Duration(left)+" left", fmt.Sprintf("%.3g steps/s", r.pace.perSecond))
+	}
+	return p
+}
+
+// line returns one line of at most width columns: as many parts as fit, behind a bar where ten columns are left for it.
+func (r *textReporter) line(width int) string {
+	percent := fmt.Sprintf("%3d%%", 100*r.pace.step/max(1, r.pace.steps))
+	text := ""
+	for _, p := range r.parts() {
+		if len(percent)+len(text)+2+len(p) > width {
+			break
+		}
+		text += "  " + p
+	}
+	if room := min(width-len(percent)-len(text)-3, 40); room >= 10 {
+		full := room * r.pace.step / max(1, r.pace.steps)
+		return percent + " [" + strings.Repeat("=", full) + strings.Repeat(" ", room-full) + "]" + text
+	}
+	return (percent + text)[:min(max(width, 0), len(percent+text))]
+}
+
+// Note writes a line of its own, above the one that is redrawn.
+func (r *textReporter) Note(text string) {
+	if r.drawn {
+		fmt.Fprint(r.w, "\n")
+		r.drawn = false
+	}
+	fmt.Fprintln(r.w, text)
+}
+
+func (r *textReporter) End() {
+	if r.drawn {
+		fmt.Fprint(r.w, "\n")
+		r.drawn = false
+	}
+}

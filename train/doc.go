@@ -1,0 +1,16 @@
+// Package train runs an objective on a data set: batches, steps, metrics, sample pictures, checkpoints, resume and the held-out measure.
+//
+// A run lives in one folder:
+//
+//	config.json              everything that defines the run
+//	metrics.jsonl            one line a logged step
+//	samples-NNNNNN.png       what the model makes after that step
+//	loss.png                 the loss over the steps
+//	events.out.tfevents.*    metrics and samples for TensorBoard
+//	checkpoint.safetensors   the state after a step: parameters, optimisers, random streams, place in the data
+//	checkpoint.json          the same state less the tensors, to be read
+//	summary.json             the result, once the run is complete
+//
+// A run that was stopped or killed and then resumed has, bit for bit, the checkpoints of a run that was not, and the same metrics but for
+// their times, on the same tier of kernels and for any number of workers.
+package train

@@ -1,0 +1,91 @@
+package train
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/sinkcpu/sinkcpu/data"
+)
+
+// An Eps is a strength of regularisation: in units of the cost, or as a multiple of the mean cost between rows of the training data.
+type Eps struct {
+	Value  float64
+	OfMean bool
+}
+
+// ParseEps reads "E" or "E*mean" with E > 0.
+func ParseEps(s string) (Eps, error) {
+	number, ofMean := strings.CutSuffix(strings.ReplaceAll(s, " ", ""), "*mean")
+	v, err := strconv.ParseFloat(number, 64)
+	if err != nil || !(v > 0) || math.IsInf(v, 0) {
+		return Eps{}, fmt.Errorf("%q is not a positive number, or one times the mean cost, such as 0.05*mean", s)
+	}
+	return Eps{Value: v, OfMean: ofMean}, nil
+}
+
+// String returns what ParseEps reads.
+func (e Eps) String() string {
+	s := strconv.FormatFloat(e.Value, 'g', -1, 64)
+	if e.OfMean {
+		s += "*mean"
+	}
+	return s
+}
+
+// MarshalJSON writes a number, or the string "E*mean".
+func (e Eps) MarshalJSON() ([]byte, error) {
+	if e.OfMean {
+		return json.Marshal(e.String())
+	}
+	return json.Marshal(e.Value)
+}
+
+// UnmarshalJSON reads a number or a string.
+func (e *Eps) UnmarshalJSON(text []byte) error {
+	var s string
+	if err := json.Unmarshal(text, &s); err != nil {
+		s = string(text)
+	}
+	v, err := ParseEps(s)
+	if err != nil {
+		return fmt.Errorf("eps: %w", err)
+	}
+	*e = v
+	return nil
+}
+
+// Resolve returns eps in units of the squared distance.
+func (e Eps) Resolve(ds *data.Dataset) (float64, error) {
+	if !e.OfMean {
+		return e.Value, nil
+	}
+	mean := MeanCost(ds)
+	if !(mean > 0) || math.IsInf(mean, 0) {
+		return 0, fmt.Errorf("--eps %v: the mean cost between the rows of the data is %g; give eps as a number", e, mean)
+	}
+	return e.Value * mean, nil
+}
+
+// MeanCost returns the mean squared distance between two rows drawn at random with replacement.
+//
+//	1/N^2 sum_ij |x_i - x_j|^2 = 2 sum_k var(x_k)
+func MeanCost(ds *data.Dataset) float64 {
+	row := make([]float32, ds.Dim)
+	mean, spread := make([]float64, ds.Dim), make([]float64, ds.Dim)
+	for i := range ds.N { // Welford's recurrence, exact for large offsets
+		ds.Row(row, i)
+		for k, v := range row {
+			d := float64(v) - mean[k]
+			mean[k] += d / float64(i+1)
+			spread[k] += d * (float64(v) - mean[k])
+		}
+	}
+	var sum float64
+	for _, s := range spread {
+		sum += s
+	}
+	return 2 * sum / float64(ds.N)
+}

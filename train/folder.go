@@ -1,0 +1,142 @@
+package train
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/sinkcpu/sinkcpu/internal/atomicfile"
+)
+
+// A folder is the folder of a run.
+type folder string
+
+func (f folder) path(name string) string { return filepath.Join(string(f), name) }
+func (f folder) config() string          { return f.path("config.json") }
+func (f folder) metrics() string         { return f.path("metrics.jsonl") }
+func (f folder) events() string          { return f.path("events.out.tfevents.0000000000.sinkcpu") }
+func (f folder) tensors() string         { return f.path("checkpoint.safetensors") }
+func (f folder) document() string        { return f.path("checkpoint.json") }
+func (f folder) summary() string         { return f.path("summary.json") }
+func (f folder) curve() string           { return f.path("loss.png") }
+func (f folder) samples(step int) string { return f.path(fmt.Sprintf("samples-%06d.png", step)) }
+func (f folder) write(path string, b []byte) error {
+	return atomicfile.Write(path, func(w io.Writer) error { _, err := w.Write(b); return err })
+}
+
+// ErrNotEmpty is the error of a new run whose folder holds something.
+var ErrNotEmpty = errors.New("is not empty: give another --out, or continue the run in it with --resume")
+
+// FreeFolder returns base where nothing or an empty folder is there, else the first of base-2, base-3, ... of which that holds.
+func FreeFolder(base string) (string, error) {
+	dir := base
+	for k := 2; ; k++ {
+		empty, err := isEmpty(dir)
+		if err != nil && !errors.Is(err, errNotFolder) {
+			return "", err
+		}
+		if err == nil && empty {
+			return dir, nil
+		}
+		dir = fmt.Sprintf("%s-%d", base, k)
+	}
+}
+
+var errNotFolder = errors.New("is not a folder")
+
+// isEmpty reports whether nothing or an empty folder is at dir.
+func isEmpty(dir string) (bool, error) {
+	info, err := os.Stat(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if !info.IsDir() {
+		return false, fmt.Errorf("%s %w", dir, errNotFolder)
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return false, err
+	}
+	defer d.Close()
+	_, err = d.Readdirnames(1)
+	if errors.Is(err, io.EOF) {
+		return true, nil
+	}
+	return false, err
+}
+
+// create makes the folder of a new run and writes its config.
+func (f folder) create(c Config) error {
+	empty, err := isEmpty(string(f))
+	if err != nil {
+		return err
+	}
+	if !empty {
+		return &ConfigError{Flag: "--out " + string(f), Problem: ErrNotEmpty.Error()}
+	}
+	if err := os.MkdirAll(string(f), 0o777); err != nil {
+		return err
+	}
+	return f.writeConfig(c)
+}
+
+func (f folder) writeConfig(c Config) error {
+	text, err := json.MarshalIndent(c, "", "  ")
+	if err != nil {
+		return err
+	}
+	return f.write(f.config(), append(text, '\n'))
+}
+
+// LoadConfig returns the config of the run in a folder.
+func LoadConfig(dir string) (Config, error) {
+	c, err := ReadConfig(folder(dir).config(), Config{})
+	if errors.Is(err, fs.ErrNotExist) {
+		return Config{}, fmt.Errorf("%s: no run to continue: there is no config.json", dir)
+	}
+	if err != nil {
+		return Config{}, err
+	}
+	if err := c.Validate(); err != nil {
+		return Config{}, fmt.Errorf("%s: %v", folder(dir).config(), err)
+	}
+	return c, nil
+}
+
+// cut removes what a run wrote after the step: lines and records, sample pictures, the summary, and files half written.
+func (f folder) cut(c Config, step int) error {
+	for _, path := range []string{f.config(), f.tensors(), f.document(), f.summary(), f.curve()} {
+		if err := atomicfile.Clean(path); err != nil {
+			return err
+		}
+	}
+	if err := cutMetrics(f.metrics(), c, step); err != nil {
+		return err
+	}
+	if err := cutEvents(f.events(), c, step); err != nil {
+		return err
+	}
+	names, err := filepath.Glob(f.path("samples-*.png"))
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		var at int
+		if _, err := fmt.Sscanf(filepath.Base(name), "samples-%d.png", &at); err == nil && at > step {
+			if err := os.Remove(name); err != nil {
+				return err
+			}
+		}
+	}
+	if err := os.Remove(f.summary()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}

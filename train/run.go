@@ -1,0 +1,383 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/sinkcpu/sinkcpu/data"
+	"github.com/sinkcpu/sinkcpu/generative"
+	"github.com/sinkcpu/sinkcpu/internal/parallel"
+	"github.com/sinkcpu/sinkcpu/kernels"
+)
+
+// Options are a run's parts.
+type Options struct {
+	Dir       string // the run's folder
+	Config    Config
+	Resume    bool // continue the run in Dir
+	Objective generative.Objective
+	Source    *data.Source
+	Eps       float64 // Config.Eps in units of the cost
+
+	Pool     *parallel.Pool // nil: the caller alone
+	Distance Distance       // nil: no held-out measure
+	Reporter Reporter       // nil: none
+	Version  string         // of the program
+}
+
+// ErrInterrupted is the error of a run that ended early because its context did. Its checkpoint is written.
+var ErrInterrupted = errors.New("interrupted")
+
+// A NotFiniteError is the end of a run whose numbers are no longer finite. What it wrote before is intact.
+type NotFiniteError struct {
+	Step  int // that failed
+	Saved int // of the checkpoint
+	Dir   string
+	Err   error
+}
+
+// Error returns the step, the cause and what is left.
+func (e *NotFiniteError) Error() string {
+	return fmt.Sprintf("step %d: %v; the checkpoint of step %d in %s is intact", e.Step, e.Err, e.Saved, e.Dir)
+}
+
+// advice is what to try when training leaves the finite numbers.
+const advice = "try a smaller --lr, or a larger --eps"
+
+// Unwrap returns the cause.
+func (e *NotFiniteError) Unwrap() error { return e.Err }
+
+// Run trains to Config.Steps and returns the summary, which is also in the folder then.
+//
+// When ctx ends, the step in progress is completed and a checkpoint written; the error is [ErrInterrupted]. A number that is not finite
+// ends the run with a [*NotFiniteError], a setting that cannot be with a [*ConfigError].
+func Run(ctx context.Context, o Options) (*Summary, error) {
+	if err := o.Config.Validate(); err != nil {
+		return nil, err
+	}
+	r := &run{
+		folder: folder(o.Dir), cfg: o.Config, obj: o.Objective, src: o.Source, eps: o.Eps,
+		pool: o.Pool, distance: o.Distance, reporter: o.Reporter, version: o.Version,
+		batcher: data.NewBatcher(o.Source.Train, o.Config.Seed, "data"),
+		about:   describeData(o.Source.Train),
+	}
+	if r.reporter == nil {
+		r.reporter = silent{}
+	}
+	if err := r.open(o.Resume); err != nil {
+		return nil, err
+	}
+	defer r.close()
+	r.reporter.Begin(o.Dir, r.step, r.cfg.Steps)
+	defer r.reporter.End()
+	if err := r.train(ctx); err != nil {
+		return nil, err
+	}
+	s, err := r.finish(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s, r.close()
+}
+
+// run is a run in progress.
+type run struct {
+	folder   folder
+	cfg      Config
+	obj      generative.Objective
+	src      *data.Source
+	eps      float64
+	pool     *parallel.Pool
+	distance Distance
+	reporter Reporter
+	version  string
+
+	batcher *data.Batcher
+	about   DataState
+	metrics *metricsFile
+	events  *eventFile
+
+	step    int // steps done
+	saved   int // step of the checkpoint
+	last    []Metric
+	heldOut *heldOut
+	score   *Score // of the step scoreAt
+	scoreAt int
+}
+
+// Next fills dst with the next batch of training rows.
+func (r *run) Next(dst []float32, rows int) { r.batcher.Next(dst, rows) }
+
+// open makes or continues the folder and leaves a checkpoint of the step to start from in it.
+func (r *run) open(resume bool) error {
+	var l *loaded
+	var err error
+	if !resume {
+		err = r.folder.create(r.cfg)
+	} else {
+		l, err = r.resume()
+	}
+	if err != nil {
+		return err
+	}
+	if r.metrics, err = openMetrics(r.folder.metrics(), r.step); err != nil {
+		return err
+	}
+	if r.events, err = openEvents(r.folder.events()); err != nil {
+		r.metrics.Close()
+		return err
+	}
+	if l != nil {
+		return nil
+	}
+	if err := r.save(); err != nil {
+		return errors.Join(err, r.close())
+	}
+	return nil
+}
+
+// resume sets everything to the checkpoint, nil where the run was killed before it had one.
+func (r *run) resume() (*loaded, error) {
+	l, err := load(r.folder)
+	if err != nil {
+		return nil, err
+	}
+	if l != nil {
+		if err := l.fits(r.cfg, r.about); err != nil {
+			return nil, err
+		}
+		if l.Step > r.cfg.Steps {
+			return nil, &ConfigError{Flag: fmt.Sprintf("--steps %d", r.cfg.Steps), Problem: fmt.Sprintf("the run in %s is at step %d already", r.folder, l.Step)}
+		}
+		if err := l.restore(r.obj); err != nil {
+			return nil, err
+		}
+		if err := l.mend(r.folder); err != nil {
+			return nil, err
+		}
+		r.step, r.saved, r.last = l.Step, l.Step, l.Metrics
+		r.batcher.Seek(l.Data.Position)
+		if tier := kernels.Active().String(); l.Tier != tier {
+			r.reporter.Note(fmt.Sprintf("warning: %s was written on tier %s and goes on here on %s: the same bits cannot be expected", l.path, l.Tier, tier))
+		}
+	}
+	if err := r.folder.cut(r.cfg, r.step); err != nil {
+		return nil, err
+	}
+	return l, r.folder.writeConfig(r.cfg)
+}
+
+func (r *run) close() error {
+	var err error
+	if r.metrics != nil {
+		err = r.metrics.Close()
+	}
+	if r.events != nil {
+		err = errors.Join(err, r.events.Close())
+	}
+	r.metrics, r.events = nil, nil
+	return err
+}
+
+// train does the steps that are left.
+func (r *run) train(ctx context.Context) error {
+	for r.step < r.cfg.Steps {
+		if ctx.Err() != nil {
+			return r.interrupt()
+		}
+		if err := r.one(ctx); err != nil {
+			return err
+		}
+		if err := r.record(ctx); err != nil {
+			return err
+		}
+	}
+	if r.saved != r.step {
+		return r.save()
+	}
+	return nil
+}
+
+// one does one step. A step is done whole, so that a checkpoint after it holds no half step.
+func (r *run) one(ctx context.Context) error {
+	next := r.step + 1
+	metrics, err := r.obj.Step(context.WithoutCancel(ctx), r, r.cfg.logs(next) || next == r.cfg.Steps)
+	for _, m := range metrics {
+		if err == nil && m.Value-m.Value != 0 {
+			err = fmt.Errorf("%w: %s is %g; "+advice, generative.ErrNotFinite, m.Name, m.Value)
+		}
+	}
+	if errors.Is(err, generative.ErrNotFinite) {
+		return &NotFiniteError{Step: next, Saved: r.saved, Dir: string(r.folder), Err: err}
+	}
+	if err != nil {
+		return fmt.Errorf("step %d: %w", next, err)
+	}
+	r.step = next
+	if len(metrics) > 0 {
+		r.last = nil
+		for _, m := range metrics {
+			r.last = append(r.last, Metric{m.Name, m.Value})
+		}
+	}
+	r.reporter.Step(r.step, r.last)
+	return nil
+}
+
+// record does what is due after a step: metrics, pictures, measure, checkpoint, in this order.
+func (r *run) record(ctx context.Context) error {
+	if r.cfg.logs(r.step) {
+		if err := r.log(); err != nil {
+			return err
+		}
+	}
+	return r.metrics.pause(func() error {
+		if r.cfg.samples(r.step) {
+			if err := errors.Join(r.drawSamples(r.step), r.drawCurve()); err != nil {
+				return err
+			}
+		}
+		if r.cfg.evals(r.step) {
+			if err := r.evaluate(ctx); err != nil {
+				return err
+			}
+		}
+		if r.cfg.saves(r.step) {
+			return r.save()
+		}
+		return nil
+	})
+}
+
+func (r *run) lossName() string {
+	if len(r.last) == 0 {
+		return ""
+	}
+	return r.last[0].Name
+}
+
+// log writes the line and the event of the step.
+func (r *run) log() error {
+	speed, err := r.metrics.log(r.step, r.last)
+	if err != nil {
+		return err
+	}
+	return r.events.scalars(r.step, append(append([]Metric{}, r.last...), Metric{keySpeed, speed}))
+}
+
+// save writes the checkpoint, after everything that must not be behind it.
+func (r *run) save() error {
+	if err := errors.Join(r.metrics.sync(), r.events.sync()); err != nil {
+		return err
+	}
+	c := Checkpoint{Step: r.step, Config: r.cfg, EpsValue: r.eps, Data: r.about, Metrics: r.last}
+	c.Data.Position = r.batcher.Position()
+	err := c.save(r.folder, r.obj)
+	if errors.Is(err, generative.ErrNotFinite) {
+		return &NotFiniteError{Step: r.step, Saved: r.saved, Dir: string(r.folder), Err: err}
+	}
+	if err != nil {
+		return err
+	}
+	r.saved = r.step
+	return nil
+}
+
+func (r *run) interrupt() error {
+	if r.saved != r.step {
+		if err := r.save(); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("%w after step %d of %d; continue with --resume --out %s", ErrInterrupted, r.step, r.cfg.Steps, r.folder)
+}
+
+// measure returns the held-out measure of the model as it is, and its references.
+func (r *run) measure(ctx context.Context) (*HeldOut, error) {
+	if r.heldOut == nil {
+		h, err := newHeldOut(ctx, r.distance, r.src, r.cfg.Seed)
+		if err != nil {
+			return nil, err
+		}
+		r.heldOut = h
+	}
+	if r.score == nil || r.scoreAt != r.step {
+		s, err := r.heldOut.model(ctx, r.obj)
+		if err != nil {
+			return nil, err
+		}
+		r.score, r.scoreAt = &s, r.step
+	}
+	return r.heldOut.result(*r.score), nil
+}
+
+// measures reports whether there is anything to measure with.
+func (r *run) measures() bool { return r.distance != nil && r.cfg.EvalEvery >= 0 }
+
+// evaluate writes the held-out measure of the step. A measure that fails is a note and does not end the training.
+func (r *run) evaluate(ctx context.Context) error {
+	if !r.measures() {
+		return nil
+	}
+	h, err := r.measure(ctx)
+	if ctx.Err() != nil {
+		return r.interrupt()
+	}
+	if err != nil {
+		r.reporter.Note(fmt.Sprintf("step %d: no held-out measure: %v", r.step, err))
+		return nil
+	}
+	return r.logScore(h.Score)
+}
+
+func (r *run) logScore(s Score) error {
+	line := []Metric{{keyHeldOut, s.Mean}, {keyHeldOut + "_standard_error", s.StandardError}}
+	return errors.Join(r.metrics.append(r.step, line), r.events.scalars(r.step, line))
+}
+
+// finish writes what the end of a run has beside its checkpoint.
+func (r *run) finish(ctx context.Context) (*Summary, error) {
+	if !r.cfg.logs(r.step) {
+		if err := r.log(); err != nil {
+			return nil, err
+		}
+	}
+	s := r.summarise()
+	if !r.cfg.samples(r.step) {
+		if err := r.drawSamples(r.step); err != nil {
+			return nil, err
+		}
+	}
+	if err := r.drawCurve(); err != nil {
+		return nil, err
+	}
+	if err := r.finalScore(ctx, s); err != nil {
+		return nil, err
+	}
+	return s, r.writeSummary(s)
+}
+
+// finalScore adds the held-out measure and its references to the summary, or why there is none.
+func (r *run) finalScore(ctx context.Context, s *Summary) error {
+	if !r.measures() {
+		return nil
+	}
+	r.reporter.Note("measuring against held-out data")
+	h, err := r.measure(ctx)
+	if err == nil {
+		err = r.heldOut.measureReferences(ctx, r.pool)
+	}
+	if ctx.Err() != nil {
+		return r.interrupt()
+	}
+	if err != nil {
+		s.NoScore = err.Error()
+		return nil
+	}
+	s.HeldOut = r.heldOut.result(h.Score)
+	if r.cfg.evals(r.step) {
+		return nil
+	}
+	return r.logScore(h.Score)
+}

@@ -1,0 +1,96 @@
+package train
+
+import (
+	"encoding/json"
+	"fmt"
+	"runtime"
+	"strings"
+
+	"github.com/sinkcpu/sinkcpu/kernels"
+)
+
+// A Summary is the result of a run.
+type Summary struct {
+	Dir        string  `json:"dir"`
+	Objective  string  `json:"objective"`
+	Data       string  `json:"data"`
+	Seed       uint64  `json:"seed"`
+	Batch      int     `json:"batch"`
+	Eps        float64 `json:"eps"` // in units of the cost
+	Iters      int     `json:"iters"`
+	Parameters int     `json:"parameters"`
+
+	Steps   int      `json:"steps"`
+	Loss    float64  `json:"loss"`    // of the last step
+	Metrics []Metric `json:"metrics"` // of the last step, the loss first
+	HeldOut *HeldOut `json:"held_out,omitempty"`
+	NoScore string   `json:"held_out_missing,omitempty"` // why there is no held-out measure
+
+	Seconds        float64 `json:"seconds"` // of training, over all sessions; without pictures, checkpoints and measures
+	StepsPerSecond float64 `json:"steps_per_second"`
+	Threads        int     `json:"threads"`
+	Tier           string  `json:"tier"`
+	Go             string  `json:"go"`
+	Version        string  `json:"version"`
+}
+
+// summarise fills in all but the held-out measure.
+func (r *run) summarise() *Summary {
+	s := &Summary{
+		Dir: string(r.folder), Objective: r.cfg.Objective, Data: r.cfg.Data, Seed: r.cfg.Seed, Batch: r.cfg.Batch, Eps: r.eps, Iters: r.cfg.Iters,
+		Steps: r.step, Metrics: r.last, Seconds: round3(r.metrics.elapsed()),
+		Threads: r.pool.Workers(), Tier: kernels.Active().String(), Go: runtime.Version(), Version: r.version,
+	}
+	for _, g := range r.obj.Groups() {
+		for _, p := range g.Params {
+			s.Parameters += p.Value.Size()
+		}
+	}
+	if len(r.last) > 0 {
+		s.Loss = r.last[0].Value
+	}
+	if s.Seconds > 0 {
+		s.StepsPerSecond = round3(float64(s.Steps) / s.Seconds)
+	}
+	return s
+}
+
+// Text returns the summary for a person to read, in a few lines.
+func (s *Summary) Text() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d steps in %s, %.4g steps/s, loss %.4g\n", s.Steps, Duration(s.Seconds), s.StepsPerSecond, s.Loss)
+	if s.HeldOut != nil {
+		fmt.Fprintf(&b, "held-out measure 2W(X,Y) - W(X,X') - W(Y,Y'), %d rows, eps %.3g, %d draws:\n", s.HeldOut.Rows, s.HeldOut.Eps, s.HeldOut.Draws)
+		fmt.Fprintf(&b, "  %-22s %s\n", "this model", s.HeldOut.Score)
+		for _, ref := range s.HeldOut.References {
+			fmt.Fprintf(&b, "  %-22s %s\n", ref.Name, ref.Score)
+		}
+	} else if s.NoScore != "" {
+		fmt.Fprintf(&b, "no held-out measure: %s\n", s.NoScore)
+	}
+	fmt.Fprintf(&b, "pictures, metrics and checkpoint are in %s\n", s.Dir)
+	return b.String()
+}
+
+// Duration writes seconds as 7s, 2m05s or 1h02m.
+func Duration(seconds float64) string {
+	if !(seconds < 360000) {
+		return "over 99h"
+	}
+	n := int(max(seconds, 0) + .5)
+	switch {
+	case n < 60:
+		return fmt.Sprintf("%ds", n)
+	case n < 3600:
+		return fmt.Sprintf("%dm%02ds", n/60, n%60)
+	}
+	return fmt.Sprintf("%dh%02dm", n/3600, n/60%60)
+}
+
+func (r *run) writeSummary(s *Summary) error {
+	text, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return err
+	}
+	return r.folder.write(r.folder.summary(), append(text, '\n'))
+}
