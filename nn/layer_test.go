@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/sinkcpu/sinkcpu/internal/numtest"
-	"github.com/sinkcpu/sinkcpu/internal/parallel"
 	"github.com/sinkcpu/sinkcpu/internal/random"
 	"github.com/sinkcpu/sinkcpu/kernels"
 )
@@ -187,8 +186,12 @@ func TestLayerShare(t *testing.T) {
 		alone.Forward(xb)
 		dxb := append([]float64(nil), alone.Backward(dy, WantAll).Data()...)
 
-		l.Forward(xa)
+		y := l.Forward(xa)
+		yWas := append([]float64(nil), y.Data()...)
 		twin.Forward(xb)
+		if !sameBits(y.Data(), yWas) {
+			t.Errorf("%s: the share's output overwrites the layer's", c.name)
+		}
 		if !sameBits(l.Backward(dy, WantAll).Data(), dxa) || !sameBits(twin.Backward(dy, WantAll).Data(), dxb) {
 			t.Errorf("%s: two batches in flight disturb each other", c.name)
 		}
@@ -274,51 +277,6 @@ type counting struct {
 func (c *counting) Backward(dy *Tensor[float64], want Want) *Tensor[float64] {
 	c.calls++
 	return c.Layer.Backward(dy, want)
-}
-
-// trainSome runs a few steps of a net whose tensors are cut into several tasks, with a change of batch between them.
-func trainSome[T kernels.Float](ops Ops[T], opt Optimizer[T]) []T {
-	src := random.New(11, "init")
-	net, err := NewMLP(ops, MLP{Sizes: []int{2, 70, 300, 150}, Hidden: "softplus", Output: "tanh"}, src, HeUniform(0), FanInUniform)
-	if err != nil {
-		panic(err)
-	}
-	g := NewGroup("net", net.Params(), opt)
-	for step := range uint64(3) {
-		x := drawInput[T](step, 300+50*int(step), 2)
-		g.ZeroGrad()
-		y := net.Forward(x)
-		dx := net.Backward(drawNormal[T](step, y), WantAll)
-		if step == 1 {
-			ops.Axpy(g.Params[0].Grad, 1, TensorOf(dx.Data()[:140], 70, 2))
-		}
-		g.Step()
-	}
-	all := []T{T(GradNorm(ops, g.Params))}
-	for _, p := range g.Params {
-		all = append(append(all, p.Value.Data()...), p.Grad.Data()...)
-	}
-	return all
-}
-
-// The bits do not depend on the number of workers, nor on whether there is a runner.
-func TestWorkers(t *testing.T) { both(t, testWorkers[float32], testWorkers[float64]) }
-
-func testWorkers[T kernels.Float](t *testing.T) {
-	adam := func(ops Ops[T]) Optimizer[T] { o, _ := NewAdam(ops, DefaultAdam(1e-2)); return o }
-	serial := NewCPU[T](nil)
-	want := trainSome(serial, adam(serial))
-	for _, workers := range []int{1, 2, 5} {
-		pool := parallel.New(workers)
-		ops := NewCPU[T](pool)
-		if !sameBits(trainSome(ops, adam(ops)), want) {
-			t.Errorf("%d workers: other bits than without a runner", workers)
-		}
-		pool.Close()
-	}
-	if norm := float64(want[0]); !(norm > 0) || math.IsInf(norm, 0) {
-		t.Errorf("gradient norm %v", norm)
-	}
 }
 
 // sameBits reports whether two slices are equal, the sign of zero and NaN included.

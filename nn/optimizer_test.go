@@ -93,6 +93,22 @@ func TestSGDConstantGradient(t *testing.T) {
 	}
 }
 
+// Two steps with decay and momentum, by hand: p0 = 1, grad = 1, rate = 1/2, mu = 1/2, decay = 1/4.
+//
+//	u1 = 1 + 1/4 = 5/4, p1 = 1 - 5/8 = 3/8;  u2 = 5/8 + 1 + 3/32 = 55/32, p2 = 3/8 - 55/64 = -31/64
+func TestSGDDecay(t *testing.T) {
+	ops := NewCPU[float64](nil)
+	params := oneParam[float64](ops, 1)
+	o := mustSGD[float64](t, ops, SGDConfig{Rate: 0.5, Momentum: 0.5, WeightDecay: 0.25})
+	params[0].Grad.Data()[0] = 1
+	for step, want := range []float64{3.0 / 8, -31.0 / 64} {
+		o.Step(params)
+		if got := params[0].Value.Data()[0]; got != want {
+			t.Errorf("step %d: %v, want %v", step+1, got, want)
+		}
+	}
+}
+
 // On the quadratic sum_i c_i p_i^2/2, plain descent contracts entry i by 1 - rate (c_i + decay) a step.
 func TestSGDQuadratic(t *testing.T) {
 	ops := NewCPU[float64](nil)
@@ -144,8 +160,9 @@ func TestRestore(t *testing.T) { both(t, testRestore[float32], testRestore[float
 func testRestore[T kernels.Float](t *testing.T) {
 	ops := NewCPU[T](nil)
 	for name, fresh := range map[string]func() Optimizer[T]{
-		"Adam": func() Optimizer[T] { return mustAdam[T](t, ops, DefaultAdam(1e-2)) },
-		"SGD":  func() Optimizer[T] { return mustSGD[T](t, ops, SGDConfig{Rate: 1e-2, Momentum: 0.9}) },
+		"Adam":                 func() Optimizer[T] { return mustAdam[T](t, ops, DefaultAdam(1e-2)) },
+		"SGD":                  func() Optimizer[T] { return mustSGD[T](t, ops, SGDConfig{Rate: 1e-2, Momentum: 0.9}) },
+		"SGD without momentum": func() Optimizer[T] { return mustSGD[T](t, ops, SGDConfig{Rate: 1e-2}) },
 	} {
 		for _, cut := range []int{0, 1, 7} {
 			run := func(broken bool) []T {
@@ -205,19 +222,47 @@ func copyState[T kernels.Float](s State[T]) State[T] {
 	return c
 }
 
+// The state before the first step, restored into an optimiser with a past, is a fresh start.
+func TestRestoreFresh(t *testing.T) {
+	ops := NewCPU[float64](nil)
+	for name, o := range map[string]Optimizer[float64]{
+		"Adam": mustAdam[float64](t, ops, DefaultAdam(0.1)), "SGD": mustSGD[float64](t, ops, SGDConfig{Rate: 0.1, Momentum: 0.9}),
+	} {
+		first := func() float64 {
+			params := oneParam[float64](ops, 1)
+			params[0].Grad.Data()[0] = 3
+			o.Step(params)
+			return params[0].Value.Data()[0]
+		}
+		fresh := copyState(o.State())
+		want := first()
+		if first() == want {
+			t.Errorf("%s: the second step is the first", name)
+		}
+		if err := o.Restore(oneParam[float64](ops, 1), fresh); err != nil {
+			t.Fatal(err)
+		}
+		if got := first(); got != want {
+			t.Errorf("%s: first step to %v, again after a restore %v", name, want, got)
+		}
+	}
+}
+
 func TestStateNames(t *testing.T) {
 	ops := NewCPU[float64](nil)
 	params := []*Param[float64]{newParam[float64](ops, "0.weight", 3, 4)}
-	adam, sgd := mustAdam[float64](t, ops, DefaultAdam(1)), mustSGD[float64](t, ops, SGDConfig{Rate: 1})
+	adam, sgd := mustAdam[float64](t, ops, DefaultAdam(1)), mustSGD[float64](t, ops, SGDConfig{Rate: 1, Momentum: 0.5})
+	plain := mustSGD[float64](t, ops, SGDConfig{Rate: 1})
 	if s := adam.State(); s.Step != 0 || len(s.Tensors) != 0 {
 		t.Errorf("state before the first step: %v", s)
 	}
 	adam.Step(params)
 	sgd.Step(params)
+	plain.Step(params)
 	for _, c := range []struct {
 		state State[float64]
 		names []string
-	}{{adam.State(), []string{"adam.m/0.weight", "adam.v/0.weight"}}, {sgd.State(), []string{"sgd.momentum/0.weight"}}} {
+	}{{adam.State(), []string{"adam.m/0.weight", "adam.v/0.weight"}}, {sgd.State(), []string{"sgd.momentum/0.weight"}}, {plain.State(), nil}} {
 		if len(c.state.Tensors) != len(c.names) || c.state.Step != 1 {
 			t.Errorf("state %v", c.state)
 		}

@@ -19,7 +19,7 @@ type SGDConfig struct {
 //	u = Momentum u + grad + WeightDecay p
 //	p = p - Rate u
 //
-// Its state is "sgd.momentum/NAME".
+// Its state is "sgd.momentum/NAME" for u, and no tensor without momentum.
 type SGD[T kernels.Float] struct {
 	slots[T]
 	cfg SGDConfig
@@ -37,6 +37,9 @@ func NewSGD[T kernels.Float](ops Ops[T], cfg SGDConfig) (*SGD[T], error) {
 	case cfg.WeightDecay != 0 && !positive(cfg.WeightDecay):
 		return nil, fmt.Errorf("nn: SGD: weight decay %v, want a number >= 0", cfg.WeightDecay)
 	}
+	if cfg.Momentum == 0 {
+		return &SGD[T]{slots: newSlots(ops), cfg: cfg}, nil
+	}
 	return &SGD[T]{slots: newSlots(ops, "sgd.momentum"), cfg: cfg}, nil
 }
 
@@ -47,14 +50,30 @@ func (o *SGD[T]) SetRate(rate float64) { o.cfg.Rate = rate }
 func (o *SGD[T]) Step(params []*Param[T]) {
 	o.step++
 	for _, p := range params {
-		u := o.of(p)[0]
-		o.ops.Scale(u, T(o.cfg.Momentum))
-		o.ops.Axpy(u, 1, p.Grad)
-		if o.cfg.WeightDecay != 0 {
-			o.ops.Axpy(u, T(o.cfg.WeightDecay), p.Value)
+		if o.cfg.Momentum == 0 {
+			o.plain(p)
+		} else {
+			o.momentum(p, o.of(p)[0])
 		}
-		o.ops.Axpy(p.Value, T(-o.cfg.Rate), u)
 	}
+}
+
+// plain is the step without momentum, p = (1 - Rate WeightDecay) p - Rate grad.
+func (o *SGD[T]) plain(p *Param[T]) {
+	if o.cfg.WeightDecay != 0 {
+		o.ops.Scale(p.Value, T(1-o.cfg.Rate*o.cfg.WeightDecay))
+	}
+	o.ops.Axpy(p.Value, T(-o.cfg.Rate), p.Grad)
+}
+
+// momentum is the step with momentum u.
+func (o *SGD[T]) momentum(p *Param[T], u *Tensor[T]) {
+	o.ops.Scale(u, T(o.cfg.Momentum))
+	o.ops.Axpy(u, 1, p.Grad)
+	if o.cfg.WeightDecay != 0 {
+		o.ops.Axpy(u, T(o.cfg.WeightDecay), p.Value)
+	}
+	o.ops.Axpy(p.Value, T(-o.cfg.Rate), u)
 }
 
 // positive reports whether v is a positive finite number.

@@ -85,6 +85,9 @@ func TestRoundTrip(t *testing.T) {
 		if err := Write(&b, tensors, meta); err != nil {
 			t.Fatal(err)
 		}
+		if n := binary.LittleEndian.Uint64(b.Bytes()); n%8 != 0 {
+			t.Fatalf("header of %d bytes, not a multiple of 8", n)
+		}
 		f, err := ReadFrom(bytes.NewReader(b.Bytes()), int64(b.Len()))
 		if err != nil {
 			t.Fatal(err)

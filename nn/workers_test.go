@@ -1,0 +1,168 @@
+package nn
+
+import (
+	"math"
+	"sync"
+	"testing"
+
+	"github.com/sinkcpu/sinkcpu/internal/parallel"
+	"github.com/sinkcpu/sinkcpu/internal/random"
+	"github.com/sinkcpu/sinkcpu/kernels"
+)
+
+// trainSome runs a few steps of a net whose tensors are cut into several tasks, with other batches between them and one save and restore
+// of the optimiser. It returns the gradients' norm, the parameters, their gradients and the last dx.
+func trainSome[T kernels.Float](ops Ops[T], fresh func() Optimizer[T]) []T {
+	net, err := NewMLP(ops, MLP{Sizes: []int{2, 70, 300, 150}, Hidden: "softplus", Output: "tanh"}, random.New(11, "init"), HeUniform(0), FanInUniform)
+	if err != nil {
+		panic(err)
+	}
+	g := NewGroup("net", net.Params(), fresh())
+	var dx *Tensor[T]
+	for step := range uint64(3) {
+		x := drawInput[T](step, 300+50*int(step), 2)
+		g.ZeroGrad()
+		y := net.Forward(upload(ops, x))
+		dx = net.Backward(upload(ops, drawNormal[T](step, y)), WantAll)
+		g.Step()
+		saved := State[T]{Step: g.Opt.State().Step, Tensors: map[string]*Tensor[T]{}}
+		for name, v := range g.Opt.State().Tensors {
+			saved.Tensors[name] = TensorOf(download(ops, v), v.Shape()...)
+		}
+		g.Opt = fresh()
+		if err := g.Opt.Restore(g.Params, saved); err != nil {
+			panic(err)
+		}
+	}
+	all := append([]T{T(GradNorm(ops, g.Params))}, download(ops, dx)...)
+	for _, p := range g.Params {
+		all = append(append(all, download(ops, p.Value)...), download(ops, p.Grad)...)
+	}
+	return all
+}
+
+func upload[T kernels.Float](ops Ops[T], x *Tensor[T]) *Tensor[T] {
+	y := TensorIn(ops.Alloc(x.Size()), 0, x.Shape()...)
+	ops.Upload(y, x.Data())
+	return y
+}
+
+func download[T kernels.Float](ops Ops[T], x *Tensor[T]) []T {
+	data := make([]T, x.Size())
+	ops.Download(data, x)
+	return data
+}
+
+// withAdam and withSGD run trainSome.
+func withAdam[T kernels.Float](ops Ops[T]) []T {
+	return trainSome(ops, func() Optimizer[T] { o, _ := NewAdam(ops, DefaultAdam(1e-2)); return o })
+}
+
+func withSGD[T kernels.Float](ops Ops[T]) []T {
+	return trainSome(ops, func() Optimizer[T] {
+		o, _ := NewSGD(ops, SGDConfig{Rate: 1e-4, Momentum: 0.9, WeightDecay: 0.1})
+		return o
+	})
+}
+
+// The bits do not depend on the number of workers, nor on whether there is a runner.
+func TestWorkers(t *testing.T) { both(t, testWorkers[float32], testWorkers[float64]) }
+
+func testWorkers[T kernels.Float](t *testing.T) {
+	want, wantSGD := withAdam[T](NewCPU[T](nil)), withSGD[T](NewCPU[T](nil))
+	for _, workers := range []int{1, 2, 5} {
+		pool := parallel.New(workers)
+		if !sameBits(withAdam[T](NewCPU[T](pool)), want) || !sameBits(withSGD[T](NewCPU[T](pool)), wantSGD) {
+			t.Errorf("%d workers: other bits than without a runner", workers)
+		}
+		pool.Close()
+	}
+	for _, v := range append(want, wantSGD...) {
+		if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
+			t.Fatalf("training gives %v", v)
+		}
+	}
+	if !(want[0] > 0 && wantSGD[0] > 0) {
+		t.Errorf("gradient norms %v and %v", want[0], wantSGD[0])
+	}
+}
+
+// One table serves several goroutines at once.
+func TestConcurrentUse(t *testing.T) {
+	pool := parallel.New(3)
+	defer pool.Close()
+	ops := NewCPU[float32](pool)
+	want := withAdam[float32](NewCPU[float32](nil))
+	var wg sync.WaitGroup
+	for range 3 {
+		wg.Go(func() {
+			if !sameBits(withAdam[float32](ops), want) {
+				t.Error("other bits beside another user of the table")
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// Networks and optimisers run unchanged on a device whose memory the host cannot address.
+func TestDevice(t *testing.T) {
+	cpu := NewCPU[float32](nil)
+	if !sameBits(withAdam[float32](device{cpu}), withAdam[float32](cpu)) || !sameBits(withSGD[float32](device{cpu}), withSGD[float32](cpu)) {
+		t.Error("other bits on a device")
+	}
+}
+
+// device is the host's table behind storages that show nothing.
+type device struct{ cpu *CPU[float32] }
+
+type hidden struct{ data []float32 }
+
+func (h *hidden) Len() int        { return len(h.data) }
+func (h *hidden) Data() []float32 { return nil }
+
+// on returns the tensor as the device sees it.
+func (d device) on(t *Tensor[float32]) *Tensor[float32] {
+	s, offset := t.Storage()
+	return TensorIn[float32](Host[float32](s.(*hidden).data), offset, t.Shape()...)
+}
+
+func (d device) Alloc(n int) Storage[float32]                 { return &hidden{make([]float32, n)} }
+func (d device) Upload(dst *Tensor[float32], src []float32)   { d.cpu.Upload(d.on(dst), src) }
+func (d device) Download(dst []float32, src *Tensor[float32]) { d.cpu.Download(dst, d.on(src)) }
+func (d device) AddRow(y, row *Tensor[float32])               { d.cpu.AddRow(d.on(y), d.on(row)) }
+func (d device) ColumnSums(sum, y *Tensor[float32])           { d.cpu.ColumnSums(d.on(sum), d.on(y)) }
+func (d device) Copy(dst, src *Tensor[float32])               { d.cpu.Copy(d.on(dst), d.on(src)) }
+func (d device) Zero(x *Tensor[float32])                      { d.cpu.Zero(d.on(x)) }
+func (d device) Scale(x *Tensor[float32], alpha float32)      { d.cpu.Scale(d.on(x), alpha) }
+func (d device) Axpy(y *Tensor[float32], a float32, x *Tensor[float32]) {
+	d.cpu.Axpy(d.on(y), a, d.on(x))
+}
+func (d device) Dot(x, y *Tensor[float32]) float64 { return d.cpu.Dot(d.on(x), d.on(y)) }
+func (d device) LeakyReLU(y, x *Tensor[float32], slope float32) {
+	d.cpu.LeakyReLU(d.on(y), d.on(x), slope)
+}
+func (d device) Softplus(y, x *Tensor[float32]) { d.cpu.Softplus(d.on(y), d.on(x)) }
+func (d device) Sigmoid(y, x *Tensor[float32])  { d.cpu.Sigmoid(d.on(y), d.on(x)) }
+func (d device) Tanh(y, x *Tensor[float32])     { d.cpu.Tanh(d.on(y), d.on(x)) }
+
+func (d device) Gemm(transA, transB bool, alpha float32, a, b *Tensor[float32], beta float32, c *Tensor[float32]) {
+	d.cpu.Gemm(transA, transB, alpha, d.on(a), d.on(b), beta, d.on(c))
+}
+
+func (d device) LeakyReLUBackward(dx, dy, y *Tensor[float32], slope float32) {
+	d.cpu.LeakyReLUBackward(d.on(dx), d.on(dy), d.on(y), slope)
+}
+
+func (d device) SoftplusBackward(dx, dy, y *Tensor[float32]) {
+	d.cpu.SoftplusBackward(d.on(dx), d.on(dy), d.on(y))
+}
+func (d device) SigmoidBackward(dx, dy, y *Tensor[float32]) {
+	d.cpu.SigmoidBackward(d.on(dx), d.on(dy), d.on(y))
+}
+func (d device) TanhBackward(dx, dy, y *Tensor[float32]) {
+	d.cpu.TanhBackward(d.on(dx), d.on(dy), d.on(y))
+}
+
+func (d device) Adam(p, grad, m, v *Tensor[float32], step *kernels.AdamStep[float32]) {
+	d.cpu.Adam(d.on(p), d.on(grad), d.on(m), d.on(v), step)
+}
