@@ -94,11 +94,18 @@ func (fl *flow[T]) startSelf(eps float64, f []float64) {
 	fl.body, fl.update = fl.average, fl.averaged
 }
 
-// potentials returns f and g in units of the cost, the cost's shift included. A column of no mass takes no part in the iterations; its
+// leaveSelf goes over from the symmetric update to alternation.
+func (fl *flow[T]) leaveSelf() { fl.body, fl.update = fl.alternate, fl.balanced }
+
+// potentials returns f and g in units of the cost, the cost's shift included. A point without mass takes no part in the iterations; its
 // potential is one soft minimum at the end.
 func (fl *flow[T]) potentials() (f, g []float64) {
 	f, g = make([]float64, fl.n), make([]float64, fl.m)
-	for i := range f {
+	for i, a := range fl.p.a {
+		if a == 0 {
+			c, _ := fl.p.cost.Tile(make([]T, fl.m), i, i+1, 0, fl.m)
+			fl.f[i] = -fl.rowLSE(c)
+		}
 		f[i] = fl.f[i] / fl.kappa
 		if fl.p.u != nil {
 			f[i] += fl.p.u[i]
@@ -219,6 +226,19 @@ func (fl *flow[T]) columnLSE(c []T, ld int) float64 {
 		if a > 0 {
 			sum += a * math.Exp2(fl.f[i]-fl.kappa*float64(c[i*ld])-top)
 		}
+	}
+	return top + math.Log2(sum)
+}
+
+// rowLSE returns log2 sum_j 2^(G_j - kappa C_j) for one row of costs.
+func (fl *flow[T]) rowLSE(c []T) float64 {
+	top := math.Inf(-1)
+	for j, g := range fl.g {
+		top = max(top, g-fl.kappa*float64(c[j]))
+	}
+	var sum float64
+	for j, g := range fl.g {
+		sum += math.Exp2(g - fl.kappa*float64(c[j]) - top)
 	}
 	return top + math.Log2(sum)
 }

@@ -11,11 +11,12 @@ import (
 
 // A Problem is a cost with the weights of its rows and columns. It does not change.
 type Problem[T kernels.Float] struct {
-	cost logsumexp.Cost[T]
-	n, m int
-	a, b []float64 // each of sum 1
-	u, v []float64 // the cost of a pair is a tile's entry + u_i + v_j
-	self bool
+	cost   logsumexp.Cost[T]
+	n, m   int
+	a, b   []float64 // each of sum 1
+	u, v   []float64 // the cost of a pair is a tile's entry + u_i + v_j
+	lo, hi float64   // least and greatest finite entry of the tiles
+	self   bool
 }
 
 // massTolerance is the relative difference of the sums of a and b that is taken for rounding.
@@ -98,14 +99,13 @@ func normalised(name string, w []float64, n int) (unit []float64, mass float64, 
 
 var errNoFinite = errors.New("want a finite cost to a point with mass")
 
-// checkCost verifies a stored cost entry by entry; computed costs answer for themselves.
+// checkCost verifies the tiles entry by entry, and finds their range.
 func (p *Problem[T]) checkCost() error {
-	if _, stored := p.cost.(*logsumexp.Stored[T]); !stored {
-		return nil
-	}
+	p.lo, p.hi = math.Inf(1), math.Inf(-1)
+	buf := make([]T, p.m)
 	column := make([]bool, p.m) // has a finite entry in a row with mass
 	for i := range p.n {
-		c, _ := p.cost.Tile(nil, i, i+1, 0, p.m)
+		c, _ := p.cost.Tile(buf, i, i+1, 0, p.m)
 		found := false
 		for j, v := range c {
 			v := float64(v)
@@ -113,6 +113,7 @@ func (p *Problem[T]) checkCost() error {
 				return fmt.Errorf("sinkhorn: cost of row %d, column %d is %g, want a number or +Inf", i, j, v)
 			}
 			if !math.IsInf(v, 1) {
+				p.lo, p.hi = min(p.lo, v), max(p.hi, v)
 				found = found || p.b[j] > 0
 				column[j] = column[j] || p.a[i] > 0
 			}

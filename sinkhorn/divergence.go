@@ -1,0 +1,111 @@
+package sinkhorn
+
+import (
+	"context"
+	"errors"
+
+	"github.com/sinkcpu/sinkcpu/kernels"
+)
+
+// A Divergence is the solutions of two clouds against each other and of each against itself.
+type Divergence[T kernels.Float] struct {
+	XY, XX, YY *Result[T]
+}
+
+// Divergence solves the three problems to the tolerance. xx and yy should come from [NewSelfProblem] with the same cost function and
+// weights as xy. When one does not converge all three results are returned, with its error.
+func (s *Solver[T]) Divergence(ctx context.Context, xy, xx, yy *Problem[T]) (*Divergence[T], error) {
+	var d Divergence[T]
+	var failed error
+	own := *s
+	for _, term := range []struct {
+		p    *Problem[T]
+		r    **Result[T]
+		name string
+	}{{xy, &d.XY, "xy"}, {xx, &d.XX, "xx"}, {yy, &d.YY, "yy"}} {
+		if term.p != xy {
+			own.G = nil
+		}
+		r, err := own.Solve(ctx, term.p)
+		if r == nil {
+			return nil, err
+		}
+		*term.r = r
+		if err != nil {
+			failed = errors.Join(failed, &TermError{term.name, err})
+		}
+	}
+	return &d, failed
+}
+
+// A TermError is the error of one of the problems of a divergence: xy, xx or yy.
+type TermError struct {
+	Term string
+	Err  error
+}
+
+// Error names the term.
+func (e *TermError) Error() string { return e.Term + ": " + e.Err.Error() }
+
+// Unwrap returns the term's error.
+func (e *TermError) Unwrap() error { return e.Err }
+
+// Value returns the divergence of Feydy et al. 2019:
+//
+//	S = OT_xy - OT_xx/2 - OT_yy/2
+func (d *Divergence[T]) Value() float64 { return d.XY.Value() - d.XX.Value()/2 - d.YY.Value()/2 }
+
+// SinkhornLoss returns the loss of Genevay, Peyre and Cuturi 2018 at convergence:
+//
+//	2 <C,P>_xy - <C,P>_xx - <C,P>_yy
+func (d *Divergence[T]) SinkhornLoss() float64 {
+	return 2*d.XY.TransportCost() - d.XX.TransportCost() - d.YY.TransportCost()
+}
+
+// Bounds brackets the divergence by the bounds of its terms.
+func (d *Divergence[T]) Bounds() (lower, upper float64) {
+	lxy, uxy := d.XY.Bounds()
+	lxx, uxx := d.XX.Bounds()
+	lyy, uyy := d.YY.Bounds()
+	return lxy - uxx/2 - uyy/2, uxy - lxx/2 - lyy/2
+}
+
+// Status returns the worst status of the terms.
+func (d *Divergence[T]) Status() Status { return max(d.XY.Status, d.XX.Status, d.YY.Status) }
+
+// SquaredGradient sets dst (n x dim) to the derivative of OT_eps with respect to the points x of the rows, the cost being scale |x - y|^2
+// and the weights fixed:
+//
+//	dst_i = 2 scale sum_j P_ij (x_i - y_j)
+//
+// It is the gradient at convergence (of the value, by the envelope theorem), exact up to the marginal error. For a cloud against itself x
+// moves in both places: the derivative is twice this.
+func (r *Result[T]) SquaredGradient(dst, x, y []float64, dim int, scale float64) {
+	if len(dst) != r.p.n*dim || len(x) != r.p.n*dim || len(y) != r.p.m*dim {
+		panic("sinkhorn: points of the gradient have another size")
+	}
+	r.each(func(i int, _, p, _ []float64) {
+		row, xi := dst[i*dim:(i+1)*dim], x[i*dim:(i+1)*dim]
+		clear(row)
+		for j, w := range p {
+			if w == 0 {
+				continue
+			}
+			for k, v := range y[j*dim : (j+1)*dim] {
+				row[k] += 2 * scale * w * (xi[k] - v)
+			}
+		}
+	}, 0, func([]float64) {})
+}
+
+// SquaredGradient sets dst (n x dim) to the derivative of the divergence with respect to x, the cost being scale |x - y|^2:
+//
+//	dst_i = 2 scale (sum_j P_ij (x_i - y_j) - sum_j Q_ij (x_i - x_j))
+//
+// where P is the plan of xy and Q that of xx.
+func (d *Divergence[T]) SquaredGradient(dst, x, y []float64, dim int, scale float64) {
+	d.XY.SquaredGradient(dst, x, y, dim, scale)
+	self := make([]float64, len(dst))
+	d.XX.SquaredGradient(self, x, x, dim, scale)
+	kernels.Axpy(dst, -1, self)
+}

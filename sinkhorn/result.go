@@ -1,0 +1,319 @@
+package sinkhorn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"sync"
+
+	"github.com/sinkcpu/sinkcpu/internal/parallel"
+	"github.com/sinkcpu/sinkcpu/kernels"
+	"github.com/sinkcpu/sinkcpu/logsumexp"
+)
+
+// ErrNotConverged is the error of a solve that stopped before its tolerance; the result comes with it.
+var ErrNotConverged = errors.New("sinkhorn: not converged")
+
+// A Status says how a solve ended.
+type Status int
+
+// The statuses, from best to worst.
+const (
+	Converged        Status = iota
+	PrecisionLimited        // rounding kept the marginal error above the tolerance
+	MaxIterations
+	Cancelled
+)
+
+// String returns the name that reports use.
+func (s Status) String() string {
+	return [...]string{"converged", "precision_limited", "max_iterations", "cancelled"}[s]
+}
+
+// A Result is what a solve found: potentials, and how it went. All else is derived from them in float64 by its methods.
+type Result[T kernels.Float] struct {
+	// F and G are the potentials in the units of the cost, G after F: the columns of the plan are exact. Points without mass have
+	// their soft minimum. Adding a constant to F and taking it from G changes nothing.
+	F, G []float64
+
+	Status     Status
+	Iterations int       // sweeps and Newton steps at the final temperature
+	Warmup     int       // sweeps at higher temperatures before
+	Trace      []float64 // the marginal error that each iteration saw
+	Method     string    // what was used, such as "sweep" or "sweep+newton"
+
+	// Rows and columns that had to be computed again with their own maximum as the shift.
+	RedoneRows, RedoneColumns int
+
+	p       *Problem[T]
+	eps     float64
+	tol     float64
+	run     kernels.Runner
+	mu      sync.Mutex
+	weighed *facts
+}
+
+// facts are what one pass over the plan tells.
+type facts struct {
+	value, transport, marginal, mass float64
+	rows, cols                       []float64 // of the plan
+}
+
+// Value returns the dual objective at the potentials, which is at most OT_eps:
+//
+//	<a,f> + <b,g> - eps (sum_ij P_ij - 1)
+func (r *Result[T]) Value() float64 { return r.pass().value }
+
+// TransportCost returns <C,P>.
+func (r *Result[T]) TransportCost() float64 { return r.pass().transport }
+
+// MarginalError returns sum_i |(P 1)_i - a_i| + sum_j |(P^T 1)_j - b_j|, summed in float64.
+func (r *Result[T]) MarginalError() float64 { return r.pass().marginal }
+
+// Eps returns the temperature.
+func (r *Result[T]) Eps() float64 { return r.eps }
+
+// Problem returns what was solved.
+func (r *Result[T]) Problem() *Problem[T] { return r.p }
+
+// err returns nil for a converged result, else an error that says how far it came.
+func (r *Result[T]) err(ctx context.Context) error {
+	if r.Status == Converged {
+		return nil
+	}
+	remedy := map[Status]string{
+		PrecisionLimited: "solve in float64, or raise the tolerance",
+		MaxIterations:    "raise the number of iterations, the tolerance or eps",
+		Cancelled:        "stopped from outside",
+	}[r.Status]
+	err := fmt.Errorf("%w: %s after %d iterations with L1 marginal error %.3g, tolerance %.3g: %s",
+		ErrNotConverged, r.Status, r.Iterations, r.MarginalError(), r.tol, remedy)
+	if r.Status == Cancelled {
+		return errors.Join(err, context.Cause(ctx))
+	}
+	return err
+}
+
+// base returns the potentials in base-2 units of the tiles, as kernels want them.
+func (r *Result[T]) base() (kappa float64, f, g []float64) {
+	kappa = math.Log2E / r.eps
+	f, g = make([]float64, len(r.F)), make([]float64, len(r.G))
+	for i, v := range r.F {
+		if r.p.u != nil {
+			v -= r.p.u[i]
+		}
+		f[i] = kappa * v
+	}
+	for j, v := range r.G {
+		if r.p.v != nil {
+			v -= r.p.v[j]
+		}
+		g[j] = kappa*v + math.Log2(r.p.b[j])
+	}
+	return kappa, f, g
+}
+
+// wide returns the cost in float64.
+func (p *Problem[T]) wide() logsumexp.Cost[float64] {
+	switch c := any(p.cost).(type) {
+	case logsumexp.Cost[float64]:
+		return c
+	case logsumexp.Cost[float32]:
+		return logsumexp.Widen(c)
+	}
+	panic("sinkhorn: a cost of neither precision")
+}
+
+// pass weighs the plan once.
+func (r *Result[T]) pass() *facts {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.weighed == nil {
+		r.weighed = r.weigh()
+	}
+	return r.weighed
+}
+
+func (r *Result[T]) weigh() *facts {
+	n, m := r.p.n, r.p.m
+	kappa, f, g := r.base()
+	fx := new(facts)
+	fx.rows, fx.cols = make([]float64, n), make([]float64, m)
+	p, h := make([]float64, n), make([]float64, m)
+	r.overRows(func(s *logsumexp.Scratch[float64], c logsumexp.Cost[float64], lo, hi int, acc []float64) {
+		s.Value(c, lo, hi, kappa, f, g, r.p.a, p, fx.rows, acc[:m], acc[m:], nil, 0)
+	}, 2*m, func(acc []float64) {
+		for j := range m {
+			fx.cols[j] += acc[j]
+			h[j] += acc[m+j]
+		}
+	})
+	var dual float64
+	for i, a := range r.p.a {
+		fx.rows[i] *= a
+		fx.mass += fx.rows[i]
+		fx.marginal += math.Abs(fx.rows[i] - a)
+		fx.transport += a * p[i]
+		if a > 0 {
+			dual += a * r.F[i]
+		}
+		if r.p.u != nil {
+			fx.transport += fx.rows[i] * r.p.u[i]
+		}
+	}
+	for j, b := range r.p.b {
+		fx.marginal += math.Abs(fx.cols[j] - b)
+		if b > 0 {
+			dual += b * r.G[j]
+		}
+		if r.p.v != nil {
+			fx.transport += fx.cols[j] * r.p.v[j]
+		}
+	}
+	fx.value = dual - r.eps*(fx.mass-1)
+	return fx
+}
+
+// overRows runs body on the chunks of the rows, each with an accumulator of its own, and adds those in order.
+func (r *Result[T]) overRows(body func(s *logsumexp.Scratch[float64], c logsumexp.Cost[float64], lo, hi int, acc []float64), size int,
+	add func(acc []float64)) {
+	n := r.p.n
+	count := chunksOf(n, r.p.m)
+	cost := r.p.wide()
+	acc := make([][]float64, count)
+	parallel.For(r.run, count, func(k int) {
+		lo, hi := parallel.Chunk(n, count, k)
+		acc[k] = make([]float64, size)
+		body(new(logsumexp.Scratch[float64]), cost, lo, hi, acc[k])
+	})
+	for _, a := range acc {
+		add(a)
+	}
+}
+
+// each shows visit every row of the plan: for row i its costs (without terms taken out) and p_j = P_ij, which it may overwrite. Rows of
+// one chunk come in order, chunks at once.
+func (r *Result[T]) each(visit func(i int, c, p, acc []float64), size int, add func(acc []float64)) {
+	kappa, f, g := r.base()
+	r.overRows(func(s *logsumexp.Scratch[float64], c logsumexp.Cost[float64], lo, hi int, acc []float64) {
+		s.Each(c, lo, hi, kappa, f, g, func(i int, c, e []float64) {
+			kernels.Scale(e, r.p.a[i])
+			visit(i, c, e, acc)
+		})
+	}, size, add)
+}
+
+// Plan sets dst (n x m, row-major) to the plan a_i b_j exp((f_i + g_j - C_ij)/eps).
+func (r *Result[T]) Plan(dst []float64) {
+	m := r.p.m
+	if len(dst) != r.p.n*m {
+		panic("sinkhorn: the plan's destination has another size")
+	}
+	r.each(func(i int, _, p, _ []float64) { copy(dst[i*m:(i+1)*m], p) }, 0, func([]float64) {})
+}
+
+// Apply sets dst (n x d) to the product of the plan with y (m x d), both row-major.
+//
+//	dst[i*d+k] = sum_j P_ij y[j*d+k]
+func (r *Result[T]) Apply(dst, y []float64, d int) {
+	m := r.p.m
+	if len(dst) != r.p.n*d || len(y) != m*d {
+		panic("sinkhorn: vectors for the plan have another size")
+	}
+	r.each(func(i int, _, p, _ []float64) {
+		row := dst[i*d : (i+1)*d]
+		clear(row)
+		for j, w := range p {
+			if w != 0 {
+				kernels.Axpy(row, w, y[j*d:(j+1)*d])
+			}
+		}
+	}, 0, func([]float64) {})
+}
+
+// Bounds brackets OT_eps, evaluated in float64: lower is [Result.Value] less an allowance for rounding, upper the objective of a plan
+// with exact marginals near P, plus the allowance. upper is +Inf when that plan must use a forbidden pair.
+//
+// With x_i = min(1, a_i/(P 1)_i), rows p = a - x P 1 and columns q = b - P^T x that are left, the plan is x_i P_ij + p_i q_j / sum p.
+// Source: Altschuler, Weed and Rigollet 2017, algorithm 2, for a plan whose columns are exact.
+func (r *Result[T]) Bounds() (lower, upper float64) {
+	fx := r.pass()
+	n, m := r.p.n, r.p.m
+	x, left := make([]float64, n), make([]float64, n)
+	var missing float64
+	for i, a := range r.p.a {
+		x[i] = 1
+		if fx.rows[i] > a {
+			x[i] = a / fx.rows[i]
+		}
+		left[i] = max(0, a-x[i]*fx.rows[i])
+		missing += left[i]
+	}
+	cols := make([]float64, m)
+	r.each(func(i int, _, p, acc []float64) { kernels.Axpy(acc, x[i], p) }, m, func(acc []float64) { kernels.Axpy(cols, 1, acc) })
+	q := make([]float64, m) // columns left, over the mass that is missing
+	for j, b := range r.p.b {
+		if missing > 0 {
+			q[j] = max(0, b-cols[j]) / missing
+		}
+	}
+	_, f, g := r.base()
+	kappa := math.Log2E / r.eps
+	r.each(func(i int, c, p, acc []float64) {
+		acc[0] += r.roundedRow(i, c, p, x[i], left[i], q, kappa, f[i], g)
+	}, 1, func(acc []float64) { upper += acc[0] })
+	slack := r.allowance()
+	return fx.value - slack, upper + slack
+}
+
+// roundedRow returns row i's part of <C,R> + eps KL(R | a b^T) for the rounded plan R; both have mass 1.
+func (r *Result[T]) roundedRow(i int, c, p []float64, x, left float64, q []float64, kappa, f float64, g []float64) (sum float64) {
+	a := r.p.a[i]
+	if a == 0 {
+		return 0
+	}
+	for j, b := range r.p.b {
+		extra := left * q[j]
+		v := x*p[j] + extra
+		if b == 0 || v == 0 {
+			continue
+		}
+		cost := c[j]
+		if r.p.u != nil {
+			cost += r.p.u[i]
+		}
+		if r.p.v != nil {
+			cost += r.p.v[j]
+		}
+		var log float64 // of R_ij/(a_i b_j)
+		if extra < 1e-17*v {
+			log = math.Log(x) + (f+g[j]-kappa*c[j])*math.Ln2 - math.Log(b)
+		} else {
+			log = math.Log(v / (a * b))
+		}
+		sum += v * (cost + r.eps*log)
+	}
+	return sum
+}
+
+// allowance covers the rounding of the sums behind the bounds, 2^-48 of the magnitudes that were added, and of a float32 cost, four times
+// half a unit in the last place of its largest entry.
+func (r *Result[T]) allowance() float64 {
+	var size float64
+	for i, a := range r.p.a {
+		if a > 0 {
+			size += a * math.Abs(r.F[i])
+		}
+	}
+	for j, b := range r.p.b {
+		if b > 0 {
+			size += b * math.Abs(r.G[j])
+		}
+	}
+	slack := 0x1p-48 * (size + math.Abs(r.pass().transport) + r.eps)
+	if isFloat32[T]() {
+		slack += 0x1p-22 * max(math.Abs(r.p.lo), math.Abs(r.p.hi))
+	}
+	return slack
+}

@@ -1,0 +1,278 @@
+package sinkhorn
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"github.com/sinkcpu/sinkcpu/kernels"
+)
+
+// Temperatures fall by halves from half the range of the cost, a few sweeps each, where eps is below the range by more than coldRatio:
+// plain alternation from 0 would take of the order of range/eps iterations to leave its first transient.
+const (
+	coldRatio  = 64
+	coldSweeps = 4
+)
+
+// When the contraction observed over monitorSpan iterations promises more than patience further ones, a solve goes over to Newton's
+// method. In float64 a sweep costs about as much as four products of conjugate gradients, which need no exponential; in float32 a tenth
+// of one.
+const (
+	monitorSpan = 10
+	patience32  = 1000
+	patience64  = 50
+)
+
+// newtonGoal is the marginal error at which a float64 solve leaves sweeps for Newton's method in any case.
+const newtonGoal = 1e-3
+
+// Solve iterates until the marginal error is at most the tolerance. When that does not happen it returns the best result with its status,
+// and an error for which errors.Is(err, [ErrNotConverged]). It stops within one iteration of the end of ctx.
+//
+// The tiles of a float32 cost are swept in float32; where rounding keeps the error above the tolerance, or convergence crawls, the end
+// is done in float64 on the same cost.
+func (s *Solver[T]) Solve(ctx context.Context, p *Problem[T]) (*Result[T], error) {
+	if !(s.Eps > 0) || math.IsInf(s.Eps, 1) {
+		return nil, fmt.Errorf("sinkhorn: eps is %g, want a positive number", s.Eps)
+	}
+	if s.G != nil && len(s.G) != p.m {
+		return nil, fmt.Errorf("sinkhorn: the potential to start from has %d entries, want %d", len(s.G), p.m)
+	}
+	ss := &session{ctx: ctx, run: s.runner(), eps: s.Eps, tol: s.tol(), maxIter: s.maxIter(), progress: s.Progress}
+	ss.newton = s.Method == Auto && p.n*p.m <= s.maxBytes()/8
+	r := &Result[T]{p: p, eps: s.Eps, tol: ss.tol, run: ss.run}
+
+	goal, patience := ss.tol, math.MaxInt
+	if ss.newton && isFloat32[T]() {
+		patience = patience32
+	} else if ss.newton {
+		goal, patience = max(goal, newtonGoal), patience64
+	}
+	fl := newFlow(p, new(scratchList[T]))
+	end := first(ss, fl, s.G, goal, patience, s.Method)
+	r.settle(fl)
+	if end != exhausted && end != stopped && (goal > ss.tol || !(r.MarginalError() <= ss.tol)) {
+		wide := &Problem[float64]{cost: p.wide(), n: p.n, m: p.m, a: p.a, b: p.b, u: p.u, v: p.v, lo: p.lo, hi: p.hi}
+		fl := newFlow(wide, new(scratchList[float64]))
+		fl.start(s.Eps, r.G)
+		end = finish(ss, fl)
+		r.settle(fl)
+	}
+	r.Status = ss.status(end, r.MarginalError())
+	r.Iterations, r.Warmup, r.Trace, r.Method = ss.iterations, ss.warmup, ss.trace, ss.method
+	return r, r.err(ctx)
+}
+
+// session is a solve in progress, whatever the precision.
+type session struct {
+	ctx        context.Context
+	run        kernels.Runner
+	eps, tol   float64
+	maxIter    int
+	newton     bool
+	progress   func(int, float64)
+	iterations int
+	warmup     int
+	trace      []float64
+	method     string
+}
+
+// An end is why a loop of iterations ended.
+type end int
+
+const (
+	reached   end = iota // the goal
+	crawling             // too far to go at the contraction observed
+	stalled              // rounding keeps the error where it is
+	exhausted            // no iteration left
+	stopped              // the context ended
+)
+
+func (ss *session) status(e end, marginal float64) Status {
+	switch {
+	case marginal <= ss.tol:
+		return Converged
+	case e == stopped:
+		return Cancelled
+	case e == exhausted:
+		return MaxIterations
+	}
+	return PrecisionLimited
+}
+
+// saw records an iteration.
+func (ss *session) saw(err float64) {
+	ss.iterations++
+	ss.trace = append(ss.trace, err)
+	if ss.progress != nil {
+		ss.progress(ss.iterations, err)
+	}
+}
+
+// used adds a method to the name of what was used.
+func (ss *session) used(name string) {
+	if ss.method != "" {
+		ss.method += "+"
+	}
+	ss.method += name
+}
+
+// settle takes over the potentials of a flow of any precision.
+func (r *Result[T]) settle(fl interface {
+	potentials() (f, g []float64)
+	redone() (rows, columns int)
+}) {
+	r.F, r.G = fl.potentials()
+	rows, columns := fl.redone()
+	r.RedoneRows, r.RedoneColumns = r.RedoneRows+rows, r.RedoneColumns+columns
+	r.weighed = nil
+}
+
+func (fl *flow[T]) redone() (rows, columns int) { return int(fl.redoneRows.Load()), fl.redoneColumns }
+
+// first iterates in the precision of the tiles.
+func first[T kernels.Float](ss *session, fl *flow[T], g []float64, goal float64, patience int, method Method) end {
+	if fl.p.self && method == Auto {
+		ss.used("symmetric")
+		fl.startSelf(ss.eps, g)
+		e := sweepTo(ss, fl, goal, min(patience, patience64))
+		fl.leaveSelf()
+		if e == stopped || e == exhausted {
+			return e
+		}
+		iterate(ss.run, []*flow[T]{fl}) // one update of each side, so that the columns are exact
+		ss.saw(fl.err)
+		if e != crawling {
+			return e
+		}
+		ss.used("sweep")
+		return sweepTo(ss, fl, goal, patience)
+	}
+	ss.used("sweep")
+	if g == nil {
+		if e := cool(ss, fl); e != reached {
+			return e
+		}
+	} else {
+		fl.start(ss.eps, g)
+	}
+	return sweepTo(ss, fl, goal, patience)
+}
+
+// cool brings a flow to the temperature of the session.
+func cool[T kernels.Float](ss *session, fl *flow[T]) end {
+	var g []float64
+	span := fl.p.hi - fl.p.lo
+	if span > coldRatio*ss.eps {
+		for eps := span / 2; eps > 2*ss.eps; eps /= 2 {
+			fl.start(eps, g)
+			for range coldSweeps {
+				if ss.ctx.Err() != nil {
+					return stopped
+				}
+				iterate(ss.run, []*flow[T]{fl})
+				ss.warmup++
+			}
+			_, g = fl.potentials()
+		}
+	}
+	fl.start(ss.eps, g)
+	return reached
+}
+
+// sweepTo iterates until the error is at most goal, or there is no use in going on.
+func sweepTo[T kernels.Float](ss *session, fl *flow[T], goal float64, patience int) end {
+	begin := len(ss.trace)
+	flows := []*flow[T]{fl}
+	for {
+		if ss.ctx.Err() != nil {
+			return stopped
+		}
+		if ss.iterations >= ss.maxIter {
+			return exhausted
+		}
+		iterate(ss.run, flows)
+		ss.saw(fl.err)
+		if fl.err <= goal {
+			return reached
+		}
+		seen := ss.trace[begin:]
+		if k := len(seen); k%monitorSpan == 0 && k >= 2*monitorSpan {
+			if e := forecast(seen, goal, patience, fl.floor()); e != reached {
+				return e
+			}
+		}
+	}
+}
+
+// forecast says whether an error that has not reached the goal is on its way there.
+func forecast(seen []float64, goal float64, patience int, floor float64) end {
+	k := len(seen)
+	before, now := seen[k-1-monitorSpan], seen[k-1]
+	if now < floor && now > .9*before {
+		return stalled
+	}
+	if rate := math.Log(before/now) / monitorSpan; !(rate*float64(patience) > math.Log(now/goal)) {
+		return crawling
+	}
+	return reached
+}
+
+// floor is the marginal error below which rounding is at work: relative errors of the exponentials of up to half a unit in the last place
+// of the largest argument.
+func (fl *flow[T]) floor() float64 {
+	unit := 0x1p-53
+	if isFloat32[T]() {
+		unit = 0x1p-24
+	}
+	return 4 * unit * (1 + fl.kappa*max(math.Abs(fl.p.lo), math.Abs(fl.p.hi)))
+}
+
+// finish brings a float64 flow at the temperature of the session to the tolerance.
+func finish(ss *session, fl *flow[float64]) end {
+	flows := []*flow[float64]{fl}
+	iterate(ss.run, flows)
+	ss.saw(fl.err)
+	if !ss.newton {
+		ss.used("sweep64")
+		return sweepTo(ss, fl, ss.tol, math.MaxInt)
+	}
+	ss.used("newton")
+	nt := newNewton(ss, fl)
+	if fl.err > pathGoal {
+		if e := nt.path(); e != reached {
+			return e
+		}
+	}
+	if e := nt.to(ss.tol); e != reached {
+		return e
+	}
+	// One step more costs less than a sweep, and the transport cost is in error by the first power of the marginal error where the
+	// dual is by its square.
+	if nt.step() {
+		ss.saw(nt.err)
+	}
+	return reached
+}
+
+// pathGoal is the marginal error to which Newton's method solves each temperature on its way down.
+const pathGoal = 1e-2
+
+// path follows the solution from a high temperature to that of the session, by halves. Where sweeps crawl, the plan falls into blocks
+// that are nearly uncoupled, whose potentials have to move against each other by many eps; a higher temperature couples them.
+func (nt *newtonState) path() end {
+	ss, fl := nt.ss, nt.fl
+	var g []float64
+	for eps := (fl.p.hi - fl.p.lo) / 2; eps > ss.eps; eps /= 2 {
+		fl.start(eps, g)
+		iterate(ss.run, []*flow[float64]{fl})
+		if e := nt.to(pathGoal); e == stopped || e == exhausted {
+			return e
+		}
+		_, g = fl.potentials()
+	}
+	fl.start(ss.eps, g)
+	iterate(ss.run, []*flow[float64]{fl})
+	return reached
+}
