@@ -85,7 +85,7 @@ func (r *run) drawCurve() error {
 	if err != nil {
 		return err
 	}
-	c := report.Curve{Title: r.src.Name + ": training loss", YLabel: "loss", Step: nil, Value: nil}
+	c := report.Curve{Title: r.src.Name + ": training loss", YLabel: "loss (squared distance)"}
 	for _, l := range lines {
 		if v, ok := l[r.lossName()]; ok {
 			c.Step, c.Value = append(c.Step, l["step"]), append(c.Value, v)
