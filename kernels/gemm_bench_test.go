@@ -37,7 +37,11 @@ var gemmBench = []struct {
 func BenchmarkGemm(b *testing.B) {
 	for _, s := range gemmBench {
 		rng := rand.New(rand.NewPCG(1, 1))
-		g := newGemmCase(heap, func() float32 { return rng.Float32() - 0.5 }, bit(s.transA)+2*bit(s.transB), s.m, s.n, s.k, 1, 0)
+		draw := func() float32 { return rng.Float32() - 0.5 }
+		g := &gemmCase[float32]{transA: s.transA, transB: s.transB, m: s.m, n: s.n, k: s.k, alpha: 1}
+		g.a, g.lda = drawBlock(heap, draw, s.transA, s.m, s.k, 0, 0)
+		g.b, g.ldb = drawBlock(heap, draw, s.transB, s.k, s.n, 0, 0)
+		g.c, g.ldc = drawBlock(heap, draw, false, s.m, s.n, 0, 0)
 		name := fmt.Sprintf("m=%d/n=%d/k=%d/trans=%s%s", s.m, s.n, s.k, "NT"[bit(s.transA):][:1], "NT"[bit(s.transB):][:1])
 		for _, tab := range tables32 {
 			b.Run("isa="+tab.tier.String()+"/"+name, func(b *testing.B) {

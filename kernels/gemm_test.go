@@ -209,7 +209,7 @@ func gemmShapes[T Float](tile *gemmTile[T]) [][3]int {
 	return [][3]int{
 		{3 * mr, 3 * nr, kc}, {3*mr + 1, 3*nr + 1, kc + 1}, {2*mr - 1, 2*nr - 1, 3*kc + 7},
 		{tile.mc + mr + 1, nr + 3, kc + 5}, {mr + 1, tile.nc + nr + 1, kc + 2}, {tile.mc + 1, tile.nc + 1, 3},
-		{directB, 5 * nr, 70}, {directB + 1, 5 * nr, 70}, {5 * mr, directA, 70}, {5 * mr, directA + 1, 70},
+		{direct, nr + 1, 70}, {direct + 1, nr + 1, 70}, {2*mr + 1, direct, 70}, {2*mr + 1, direct + 1, 70},
 		{300, 301, 302}, {1, 700, 900}, {700, 1, 900}, {4, 700, 90}, {700, 4, 90}, {5, 700, 90}, {700, 5, 90},
 		{2, 3, 3*thinDepth + 1}, {1, 1, thinDepth}, {thinTask/8 + 3, 2, 8}, {1000, 2, 500}, {200, 500, 2},
 	}

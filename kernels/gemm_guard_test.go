@@ -1,0 +1,75 @@
+//go:build linux
+
+package kernels
+
+import (
+	"math/rand/v2"
+	"syscall"
+	"testing"
+	"unsafe"
+)
+
+// guarded returns n elements of which the last, or the first, borders on memory that cannot be touched. Free it with release.
+func guarded[T Float](t *testing.T, n int, atEnd bool) (x []T, release func()) {
+	page := syscall.Getpagesize()
+	bytes := n * int(unsafe.Sizeof(*new(T)))
+	room := roundUp(bytes, page)
+	all, err := syscall.Mmap(-1, 0, room+2*page, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, guard := range [][]byte{all[:page], all[page+room:]} {
+		if err := syscall.Mprotect(guard, syscall.PROT_NONE); err != nil {
+			t.Fatal(err)
+		}
+	}
+	at := page
+	if atEnd {
+		at += room - bytes
+	}
+	return unsafe.Slice((*T)(unsafe.Pointer(&all[at])), n), func() { _ = syscall.Munmap(all) }
+}
+
+// TestGemmGuard runs products whose operands border on memory that cannot be touched.
+func TestGemmGuard(t *testing.T) {
+	eachGemmTile(t, testGemmGuard[float32], testGemmGuard[float64])
+}
+
+func testGemmGuard[T Float](t *testing.T, tile *gemmTile[T]) {
+	rng := rand.New(rand.NewPCG(11, 12))
+	draw := func() T { return T(rng.NormFloat64()) }
+	for m := 1; m <= tile.mr+3; m++ {
+		for n := 1; n <= tile.nr+3; n++ {
+			testGemmGuarded(t, tile, draw, rng.IntN(4), m, n, 1+rng.IntN(40))
+		}
+	}
+	for trans := range 4 {
+		testGemmGuarded(t, tile, draw, trans, 5*tile.mr, 2*tile.nr+1, 2*tile.nr)
+		testGemmGuarded(t, tile, draw, trans, 2*tile.mr+1, 4*tile.nr, 33)
+		testGemmGuarded(t, tile, draw, trans, 131, 2, 67)
+		testGemmGuarded(t, tile, draw, trans, 3, 131, 67)
+	}
+}
+
+func testGemmGuarded[T Float](t *testing.T, tile *gemmTile[T], draw func() T, trans, m, n, k int) {
+	t.Helper()
+	for _, atEnd := range []bool{true, false} {
+		var releases []func()
+		alloc := func(n int) []T {
+			x, release := guarded[T](t, n, atEnd)
+			releases = append(releases, release)
+			return x
+		}
+		g := newGemmCase(alloc, draw, trans, m, n, k, 1, 0.5)
+		want := g.run(tile, nil)
+		g.runIn(tile, nil, g.c)
+		for i, v := range g.c {
+			if v != want[i] {
+				t.Fatalf("%v: element %d is %v between guards, %v elsewhere", g, i, v, want[i])
+			}
+		}
+		for _, release := range releases {
+			release()
+		}
+	}
+}
