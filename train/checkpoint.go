@@ -203,7 +203,7 @@ func load(f folder) (*loaded, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if sum != l.Tensors {
-		return nil, fmt.Errorf("%s: the tensors are not those that were written: SHA-256 %.12s..., want %.12s...", path, sum, l.Tensors)
+		return nil, fmt.Errorf("%s: the tensors are not those that were written: SHA-256 %.12s, want %.12s", path, sum, l.Tensors)
 	}
 	return l, nil
 }
@@ -234,7 +234,7 @@ func (l *loaded) fits(c Config, d DataState) error {
 	}
 	d.Position = l.Data.Position
 	if l.Data != d {
-		return fmt.Errorf("%s was trained on other data than %s holds now (%d rows of %d, SHA-256 %.12s...; now %d rows of %d, %.12s...)",
+		return fmt.Errorf("%s was trained on other data than %s holds now (%d rows of %d, SHA-256 %.12s; now %d rows of %d, %.12s)",
 			l.path, c.Data, l.Data.Rows, l.Data.Dim, l.Data.SHA256, d.Rows, d.Dim, d.SHA256)
 	}
 	return nil

@@ -51,8 +51,14 @@ type ReferenceScore struct {
 	Score
 }
 
-// String returns "mean ± standard error" to three digits.
-func (s Score) String() string { return fmt.Sprintf("%.3g ± %.1g", s.Mean, s.StandardError) }
+// String returns "mean ± standard error", to two digits of the error.
+func (s Score) String() string {
+	digits := 2
+	if s.StandardError > 0 {
+		digits = min(max(1-int(math.Floor(math.Log10(s.StandardError))), 0), 12)
+	}
+	return fmt.Sprintf("%.*f ± %.*f", digits, s.Mean, digits, s.StandardError)
+}
 
 // A heldOut measures against one data set.
 type heldOut struct {

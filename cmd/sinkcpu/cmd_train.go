@@ -94,6 +94,7 @@ func (o *trainOptions) run(cmd *cobra.Command) error {
 		}
 	}
 	options.Dir, options.Resume, options.Version = o.out, o.resume, version()
+	options.Distance = train.SinkhornDistance(pool)
 	options.Reporter = newReporter(cmd.ErrOrStderr(), o.json)
 	summary, err := train.Run(cmd.Context(), options)
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sinkcpu/sinkcpu/sinkhorn"
 	"github.com/sinkcpu/sinkcpu/train"
 )
 
@@ -39,10 +40,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 // The exit status of the command; help texts list them.
 const (
-	exitDone        = 0
-	exitFailed      = 1
-	exitUsage       = 2
-	exitInterrupted = 130
+	exitDone         = 0
+	exitFailed       = 1
+	exitUsage        = 2
+	exitNotConverged = 3
+	exitInterrupted  = 130
 )
 
 // exitCode is the only place where errors become a status.
@@ -56,6 +58,8 @@ func exitCode(err error) int {
 		return exitInterrupted
 	case errors.As(err, &usage), errors.As(err, &config):
 		return exitUsage
+	case errors.Is(err, sinkhorn.ErrNotConverged):
+		return exitNotConverged
 	}
 	return exitFailed
 }
