@@ -6,7 +6,7 @@ import "sync"
 // follows from m, n and k alone.
 type gemmTile[T Float] struct {
 	mr, nr int // rows and columns of C that the micro-kernel holds in registers
-	kc     int // depth of a block: a panel of B, kc x nr, stays in the first level of cache
+	kc     int // greatest depth of a block: C is read and written once for each
 	mc, nc int // rows of A and columns of B that are packed at a time
 
 	// update sets the block C of rows <= mr by cols <= nr to
