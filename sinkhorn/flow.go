@@ -160,7 +160,7 @@ func (fl *flow[T]) alternate(k int) {
 func (fl *flow[T]) balanced(i0 int, sum []float64, w []T) {
 	for k, s := range sum {
 		i := i0 + k
-		fl.f[i] = float64(fl.ft[i]) - math.Log2(s)
+		fl.f[i] = float64(fl.ft[i]) - log2(s)
 		fl.ft[i] = T(fl.f[i])
 		w[k] = T(fl.p.a[i] / s)
 	}
@@ -185,7 +185,7 @@ func (fl *flow[T]) columns() {
 			bad++
 			continue
 		}
-		fl.setColumn(j, float64(fl.gt[j])-math.Log2(acc/b))
+		fl.setColumn(j, float64(fl.gt[j])-log2(acc/b))
 	}
 	if bad > 0 {
 		fl.redoneColumns += bad
@@ -310,7 +310,7 @@ func (fl *flow[T]) averaged(i0 int, sum []float64, _ []T) {
 	for k, s := range sum {
 		i := i0 + k
 		shift, seen := float64(fl.ft[i]), float64(fl.gt[i])-fl.log2b[i]
-		fl.f[i] = shift - math.Log2(s)
+		fl.f[i] = shift - log2(s)
 		if a := fl.p.a[i]; a > 0 {
 			fl.f[i] = (seen + fl.f[i]) / 2
 			e += a * math.Abs(s*math.Exp2(seen-shift)-1)

@@ -134,13 +134,7 @@ func (l *Loss[T]) pull(run kernels.Runner, x, y []T, n, m, d int, grad []T) {
 	}
 	c, s := l.xy.cbar, l.xx.cbar
 	count := parallel.Chunks(n, 1+chunkEntries/(n+m), maxChunks)
-	for i := range n {
-		for j := range i { // both slots of the self term
-			v := s[i*n+j] + s[j*n+i]
-			s[i*n+j], s[j*n+i] = v, v
-		}
-		s[i*n+i] = 0 // x_i - x_i is 0
-	}
+	addTranspose(run, s, n) // both slots of the self term
 	parallel.For(run, count, func(k int) {
 		lo, hi := parallel.Chunk(n, count, k)
 		for i := lo; i < hi; i++ {
@@ -153,4 +147,23 @@ func (l *Loss[T]) pull(run kernels.Runner, x, y []T, n, m, d int, grad []T) {
 	})
 	kernels.Gemm(run, false, false, n, d, m, -4, c, m, y, d, 1, grad, d)
 	kernels.Gemm(run, false, false, n, d, n, 2, s, n, x, d, 1, grad, d)
+}
+
+// addTranspose adds to the n x n matrix s its transpose, and clears the diagonal, which multiplies x_i - x_i.
+func addTranspose[T kernels.Float](run kernels.Runner, s []T, n int) {
+	const tile = 32 // two tiles of float32 are 8 KiB
+	tiles := (n + tile - 1) / tile
+	parallel.For(run, tiles, func(ti int) {
+		for tj := range ti + 1 {
+			for i := ti * tile; i < min(n, (ti+1)*tile); i++ {
+				for j := tj * tile; j < min(i, (tj+1)*tile); j++ {
+					v := s[i*n+j] + s[j*n+i]
+					s[i*n+j], s[j*n+i] = v, v
+				}
+				if ti == tj {
+					s[i*n+i] = 0
+				}
+			}
+		}
+	})
 }
