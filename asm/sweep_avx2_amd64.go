@@ -19,3 +19,13 @@ func SweepRowsDotF32AVX2(e []float32, lde int, d []float32, c []float32, ldc int
 //
 //go:noescape
 func SweepColsF32AVX2(acc []float32, e []float32, lde int, w []float32)
+
+// RowMaxF32AVX2 sets mx[r] = max(mx[r], max_j (g[j] - kappa c[r*ldc+j])) for r < len(mx), j < len(g).
+//
+//go:noescape
+func RowMaxF32AVX2(mx []float32, c []float32, ldc int, kappa float32, g []float32)
+
+// ColMaxF32AVX2 sets mx[j] = max(mx[j], max_r (f[r] - kappa c[r*ldc+j])) for r < len(f), j < len(mx).
+//
+//go:noescape
+func ColMaxF32AVX2(mx []float32, c []float32, ldc int, kappa float32, f []float32)

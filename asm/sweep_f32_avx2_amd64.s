@@ -31,8 +31,8 @@ rows1:
 	VBROADCASTSS (SI), Y4
 	VBROADCASTSS 4(SI), Y5
 	ADDQ         $0x00000008, f_base+120(FP)
-	VSUBPS       word_3f000000<>+0(SB), Y4, Y4
-	VSUBPS       word_3f000000<>+0(SB), Y5, Y5
+	VADDPS       word_bf000000<>+0(SB), Y4, Y4
+	VADDPS       word_bf000000<>+0(SB), Y5, Y5
 	VXORPS       Y6, Y6, Y6
 	VXORPS       Y7, Y7, Y7
 	MOVQ         g_len+104(FP), SI
@@ -52,11 +52,11 @@ loop4:
 	VADDPS       Y5, Y10, Y10
 	VMAXPS       Y9, Y0, Y9
 	VMINPS       Y9, Y1, Y9
+	VMAXPS       Y10, Y0, Y10
+	VMINPS       Y10, Y1, Y10
 	VADDPS       Y2, Y9, Y8
 	VSUBPS       Y2, Y8, Y11
 	VSUBPS       Y11, Y9, Y9
-	VMAXPS       Y10, Y0, Y10
-	VMINPS       Y10, Y1, Y10
 	VADDPS       Y2, Y10, Y11
 	VSUBPS       Y2, Y11, Y12
 	VSUBPS       Y12, Y10, Y10
@@ -89,11 +89,11 @@ loop4:
 	VADDPS       Y5, Y10, Y10
 	VMAXPS       Y9, Y0, Y9
 	VMINPS       Y9, Y1, Y9
+	VMAXPS       Y10, Y0, Y10
+	VMINPS       Y10, Y1, Y10
 	VADDPS       Y2, Y9, Y8
 	VSUBPS       Y2, Y8, Y11
 	VSUBPS       Y11, Y9, Y9
-	VMAXPS       Y10, Y0, Y10
-	VMINPS       Y10, Y1, Y10
 	VADDPS       Y2, Y10, Y11
 	VSUBPS       Y2, Y11, Y12
 	VSUBPS       Y12, Y10, Y10
@@ -140,11 +140,11 @@ loop6:
 	VADDPS       Y5, Y10, Y10
 	VMAXPS       Y9, Y0, Y9
 	VMINPS       Y9, Y1, Y9
+	VMAXPS       Y10, Y0, Y10
+	VMINPS       Y10, Y1, Y10
 	VADDPS       Y2, Y9, Y8
 	VSUBPS       Y2, Y8, Y11
 	VSUBPS       Y11, Y9, Y9
-	VMAXPS       Y10, Y0, Y10
-	VMINPS       Y10, Y1, Y10
 	VADDPS       Y2, Y10, Y11
 	VSUBPS       Y2, Y11, Y12
 	VSUBPS       Y12, Y10, Y10
@@ -195,11 +195,11 @@ next7:
 	VADDPS       Y5, Y4, Y4
 	VMAXPS       Y10, Y0, Y10
 	VMINPS       Y10, Y1, Y10
+	VMAXPS       Y4, Y0, Y4
+	VMINPS       Y4, Y1, Y4
 	VADDPS       Y2, Y10, Y5
 	VSUBPS       Y2, Y5, Y9
 	VSUBPS       Y9, Y10, Y10
-	VMAXPS       Y4, Y0, Y4
-	VMINPS       Y4, Y1, Y4
 	VADDPS       Y2, Y4, Y9
 	VSUBPS       Y2, Y9, Y11
 	VSUBPS       Y11, Y4, Y4
@@ -268,7 +268,7 @@ rows8:
 	MOVQ         f_base+120(FP), SI
 	VBROADCASTSS (SI), Y4
 	ADDQ         $0x00000004, f_base+120(FP)
-	VSUBPS       word_3f000000<>+0(SB), Y4, Y4
+	VADDPS       word_bf000000<>+0(SB), Y4, Y4
 	VXORPS       Y5, Y5, Y5
 	MOVQ         g_len+104(FP), SI
 	MOVQ         g_base+96(FP), DI
@@ -476,6 +476,16 @@ DATA word_3af62a04<>+24(SB)/4, $0x3af62a04
 DATA word_3af62a04<>+28(SB)/4, $0x3af62a04
 GLOBL word_3af62a04<>(SB), RODATA|NOPTR, $32
 
+DATA word_bf000000<>+0(SB)/4, $0xbf000000
+DATA word_bf000000<>+4(SB)/4, $0xbf000000
+DATA word_bf000000<>+8(SB)/4, $0xbf000000
+DATA word_bf000000<>+12(SB)/4, $0xbf000000
+DATA word_bf000000<>+16(SB)/4, $0xbf000000
+DATA word_bf000000<>+20(SB)/4, $0xbf000000
+DATA word_bf000000<>+24(SB)/4, $0xbf000000
+DATA word_bf000000<>+28(SB)/4, $0xbf000000
+GLOBL word_bf000000<>(SB), RODATA|NOPTR, $32
+
 DATA word_c2fe0000<>+0(SB)/4, $0xc2fe0000
 DATA word_c2fe0000<>+4(SB)/4, $0xc2fe0000
 DATA word_c2fe0000<>+8(SB)/4, $0xc2fe0000
@@ -505,16 +515,6 @@ DATA word_4b40007f<>+20(SB)/4, $0x4b40007f
 DATA word_4b40007f<>+24(SB)/4, $0x4b40007f
 DATA word_4b40007f<>+28(SB)/4, $0x4b40007f
 GLOBL word_4b40007f<>(SB), RODATA|NOPTR, $32
-
-DATA word_3f000000<>+0(SB)/4, $0x3f000000
-DATA word_3f000000<>+4(SB)/4, $0x3f000000
-DATA word_3f000000<>+8(SB)/4, $0x3f000000
-DATA word_3f000000<>+12(SB)/4, $0x3f000000
-DATA word_3f000000<>+16(SB)/4, $0x3f000000
-DATA word_3f000000<>+20(SB)/4, $0x3f000000
-DATA word_3f000000<>+24(SB)/4, $0x3f000000
-DATA word_3f000000<>+28(SB)/4, $0x3f000000
-GLOBL word_3f000000<>(SB), RODATA|NOPTR, $32
 
 DATA word_ff800000<>+0(SB)/4, $0xff800000
 DATA word_ff800000<>+4(SB)/4, $0xff800000
@@ -571,8 +571,8 @@ rows1:
 	VBROADCASTSS (SI), Y4
 	VBROADCASTSS 4(SI), Y5
 	ADDQ         $0x00000008, f_base+120(FP)
-	VSUBPS       word_3f000000<>+0(SB), Y4, Y4
-	VSUBPS       word_3f000000<>+0(SB), Y5, Y5
+	VADDPS       word_bf000000<>+0(SB), Y4, Y4
+	VADDPS       word_bf000000<>+0(SB), Y5, Y5
 	VXORPS       Y6, Y6, Y6
 	VXORPS       Y7, Y7, Y7
 	MOVQ         g_len+104(FP), SI
@@ -593,11 +593,11 @@ loop4:
 	VADDPS       Y5, Y10, Y10
 	VMAXPS       Y9, Y0, Y9
 	VMINPS       Y9, Y1, Y9
+	VMAXPS       Y10, Y0, Y10
+	VMINPS       Y10, Y1, Y10
 	VADDPS       Y2, Y9, Y8
 	VSUBPS       Y2, Y8, Y11
 	VSUBPS       Y11, Y9, Y9
-	VMAXPS       Y10, Y0, Y10
-	VMINPS       Y10, Y1, Y10
 	VADDPS       Y2, Y10, Y11
 	VSUBPS       Y2, Y11, Y12
 	VSUBPS       Y12, Y10, Y10
@@ -630,11 +630,11 @@ loop4:
 	VADDPS       Y5, Y10, Y10
 	VMAXPS       Y9, Y0, Y9
 	VMINPS       Y9, Y1, Y9
+	VMAXPS       Y10, Y0, Y10
+	VMINPS       Y10, Y1, Y10
 	VADDPS       Y2, Y9, Y8
 	VSUBPS       Y2, Y8, Y11
 	VSUBPS       Y11, Y9, Y9
-	VMAXPS       Y10, Y0, Y10
-	VMINPS       Y10, Y1, Y10
 	VADDPS       Y2, Y10, Y11
 	VSUBPS       Y2, Y11, Y12
 	VSUBPS       Y12, Y10, Y10
@@ -682,11 +682,11 @@ loop6:
 	VADDPS       Y5, Y10, Y10
 	VMAXPS       Y9, Y0, Y9
 	VMINPS       Y9, Y1, Y9
+	VMAXPS       Y10, Y0, Y10
+	VMINPS       Y10, Y1, Y10
 	VADDPS       Y2, Y9, Y8
 	VSUBPS       Y2, Y8, Y11
 	VSUBPS       Y11, Y9, Y9
-	VMAXPS       Y10, Y0, Y10
-	VMINPS       Y10, Y1, Y10
 	VADDPS       Y2, Y10, Y11
 	VSUBPS       Y2, Y11, Y12
 	VSUBPS       Y12, Y10, Y10
@@ -738,11 +738,11 @@ next7:
 	VADDPS       Y5, Y4, Y4
 	VMAXPS       Y10, Y0, Y10
 	VMINPS       Y10, Y1, Y10
+	VMAXPS       Y4, Y0, Y4
+	VMINPS       Y4, Y1, Y4
 	VADDPS       Y2, Y10, Y5
 	VSUBPS       Y2, Y5, Y9
 	VSUBPS       Y9, Y10, Y10
-	VMAXPS       Y4, Y0, Y4
-	VMINPS       Y4, Y1, Y4
 	VADDPS       Y2, Y4, Y9
 	VSUBPS       Y2, Y9, Y11
 	VSUBPS       Y11, Y4, Y4
@@ -814,7 +814,7 @@ rows8:
 	MOVQ         f_base+120(FP), SI
 	VBROADCASTSS (SI), Y4
 	ADDQ         $0x00000004, f_base+120(FP)
-	VSUBPS       word_3f000000<>+0(SB), Y4, Y4
+	VADDPS       word_bf000000<>+0(SB), Y4, Y4
 	VXORPS       Y5, Y5, Y5
 	MOVQ         g_len+104(FP), SI
 	MOVQ         g_base+96(FP), DI
@@ -1243,5 +1243,596 @@ done17:
 
 fewer16:
 	VLDMXCSR lde+48(FP)
+	VZEROUPPER
+	RET
+
+// func RowMaxF32AVX2(mx []float32, c []float32, ldc int, kappa float32, g []float32)
+// Requires: AVX, FMA3, MMX+
+TEXT ·RowMaxF32AVX2(SB), NOSPLIT, $0-88
+	MOVQ         c_base+24(FP), AX
+	MOVQ         ldc+48(FP), CX
+	SHLQ         $0x02, CX
+	LEAQ         (CX)(CX*2), DX
+	VBROADCASTSS kappa+56(FP), Y0
+	CMPQ         mx_len+8(FP), $0x00000004
+	JB           fewer2
+
+rows1:
+	// Rows at once: 4.
+	VMOVUPS word_ff800000<>+0(SB), Y1
+	VMOVUPS word_ff800000<>+0(SB), Y2
+	VMOVUPS word_ff800000<>+0(SB), Y3
+	VMOVUPS word_ff800000<>+0(SB), Y4
+	MOVQ    g_len+72(FP), BX
+	MOVQ    g_base+64(FP), SI
+	CMPQ    BX, $0x00000008
+	JB      next5
+
+loop4:
+	VMOVUPS      (SI), Y5
+	PREFETCHT0   2048(AX)
+	VMOVUPS      (AX), Y6
+	VFNMADD213PS Y5, Y0, Y6
+	VMAXPS       Y1, Y6, Y1
+	PREFETCHT0   2048(AX)(CX*1)
+	VMOVUPS      (AX)(CX*1), Y6
+	VFNMADD213PS Y5, Y0, Y6
+	VMAXPS       Y2, Y6, Y2
+	PREFETCHT0   2048(AX)(CX*2)
+	VMOVUPS      (AX)(CX*2), Y6
+	VFNMADD213PS Y5, Y0, Y6
+	VMAXPS       Y3, Y6, Y3
+	PREFETCHT0   2048(AX)(DX*1)
+	VMOVUPS      (AX)(DX*1), Y6
+	VFNMADD213PS Y5, Y0, Y6
+	VMAXPS       Y4, Y6, Y4
+	ADDQ         $0x00000020, SI
+	ADDQ         $0x00000020, AX
+	SUBQ         $0x00000008, BX
+	CMPQ         BX, $0x00000008
+	JAE          loop4
+
+next5:
+	TESTQ BX, BX
+	JZ    done3
+
+	// The tail, under a mask.
+	LEAQ         slide<>+32(SB), DI
+	NEGQ         BX
+	VMOVUPS      (DI)(BX*4), Y5
+	NEGQ         BX
+	VMOVUPS      word_ff800000<>+0(SB), Y7
+	VMASKMOVPS   (SI), Y5, Y6
+	VBLENDVPS    Y5, Y6, Y7, Y6
+	VMASKMOVPS   (AX), Y5, Y7
+	VFNMADD213PS Y6, Y0, Y7
+	VMAXPS       Y1, Y7, Y1
+	VMASKMOVPS   (AX)(CX*1), Y5, Y7
+	VFNMADD213PS Y6, Y0, Y7
+	VMAXPS       Y2, Y7, Y2
+	VMASKMOVPS   (AX)(CX*2), Y5, Y7
+	VFNMADD213PS Y6, Y0, Y7
+	VMAXPS       Y3, Y7, Y3
+	VMASKMOVPS   (AX)(DX*1), Y5, Y5
+	VFNMADD213PS Y6, Y0, Y5
+	VMAXPS       Y4, Y5, Y4
+	LEAQ         (SI)(BX*4), SI
+	LEAQ         (AX)(BX*4), AX
+	XORQ         BX, BX
+
+done3:
+	MOVQ         g_len+72(FP), BX
+	SHLQ         $0x02, BX
+	SUBQ         BX, AX
+	LEAQ         (AX)(CX*4), AX
+	MOVQ         mx_base+0(FP), BX
+	VEXTRACTF128 $0x01, Y1, X5
+	VMAXPS       X5, X1, X5
+	VEXTRACTF128 $0x01, Y2, X1
+	VMAXPS       X1, X2, X1
+	VEXTRACTF128 $0x01, Y3, X2
+	VMAXPS       X2, X3, X2
+	VEXTRACTF128 $0x01, Y4, X3
+	VMAXPS       X3, X4, X3
+	VSHUFPS      $0x88, X1, X5, X4
+	VSHUFPS      $0xdd, X1, X5, X1
+	VMAXPS       X1, X4, X4
+	VSHUFPS      $0x88, X3, X2, X1
+	VSHUFPS      $0xdd, X3, X2, X2
+	VMAXPS       X2, X1, X1
+	VSHUFPS      $0x88, X1, X4, X2
+	VSHUFPS      $0xdd, X1, X4, X1
+	VMAXPS       X1, X2, X2
+	VMAXPS       (BX), X2, X2
+	VMOVUPS      X2, (BX)
+	ADDQ         $0x00000010, mx_base+0(FP)
+	SUBQ         $0x00000004, mx_len+8(FP)
+	CMPQ         mx_len+8(FP), $0x00000004
+	JAE          rows1
+
+fewer2:
+	CMPQ mx_len+8(FP), $0x00000001
+	JB   fewer7
+
+rows6:
+	// Rows at once: 1.
+	VMOVUPS word_ff800000<>+0(SB), Y1
+	MOVQ    g_len+72(FP), DX
+	MOVQ    g_base+64(FP), BX
+	CMPQ    DX, $0x00000020
+	JB      next10
+
+loop9:
+	VMOVUPS      (BX), Y2
+	PREFETCHT0   2048(AX)
+	VMOVUPS      (AX), Y3
+	VFNMADD213PS Y2, Y0, Y3
+	VMAXPS       Y1, Y3, Y1
+	VMOVUPS      32(BX), Y2
+	VMOVUPS      32(AX), Y3
+	VFNMADD213PS Y2, Y0, Y3
+	VMAXPS       Y1, Y3, Y1
+	VMOVUPS      64(BX), Y2
+	PREFETCHT0   2112(AX)
+	VMOVUPS      64(AX), Y3
+	VFNMADD213PS Y2, Y0, Y3
+	VMAXPS       Y1, Y3, Y1
+	VMOVUPS      96(BX), Y2
+	VMOVUPS      96(AX), Y3
+	VFNMADD213PS Y2, Y0, Y3
+	VMAXPS       Y1, Y3, Y1
+	ADDQ         $0x00000080, BX
+	ADDQ         $0x00000080, AX
+	SUBQ         $0x00000020, DX
+	CMPQ         DX, $0x00000020
+	JAE          loop9
+
+next10:
+	CMPQ DX, $0x00000008
+	JB   next12
+
+loop11:
+	VMOVUPS      (BX), Y2
+	PREFETCHT0   2048(AX)
+	VMOVUPS      (AX), Y3
+	VFNMADD213PS Y2, Y0, Y3
+	VMAXPS       Y1, Y3, Y1
+	ADDQ         $0x00000020, BX
+	ADDQ         $0x00000020, AX
+	SUBQ         $0x00000008, DX
+	CMPQ         DX, $0x00000008
+	JAE          loop11
+
+next12:
+	TESTQ DX, DX
+	JZ    done8
+
+	// The tail, under a mask.
+	LEAQ         slide<>+32(SB), SI
+	NEGQ         DX
+	VMOVUPS      (SI)(DX*4), Y2
+	NEGQ         DX
+	VMOVUPS      word_ff800000<>+0(SB), Y4
+	VMASKMOVPS   (BX), Y2, Y3
+	VBLENDVPS    Y2, Y3, Y4, Y3
+	VMASKMOVPS   (AX), Y2, Y2
+	VFNMADD213PS Y3, Y0, Y2
+	VMAXPS       Y1, Y2, Y1
+	LEAQ         (BX)(DX*4), BX
+	LEAQ         (AX)(DX*4), AX
+	XORQ         DX, DX
+
+done8:
+	MOVQ         g_len+72(FP), DX
+	SHLQ         $0x02, DX
+	SUBQ         DX, AX
+	LEAQ         (AX)(CX*1), AX
+	MOVQ         mx_base+0(FP), DX
+	VEXTRACTF128 $0x01, Y1, X2
+	VMAXPS       X2, X1, X2
+	VSHUFPS      $0x0e, X2, X2, X1
+	VMAXPS       X1, X2, X2
+	VMOVSHDUP    X2, X1
+	VMAXPS       X1, X2, X2
+	VMOVSS       (DX), X1
+	VMAXPS       X1, X2, X2
+	VMOVSS       X2, (DX)
+	ADDQ         $0x00000004, mx_base+0(FP)
+	SUBQ         $0x00000001, mx_len+8(FP)
+	CMPQ         mx_len+8(FP), $0x00000001
+	JAE          rows6
+
+fewer7:
+	VZEROUPPER
+	RET
+
+// func ColMaxF32AVX2(mx []float32, c []float32, ldc int, kappa float32, f []float32)
+// Requires: AVX, FMA3, MMX+
+TEXT ·ColMaxF32AVX2(SB), NOSPLIT, $0-88
+	MOVQ         c_base+24(FP), AX
+	MOVQ         ldc+48(FP), CX
+	SHLQ         $0x02, CX
+	LEAQ         (CX)(CX*2), DX
+	LEAQ         (DX)(CX*2), BX
+	LEAQ         (BX)(CX*2), SI
+	VBROADCASTSS kappa+56(FP), Y0
+	CMPQ         f_len+72(FP), $0x00000008
+	JB           fewer2
+
+rows1:
+	// Rows at once: 8.
+	MOVQ         f_base+64(FP), DI
+	VBROADCASTSS (DI), Y1
+	VBROADCASTSS 4(DI), Y2
+	VBROADCASTSS 8(DI), Y3
+	VBROADCASTSS 12(DI), Y4
+	VBROADCASTSS 16(DI), Y5
+	VBROADCASTSS 20(DI), Y6
+	VBROADCASTSS 24(DI), Y7
+	VBROADCASTSS 28(DI), Y8
+	ADDQ         $0x00000020, f_base+64(FP)
+	MOVQ         mx_len+8(FP), DI
+	MOVQ         mx_base+0(FP), R8
+	CMPQ         DI, $0x00000010
+	JB           next5
+
+loop4:
+	VMOVUPS      (R8), Y9
+	PREFETCHT0   2048(AX)
+	VMOVUPS      (AX), Y10
+	VFNMADD213PS Y1, Y0, Y10
+	VMAXPS       Y9, Y10, Y9
+	PREFETCHT0   2048(AX)(CX*1)
+	VMOVUPS      (AX)(CX*1), Y10
+	VFNMADD213PS Y2, Y0, Y10
+	VMAXPS       Y9, Y10, Y9
+	PREFETCHT0   2048(AX)(CX*2)
+	VMOVUPS      (AX)(CX*2), Y10
+	VFNMADD213PS Y3, Y0, Y10
+	VMAXPS       Y9, Y10, Y9
+	PREFETCHT0   2048(AX)(DX*1)
+	VMOVUPS      (AX)(DX*1), Y10
+	VFNMADD213PS Y4, Y0, Y10
+	VMAXPS       Y9, Y10, Y9
+	PREFETCHT0   2048(AX)(CX*4)
+	VMOVUPS      (AX)(CX*4), Y10
+	VFNMADD213PS Y5, Y0, Y10
+	VMAXPS       Y9, Y10, Y9
+	PREFETCHT0   2048(AX)(BX*1)
+	VMOVUPS      (AX)(BX*1), Y10
+	VFNMADD213PS Y6, Y0, Y10
+	VMAXPS       Y9, Y10, Y9
+	PREFETCHT0   2048(AX)(DX*2)
+	VMOVUPS      (AX)(DX*2), Y10
+	VFNMADD213PS Y7, Y0, Y10
+	VMAXPS       Y9, Y10, Y9
+	PREFETCHT0   2048(AX)(SI*1)
+	VMOVUPS      (AX)(SI*1), Y10
+	VFNMADD213PS Y8, Y0, Y10
+	VMAXPS       Y9, Y10, Y9
+	VMOVUPS      Y9, (R8)
+	VMOVUPS      32(R8), Y9
+	VMOVUPS      32(AX), Y10
+	VFNMADD213PS Y1, Y0, Y10
+	VMAXPS       Y9, Y10, Y9
+	VMOVUPS      32(AX)(CX*1), Y10
+	VFNMADD213PS Y2, Y0, Y10
+	VMAXPS       Y9, Y10, Y9
+	VMOVUPS      32(AX)(CX*2), Y10
+	VFNMADD213PS Y3, Y0, Y10
+	VMAXPS       Y9, Y10, Y9
+	VMOVUPS      32(AX)(DX*1), Y10
+	VFNMADD213PS Y4, Y0, Y10
+	VMAXPS       Y9, Y10, Y9
+	VMOVUPS      32(AX)(CX*4), Y10
+	VFNMADD213PS Y5, Y0, Y10
+	VMAXPS       Y9, Y10, Y9
+	VMOVUPS      32(AX)(BX*1), Y10
+	VFNMADD213PS Y6, Y0, Y10
+	VMAXPS       Y9, Y10, Y9
+	VMOVUPS      32(AX)(DX*2), Y10
+	VFNMADD213PS Y7, Y0, Y10
+	VMAXPS       Y9, Y10, Y9
+	VMOVUPS      32(AX)(SI*1), Y10
+	VFNMADD213PS Y8, Y0, Y10
+	VMAXPS       Y9, Y10, Y9
+	VMOVUPS      Y9, 32(R8)
+	ADDQ         $0x00000040, R8
+	ADDQ         $0x00000040, AX
+	SUBQ         $0x00000010, DI
+	CMPQ         DI, $0x00000010
+	JAE          loop4
+
+next5:
+	CMPQ DI, $0x00000008
+	JB   next7
+
+loop6:
+	VMOVUPS      (R8), Y9
+	PREFETCHT0   2048(AX)
+	VMOVUPS      (AX), Y10
+	VFNMADD213PS Y1, Y0, Y10
+	VMAXPS       Y9, Y10, Y9
+	PREFETCHT0   2048(AX)(CX*1)
+	VMOVUPS      (AX)(CX*1), Y10
+	VFNMADD213PS Y2, Y0, Y10
+	VMAXPS       Y9, Y10, Y9
+	PREFETCHT0   2048(AX)(CX*2)
+	VMOVUPS      (AX)(CX*2), Y10
+	VFNMADD213PS Y3, Y0, Y10
+	VMAXPS       Y9, Y10, Y9
+	PREFETCHT0   2048(AX)(DX*1)
+	VMOVUPS      (AX)(DX*1), Y10
+	VFNMADD213PS Y4, Y0, Y10
+	VMAXPS       Y9, Y10, Y9
+	PREFETCHT0   2048(AX)(CX*4)
+	VMOVUPS      (AX)(CX*4), Y10
+	VFNMADD213PS Y5, Y0, Y10
+	VMAXPS       Y9, Y10, Y9
+	PREFETCHT0   2048(AX)(BX*1)
+	VMOVUPS      (AX)(BX*1), Y10
+	VFNMADD213PS Y6, Y0, Y10
+	VMAXPS       Y9, Y10, Y9
+	PREFETCHT0   2048(AX)(DX*2)
+	VMOVUPS      (AX)(DX*2), Y10
+	VFNMADD213PS Y7, Y0, Y10
+	VMAXPS       Y9, Y10, Y9
+	PREFETCHT0   2048(AX)(SI*1)
+	VMOVUPS      (AX)(SI*1), Y10
+	VFNMADD213PS Y8, Y0, Y10
+	VMAXPS       Y9, Y10, Y9
+	VMOVUPS      Y9, (R8)
+	ADDQ         $0x00000020, R8
+	ADDQ         $0x00000020, AX
+	SUBQ         $0x00000008, DI
+	CMPQ         DI, $0x00000008
+	JAE          loop6
+
+next7:
+	TESTQ DI, DI
+	JZ    done3
+
+	// The tail, under a mask.
+	LEAQ         slide<>+32(SB), R9
+	NEGQ         DI
+	VMOVUPS      (R9)(DI*4), Y9
+	NEGQ         DI
+	VMASKMOVPS   (R8), Y9, Y10
+	VMASKMOVPS   (AX), Y9, Y11
+	VFNMADD213PS Y1, Y0, Y11
+	VMAXPS       Y10, Y11, Y10
+	VMASKMOVPS   (AX)(CX*1), Y9, Y1
+	VFNMADD213PS Y2, Y0, Y1
+	VMAXPS       Y10, Y1, Y10
+	VMASKMOVPS   (AX)(CX*2), Y9, Y1
+	VFNMADD213PS Y3, Y0, Y1
+	VMAXPS       Y10, Y1, Y10
+	VMASKMOVPS   (AX)(DX*1), Y9, Y1
+	VFNMADD213PS Y4, Y0, Y1
+	VMAXPS       Y10, Y1, Y10
+	VMASKMOVPS   (AX)(CX*4), Y9, Y1
+	VFNMADD213PS Y5, Y0, Y1
+	VMAXPS       Y10, Y1, Y10
+	VMASKMOVPS   (AX)(BX*1), Y9, Y1
+	VFNMADD213PS Y6, Y0, Y1
+	VMAXPS       Y10, Y1, Y10
+	VMASKMOVPS   (AX)(DX*2), Y9, Y1
+	VFNMADD213PS Y7, Y0, Y1
+	VMAXPS       Y10, Y1, Y10
+	VMASKMOVPS   (AX)(SI*1), Y9, Y1
+	VFNMADD213PS Y8, Y0, Y1
+	VMAXPS       Y10, Y1, Y10
+	VMASKMOVPS   Y10, Y9, (R8)
+	LEAQ         (R8)(DI*4), R8
+	LEAQ         (AX)(DI*4), AX
+	XORQ         DI, DI
+
+done3:
+	MOVQ mx_len+8(FP), DI
+	SHLQ $0x02, DI
+	SUBQ DI, AX
+	LEAQ (AX)(CX*8), AX
+	SUBQ $0x00000008, f_len+72(FP)
+	CMPQ f_len+72(FP), $0x00000008
+	JAE  rows1
+
+fewer2:
+	CMPQ f_len+72(FP), $0x00000004
+	JB   fewer9
+
+rows8:
+	// Rows at once: 4.
+	MOVQ         f_base+64(FP), BX
+	VBROADCASTSS (BX), Y1
+	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 8(BX), Y3
+	VBROADCASTSS 12(BX), Y4
+	ADDQ         $0x00000010, f_base+64(FP)
+	MOVQ         mx_len+8(FP), BX
+	MOVQ         mx_base+0(FP), SI
+	CMPQ         BX, $0x00000010
+	JB           next12
+
+loop11:
+	VMOVUPS      (SI), Y5
+	PREFETCHT0   2048(AX)
+	VMOVUPS      (AX), Y6
+	VFNMADD213PS Y1, Y0, Y6
+	VMAXPS       Y5, Y6, Y5
+	PREFETCHT0   2048(AX)(CX*1)
+	VMOVUPS      (AX)(CX*1), Y6
+	VFNMADD213PS Y2, Y0, Y6
+	VMAXPS       Y5, Y6, Y5
+	PREFETCHT0   2048(AX)(CX*2)
+	VMOVUPS      (AX)(CX*2), Y6
+	VFNMADD213PS Y3, Y0, Y6
+	VMAXPS       Y5, Y6, Y5
+	PREFETCHT0   2048(AX)(DX*1)
+	VMOVUPS      (AX)(DX*1), Y6
+	VFNMADD213PS Y4, Y0, Y6
+	VMAXPS       Y5, Y6, Y5
+	VMOVUPS      Y5, (SI)
+	VMOVUPS      32(SI), Y5
+	VMOVUPS      32(AX), Y6
+	VFNMADD213PS Y1, Y0, Y6
+	VMAXPS       Y5, Y6, Y5
+	VMOVUPS      32(AX)(CX*1), Y6
+	VFNMADD213PS Y2, Y0, Y6
+	VMAXPS       Y5, Y6, Y5
+	VMOVUPS      32(AX)(CX*2), Y6
+	VFNMADD213PS Y3, Y0, Y6
+	VMAXPS       Y5, Y6, Y5
+	VMOVUPS      32(AX)(DX*1), Y6
+	VFNMADD213PS Y4, Y0, Y6
+	VMAXPS       Y5, Y6, Y5
+	VMOVUPS      Y5, 32(SI)
+	ADDQ         $0x00000040, SI
+	ADDQ         $0x00000040, AX
+	SUBQ         $0x00000010, BX
+	CMPQ         BX, $0x00000010
+	JAE          loop11
+
+next12:
+	CMPQ BX, $0x00000008
+	JB   next14
+
+loop13:
+	VMOVUPS      (SI), Y5
+	PREFETCHT0   2048(AX)
+	VMOVUPS      (AX), Y6
+	VFNMADD213PS Y1, Y0, Y6
+	VMAXPS       Y5, Y6, Y5
+	PREFETCHT0   2048(AX)(CX*1)
+	VMOVUPS      (AX)(CX*1), Y6
+	VFNMADD213PS Y2, Y0, Y6
+	VMAXPS       Y5, Y6, Y5
+	PREFETCHT0   2048(AX)(CX*2)
+	VMOVUPS      (AX)(CX*2), Y6
+	VFNMADD213PS Y3, Y0, Y6
+	VMAXPS       Y5, Y6, Y5
+	PREFETCHT0   2048(AX)(DX*1)
+	VMOVUPS      (AX)(DX*1), Y6
+	VFNMADD213PS Y4, Y0, Y6
+	VMAXPS       Y5, Y6, Y5
+	VMOVUPS      Y5, (SI)
+	ADDQ         $0x00000020, SI
+	ADDQ         $0x00000020, AX
+	SUBQ         $0x00000008, BX
+	CMPQ         BX, $0x00000008
+	JAE          loop13
+
+next14:
+	TESTQ BX, BX
+	JZ    done10
+
+	// The tail, under a mask.
+	LEAQ         slide<>+32(SB), DI
+	NEGQ         BX
+	VMOVUPS      (DI)(BX*4), Y5
+	NEGQ         BX
+	VMASKMOVPS   (SI), Y5, Y6
+	VMASKMOVPS   (AX), Y5, Y7
+	VFNMADD213PS Y1, Y0, Y7
+	VMAXPS       Y6, Y7, Y6
+	VMASKMOVPS   (AX)(CX*1), Y5, Y1
+	VFNMADD213PS Y2, Y0, Y1
+	VMAXPS       Y6, Y1, Y6
+	VMASKMOVPS   (AX)(CX*2), Y5, Y1
+	VFNMADD213PS Y3, Y0, Y1
+	VMAXPS       Y6, Y1, Y6
+	VMASKMOVPS   (AX)(DX*1), Y5, Y1
+	VFNMADD213PS Y4, Y0, Y1
+	VMAXPS       Y6, Y1, Y6
+	VMASKMOVPS   Y6, Y5, (SI)
+	LEAQ         (SI)(BX*4), SI
+	LEAQ         (AX)(BX*4), AX
+	XORQ         BX, BX
+
+done10:
+	MOVQ mx_len+8(FP), BX
+	SHLQ $0x02, BX
+	SUBQ BX, AX
+	LEAQ (AX)(CX*4), AX
+	SUBQ $0x00000004, f_len+72(FP)
+	CMPQ f_len+72(FP), $0x00000004
+	JAE  rows8
+
+fewer9:
+	CMPQ f_len+72(FP), $0x00000001
+	JB   fewer16
+
+rows15:
+	// Rows at once: 1.
+	MOVQ         f_base+64(FP), DX
+	VBROADCASTSS (DX), Y1
+	ADDQ         $0x00000004, f_base+64(FP)
+	MOVQ         mx_len+8(FP), DX
+	MOVQ         mx_base+0(FP), BX
+	CMPQ         DX, $0x00000010
+	JB           next19
+
+loop18:
+	VMOVUPS      (BX), Y2
+	PREFETCHT0   2048(AX)
+	VMOVUPS      (AX), Y3
+	VFNMADD213PS Y1, Y0, Y3
+	VMAXPS       Y2, Y3, Y2
+	VMOVUPS      Y2, (BX)
+	VMOVUPS      32(BX), Y2
+	VMOVUPS      32(AX), Y3
+	VFNMADD213PS Y1, Y0, Y3
+	VMAXPS       Y2, Y3, Y2
+	VMOVUPS      Y2, 32(BX)
+	ADDQ         $0x00000040, BX
+	ADDQ         $0x00000040, AX
+	SUBQ         $0x00000010, DX
+	CMPQ         DX, $0x00000010
+	JAE          loop18
+
+next19:
+	CMPQ DX, $0x00000008
+	JB   next21
+
+loop20:
+	VMOVUPS      (BX), Y2
+	PREFETCHT0   2048(AX)
+	VMOVUPS      (AX), Y3
+	VFNMADD213PS Y1, Y0, Y3
+	VMAXPS       Y2, Y3, Y2
+	VMOVUPS      Y2, (BX)
+	ADDQ         $0x00000020, BX
+	ADDQ         $0x00000020, AX
+	SUBQ         $0x00000008, DX
+	CMPQ         DX, $0x00000008
+	JAE          loop20
+
+next21:
+	TESTQ DX, DX
+	JZ    done17
+
+	// The tail, under a mask.
+	LEAQ         slide<>+32(SB), SI
+	NEGQ         DX
+	VMOVUPS      (SI)(DX*4), Y2
+	NEGQ         DX
+	VMASKMOVPS   (BX), Y2, Y3
+	VMASKMOVPS   (AX), Y2, Y4
+	VFNMADD213PS Y1, Y0, Y4
+	VMAXPS       Y3, Y4, Y3
+	VMASKMOVPS   Y3, Y2, (BX)
+	LEAQ         (BX)(DX*4), BX
+	LEAQ         (AX)(DX*4), AX
+	XORQ         DX, DX
+
+done17:
+	MOVQ mx_len+8(FP), DX
+	SHLQ $0x02, DX
+	SUBQ DX, AX
+	LEAQ (AX)(CX*1), AX
+	SUBQ $0x00000001, f_len+72(FP)
+	CMPQ f_len+72(FP), $0x00000001
+	JAE  rows15
+
+fewer16:
 	VZEROUPPER
 	RET

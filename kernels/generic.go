@@ -11,7 +11,7 @@ func generic[T Float]() *impl[T] {
 		tier: Generic,
 
 		exp: mapGo(expGo[T]), exp2: mapGo(exp2Go[T]), softplus: mapGo(softplusGo[T]), sigmoid: mapGo(sigmoidGo[T]), tanh: mapGo(tanhGo[T]),
-		max: maxGo[T], sum: sumGo[T], dot: dotGo[T],
+		max: maxGo[T], sum: sumGo[T], logSumExp: logSumExpGo[T], dot: dotGo[T],
 
 		rowMax: rowMaxGo[T], colMax: colMaxGo[T],
 		sweepRows: sweepRowsGo[T], sweepRowsDot: sweepRowsDotGo[T], sweepCols: sweepColsGo[T],
@@ -22,7 +22,7 @@ func generic[T Float]() *impl[T] {
 		axpy: axpyGo[T], scale: scaleGo[T],
 		leakyReLU: leakyReLUGo[T], leakyReLUBw: leakyReLUBwGo[T],
 		softplusBw: softplusBwGo[T], sigmoidBw: sigmoidBwGo[T], tanhBw: tanhBwGo[T],
-		adam: adamGo[T],
+		adam: adamGo[T], addRow: addRowGo[T], columnSums: columnSumsGo[T],
 	}
 }
 
@@ -89,6 +89,19 @@ func sumGo[T Float](x []T) T {
 	return T(s)
 }
 
+func logSumExpGo[T Float](x []T) T {
+	m := float64(maxGo(x))
+	if math.IsInf(m, 1) {
+		return T(m)
+	}
+	m = max(m, -math.MaxFloat64)
+	var s float64
+	for _, v := range x {
+		s += math.Exp(float64(v) - m)
+	}
+	return T(m + math.Log(s))
+}
+
 func dotGo[T Float](x, y []T) T {
 	var s float64
 	for i, v := range x {
@@ -141,7 +154,7 @@ func sigmoidBwGo[T Float](dx, dy, y []T) {
 
 func tanhBwGo[T Float](dx, dy, y []T) {
 	for i, v := range dy {
-		dx[i] = v * (1 - y[i]*y[i])
+		dx[i] = v * ((1 - y[i]) * (1 + y[i]))
 	}
 }
 
@@ -150,5 +163,21 @@ func adamGo[T Float](p, grad, m, v []T, c *AdamStep[T]) {
 		m[i] = c.Beta1*m[i] + (1-c.Beta1)*g
 		v[i] = c.Beta2*v[i] + (1-c.Beta2)*g*g
 		p[i] -= c.WeightDecay*p[i] + c.StepSize*m[i]/(T(math.Sqrt(float64(v[i])))*c.InvSqrtBias2+c.Eps)
+	}
+}
+
+func addRowGo[T Float](dst []T, ldd, rows int, bias []T) {
+	for r := range rows {
+		for j, v := range bias {
+			dst[r*ldd+j] += v
+		}
+	}
+}
+
+func columnSumsGo[T Float](acc, x []T, ldx, rows int) {
+	for r := range rows {
+		for j := range acc {
+			acc[j] += x[r*ldx+j]
+		}
 	}
 }

@@ -7,7 +7,9 @@ func rowMaxGo[T Float](mx, c []T, ldc int, kappa T, g []T) {
 		row := c[r*ldc:][:len(g)]
 		m := T(math.Inf(-1))
 		for j, gj := range g {
-			m = max(m, gj-kappa*row[j])
+			if v := gj - kappa*row[j]; v > m {
+				m = v
+			}
 		}
 		mx[r] = m
 	}
@@ -17,7 +19,9 @@ func colMaxGo[T Float](mx, c []T, ldc int, kappa T, f []T) {
 	for r, fr := range f {
 		row := c[r*ldc:][:len(mx)]
 		for j, m := range mx {
-			mx[j] = max(m, fr-kappa*row[j])
+			if v := fr - kappa*row[j]; v > m {
+				mx[j] = v
+			}
 		}
 	}
 }

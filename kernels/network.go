@@ -65,3 +65,31 @@ func Adam[T Float](p, grad, m, v []T, c *AdamStep[T]) {
 	sameLen(p, v)
 	active[T]().adam(p, grad, m, v, c)
 }
+
+const badCount = "kernels: negative number of rows"
+
+// AddRow adds a row to each row of a matrix:
+//
+//	dst[r*ldd+j] += bias[j]
+//
+// for r < rows, j < len(bias).
+func AddRow[T Float](dst []T, ldd, rows int, bias []T) {
+	if rows < 0 {
+		panic(badCount)
+	}
+	checkBlock(dst, ldd, rows, len(bias))
+	active[T]().addRow(dst, ldd, rows, bias)
+}
+
+// ColumnSums adds the sums of the columns of a matrix:
+//
+//	acc[j] += sum_r x[r*ldx+j]
+//
+// for r < rows, j < len(acc).
+func ColumnSums[T Float](acc, x []T, ldx, rows int) {
+	if rows < 0 {
+		panic(badCount)
+	}
+	checkBlock(x, ldx, rows, len(acc))
+	active[T]().columnSums(acc, x, ldx, rows)
+}

@@ -29,7 +29,7 @@ func checkBlock[T Float](x []T, ld, rows, cols int) {
 //
 //	mx[r] = max_j (g[j] - kappa c[r*ldc+j])
 //
-// for r < len(mx), j < len(g); -Inf for no column.
+// for r < len(mx), j < len(g); -Inf for no column. NaN is not propagated.
 func RowMax[T Float](mx, c []T, ldc int, kappa T, g []T) {
 	checkBlock(c, ldc, len(mx), len(g))
 	active[T]().rowMax(mx, c, ldc, kappa, g)
@@ -39,7 +39,7 @@ func RowMax[T Float](mx, c []T, ldc int, kappa T, g []T) {
 //
 //	mx[j] = max(mx[j], max_r (f[r] - kappa c[r*ldc+j]))
 //
-// for r < len(f), j < len(mx).
+// for r < len(f), j < len(mx). NaN is not propagated.
 func ColMax[T Float](mx, c []T, ldc int, kappa T, f []T) {
 	checkBlock(c, ldc, len(f), len(mx))
 	active[T]().colMax(mx, c, ldc, kappa, f)
@@ -50,7 +50,8 @@ func ColMax[T Float](mx, c []T, ldc int, kappa T, f []T) {
 //	e[r*lde+j] = 2^(g[j] - kappa c[r*ldc+j] + f[r])
 //	s[r]       = sum_j e[r*lde+j]
 //
-// for r < len(f) = len(s), j < len(g). A cost of +Inf gives 0. e and c must not overlap.
+// for r < len(f) = len(s), j < len(g). A cost of +Inf gives 0. e and c must not overlap. In float32 assembly e is within 1.5 ULP of the
+// exponential of the rounded exponent, with a mean error below 1e-8, and results below 2^-126 are 0.
 func SweepRows[T Float](e []T, lde int, s, c []T, ldc int, kappa T, g, f []T) {
 	if len(s) != len(f) {
 		panic(badRows)

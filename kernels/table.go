@@ -3,7 +3,7 @@ package kernels
 import "os"
 
 // impl is one row of the dispatch table: every kernel of one tier, none nil. Wrappers have checked all lengths before they call one.
-// Matrices are row-major blocks of len(s), len(f) or len(w) rows with a leading dimension.
+// Matrices are row-major blocks of len(s), len(f), len(w) or rows rows with a leading dimension.
 type impl[T Float] struct {
 	tier Tier
 
@@ -11,8 +11,8 @@ type impl[T Float] struct {
 	exp, exp2, softplus, sigmoid, tanh func(dst, x []T)
 
 	// Reductions of a vector.
-	max, sum func(x []T) T
-	dot      func(x, y []T) T
+	max, sum, logSumExp func(x []T) T
+	dot                 func(x, y []T) T
 
 	// Sweeps over a block of a cost matrix; see sweep.go for the formulas.
 	rowMax       func(mx, c []T, ldc int, kappa T, g []T)
@@ -35,6 +35,8 @@ type impl[T Float] struct {
 	sigmoidBw   func(dx, dy, y []T)
 	tanhBw      func(dx, dy, y []T)
 	adam        func(p, grad, m, v []T, c *AdamStep[T])
+	addRow      func(dst []T, ldd, rows int, bias []T)
+	columnSums  func(acc, x []T, ldx, rows int)
 }
 
 // The tables of each precision, the reference first and each later row faster; tiers_*.go append to them.

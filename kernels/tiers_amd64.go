@@ -20,8 +20,9 @@ func registerTiers() {
 	}
 	avx2 := *tables32[0]
 	avx2.tier = AVX2
-	vectorAVX2(&avx2)
+	elementwiseAVX2(&avx2)
 	sweepAVX2(&avx2)
+	networkAVX2(&avx2)
 	avx2.gemm = gemmAVX2()
 	tables32 = append(tables32, &avx2)
 
@@ -30,26 +31,59 @@ func registerTiers() {
 	}
 	avx512 := avx2
 	avx512.tier = AVX512
-	vectorAVX512(&avx512)
+	elementwiseAVX512(&avx512)
 	sweepAVX512(&avx512)
+	networkAVX512(&avx512)
 	avx512.gemm = gemmAVX512()
 	tables32 = append(tables32, &avx512)
 }
 
-func vectorAVX2(t *impl[float32]) {
-	t.exp2 = mapAsm(asm.Exp2F32AVX2)
+func elementwiseAVX2(t *impl[float32]) {
+	t.exp, t.exp2 = mapAsm(asm.ExpF32AVX2), mapAsm(asm.Exp2F32AVX2)
+	t.softplus, t.sigmoid, t.tanh = mapAsm(asm.SoftplusF32AVX2), mapAsm(asm.SigmoidF32AVX2), mapAsm(asm.TanhF32AVX2)
+	t.max, t.sum, t.dot = maxAsm(asm.MaxF32AVX2), sumAsm(asm.SumF32AVX2), dotAsm(asm.DotF32AVX2)
+	t.logSumExp = logSumExpAsm(asm.LogSumExpF32AVX2)
 }
 
 func sweepAVX2(t *impl[float32]) {
-	t.sweepRows = sweepRowsAsm(asm.SweepRowsF32AVX2)
+	t.rowMax, t.colMax = rowMaxAsm(asm.RowMaxF32AVX2), colMaxAsm(asm.ColMaxF32AVX2)
+	t.sweepRows, t.sweepRowsDot = sweepRowsAsm(asm.SweepRowsF32AVX2), sweepRowsDotAsm(asm.SweepRowsDotF32AVX2)
 	t.sweepCols = sweepColsAsm(asm.SweepColsF32AVX2)
+	t.sweepAdjoint = sweepAdjointAsm(asm.SweepAdjointF32AVX2)
+	t.sweepValue = sweepValueAsm(asm.SweepValueF32AVX2, asm.SweepValueGradF32AVX2)
 }
 
-func vectorAVX512(t *impl[float32]) {
-	t.exp2 = mapAsm(asm.Exp2F32AVX512)
+func networkAVX2(t *impl[float32]) {
+	t.axpy, t.scale = axpyAsm(asm.AxpyF32AVX2), scaleAsm(asm.ScaleF32AVX2)
+	t.leakyReLU, t.leakyReLUBw = leakyReLUAsm(asm.LeakyReLUF32AVX2), leakyReLUBwAsm(asm.LeakyReLUBackwardF32AVX2)
+	t.softplusBw = backwardAsm(asm.SoftplusBackwardF32AVX2)
+	t.sigmoidBw = backwardAsm(asm.SigmoidBackwardF32AVX2)
+	t.tanhBw = backwardAsm(asm.TanhBackwardF32AVX2)
+	t.adam = adamAsm(asm.AdamF32AVX2)
+	t.addRow, t.columnSums = addRowAsm(asm.AddRowF32AVX2), columnSumsAsm(asm.ColumnSumsF32AVX2)
+}
+
+func elementwiseAVX512(t *impl[float32]) {
+	t.exp, t.exp2 = mapAsm(asm.ExpF32AVX512), mapAsm(asm.Exp2F32AVX512)
+	t.softplus, t.sigmoid, t.tanh = mapAsm(asm.SoftplusF32AVX512), mapAsm(asm.SigmoidF32AVX512), mapAsm(asm.TanhF32AVX512)
+	t.max, t.sum, t.dot = maxAsm(asm.MaxF32AVX512), sumAsm(asm.SumF32AVX512), dotAsm(asm.DotF32AVX512)
+	t.logSumExp = logSumExpAsm(asm.LogSumExpF32AVX512)
 }
 
 func sweepAVX512(t *impl[float32]) {
-	t.sweepRows = sweepRowsAsm(asm.SweepRowsF32AVX512)
+	t.rowMax, t.colMax = rowMaxAsm(asm.RowMaxF32AVX512), colMaxAsm(asm.ColMaxF32AVX512)
+	t.sweepRows, t.sweepRowsDot = sweepRowsAsm(asm.SweepRowsF32AVX512), sweepRowsDotAsm(asm.SweepRowsDotF32AVX512)
 	t.sweepCols = sweepColsAsm(asm.SweepColsF32AVX512)
+	t.sweepAdjoint = sweepAdjointAsm(asm.SweepAdjointF32AVX512)
+	t.sweepValue = sweepValueAsm(asm.SweepValueF32AVX512, asm.SweepValueGradF32AVX512)
+}
+
+func networkAVX512(t *impl[float32]) {
+	t.axpy, t.scale = axpyAsm(asm.AxpyF32AVX512), scaleAsm(asm.ScaleF32AVX512)
+	t.leakyReLU, t.leakyReLUBw = leakyReLUAsm(asm.LeakyReLUF32AVX512), leakyReLUBwAsm(asm.LeakyReLUBackwardF32AVX512)
+	t.softplusBw = backwardAsm(asm.SoftplusBackwardF32AVX512)
+	t.sigmoidBw = backwardAsm(asm.SigmoidBackwardF32AVX512)
+	t.tanhBw = backwardAsm(asm.TanhBackwardF32AVX512)
+	t.adam = adamAsm(asm.AdamF32AVX512)
+	t.addRow, t.columnSums = addRowAsm(asm.AddRowF32AVX512), columnSumsAsm(asm.ColumnSumsF32AVX512)
 }

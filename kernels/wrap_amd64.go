@@ -2,63 +2,129 @@
 
 package kernels
 
-// Assembly cannot be preempted, and the garbage collector waits for the longest call: so these wrappers cut their arguments into calls
-// of at most 100 us.
+import "math"
 
-// chunk is the elements of a call of an element-wise kernel. The slowest run at 1 G elements/s.
+// Assembly cannot be preempted, and the garbage collector waits for the longest call: so the wrappers cut their arguments into calls of
+// at most about 100 us. They also tell the race detector what assembly touches.
+
+// chunk is the elements of a call of a kernel on vectors; the slowest of them run at 1 G elements/s.
 const chunk = 1 << 16
 
-// mapAsm wraps a kernel dst[i] = f(x[i]).
+// eachChunk runs f on [i, j) for the calls that n elements are cut into; at least one.
+func eachChunk(n int, f func(i, j int)) {
+	for i := 0; ; i += chunk {
+		j := min(i+chunk, n)
+		f(i, j)
+		if j == n {
+			return
+		}
+	}
+}
+
 func mapAsm(f func(dst, x []float32)) func(dst, x []float32) {
 	return func(dst, x []float32) {
 		raceRead(x)
 		raceWrite(dst)
-		for len(x) > chunk {
-			f(dst[:chunk], x[:chunk])
-			dst, x = dst[chunk:], x[chunk:]
-		}
-		f(dst, x)
+		eachChunk(len(x), func(i, j int) { f(dst[i:j], x[i:j]) })
 	}
 }
 
-const (
-	// chunkCols is the columns of a call on a block: few enough that float32 lanes lose little, and that the vectors along the
-	// columns stay in the first level of cache.
-	chunkCols = 4096
-	// chunkBlock is the entries of a call on a block.
-	chunkBlock = 1 << 17
-)
-
-// eachCall runs f for the calls that a block of rows x cols is cut into.
-func eachCall(rows, cols int, f func(r0, r1, j0, j1 int)) {
-	step := max(1, chunkBlock/max(1, min(cols, chunkCols)))
-	for r := 0; r < rows; r += step {
-		for j := 0; j < cols; j += chunkCols {
-			f(r, min(r+step, rows), j, min(j+chunkCols, cols))
-		}
+func maxAsm(f func(x []float32) float32) func(x []float32) float32 {
+	return func(x []float32) float32 {
+		raceRead(x)
+		m := float32(math.Inf(-1))
+		eachChunk(len(x), func(i, j int) { m = max(m, f(x[i:j])) })
+		return m
 	}
 }
 
-func sweepRowsAsm(f func(e []float32, lde int, s, c []float32, ldc int, kappa float32, g, f []float32)) func(e []float32, lde int, s, c []float32, ldc int, kappa float32, g, f []float32) {
-	return func(e []float32, lde int, s, c []float32, ldc int, kappa float32, g, fr []float32) {
-		raceWriteBlock(e, lde, len(fr), len(g))
-		raceReadBlock(c, ldc, len(fr), len(g))
-		raceRead(g)
-		raceRead(fr)
-		clear(s)
-		eachCall(len(fr), len(g), func(r0, r1, j0, j1 int) {
-			f(e[r0*lde+j0:], lde, s[r0:r1], c[r0*ldc+j0:], ldc, kappa, g[j0:j1], fr[r0:r1])
+func sumAsm(f func(x []float32) float32) func(x []float32) float32 {
+	return func(x []float32) float32 {
+		raceRead(x)
+		var s float64
+		eachChunk(len(x), func(i, j int) { s += float64(f(x[i:j])) })
+		return float32(s)
+	}
+}
+
+func dotAsm(f func(x, y []float32) float32) func(x, y []float32) float32 {
+	return func(x, y []float32) float32 {
+		raceRead(x)
+		raceRead(y)
+		var s float64
+		eachChunk(len(x), func(i, j int) { s += float64(f(x[i:j], y[i:j])) })
+		return float32(s)
+	}
+}
+
+func logSumExpAsm(f func(x []float32) (shift, sum float32)) func(x []float32) float32 {
+	return func(x []float32) float32 {
+		raceRead(x)
+		shift, sum := -math.MaxFloat64, 0.
+		eachChunk(len(x), func(i, j int) {
+			m, s := f(x[i:j])
+			if top := max(shift, float64(m)); top == float64(m) {
+				shift, sum = top, sum*math.Exp(shift-top)+float64(s)
+			} else {
+				sum += float64(s) * math.Exp(float64(m)-top)
+			}
 		})
+		if math.IsInf(shift, 1) {
+			return float32(shift)
+		}
+		return float32(shift + math.Log(sum))
 	}
 }
 
-func sweepColsAsm(f func(acc, e []float32, lde int, w []float32)) func(acc, e []float32, lde int, w []float32) {
-	return func(acc, e []float32, lde int, w []float32) {
-		raceWrite(acc)
-		raceReadBlock(e, lde, len(w), len(acc))
-		raceRead(w)
-		eachCall(len(w), len(acc), func(r0, r1, j0, j1 int) {
-			f(acc[j0:j1], e[r0*lde+j0:], lde, w[r0:r1])
+func axpyAsm(f func(y []float32, alpha float32, x []float32)) func(y []float32, alpha float32, x []float32) {
+	return func(y []float32, alpha float32, x []float32) {
+		raceWrite(y)
+		raceRead(x)
+		eachChunk(len(x), func(i, j int) { f(y[i:j], alpha, x[i:j]) })
+	}
+}
+
+func scaleAsm(f func(x []float32, alpha float32)) func(x []float32, alpha float32) {
+	return func(x []float32, alpha float32) {
+		raceWrite(x)
+		eachChunk(len(x), func(i, j int) { f(x[i:j], alpha) })
+	}
+}
+
+func leakyReLUAsm(f func(dst, x []float32, slope float32)) func(dst, x []float32, slope float32) {
+	return func(dst, x []float32, slope float32) {
+		raceRead(x)
+		raceWrite(dst)
+		eachChunk(len(x), func(i, j int) { f(dst[i:j], x[i:j], slope) })
+	}
+}
+
+func leakyReLUBwAsm(f func(dx, dy, y []float32, slope float32)) func(dx, dy, y []float32, slope float32) {
+	return func(dx, dy, y []float32, slope float32) {
+		raceRead(dy)
+		raceRead(y)
+		raceWrite(dx)
+		eachChunk(len(dy), func(i, j int) { f(dx[i:j], dy[i:j], y[i:j], slope) })
+	}
+}
+
+func backwardAsm(f func(dx, dy, y []float32)) func(dx, dy, y []float32) {
+	return func(dx, dy, y []float32) {
+		raceRead(dy)
+		raceRead(y)
+		raceWrite(dx)
+		eachChunk(len(dy), func(i, j int) { f(dx[i:j], dy[i:j], y[i:j]) })
+	}
+}
+
+func adamAsm(f func(p, grad, m, v []float32, beta1, oneMinusBeta1, beta2, oneMinusBeta2, stepSize, invSqrtBias2, eps, weightDecay float32)) func(p, grad, m, v []float32, c *AdamStep[float32]) {
+	return func(p, grad, m, v []float32, c *AdamStep[float32]) {
+		raceRead(grad)
+		raceWrite(p)
+		raceWrite(m)
+		raceWrite(v)
+		eachChunk(len(grad), func(i, j int) {
+			f(p[i:j], grad[i:j], m[i:j], v[i:j], c.Beta1, 1-c.Beta1, c.Beta2, 1-c.Beta2, c.StepSize, c.InvSqrtBias2, c.Eps, c.WeightDecay)
 		})
 	}
 }

@@ -34,6 +34,11 @@ func set(names ...string) map[string]bool {
 }
 
 func (t *tier) lanes() int { return t.bytes / 4 }
+
+// perLine is the vectors of a cache line.
+func (t *tier) perLine() int { return 64 / t.bytes }
+
+// wide tells AVX-512 from AVX2.
 func (t *tier) wide() bool { return t.bytes == 64 }
 
 // A machine emits one file of float32 kernels for a tier. It is avo's Context plus what differs between the tiers: the width of a

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"math"
+
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
@@ -14,6 +16,8 @@ func emitSweep(m *machine) {
 	m.sweepRows("SweepRowsDot", "d", "q",
 		"sets e as SweepRows does and d[r] += sum_j e[r*lde+j] q[j].")
 	m.sweepCols()
+	m.rowMax()
+	m.colMax()
 }
 
 // ahead is how far before its use a cost is prefetched, in bytes. At n = m = 4096 (64 MiB) in blocks of 8 rows: see SweepBlock.
@@ -40,10 +44,12 @@ func (m *machine) sweepRows(name, sum, weight string, doc ...string) {
 	}
 	e, c := m.block("e", "lde", sizes[0]), m.block("c", "ldc", sizes[0])
 	m.flush("e")
-	exp, kappa := m.exp2Sweep(), m.scalar("kappa")
+	exp, kappa, lowest := m.exp2Fast(), m.scalar("kappa"), m.minusInf()
 	m.groups(m.address(m.Param("f").Len()), sizes, func(rows int) {
 		shift := m.take("f", rows)
-		exp.shift(m, shift)
+		for _, f := range shift {
+			exp.shift(f)
+		}
 		sums := m.vecs(rows)
 		for _, s := range sums {
 			m.clear(s)
@@ -52,14 +58,14 @@ func (m *machine) sweepRows(name, sum, weight string, doc ...string) {
 			g := m.vec()
 			for k := range count {
 				x := m.vecs(rows)
-				m.loadOr(m.at(v[0], k), m.minusInf(), g)
+				m.loadOr(m.at(v[0], k), lowest, g)
 				for r := range x {
 					m.prefetch(m.row(c, r, k))
 					m.load(m.row(c, r, k), x[r])
 					m.VFNMADD213PS(g, kappa, x[r])
 					m.VADDPS(shift[r], x[r], x[r])
 				}
-				for r, y := range exp.sweep(m, x) {
+				for r, y := range exp.apply(x) {
 					m.store(y, m.row(e, r, k))
 					if weight == "" {
 						m.VADDPS(y, sums[r], sums[r])
@@ -69,20 +75,14 @@ func (m *machine) sweepRows(name, sum, weight string, doc ...string) {
 				}
 			}
 		})
-		m.accumulate(sum, sums, func(x, y, dst operand.Op) { m.VADDPS(x, y, dst) })
+		m.accumulate(sum, sums, m.add3)
 	})
 	m.restore("e")
 	m.ret()
 }
 
-// minusInf returns -Inf in all lanes, as an operand to load from.
-func (m *machine) minusInf() operand.Op {
-	const bits = 0xff800000
-	if m.wide() && m.mask != nil {
-		return m.broadcastWord(bits)
-	}
-	return m.word(bits)
-}
+// minusInf returns -Inf as a constant.
+func (m *machine) minusInf() operand.Op { return m.constant(float32(math.Inf(-1))) }
 
 func (m *machine) sweepCols() {
 	m.function("SweepCols", "func(acc, e []float32, lde int, w []float32)",
@@ -103,5 +103,53 @@ func (m *machine) sweepCols() {
 		})
 	})
 	m.restore("e")
+	m.ret()
+}
+
+func (m *machine) rowMax() {
+	m.function("RowMax", "func(mx, c []float32, ldc int, kappa float32, g []float32)",
+		"sets mx[r] = max(mx[r], max_j (g[j] - kappa c[r*ldc+j])) for r < len(mx), j < len(g).")
+	c, kappa, lowest := m.block("c", "ldc", 4), m.scalar("kappa"), m.minusInf()
+	m.groups(m.address(m.Param("mx").Len()), []int{4, 1}, func(rows int) {
+		mx := m.vecs(rows)
+		for _, v := range mx {
+			m.VMOVUPS(lowest, v)
+		}
+		m.columns("g", 4/rows, rows, []*block{c}, []string{"g"}, func(v []reg.GPVirtual, count int) {
+			g := m.vec()
+			for k := range count {
+				m.loadOr(m.at(v[0], k), lowest, g)
+				for r := range mx {
+					m.prefetch(m.row(c, r, k))
+					x := m.loaded(m.row(c, r, k))
+					m.VFNMADD213PS(g, kappa, x)
+					m.VMAXPS(mx[r], x, mx[r])
+				}
+			}
+		})
+		m.accumulate("mx", mx, m.max3)
+	})
+	m.ret()
+}
+
+func (m *machine) colMax() {
+	m.function("ColMax", "func(mx, c []float32, ldc int, kappa float32, f []float32)",
+		"sets mx[j] = max(mx[j], max_r (f[r] - kappa c[r*ldc+j])) for r < len(f), j < len(mx).")
+	c, kappa := m.block("c", "ldc", 8), m.scalar("kappa")
+	m.groups(m.address(m.Param("f").Len()), []int{8, 4, 1}, func(rows int) {
+		f := m.take("f", rows)
+		m.columns("mx", m.perLine(), rows, []*block{c}, []string{"mx"}, func(v []reg.GPVirtual, count int) {
+			for k := range count {
+				mx := m.loaded(m.at(v[0], k))
+				for r := range f {
+					m.prefetch(m.row(c, r, k))
+					x := m.loaded(m.row(c, r, k))
+					m.VFNMADD213PS(f[r], kappa, x)
+					m.VMAXPS(mx, x, mx)
+				}
+				m.store(mx, m.at(v[0], k))
+			}
+		})
+	})
 	m.ret()
 }

@@ -25,8 +25,6 @@ var targets = []target{
 	{name: "Exp2Floor5", doc: "2^r", f: math.Exp2, weight: func(x float64) float64 { return math.Exp2(-x) }, lo: 0, hi: 1, degree: 5},
 	{name: "Exp2Half5", doc: "2^(r+1/2)", f: func(x float64) float64 { return math.Exp2(x + .5) }, weight: func(x float64) float64 { return math.Exp2(-x - .5) },
 		lo: -.5, hi: .5, degree: 5},
-	{name: "Exp2Floor6", doc: "2^r", f: math.Exp2, weight: func(x float64) float64 { return math.Exp2(-x) }, lo: 0, hi: 1, degree: 6,
-		fixed: map[int]float64{0: 1}},
 	{name: "Exp2Near6", doc: "2^r", f: math.Exp2, weight: func(x float64) float64 { return math.Exp2(-x) }, lo: -.5, hi: .5, degree: 6,
 		fixed: map[int]float64{0: 1}},
 	{name: "Exp6", doc: "e^r", f: math.Exp, weight: func(x float64) float64 { return math.Exp(-x) }, lo: -.5 * math.Ln2 * 1.001, hi: .5 * math.Ln2 * 1.001,

@@ -1,0 +1,156 @@
+package main
+
+import (
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+
+	"github.com/sinkcpu/sinkcpu/gen/poly/coeff"
+)
+
+func init() { register("elementwise", emitElementwise) }
+
+func emitElementwise(m *machine) {
+	m.elementwise("Exp", "sets dst[i] = e^x[i] for i < len(x).", (*machine).exp)
+	m.elementwise("Exp2", "sets dst[i] = 2^x[i] for i < len(x).", (*machine).exp2)
+	m.elementwise("Softplus", "sets dst[i] = log(1 + e^x[i]) for i < len(x).", (*machine).softplus)
+	m.elementwise("Sigmoid", "sets dst[i] = 1/(1 + e^-x[i]) for i < len(x).", (*machine).sigmoid)
+	m.elementwise("Tanh", "sets dst[i] = tanh(x[i]) for i < len(x).", (*machine).tanh)
+}
+
+// elementwise emits dst[i] = f(x[i]); prepare emits the loading of f's constants.
+func (m *machine) elementwise(name, doc string, prepare func(*machine) mapping) {
+	m.function(name, "func(dst, x []float32)", doc)
+	dst, x, n := m.pointer("dst"), m.pointer("x"), m.length("x")
+	f := prepare(m)
+	unroll := 1
+	if m.wide() {
+		unroll = 2
+	}
+	m.each(n, unroll, []reg.GPVirtual{dst, x}, func(count int) {
+		v := make([]reg.VecVirtual, count)
+		for k := range v {
+			v[k] = m.loaded(m.at(x, k))
+		}
+		for k, y := range f(v) {
+			m.store(y, m.at(dst, k))
+		}
+	})
+	m.ret()
+}
+
+const (
+	signBit   = 1 << 31
+	magnitude = signBit - 1
+)
+
+// wordConstant is constant for a pattern of bits.
+func (m *machine) wordConstant(bits uint32) operand.Op {
+	if m.wide() {
+		return m.broadcastWord(bits)
+	}
+	return m.word(bits)
+}
+
+// expMinusAbs is e^-|x|; it keeps x.
+func (m *machine) expMinusAbs() mapping {
+	poly, sign := m.polynomial(coeff.Exp6[:]), m.wordConstant(signBit)
+	lo, reduce := m.broadcast(-104.5), m.reduceByLn2(m.broadcast(magic127))
+	return func(x []reg.VecVirtual) []reg.VecVirtual {
+		a := m.vecs(len(x))
+		for i := range x {
+			m.VORPS(sign, x[i], a[i])
+		}
+		m.clamp(a, lo, nil)
+		_, k := reduce(a)
+		p := m.horner(poly, a)
+		m.scale(p, k)
+		return p
+	}
+}
+
+// softplus is max(x, 0) + log1p(u), u = e^-|x|, with log1p(u) = u + u (u q(u)) for a polynomial q.
+func (m *machine) softplus() mapping {
+	exp, q, zero := m.expMinusAbs(), m.polynomial(coeff.Log1p[1:]), m.constant(0)
+	return func(x []reg.VecVirtual) []reg.VecVirtual {
+		u := exp(x)
+		l := m.horner(q, u)
+		for i := range x {
+			m.VMULPS(u[i], l[i], l[i])
+			m.VFMADD213PS(u[i], u[i], l[i])
+			m.VMAXPS(zero, x[i], x[i])
+			m.VADDPS(x[i], l[i], l[i])
+		}
+		return l
+	}
+}
+
+// sigmoid is 1/(1+u) for x >= 0 and u/(1+u) below, u = e^-|x|.
+func (m *machine) sigmoid() mapping {
+	exp, one := m.expMinusAbs(), m.broadcast(1)
+	return func(x []reg.VecVirtual) []reg.VecVirtual {
+		u := exp(x)
+		for i := range x {
+			n := m.whereNegative(x[i], u[i], one)
+			u[i] = m.quotient(n, u[i], one, func(q reg.VecVirtual) reg.VecVirtual {
+				h := m.vec()
+				m.VSUBPS(q, one, h)
+				return m.whereNegative(x[i], h, q)
+			})
+		}
+		return u
+	}
+}
+
+// whereNegative returns a where the sign bit of x is set, else b.
+func (m *machine) whereNegative(x, a, b reg.VecVirtual) reg.VecVirtual {
+	r := m.vec()
+	if m.wide() {
+		negative := m.K()
+		m.VPMOVD2M(x, negative)
+		m.VBLENDMPS(a, b, negative, r)
+	} else {
+		m.VBLENDVPS(x, a, b, r)
+	}
+	return r
+}
+
+// quotient returns n / (u + c) with the rounding of the sum and of the division undone: two of the half units that make up its error.
+// inverse returns 1/(u + c) roughly, from the quotient.
+func (m *machine) quotient(n, u reg.VecVirtual, c operand.Op, inverse func(q reg.VecVirtual) reg.VecVirtual) reg.VecVirtual {
+	d, q, lost, rest := m.vec(), m.vec(), m.vec(), m.vec()
+	m.VADDPS(c, u, d)
+	m.VDIVPS(d, n, q)
+	m.VSUBPS(c, d, lost)
+	m.VSUBPS(lost, u, lost) // of u in d
+	m.VMOVUPS(n, rest)
+	m.VFNMADD231PS(d, q, rest)
+	m.VFNMADD231PS(lost, q, rest)
+	m.VFMADD231PS(inverse(q), rest, q)
+	return q
+}
+
+// tanh is E/(E+2), E = e^(2|x|) - 1, with the sign of x. At |x| = 10 it is 1 to float32.
+func (m *machine) tanh() mapping {
+	expm1, two, half, below, zero := m.expm1(), m.constant(2), m.broadcast(.5), m.constant(.5-0x1p-25), m.constant(0)
+	sign, abs, hi := m.wordConstant(signBit), m.wordConstant(magnitude), m.broadcast(20)
+	return func(x []reg.VecVirtual) []reg.VecVirtual {
+		a := m.vecs(len(x))
+		for i := range x {
+			m.VADDPS(x[i], x[i], a[i])
+			m.VANDPS(abs, a[i], a[i])
+		}
+		m.clamp(a, nil, hi)
+		e := expm1(a)
+		for i := range x {
+			e[i] = m.quotient(e[i], e[i], two, func(q reg.VecVirtual) reg.VecVirtual {
+				h := m.copyOf(q) // 1/(E+2) = (1 - tanh)/2; nothing from 1 - 2^-24 on, where d - 2 is no longer exact
+				m.VFNMADD213PS(below, half, h)
+				m.VMAXPS(zero, h, h)
+				return h
+			})
+			m.VANDPS(sign, x[i], x[i])
+			m.VORPS(x[i], e[i], e[i])
+		}
+		return e
+	}
+}

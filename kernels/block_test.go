@@ -1,0 +1,181 @@
+package kernels
+
+import (
+	"math"
+	"testing"
+)
+
+// near fails the test unless got is within tol of want relative to scale, the sum of the magnitudes that want is made of.
+func near(t *testing.T, s shape, what string, i int, got float32, want, scale, tol float64) {
+	t.Helper()
+	if err := math.Abs(float64(got) - want); !(err <= tol*scale+1e-37) {
+		t.Fatalf("%+v: %s %d = %v, want %v (error %.3g of %.3g)", s, what, i, got, want, err, scale)
+	}
+}
+
+// laneSum bounds the relative error of a sum of n terms in float32, in any order.
+func laneSum(n int) float64 { return 3e-7 + 6e-8*float64(n) }
+
+func TestRowMaxAndColMax(t *testing.T) {
+	const kappa = 1.5
+	eachTier(t, func(t *testing.T, k *impl[float32]) {
+		rng := newRand()
+		for _, s := range shapes() {
+			c, g, f := s.block(rng, -2, 3), offset(rng, s.offset, s.cols, -9, 1), offset(rng, s.offset, s.rows, -1, 15)
+			got, want := make([]float32, s.rows), make([]float32, s.rows)
+			k.rowMax(got, c, s.ld, kappa, g)
+			rowMaxGo(want, c, s.ld, kappa, g)
+			for r := range got {
+				if got[r] != want[r] { // -Inf where there are no columns
+					near(t, s, "row maximum", r, got[r], float64(want[r]), math.Abs(float64(want[r]))+1, 3e-7)
+				}
+			}
+			cols := offset(rng, s.offset, s.cols, 5, 9)
+			wantCols := append([]float32(nil), cols...)
+			k.colMax(cols, c, s.ld, kappa, f)
+			colMaxGo(wantCols, c, s.ld, kappa, f)
+			for j := range cols {
+				near(t, s, "column maximum", j, cols[j], float64(wantCols[j]), 20, 3e-7)
+			}
+		}
+	})
+}
+
+func TestMaximaIgnoreNaN(t *testing.T) {
+	nan, inf := float32(math.NaN()), float32(math.Inf(1))
+	for _, k := range tables32 {
+		for n := 1; n < 70; n++ {
+			c, g := make([]float32, 5*n), make([]float32, n)
+			for i := range c {
+				c[i] = nan
+				if i%n == n/2 {
+					c[i] = 3
+				}
+			}
+			mx := make([]float32, 5)
+			k.rowMax(mx, c, n, 2, g)
+			cols := make([]float32, n)
+			for j := range cols {
+				cols[j] = -inf
+			}
+			k.colMax(cols, c, n, 2, make([]float32, 5))
+			for r := range mx {
+				if mx[r] != -6 {
+					t.Fatalf("%v: row maximum %v of %d columns, want -6", k.tier, mx[r], n)
+				}
+			}
+			for j, v := range cols {
+				if want := map[bool]float32{true: -6, false: -inf}[j == n/2]; v != want {
+					t.Fatalf("%v: maximum %v of column %d, want %v", k.tier, v, j, want)
+				}
+			}
+		}
+	}
+}
+
+func TestSweepRowsDot(t *testing.T) {
+	const kappa = 4
+	eachTier(t, func(t *testing.T, k *impl[float32]) {
+		rng := newRand()
+		for _, s := range shapes() {
+			c, g, f, q := s.block(rng, 0, 3), offset(rng, s.offset, s.cols, -9, 1), offset(rng, s.offset, s.rows, -1, 15), offset(rng, s.offset, s.cols, -1, 1)
+			e, sum, d, e2 := s.block(rng, 0, 0), make([]float32, s.rows), make([]float32, s.rows), s.block(rng, 0, 0)
+			k.sweepRows(e, s.ld, sum, c, s.ld, kappa, g, f)
+			k.sweepRowsDot(e2, s.ld, d, c, s.ld, kappa, g, f, q)
+			for r := range s.rows {
+				var want, scale float64
+				for j := range s.cols {
+					i := r*s.ld + j
+					if e[i] != e2[i] {
+						t.Fatalf("%+v: e[%d] is %v from SweepRows and %v from SweepRowsDot", s, i, e[i], e2[i])
+					}
+					want += float64(e[i]) * float64(q[j])
+					scale += math.Abs(float64(e[i]) * float64(q[j]))
+				}
+				near(t, s, "d", r, d[r], want, scale, laneSum(min(s.cols, chunkCols)/8+s.cols/chunkCols))
+			}
+		}
+	})
+}
+
+func TestSweepAdjoint(t *testing.T) {
+	eachTier(t, func(t *testing.T, k *impl[float32]) {
+		rng := newRand()
+		for _, s := range shapes() {
+			e, cbar := s.block(rng, 0, 1), s.block(rng, -1, 1)
+			h, q, rr := offset(rng, s.offset, s.cols, -1, 1), offset(rng, s.offset, s.cols, -1, 1), offset(rng, s.offset, s.cols, -1, 1)
+			a, fbar := offset(rng, s.offset, s.rows, 0, 1), offset(rng, s.offset, s.rows, -1, 1)
+			wantC, wantH := append([]float32(nil), cbar...), append([]float32(nil), h...)
+			sweepAdjointGo(wantH, wantC, s.ld, e, s.ld, q, rr, a, fbar)
+			k.sweepAdjoint(h, cbar, s.ld, e, s.ld, q, rr, a, fbar)
+			for i := range cbar {
+				near(t, s, "cbar", i, cbar[i], float64(wantC[i]), 3, 3e-7)
+			}
+			for j := range h {
+				near(t, s, "h", j, h[j], float64(wantH[j]), 1+float64(s.rows)/4, laneSum(s.rows))
+			}
+		}
+	})
+}
+
+func TestSweepValue(t *testing.T) {
+	const invEps = 2.5
+	inf, nan := float32(math.Inf(1)), float32(math.NaN())
+	eachTier(t, func(t *testing.T, k *impl[float32]) {
+		rng := newRand()
+		for _, s := range shapes() {
+			e, c := s.block(rng, 0, 1), s.block(rng, 0, 3)
+			for i := range e { // forbidden pairs: e = 0 whatever c is
+				if rng.IntN(4) == 0 {
+					e[i], c[i] = 0, []float32{inf, nan, -inf, 7}[rng.IntN(4)]
+				}
+			}
+			h, cbar, a := offset(rng, s.offset, s.cols, 0, 1), s.block(rng, 9, 9), offset(rng, s.offset, s.rows, 0, 1)
+			h2, p, p2 := append([]float32(nil), h...), make([]float32, s.rows), make([]float32, s.rows)
+			wantH, wantP, wantC := append([]float32(nil), h...), make([]float32, s.rows), append([]float32(nil), cbar...)
+			sweepValueGo(wantP, wantH, wantC, s.ld, e, s.ld, c, s.ld, a, invEps)
+			k.sweepValue(p, h, cbar, s.ld, e, s.ld, c, s.ld, a, invEps)
+			k.sweepValue(p2, h2, nil, 0, e, s.ld, c, s.ld, a, invEps)
+			for r := range p {
+				near(t, s, "p", r, p[r], float64(wantP[r]), 1+float64(wantP[r]), 3*laneSum(s.cols)/4)
+				near(t, s, "p without gradient", r, p2[r], float64(wantP[r]), 1+float64(wantP[r]), 3*laneSum(s.cols)/4)
+			}
+			for j := range h {
+				near(t, s, "h", j, h[j], float64(wantH[j]), 1+float64(wantH[j]), laneSum(s.rows)/2)
+				near(t, s, "h without gradient", j, h2[j], float64(wantH[j]), 1+float64(wantH[j]), laneSum(s.rows)/2)
+			}
+			for i := range cbar {
+				near(t, s, "cbar", i, cbar[i], float64(wantC[i]), 1+math.Abs(float64(wantC[i])), 1e-6)
+			}
+		}
+	})
+}
+
+func TestAddRowAndColumnSums(t *testing.T) {
+	eachTier(t, func(t *testing.T, k *impl[float32]) {
+		rng := newRand()
+		for _, s := range shapes() {
+			x, bias := s.block(rng, -1, 1), offset(rng, s.offset, s.cols, -1, 1)
+			want := append([]float32(nil), x...)
+			addRowGo(want, s.ld, s.rows, bias)
+			acc := offset(rng, s.offset, s.cols, 0, 1)
+			wantAcc := make([]float64, s.cols)
+			for j := range wantAcc {
+				wantAcc[j] = float64(acc[j])
+				for r := range s.rows {
+					wantAcc[j] += float64(x[r*s.ld+j])
+				}
+			}
+			k.columnSums(acc, x, s.ld, s.rows)
+			for j := range acc {
+				near(t, s, "column sum", j, acc[j], wantAcc[j], 1+float64(s.rows)/2, laneSum(s.rows))
+			}
+			k.addRow(x, s.ld, s.rows, bias)
+			for i := range x {
+				if x[i] != want[i] {
+					t.Fatalf("%+v: element %d is %v after AddRow, want %v", s, i, x[i], want[i])
+				}
+			}
+		}
+	})
+}

@@ -1,0 +1,5 @@
+//go:build exhaustive
+
+package kernels
+
+const stride = 1

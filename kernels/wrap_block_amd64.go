@@ -1,0 +1,137 @@
+//go:build amd64 && !purego
+
+package kernels
+
+import "math"
+
+const (
+	// chunkCols is the columns of a call on a block: few enough that float32 lanes lose little, and that the vectors along the
+	// columns stay in the first level of cache.
+	chunkCols = 4096
+	// chunkBlock is the entries of a call on a block.
+	chunkBlock = 1 << 17
+)
+
+// eachCall runs f on rows [r0, r1) and columns [j0, j1) for the calls that a block is cut into.
+func eachCall(rows, cols int, f func(r0, r1, j0, j1 int)) {
+	step := max(1, chunkBlock/max(1, min(cols, chunkCols)))
+	for r := 0; r < rows; r += step {
+		for j := 0; j < cols; j += chunkCols {
+			f(r, min(r+step, rows), j, min(j+chunkCols, cols))
+		}
+	}
+}
+
+func rowMaxAsm(f func(mx, c []float32, ldc int, kappa float32, g []float32)) func(mx, c []float32, ldc int, kappa float32, g []float32) {
+	return func(mx, c []float32, ldc int, kappa float32, g []float32) {
+		raceReadBlock(c, ldc, len(mx), len(g))
+		raceRead(g)
+		raceWrite(mx)
+		for r := range mx {
+			mx[r] = float32(math.Inf(-1))
+		}
+		eachCall(len(mx), len(g), func(r0, r1, j0, j1 int) {
+			f(mx[r0:r1], c[r0*ldc+j0:], ldc, kappa, g[j0:j1])
+		})
+	}
+}
+
+func colMaxAsm(f func(mx, c []float32, ldc int, kappa float32, f []float32)) func(mx, c []float32, ldc int, kappa float32, f []float32) {
+	return func(mx, c []float32, ldc int, kappa float32, fr []float32) {
+		raceReadBlock(c, ldc, len(fr), len(mx))
+		raceRead(fr)
+		raceWrite(mx)
+		eachCall(len(fr), len(mx), func(r0, r1, j0, j1 int) {
+			f(mx[j0:j1], c[r0*ldc+j0:], ldc, kappa, fr[r0:r1])
+		})
+	}
+}
+
+func sweepRowsAsm(f func(e []float32, lde int, s, c []float32, ldc int, kappa float32, g, f []float32)) func(e []float32, lde int, s, c []float32, ldc int, kappa float32, g, f []float32) {
+	return func(e []float32, lde int, s, c []float32, ldc int, kappa float32, g, fr []float32) {
+		raceWriteBlock(e, lde, len(fr), len(g))
+		raceReadBlock(c, ldc, len(fr), len(g))
+		raceRead(g)
+		raceRead(fr)
+		clear(s)
+		eachCall(len(fr), len(g), func(r0, r1, j0, j1 int) {
+			f(e[r0*lde+j0:], lde, s[r0:r1], c[r0*ldc+j0:], ldc, kappa, g[j0:j1], fr[r0:r1])
+		})
+	}
+}
+
+func sweepRowsDotAsm(f func(e []float32, lde int, d, c []float32, ldc int, kappa float32, g, f, q []float32)) func(e []float32, lde int, d, c []float32, ldc int, kappa float32, g, f, q []float32) {
+	return func(e []float32, lde int, d, c []float32, ldc int, kappa float32, g, fr, q []float32) {
+		raceWriteBlock(e, lde, len(fr), len(g))
+		raceReadBlock(c, ldc, len(fr), len(g))
+		raceRead(g)
+		raceRead(fr)
+		raceRead(q)
+		clear(d)
+		eachCall(len(fr), len(g), func(r0, r1, j0, j1 int) {
+			f(e[r0*lde+j0:], lde, d[r0:r1], c[r0*ldc+j0:], ldc, kappa, g[j0:j1], fr[r0:r1], q[j0:j1])
+		})
+	}
+}
+
+func sweepColsAsm(f func(acc, e []float32, lde int, w []float32)) func(acc, e []float32, lde int, w []float32) {
+	return func(acc, e []float32, lde int, w []float32) {
+		raceWrite(acc)
+		raceReadBlock(e, lde, len(w), len(acc))
+		raceRead(w)
+		eachCall(len(w), len(acc), func(r0, r1, j0, j1 int) {
+			f(acc[j0:j1], e[r0*lde+j0:], lde, w[r0:r1])
+		})
+	}
+}
+
+func sweepAdjointAsm(f func(h, cbar []float32, ldcbar int, e []float32, lde int, q, rr, a, fbar []float32)) func(h, cbar []float32, ldcbar int, e []float32, lde int, q, rr, a, fbar []float32) {
+	return func(h, cbar []float32, ldcbar int, e []float32, lde int, q, rr, a, fbar []float32) {
+		raceWrite(h)
+		raceWriteBlock(cbar, ldcbar, len(a), len(h))
+		raceReadBlock(e, lde, len(a), len(h))
+		raceRead(q)
+		raceRead(rr)
+		raceRead(a)
+		raceRead(fbar)
+		eachCall(len(a), len(h), func(r0, r1, j0, j1 int) {
+			f(h[j0:j1], cbar[r0*ldcbar+j0:], ldcbar, e[r0*lde+j0:], lde, q[j0:j1], rr[j0:j1], a[r0:r1], fbar[r0:r1])
+		})
+	}
+}
+
+func sweepValueAsm(value func(p, h, e []float32, lde int, c []float32, ldc int, a []float32), grad func(p, h, cbar []float32, ldcbar int, e []float32, lde int, c []float32, ldc int, a []float32, invEps float32)) func(p, h, cbar []float32, ldcbar int, e []float32, lde int, c []float32, ldc int, a []float32, invEps float32) {
+	return func(p, h, cbar []float32, ldcbar int, e []float32, lde int, c []float32, ldc int, a []float32, invEps float32) {
+		raceWrite(h)
+		raceReadBlock(e, lde, len(a), len(h))
+		raceReadBlock(c, ldc, len(a), len(h))
+		raceRead(a)
+		clear(p)
+		if cbar == nil {
+			eachCall(len(a), len(h), func(r0, r1, j0, j1 int) {
+				value(p[r0:r1], h[j0:j1], e[r0*lde+j0:], lde, c[r0*ldc+j0:], ldc, a[r0:r1])
+			})
+			return
+		}
+		raceWriteBlock(cbar, ldcbar, len(a), len(h))
+		eachCall(len(a), len(h), func(r0, r1, j0, j1 int) {
+			grad(p[r0:r1], h[j0:j1], cbar[r0*ldcbar+j0:], ldcbar, e[r0*lde+j0:], lde, c[r0*ldc+j0:], ldc, a[r0:r1], invEps)
+		})
+	}
+}
+
+func addRowAsm(f func(dst []float32, ldd, rows int, bias []float32)) func(dst []float32, ldd, rows int, bias []float32) {
+	return func(dst []float32, ldd, rows int, bias []float32) {
+		raceWriteBlock(dst, ldd, rows, len(bias))
+		raceRead(bias)
+		eachCall(rows, len(bias), func(r0, r1, j0, j1 int) { f(dst[r0*ldd+j0:], ldd, r1-r0, bias[j0:j1]) })
+	}
+}
+
+func columnSumsAsm(f func(acc, x []float32, ldx, rows int)) func(acc, x []float32, ldx, rows int) {
+	return func(acc, x []float32, ldx, rows int) {
+		raceWrite(acc)
+		raceReadBlock(x, ldx, rows, len(acc))
+		eachCall(rows, len(acc), func(r0, r1, j0, j1 int) { f(acc[j0:j1], x[r0*ldx+j0:], ldx, r1-r0) })
+	}
+}
