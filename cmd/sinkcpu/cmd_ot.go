@@ -1,0 +1,215 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sinkcpu/sinkcpu/internal/parallel"
+)
+
+// otOptions are the flags of ot.
+type otOptions struct {
+	cost                       string
+	costMatrix, costXX, costYY string
+	columns                    string
+	weightsX, weightsY         string
+	normalize                  bool
+
+	eps       otEps
+	tol       float64
+	maxIter   int
+	debias    bool
+	precision string
+	threads   int
+	init      string
+
+	json                                            bool
+	potentials, plan, gradient, barycentric, assign string
+}
+
+// otCosts are the costs between points: the factors s of s |x - y|^2.
+var otCosts = []struct {
+	name  string
+	scale float64
+}{{"sqeuclidean", 1}, {"halfsqeuclidean", .5}}
+
+func otCostNames() string {
+	var names []string
+	for _, c := range otCosts {
+		names = append(names, c.name)
+	}
+	return strings.Join(names, ", ")
+}
+
+const (
+	precision32 = "f32"
+	precision64 = "f64"
+)
+
+func newOTCommand() *cobra.Command {
+	o := &otOptions{cost: otCosts[0].name, eps: otEps{.05, meanCost}, maxIter: 10000, precision: precision32}
+	cmd := &cobra.Command{
+		Use:   "ot X Y | ot --cost-matrix C",
+		Short: "Transport one weighted cloud of points onto another",
+		Long: `Solve entropic optimal transport between two clouds of points, or for a matrix of costs C:
+
+  OT_eps = min <P,C> + eps KL(P | a b^T)     over plans P with row sums a and column sums b
+
+The value printed is a lower bound of OT_eps up to rounding, and comes with an upper bound. With --debias it is also that of
+the divergence OT_xy - OT_xx/2 - OT_yy/2, which is 0 for equal clouds.
+
+X and Y hold a point a row, as CSV or .npy, plain or gzip; - is the standard input. C is n x m; +Inf forbids a pair.
+` + exitStatus,
+		Example: `  sinkcpu ot x.csv y.csv
+  sinkcpu ot x.npy y.npy --eps 0.01*mean --precision f64 --tol 1e-9 --debias --json
+  sinkcpu ot --cost-matrix c.npy --weights-x a.csv --weights-y b.csv --eps 0.1 --plan plan.npy
+  sinkcpu ot people.csv jobs.csv --columns age,skill --assign pairs.csv`,
+		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.cost, "cost", o.cost, "cost between points: "+otCostNames())
+	f.StringVar(&o.costMatrix, "cost-matrix", "", "read the costs, n x m, from a file in place of X and Y")
+	f.StringVar(&o.costXX, "cost-xx", "", "with --cost-matrix and --debias: costs among the rows, n x n, symmetric")
+	f.StringVar(&o.costYY, "cost-yy", "", "with --cost-matrix and --debias: costs among the columns, m x m, symmetric")
+	f.StringVar(&o.columns, "columns", "", "columns of X and Y to use: numbers from 1 such as 1-4, or names of a CSV header")
+	f.StringVar(&o.weightsX, "weights-x", "", "weights of X, one column (default uniform, of sum 1)")
+	f.StringVar(&o.weightsY, "weights-y", "", "weights of Y, one column (default uniform, of sum 1)")
+	f.BoolVar(&o.normalize, "normalize", false, "divide the weights of each side by their sum")
+	f.Var(&o.eps, "eps", "regularisation in units of the cost, or a multiple of the mean or standard deviation of all costs")
+	f.Float64Var(&o.tol, "tol", 0, "L1 error of the plan's row and column sums to stop at (default 1e-4 in f32, 1e-6 in f64)")
+	f.IntVar(&o.maxIter, "max-iter", o.maxIter, "iterations at most, a problem")
+	f.BoolVar(&o.debias, "debias", false, "also solve X against X and Y against Y, for the divergence")
+	f.StringVar(&o.precision, "precision", o.precision, "f32 or f64; results are evaluated in f64 either way")
+	f.IntVar(&o.threads, "threads", 0, "workers; 0 for one a processor; the result does not depend on it")
+	f.StringVar(&o.init, "init", "", "start from the potentials in a .npz that --potentials wrote")
+	f.BoolVar(&o.json, "json", false, "print one JSON object")
+	f.StringVar(&o.potentials, "potentials", "", "write the potentials f and g to a .npz")
+	f.StringVar(&o.plan, "plan", "", "write the plan, n x m, to a .npy")
+	f.StringVar(&o.gradient, "grad", "", "write the gradient of the value (with --debias, of the divergence) with respect to X, n x d, to a .npy; with --cost-matrix, with respect to C")
+	f.StringVar(&o.barycentric, "map", "", "write the mean partner of each point of X, n x d, to a .npy")
+	f.StringVar(&o.assign, "assign", "", "write the likeliest partner of each point of X to a CSV: i,j,p, from 0")
+	return cmd
+}
+
+func (o *otOptions) run(cmd *cobra.Command, args []string) error {
+	if err := o.check(cmd, args); err != nil {
+		return err
+	}
+	in, err := o.read(cmd.InOrStdin(), args)
+	if err != nil {
+		return err
+	}
+	pool := parallel.New(o.threads)
+	defer pool.Close()
+	eps, err := o.eps.resolve(pool, in, o.precision)
+	if err != nil {
+		return err
+	}
+	solve := solveOT[float32]
+	if o.precision == precision64 {
+		solve = solveOT[float64]
+	}
+	begin := time.Now()
+	progress := newOTProgress(cmd.ErrOrStderr())
+	answer, notConverged := solve(cmd.Context(), o, in, eps, pool, progress)
+	progress.end()
+	if answer == nil {
+		return notConverged
+	}
+	report := answer.report()
+	report.Seconds = time.Since(begin).Seconds()
+	failed := o.write(answer)
+	if err := o.print(cmd.OutOrStdout(), report); err != nil {
+		return err
+	}
+	if failed != nil {
+		return failed
+	}
+	return notConverged
+}
+
+func (o *otOptions) print(w io.Writer, r *otReport) error {
+	if o.json {
+		return printJSON(w, r)
+	}
+	_, err := io.WriteString(w, r.text())
+	return err
+}
+
+// check refuses flags and arguments that cannot be, before anything is read.
+func (o *otOptions) check(cmd *cobra.Command, args []string) error {
+	given := cmd.Flags().Changed
+	switch {
+	case o.costMatrix == "" && len(args) != 2:
+		return usagef("%s needs two files of points, or --cost-matrix; %d given", cmd.CommandPath(), len(args))
+	case o.scale() == 0:
+		return usagef("--cost %s is unknown; known are %s, or give the costs by --cost-matrix", o.cost, otCostNames())
+	case o.precision != precision32 && o.precision != precision64:
+		return usagef("--precision %s: want %s or %s", o.precision, precision32, precision64)
+	case given("tol") && !(o.tol > 0 && o.tol <= 2):
+		return usagef("--tol %g: want a number over 0, at most 2", o.tol)
+	case o.maxIter < 1:
+		return usagef("--max-iter %d: want at least 1", o.maxIter)
+	case o.threads < 0:
+		return usagef("--threads %d: want a number of workers, or 0 for one a processor", o.threads)
+	}
+	if err := o.checkMatrixFlags(cmd, args); err != nil {
+		return err
+	}
+	return o.checkFiles(args)
+}
+
+// scale returns s in the cost s |x - y|^2, and 0 for a cost that is unknown.
+func (o *otOptions) scale() float64 {
+	for _, c := range otCosts {
+		if c.name == o.cost {
+			return c.scale
+		}
+	}
+	return 0
+}
+
+// checkMatrixFlags holds the flags of points against those of matrices.
+func (o *otOptions) checkMatrixFlags(cmd *cobra.Command, args []string) error {
+	if o.costMatrix == "" {
+		if o.costXX != "" || o.costYY != "" {
+			return usagef("--cost-xx and --cost-yy go with --cost-matrix; between points the costs are computed")
+		}
+		return nil
+	}
+	if len(args) > 0 {
+		return usagef("--cost-matrix takes the place of the points, but %q is given too", args[0])
+	}
+	for _, name := range []string{"cost", "columns", "map"} {
+		if cmd.Flags().Changed(name) {
+			return usagef("--%s goes with points, not with --cost-matrix", name)
+		}
+	}
+	if both := o.costXX != "" && o.costYY != ""; o.debias != both || o.debias != (o.costXX != "" || o.costYY != "") {
+		return usagef("with --cost-matrix, --debias goes with both --cost-xx and --cost-yy")
+	}
+	return nil
+}
+
+// An otAnswer is what a solve found, whatever the precision.
+type otAnswer interface {
+	report() *otReport
+	files(o *otOptions) []otFile
+}
+
+// otSolve is the form of solveOT: the answer is nil for bad data; the error may come with it.
+type otSolve func(ctx context.Context, o *otOptions, in *otInput, eps float64, pool *parallel.Pool, progress *otProgress) (otAnswer, error)
+
+var _ = []otSolve{solveOT[float32], solveOT[float64]}
+
+// inputs returns the files that are read.
+func (o *otOptions) inputs(args []string) []string {
+	files := append(slices.Clone(args), o.costMatrix, o.costXX, o.costYY, o.weightsX, o.weightsY)
+	return slices.DeleteFunc(files, func(path string) bool { return path == "" })
+}
