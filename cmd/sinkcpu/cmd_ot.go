@@ -1,8 +1,6 @@
 package main
 
 import (
-	"context"
-	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -202,11 +200,6 @@ type otAnswer interface {
 	report() *otReport
 	files(o *otOptions) []otFile
 }
-
-// otSolve is the form of solveOT: the answer is nil for bad data; the error may come with it.
-type otSolve func(ctx context.Context, o *otOptions, in *otInput, eps float64, pool *parallel.Pool, progress *otProgress) (otAnswer, error)
-
-var _ = []otSolve{solveOT[float32], solveOT[float64]}
 
 // inputs returns the files that are read.
 func (o *otOptions) inputs(args []string) []string {

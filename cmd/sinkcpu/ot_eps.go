@@ -57,39 +57,44 @@ const (
 	leastEps64 = 1e-290
 )
 
-// resolve returns eps in the units of the cost. Where all costs are equal the plan is the same for every eps, and a unit that is 0 counts
-// as 1.
+// resolve returns eps in the units of the cost.
 func (e *otEps) resolve(pool *parallel.Pool, in *otInput, precision string) (float64, error) {
-	unit := 1.
-	switch {
-	case e.unit == meanCost && !in.samePoints():
-		unit = in.meanCost()
-	case e.unit == stdCost && !in.samePoints():
-		var equal bool
-		if unit, equal = in.stdCost(pool); equal {
-			unit = 1
-		}
-	}
-	if unit == 0 && in.equalCosts() {
-		unit = 1
-	}
+	unit := in.epsUnit(pool, e.unit)
 	if math.IsInf(unit, 0) || math.IsNaN(unit) {
-		return 0, in.errorf("the costs are too large for a %s in float64; rescale the data", e.unit)
+		return 0, in.errorf("the costs are too large for their %s in float64; rescale the data", e.unit)
+	}
+	if unit <= 0 {
+		return 0, usagef("--eps %s: the %s of the costs is %g; give eps as a positive number", e, e.unit, unit)
 	}
 	eps := e.value * unit
-	least := leastEps32
-	if precision == precision64 {
-		least = leastEps64
-	}
 	switch {
-	case !(eps > 0) && unit <= 0:
-		return 0, usagef("--eps %s: the %s of the costs is %g; give eps as a number", e, e.unit, unit)
-	case !(eps >= least) && precision == precision32:
+	case !(eps >= leastEps32) && precision == precision32:
 		return 0, usagef("--eps %s is %g, below the range of float32; rescale the data, or use --precision f64", e, eps)
-	case !(eps >= least), math.IsInf(eps, 1):
-		return 0, usagef("--eps %s is %g, beyond the range of float64; rescale the data or choose another", e, eps)
+	case !(eps >= leastEps64), math.IsInf(eps, 1):
+		return 0, usagef("--eps %s is %g, beyond the range of float64; choose another, or rescale the data", e, eps)
 	}
 	return eps, nil
+}
+
+// epsUnit returns the unit of eps. Where all costs are equal the plan is the same for every eps, and a unit that has no size is 1.
+func (in *otInput) epsUnit(pool *parallel.Pool, unit epsUnit) float64 {
+	switch {
+	case unit == costUnit, in.samePoints():
+		return 1
+	case unit == meanCost:
+		mean := in.meanCost()
+		if mean == 0 && in.c != nil {
+			if _, _, lo, hi := finiteMoments(in.c, 0); lo == hi {
+				return 1
+			}
+		}
+		return mean
+	}
+	std, equal := in.stdCost(pool)
+	if equal {
+		return 1
+	}
+	return std
 }
 
 // meanCost returns the mean over all pairs, or over those that are allowed.
@@ -178,13 +183,4 @@ func (in *otInput) samePoints() bool {
 		}
 	}
 	return true
-}
-
-// equalCosts reports whether all costs that are allowed are equal.
-func (in *otInput) equalCosts() bool {
-	if in.c == nil {
-		return in.samePoints()
-	}
-	_, _, lo, hi := finiteMoments(in.c, 0)
-	return lo == hi
 }

@@ -59,7 +59,7 @@ func (s *otSolution[T]) problem() (*sinkhorn.Problem[T], error) {
 		return sinkhorn.NewProblem(c, in.a, in.b)
 	}
 	c := logsumexp.Centred[T](s.pool, in.x, in.y, in.a, in.b, in.n, in.m, in.dim, in.scale)
-	if err := in.checkRange(c); err != nil {
+	if err := checkRange(in, c); err != nil {
 		return nil, err
 	}
 	return sinkhorn.NewProblem(c, in.a, in.b)
@@ -79,7 +79,7 @@ func (s *otSolution[T]) selfProblem(path string, c, x, w []float64, n int) (*sin
 		return p, nil
 	}
 	own := logsumexp.Centred[T](s.pool, x, x, w, w, n, n, s.in.dim, s.in.scale)
-	if err := s.in.checkRange(own); err != nil {
+	if err := checkRange(s.in, own); err != nil {
 		return nil, err
 	}
 	return sinkhorn.NewSelfProblem(own, w)
@@ -98,4 +98,38 @@ func stored[T kernels.Float](path string, c []float64, n, m int) (*logsumexp.Sto
 }
 
 // checkRange refuses points whose distances overflow.
-func (in *otInput) checkRange[T kernels.Float](c *logsumexp.Stored[T]) error { return nil }
+func checkRange[T kernels.Float](in *otInput, c *logsumexp.Stored[T]) error {
+	n, m := c.Dims()
+	entries, _ := c.Tile(nil, 0, n, 0, m)
+	u, v := c.Shift()
+	if finite(entries) && finite(u) && finite(v) {
+		return nil
+	}
+	if _, narrow := any(entries).([]float32); narrow {
+		return in.errorf("a cost between points is beyond the range of float32; rescale the data, or use --precision f64")
+	}
+	return in.errorf("a cost between points is beyond the range of float64; rescale the data")
+}
+
+func finite[T kernels.Float](x []T) bool {
+	for _, v := range x {
+		if v-v != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// shifts returns the terms that were taken out of a cost of n x m, zeros for none.
+func shifts[T kernels.Float](c logsumexp.Cost[T], n, m int) (u, v []float64) {
+	if s, ok := c.(logsumexp.Shifted); ok {
+		u, v = s.Shift()
+	}
+	if u == nil {
+		u = make([]float64, n)
+	}
+	if v == nil {
+		v = make([]float64, m)
+	}
+	return u, v
+}

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/sinkcpu/sinkcpu/kernels"
+	"github.com/sinkcpu/sinkcpu/sinkhorn"
+)
+
+// An otReport is what ot prints. The divergence's part is absent without --debias.
+type otReport struct {
+	N             int      `json:"n"`
+	M             int      `json:"m"`
+	Dim           *int     `json:"dim"` // null for a matrix
+	Cost          string   `json:"cost"`
+	Eps           otNumber `json:"eps"`
+	MassX         otNumber `json:"mass_x"`
+	MassY         otNumber `json:"mass_y"`
+	Value         otNumber `json:"value"`
+	TransportCost otNumber `json:"transport_cost"`
+	LowerBound    otNumber `json:"lower_bound"`
+	UpperBound    otNumber `json:"upper_bound"`
+	MarginalError otNumber `json:"marginal_error"`
+	Iterations    int      `json:"iterations"`
+	Status        string   `json:"status"`
+	Method        string   `json:"method"`
+	Seconds       float64  `json:"seconds"`
+	*otDivergence
+}
+
+type otDivergence struct {
+	Divergence      otNumber   `json:"divergence"`
+	DivergenceLower otNumber   `json:"divergence_lower"`
+	DivergenceUpper otNumber   `json:"divergence_upper"`
+	SinkhornLoss    otNumber   `json:"sinkhorn_loss"`
+	Problems        otProblems `json:"problems"`
+}
+
+type otProblems struct {
+	XY otProblem `json:"xy"`
+	XX otProblem `json:"xx"`
+	YY otProblem `json:"yy"`
+}
+
+type otProblem struct {
+	Iterations    int      `json:"iterations"`
+	MarginalError otNumber `json:"marginal_error"`
+	Status        string   `json:"status"`
+}
+
+// An otNumber is null in JSON where it is not finite: an upper bound may be +Inf.
+type otNumber float64
+
+// MarshalJSON implements [json.Marshaler].
+func (v otNumber) MarshalJSON() ([]byte, error) {
+	if math.IsInf(float64(v), 0) || math.IsNaN(float64(v)) {
+		return []byte("null"), nil
+	}
+	return json.Marshal(float64(v))
+}
+
+// costMatrixName stands for the cost of --cost-matrix.
+const costMatrixName = "matrix"
+
+func (s *otSolution[T]) report() *otReport {
+	in, xy := s.in, s.xy
+	lower, upper := xy.Bounds()
+	r := &otReport{
+		N: in.n, M: in.m, Cost: costMatrixName, Eps: otNumber(xy.Eps()), MassX: otNumber(in.massX), MassY: otNumber(in.massY),
+		Value: otNumber(xy.Value()), TransportCost: otNumber(xy.TransportCost()), LowerBound: otNumber(lower), UpperBound: otNumber(upper),
+		MarginalError: otNumber(xy.MarginalError()), Iterations: xy.Iterations, Status: xy.Status.String(), Method: xy.Method,
+	}
+	if in.c == nil {
+		r.Dim, r.Cost = &in.dim, s.o.cost
+	}
+	if s.div == nil {
+		return r
+	}
+	lower, upper = s.div.Bounds()
+	r.Status = s.div.Status().String()
+	r.otDivergence = &otDivergence{
+		Divergence: otNumber(s.div.Value()), DivergenceLower: otNumber(lower), DivergenceUpper: otNumber(upper),
+		SinkhornLoss: otNumber(s.div.SinkhornLoss()),
+		Problems:     otProblems{newOTProblem(s.div.XY), newOTProblem(s.div.XX), newOTProblem(s.div.YY)},
+	}
+	return r
+}
+
+func newOTProblem[T kernels.Float](r *sinkhorn.Result[T]) otProblem {
+	return otProblem{r.Iterations, otNumber(r.MarginalError()), r.Status.String()}
+}
+
+// text returns the report for a person.
+func (r *otReport) text() string {
+	var b strings.Builder
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(&b, "%-16s%s\n", name, fmt.Sprintf(format, args...))
+	}
+	if r.Dim != nil {
+		line("points", "%d and %d, of dimension %d", r.N, r.M, *r.Dim)
+	} else {
+		line("costs", "%d x %d", r.N, r.M)
+	}
+	line("cost", "%s, eps %.6g", r.Cost, r.Eps)
+	line("value", "%.9g  in [%.9g, %.9g]", r.Value, r.LowerBound, r.UpperBound)
+	line("transport cost", "%.9g", r.TransportCost)
+	if d := r.otDivergence; d != nil {
+		line("divergence", "%.9g  in [%.9g, %.9g]", d.Divergence, d.DivergenceLower, d.DivergenceUpper)
+		line("sinkhorn loss", "%.9g", d.SinkhornLoss)
+	}
+	line("marginal error", "%.3g", r.MarginalError)
+	line("status", "%s after %d iterations (%s), %.3g s", r.Status, r.Iterations, r.Method, r.Seconds)
+	if d := r.otDivergence; d != nil {
+		for _, own := range []struct {
+			name string
+			p    otProblem
+		}{{"X against X", d.Problems.XX}, {"Y against Y", d.Problems.YY}} {
+			line(own.name, "%s after %d iterations, marginal error %.3g", own.p.Status, own.p.Iterations, own.p.MarginalError)
+		}
+	}
+	return b.String()
+}
