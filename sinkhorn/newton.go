@@ -164,7 +164,7 @@ func (nt *newtonState) step() bool {
 	fl := nt.fl
 	nt.direction()
 	slope := kernels.Dot(nt.r, nt.x)
-	before, dual, err := append([]float64(nil), fl.f...), nt.dual, nt.err
+	before, beforeG, dual, err := append([]float64(nil), fl.f...), append([]float64(nil), fl.g...), nt.dual, nt.err
 	length := 1.
 	for range maxHalvings {
 		for i, v := range before {
@@ -173,13 +173,15 @@ func (nt *newtonState) step() bool {
 		}
 		nt.weigh()
 		seen := length*slope > 1e-12*(math.Abs(dual)+fl.eps) // above the rounding of the dual
-		if nt.err <= .5*err || seen && nt.dual >= dual+enoughSlope*length*slope || !seen && nt.err < err {
+		if nt.err <= .5*err || seen && nt.dual >= dual+enoughSlope*length*slope && nt.err <= 2 || !seen && nt.err < err {
 			return length == 1
 		}
 		length /= 2
 	}
 	copy(fl.f, before)
 	copy(fl.ft, before)
+	copy(fl.g, beforeG)
+	copy(fl.gt, beforeG)
 	nt.weigh()
 	return false
 }
@@ -189,8 +191,9 @@ func (nt *newtonState) direction() {
 	target := min(.1, math.Sqrt(nt.err)) * 1e-2
 	var rz, first float64
 	clear(nt.x)
+	rest := kernels.Sum(nt.r) / kernels.Sum(nt.rows) // rounding leaves a part outside the matrix's range
 	for i, w := range nt.rows {
-		nt.res[i] = nt.fl.eps * nt.r[i]
+		nt.res[i] = nt.fl.eps * (nt.r[i] - rest*w)
 		nt.z[i], nt.d[i] = 0, 0
 		if w > 0 {
 			nt.z[i] = nt.res[i] / w
@@ -202,8 +205,8 @@ func (nt *newtonState) direction() {
 	for k := 0; k < maxProducts && rz > target*target*first; k++ {
 		nt.product()
 		dq := kernels.Dot(nt.d, nt.q)
-		if !(dq > 0) {
-			return
+		if !(dq > nt.noise()) {
+			return // only rounding is left of the curvature
 		}
 		alpha := rz / dq
 		kernels.Axpy(nt.x, alpha, nt.d)
@@ -221,6 +224,15 @@ func (nt *newtonState) direction() {
 			nt.d[i] = z + beta*nt.d[i]
 		}
 	}
+}
+
+// noise returns what rounding may make of <d, q>.
+func (nt *newtonState) noise() float64 {
+	var s float64
+	for i, w := range nt.rows {
+		s += w * nt.d[i] * nt.d[i]
+	}
+	return 1e-15 * s
 }
 
 // product sets q = diag(P 1) d - P diag(1/b) P^T d.

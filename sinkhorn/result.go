@@ -235,47 +235,53 @@ func (r *Result[T]) Apply(dst, y []float64, d int) {
 // Bounds brackets OT_eps, evaluated in float64: lower is [Result.Value] less an allowance for rounding, upper the objective of a plan
 // with exact marginals near P, plus the allowance. upper is +Inf when that plan must use a forbidden pair.
 //
-// With x_i = min(1, a_i/(P 1)_i), rows p = a - x P 1 and columns q = b - P^T x that are left, the plan is x_i P_ij + p_i q_j / sum p.
-// Source: Altschuler, Weed and Rigollet 2017, algorithm 2, for a plan whose columns are exact.
+// Rows are scaled by x_i = min(1, a_i/(P 1)_i), then columns by y_j = min(1, b_j/(P^T x)_j); with the rows p and columns q that are left
+// to fill, the plan is x_i P_ij y_j + p_i q_j / sum p. Source: Altschuler, Weed and Rigollet 2017, algorithm 2.
 func (r *Result[T]) Bounds() (lower, upper float64) {
 	fx := r.pass()
 	n, m := r.p.n, r.p.m
-	x, left := make([]float64, n), make([]float64, n)
-	var missing float64
+	x, p := make([]float64, n), make([]float64, n)
+	y, q := make([]float64, m), make([]float64, m)
 	for i, a := range r.p.a {
-		x[i] = 1
-		if fx.rows[i] > a {
-			x[i] = a / fx.rows[i]
-		}
-		left[i] = max(0, a-x[i]*fx.rows[i])
-		missing += left[i]
+		x[i] = shrink(a, fx.rows[i])
 	}
-	cols := make([]float64, m)
-	r.each(func(i int, _, p, acc []float64) { kernels.Axpy(acc, x[i], p) }, m, func(acc []float64) { kernels.Axpy(cols, 1, acc) })
-	q := make([]float64, m) // columns left, over the mass that is missing
+	r.each(func(i int, _, row, acc []float64) { kernels.Axpy(acc, x[i], row) }, m, func(acc []float64) { kernels.Axpy(q, 1, acc) })
+	var missing float64
 	for j, b := range r.p.b {
-		if missing > 0 {
-			q[j] = max(0, b-cols[j]) / missing
-		}
+		y[j] = shrink(b, q[j])
+		q[j] = max(0, b-y[j]*q[j])
+		missing += q[j]
+	}
+	r.each(func(i int, _, row, _ []float64) { p[i] = max(0, r.p.a[i]-x[i]*kernels.Dot(row, y)) }, 0, func([]float64) {})
+	if missing > 0 {
+		kernels.Scale(q, 1/missing)
 	}
 	_, f, g := r.base()
 	kappa := math.Log2E / r.eps
-	r.each(func(i int, c, p, acc []float64) {
-		acc[0] += r.roundedRow(i, c, p, x[i], left[i], q, kappa, f[i], g)
+	r.each(func(i int, c, row, acc []float64) {
+		acc[0] += r.roundedRow(i, c, row, x[i], p[i], y, q, kappa, f[i], g)
 	}, 1, func(acc []float64) { upper += acc[0] })
 	slack := r.allowance()
 	return fx.value - slack, upper + slack
 }
 
+// shrink returns the factor that brings a sum down to what it may be.
+func shrink(want, sum float64) float64 {
+	if sum > want {
+		return want / sum
+	}
+	return 1
+}
+
 // roundedRow returns row i's part of <C,R> + eps KL(R | a b^T) for the rounded plan R; both have mass 1.
-func (r *Result[T]) roundedRow(i int, c, p []float64, x, left float64, q []float64, kappa, f float64, g []float64) (sum float64) {
+func (r *Result[T]) roundedRow(i int, c, row []float64, x, p float64, y, q []float64, kappa, f float64, g []float64) (sum float64) {
 	a := r.p.a[i]
 	if a == 0 {
 		return 0
 	}
 	for j, b := range r.p.b {
-		extra := left * q[j]
-		v := x*p[j] + extra
+		extra, scale := p*q[j], x*y[j]
+		v := scale*row[j] + extra
 		if b == 0 || v == 0 {
 			continue
 		}
@@ -288,7 +294,7 @@ func (r *Result[T]) roundedRow(i int, c, p []float64, x, left float64, q []float
 		}
 		var log float64 // of R_ij/(a_i b_j)
 		if extra < 1e-17*v {
-			log = math.Log(x) + (f+g[j]-kappa*c[j])*math.Ln2 - math.Log(b)
+			log = math.Log(scale) + (f+g[j]-kappa*c[j])*math.Ln2 - math.Log(b)
 		} else {
 			log = math.Log(v / (a * b))
 		}

@@ -240,7 +240,7 @@ func finish(ss *session, fl *flow[float64]) end {
 	}
 	ss.used("newton")
 	nt := newNewton(ss, fl)
-	if fl.err > pathGoal {
+	if fl.err > newtonGoal {
 		if e := nt.path(); e != reached {
 			return e
 		}
@@ -257,7 +257,7 @@ func finish(ss *session, fl *flow[float64]) end {
 }
 
 // pathGoal is the marginal error to which Newton's method solves each temperature on its way down.
-const pathGoal = 1e-2
+const pathGoal = 1e-6
 
 // path follows the solution from a high temperature to that of the session, by halves. Where sweeps crawl, the plan falls into blocks
 // that are nearly uncoupled, whose potentials have to move against each other by many eps; a higher temperature couples them.
