@@ -18,7 +18,7 @@ type Distance func(ctx context.Context, x, y []float32, n, m, d int, eps, tol fl
 
 // The settings of the held-out measure.
 const (
-	heldOutRows  = 1000 // m, at most; half of the test rows where they are fewer
+	heldOutRows  = 1000 // m, at most; a quarter of the test rows where they are fewer
 	heldOutDraws = 5
 	heldOutTol   = 1e-3
 	imageEps     = 1   // on pixels in [0, 1], costs summed over pixels
@@ -68,7 +68,7 @@ type heldOut struct {
 	rows        int
 	eps         float64
 
-	real       [][2][]float32 // Y and Y' of each draw
+	real       [][4][]float32 // of each draw, disjoint: Y and Y', and two sets to hold against them
 	ofReal     []float64      // W(Y,Y')
 	references []ReferenceScore
 }
@@ -77,11 +77,11 @@ var errNoTest = errors.New("the data has too few rows held out for a measure")
 
 // newHeldOut draws the test rows.
 func newHeldOut(ctx context.Context, distance Distance, src *data.Source, seed uint64) (*heldOut, error) {
-	if src.Test == nil || src.Test.N < 4 || src.Train.N < 4 {
+	if src.Test == nil || src.Test.N < 8 || src.Train.N < 4 {
 		return nil, errNoTest
 	}
 	h := &heldOut{distance: distance, train: src.Train, test: src.Test, seed: seed, eps: imageEps}
-	h.rows = min(heldOutRows, src.Test.N/2, src.Train.N/2)
+	h.rows = min(heldOutRows, src.Test.N/4, src.Train.N/2)
 	if src.Test.H == 0 {
 		h.eps = pointsEps * MeanCost(src.Test)
 		if !(h.eps > 0) {
@@ -89,15 +89,17 @@ func newHeldOut(ctx context.Context, distance Distance, src *data.Source, seed u
 		}
 	}
 	for draw := range uint64(heldOutDraws) {
-		y, z, err := split(h.test, h.rows, seed, draw)
+		real, rest, err := split(h.test, 2*h.rows, seed, draw)
 		if err != nil {
 			return nil, err
 		}
-		w, err := h.w(ctx, y, z)
+		half := h.rows * h.test.Dim
+		sets := [4][]float32{real[:half], real[half:], rest[:half], rest[half:]}
+		w, err := h.w(ctx, sets[0], sets[1])
 		if err != nil {
 			return nil, err
 		}
-		h.real = append(h.real, [2][]float32{y, z})
+		h.real = append(h.real, sets)
 		h.ofReal = append(h.ofReal, w)
 	}
 	return h, nil
@@ -171,7 +173,8 @@ func (h *heldOut) model(ctx context.Context, obj generative.Objective) (Score, e
 	})
 }
 
-// measureReferences fills references: the training rows themselves, k-means centroids drawn as often as they serve, and the mean row.
+// measureReferences fills references: other test rows, the training rows themselves, k-means centroids of those drawn as often as they
+// serve, and their mean.
 func (h *heldOut) measureReferences(ctx context.Context, pool *parallel.Pool) error {
 	if h.references != nil {
 		return nil
@@ -182,7 +185,11 @@ func (h *heldOut) measureReferences(ctx context.Context, pool *parallel.Pool) er
 		refs = append(refs, ReferenceScore{name, s})
 		return err
 	}
-	err := add("real against real", func(k uint64) (x, x2 []float32, err error) { return split(h.train, h.rows, h.seed, k) })
+	err := add("real against real", func(k uint64) (x, x2 []float32, err error) { return h.real[k][2], h.real[k][3], nil })
+	if err != nil {
+		return err
+	}
+	err = add("the training rows", func(k uint64) (x, x2 []float32, err error) { return split(h.train, h.rows, h.seed, k) })
 	if err != nil {
 		return err
 	}

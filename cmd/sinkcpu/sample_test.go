@@ -79,10 +79,10 @@ func TestTrainingLearns(t *testing.T) {
 		} `json:"held_out"`
 	}
 	decode(t, out, &s)
-	if len(s.HeldOut.References) != 2 {
+	if len(s.HeldOut.References) != 3 {
 		t.Fatalf("%s", out)
 	}
-	mean := s.HeldOut.References[1].Mean
+	mean := s.HeldOut.References[2].Mean
 	if !(s.HeldOut.Mean < mean/10) || math.Abs(s.HeldOut.References[0].Mean) > mean/50 {
 		t.Errorf("held-out measure %g, real against real %g, mean point %g", s.HeldOut.Mean, s.HeldOut.References[0].Mean, mean)
 	}
