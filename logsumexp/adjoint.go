@@ -11,26 +11,31 @@ import "github.com/sinkcpu/sinkcpu/kernels"
 //	cbar_ij       = P_ij (1 - C_ij invEps)              where cbar is not nil, with leading dimension len(g)
 func (s *Scratch[T]) Value(c Cost[T], i0, i1 int, kappa T, f, g, a []T, p, sum []float64, acc, h, cbar []T, invEps T) {
 	m := len(g)
+	cols := s.cols(c)
 	for step := s.rows(m); i0 < i1; i0 += step {
 		top := min(i0+step, i1)
 		r := top - i0
-		t, ld := s.tileOf(c, i0, top, m)
-		s.rowSums(t, ld, kappa, f[i0:top], g)
+		clear(s.sum[:])
 		clear(p[i0:top])
-		copy(sum[i0:top], s.sum[:r])
-		for j := 0; j < m; j += maxCols {
-			end := min(j+maxCols, m)
+		for j := 0; j < m; j += cols {
+			end := min(j+cols, m)
+			t, ld := c.Tile(s.tile, i0, top, j, end)
+			kernels.SweepRows(s.e[j:], m, s.s[:r], t, ld, kappa, g[j:end], f[i0:top])
+			for k := range r {
+				s.sum[k] += float64(s.s[k])
+			}
 			var cb []T
 			if cbar != nil {
 				cb = cbar[i0*m+j:]
 			}
-			if acc != nil {
-				kernels.SweepCols(acc[j:end], s.e[j:], m, a[i0:top])
-			}
-			kernels.SweepValue(s.s[:r], h[j:end], cb, m, s.e[j:], m, t[j:], ld, a[i0:top], invEps)
+			kernels.SweepValue(s.s[:r], h[j:end], cb, m, s.e[j:], m, t, ld, a[i0:top], invEps)
 			for k := range r {
 				p[i0+k] += float64(s.s[k])
 			}
+		}
+		copy(sum[i0:top], s.sum[:r])
+		if acc != nil {
+			s.addColumns(acc, a[i0:top])
 		}
 	}
 }
@@ -47,10 +52,9 @@ func (s *Scratch[T]) Adjoint(c Cost[T], i0, i1 int, kappa T, f, g, q, ratio, a, 
 	m := len(g)
 	for step := s.rows(m); i0 < i1; i0 += step {
 		top := min(i0+step, i1)
-		t, ld := s.tileOf(c, i0, top, m)
-		s.columnStep(t, ld, kappa, f[i0:top], g, q, a[i0:top], alpha[i0:top], fbar[i0:top])
-		for j := 0; j < m; j += maxCols {
-			end := min(j+maxCols, m)
+		s.columnStep(c, i0, top, kappa, f[i0:top], g, q, a[i0:top], alpha[i0:top], fbar[i0:top])
+		for j := 0; j < m; j += storedCols {
+			end := min(j+storedCols, m)
 			kernels.SweepAdjoint(h[j:end], cbar[i0*m+j:], m, s.e[j:], m, q[j:end], ratio[j:end], a[i0:top], fbar[i0:top])
 		}
 	}
@@ -69,16 +73,15 @@ func (s *Scratch[T]) AdjointApart(c Cost[T], i0, i1 int, kappa T, f, g, g0, q, a
 	for step := s.rows(m); i0 < i1; i0 += step {
 		top := min(i0+step, i1)
 		r := top - i0
-		t, ld := s.tileOf(c, i0, top, m)
-		s.columnStep(t, ld, kappa, f[i0:top], g, q, a[i0:top], alpha[i0:top], fbar[i0:top])
-		for j := 0; j < m; j += maxCols {
-			end := min(j+maxCols, m)
+		s.columnStep(c, i0, top, kappa, f[i0:top], g, q, a[i0:top], alpha[i0:top], fbar[i0:top])
+		for j := 0; j < m; j += storedCols {
+			end := min(j+storedCols, m)
 			n := end - j
 			kernels.SweepAdjoint(s.dummy[:n], cbar[i0*m+j:], m, s.e[j:], m, q[j:end], s.zeros[:n], a[i0:top], s.zeros[:r])
 		}
-		s.rowSums(t, ld, kappa, f[i0:top], g0)
-		for j := 0; j < m; j += maxCols {
-			end := min(j+maxCols, m)
+		s.rowSums(c, i0, top, kappa, f[i0:top], g0)
+		for j := 0; j < m; j += storedCols {
+			end := min(j+storedCols, m)
 			n := end - j
 			kernels.SweepAdjoint(h[j:end], cbar[i0*m+j:], m, s.e[j:], m, s.zeros[:n], s.ones[:n], a[i0:top], fbar[i0:top])
 		}
@@ -86,12 +89,14 @@ func (s *Scratch[T]) AdjointApart(c Cost[T], i0, i1 int, kappa T, f, g, g0, q, a
 }
 
 // columnStep sets the rows of s.e and fbar_i <- alpha_i (fbar_i - a_i sum_j e_ij q_j).
-func (s *Scratch[T]) columnStep(t []T, ld int, kappa T, f, g, q, a, alpha, fbar []T) {
+func (s *Scratch[T]) columnStep(c Cost[T], i0, i1 int, kappa T, f, g, q, a, alpha, fbar []T) {
 	m := len(g)
 	clear(s.sum[:])
-	for j := 0; j < m; j += maxCols {
-		end := min(j+maxCols, m)
-		kernels.SweepRowsDot(s.e[j:], m, s.s[:len(f)], t[j:], ld, kappa, g[j:end], f, q[j:end])
+	cols := s.cols(c)
+	for j := 0; j < m; j += cols {
+		end := min(j+cols, m)
+		t, ld := c.Tile(s.tile, i0, i1, j, end)
+		kernels.SweepRowsDot(s.e[j:], m, s.s[:len(f)], t, ld, kappa, g[j:end], f, q[j:end])
 		for k := range f {
 			s.sum[k] += float64(s.s[k])
 		}
@@ -101,16 +106,20 @@ func (s *Scratch[T]) columnStep(t []T, ld int, kappa T, f, g, q, a, alpha, fbar 
 	}
 }
 
-// Each shows visit every row i of i0 to i1-1 with its costs and exponentials e_j = 2^(f_i + g_j - kappa C_ij), in order.
-// visit must not keep or write to c; it may overwrite e.
-func (s *Scratch[T]) Each(c Cost[T], i0, i1 int, kappa T, f, g []T, visit func(i int, c, e []T)) {
+// Each shows visit every row i of i0 to i1-1 with its costs and exponentials e_j = 2^(f_i + g_j - kappa C_ij), in order and as far as a
+// tile reaches: columns j0 to j0+len(c)-1. visit must not keep or write to c; it may overwrite e.
+func (s *Scratch[T]) Each(c Cost[T], i0, i1 int, kappa T, f, g []T, visit func(i, j0 int, c, e []T)) {
 	m := len(g)
+	cols := s.cols(c)
 	for step := s.rows(m); i0 < i1; i0 += step {
 		top := min(i0+step, i1)
-		t, ld := s.tileOf(c, i0, top, m)
-		s.rowSums(t, ld, kappa, f[i0:top], g)
-		for k := range top - i0 {
-			visit(i0+k, t[k*ld:k*ld+m], s.e[k*m:(k+1)*m])
+		for j := 0; j < m; j += cols {
+			end := min(j+cols, m)
+			t, ld := c.Tile(s.tile, i0, top, j, end)
+			kernels.SweepRows(s.e[j:], m, s.s[:top-i0], t, ld, kappa, g[j:end], f[i0:top])
+			for k := range top - i0 {
+				visit(i0+k, j, t[k*ld:k*ld+end-j], s.e[k*m+j:k*m+end])
+			}
 		}
 	}
 }

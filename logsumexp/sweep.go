@@ -7,11 +7,13 @@ import (
 )
 
 // A block of rows is at most maxRows high, and keeps at most keepEntries exponentials, 256 KiB in float32: half of a usual second level
-// of cache. A call of a kernel spans at most maxCols columns, so that none lasts longer than about 100 us.
+// of cache. A call of a kernel spans at most storedCols columns of a stored cost, so that none lasts longer than about 100 us, and
+// tileCols of a computed one, whose tile of 32 KiB should not leave the first level.
 const (
 	maxRows     = 8
 	keepEntries = 1 << 16
-	maxCols     = 1 << 14
+	storedCols  = 1 << 14
+	tileCols    = 1 << 10
 )
 
 // A sum of a row outside [minRowSum, maxRowSum], or of a column below MinColSum, has lost precision to the range of float32; it is
@@ -26,12 +28,13 @@ const (
 
 // Scratch is the memory that a reduction needs beside its results. One serves any number of reductions, one at a time.
 type Scratch[T kernels.Float] struct {
-	e, tile []T
-	s, w    [maxRows]T
-	sum     [maxRows]float64
-	dummy   []T
-	ones    []T
-	zeros   []T
+	e     []T // exponentials of a block, leading dimension m
+	tile  []T // costs of a block and some columns
+	s, w  [maxRows]T
+	sum   [maxRows]float64
+	dummy []T
+	ones  []T
+	zeros []T
 }
 
 // rows returns the height of a block for m columns.
@@ -43,12 +46,15 @@ func (s *Scratch[T]) rows(m int) int {
 	return r
 }
 
-// tileOf returns a tile of whole rows.
-func (s *Scratch[T]) tileOf(c Cost[T], i0, i1, m int) (t []T, ld int) {
-	if _, stored := c.(*Stored[T]); !stored && len(s.tile) < (i1-i0)*m {
-		s.tile = make([]T, maxRows*m)
+// cols returns how many columns a call of a kernel spans.
+func (s *Scratch[T]) cols(c Cost[T]) int {
+	if _, stored := c.(*Stored[T]); stored {
+		return storedCols
 	}
-	return c.Tile(s.tile, i0, i1, 0, m)
+	if s.tile == nil {
+		s.tile = make([]T, maxRows*tileCols)
+	}
+	return tileCols
 }
 
 // A RowUpdate is told the sums sum[k] of rows i0+k of e under the row potentials f that it was computed with, and sets the weights w[k]
@@ -67,34 +73,43 @@ func (s *Scratch[T]) Sweep(c Cost[T], i0, i1 int, kappa T, f, g, acc []T, exact 
 	for step := s.rows(m); i0 < i1; i0 += step {
 		top := min(i0+step, i1)
 		r := top - i0
-		t, ld := s.tileOf(c, i0, top, m)
 		if exact {
-			s.shift(t, ld, kappa, f[i0:top], g)
+			s.shift(c, i0, top, kappa, f[i0:top], g)
 		}
-		s.rowSums(t, ld, kappa, f[i0:top], g)
+		s.rowSums(c, i0, top, kappa, f[i0:top], g)
 		for k := range r {
 			if v := s.sum[k]; !exact && !(v >= minRowSum && v <= maxRowSum) {
 				redone++
-				s.redo(t[k*ld:], ld, kappa, f[i0+k:i0+k+1], g, k)
+				s.redo(c, i0, k, kappa, f, g)
 			}
 		}
 		update(i0, s.sum[:r], s.w[:r])
-		for j := 0; j < len(acc); j += maxCols {
-			end := min(j+maxCols, m)
-			kernels.SweepCols(acc[j:end], s.e[j:], m, s.w[:r])
+		if acc != nil {
+			s.addColumns(acc, s.w[:r])
 		}
 	}
 	return redone
 }
 
-// shift sets f to minus the maxima of the rows of g - kappa C.
-func (s *Scratch[T]) shift(t []T, ld int, kappa T, f, g []T) {
+// addColumns adds the rows of s.e, weighted, to acc.
+func (s *Scratch[T]) addColumns(acc, w []T) {
+	m := len(acc)
+	for j := 0; j < m; j += storedCols {
+		end := min(j+storedCols, m)
+		kernels.SweepCols(acc[j:end], s.e[j:], m, w)
+	}
+}
+
+// shift sets f, of rows i0 to i1-1, to minus the maxima of the rows of g - kappa C.
+func (s *Scratch[T]) shift(c Cost[T], i0, i1 int, kappa T, f, g []T) {
 	for k := range f {
 		f[k] = T(math.Inf(-1))
 	}
-	for j := 0; j < len(g); j += maxCols {
-		end := min(j+maxCols, len(g))
-		kernels.RowMax(s.s[:len(f)], t[j:], ld, kappa, g[j:end])
+	cols := s.cols(c)
+	for j := 0; j < len(g); j += cols {
+		end := min(j+cols, len(g))
+		t, ld := c.Tile(s.tile, i0, i1, j, end)
+		kernels.RowMax(s.s[:len(f)], t, ld, kappa, g[j:end])
 		for k := range f {
 			f[k] = max(f[k], s.s[k])
 		}
@@ -108,27 +123,32 @@ func (s *Scratch[T]) shift(t []T, ld int, kappa T, f, g []T) {
 	}
 }
 
-// rowSums sets the rows of s.e and their sums.
-func (s *Scratch[T]) rowSums(t []T, ld int, kappa T, f, g []T) {
+// rowSums sets the rows of s.e to those of i0 to i1-1, and their sums.
+func (s *Scratch[T]) rowSums(c Cost[T], i0, i1 int, kappa T, f, g []T) {
 	m := len(g)
 	clear(s.sum[:])
-	for j := 0; j < m; j += maxCols {
-		end := min(j+maxCols, m)
-		kernels.SweepRows(s.e[j:], m, s.s[:len(f)], t[j:], ld, kappa, g[j:end], f)
+	cols := s.cols(c)
+	for j := 0; j < m; j += cols {
+		end := min(j+cols, m)
+		t, ld := c.Tile(s.tile, i0, i1, j, end)
+		kernels.SweepRows(s.e[j:], m, s.s[:len(f)], t, ld, kappa, g[j:end], f)
 		for k := range f {
 			s.sum[k] += float64(s.s[k])
 		}
 	}
 }
 
-// redo computes row k of the block again with its own maximum as the shift.
-func (s *Scratch[T]) redo(t []T, ld int, kappa T, f, g []T, k int) {
-	s.shift(t, ld, kappa, f, g)
+// redo computes row k of the block at i0 again with its own maximum as the shift.
+func (s *Scratch[T]) redo(c Cost[T], i0, k int, kappa T, f, g []T) {
+	i := i0 + k
+	s.shift(c, i, i+1, kappa, f[i:i+1], g)
 	m := len(g)
 	var sum float64
-	for j := 0; j < m; j += maxCols {
-		end := min(j+maxCols, m)
-		kernels.SweepRows(s.e[k*m+j:], m, s.s[:1], t[j:], ld, kappa, g[j:end], f)
+	cols := s.cols(c)
+	for j := 0; j < m; j += cols {
+		end := min(j+cols, m)
+		t, ld := c.Tile(s.tile, i, i+1, j, end)
+		kernels.SweepRows(s.e[k*m+j:], m, s.s[:1], t, ld, kappa, g[j:end], f[i:i+1])
 		sum += float64(s.s[0])
 	}
 	s.sum[k] = sum
@@ -137,32 +157,25 @@ func (s *Scratch[T]) redo(t []T, ld int, kappa T, f, g []T, k int) {
 // ColMax updates mx_j = max(mx_j, max_i (f_i - kappa C_ij)) over rows i0 to i1-1.
 func (s *Scratch[T]) ColMax(c Cost[T], i0, i1 int, kappa T, f, mx []T) {
 	m := len(mx)
+	cols := s.cols(c)
 	for step := s.rows(m); i0 < i1; i0 += step {
 		top := min(i0+step, i1)
-		t, ld := s.tileOf(c, i0, top, m)
-		for j := 0; j < m; j += maxCols {
-			end := min(j+maxCols, m)
-			kernels.ColMax(mx[j:end], t[j:], ld, kappa, f[i0:top])
+		for j := 0; j < m; j += cols {
+			end := min(j+cols, m)
+			t, ld := c.Tile(s.tile, i0, top, j, end)
+			kernels.ColMax(mx[j:end], t, ld, kappa, f[i0:top])
 		}
 	}
 }
 
-// ColSum updates acc_j += sum_i w_i 2^(g_j - kappa C_ij + f_i) over rows i0 to i1-1, with w_i = 1 where w is nil.
-func (s *Scratch[T]) ColSum(c Cost[T], i0, i1 int, kappa T, f, g, acc, w []T) {
-	m := len(g)
-	for step := s.rows(m); i0 < i1; i0 += step {
+// ColSum updates acc_j += sum_i 2^(g_j - kappa C_ij + f_i) over rows i0 to i1-1.
+func (s *Scratch[T]) ColSum(c Cost[T], i0, i1 int, kappa T, f, g, acc []T) {
+	for k := range s.w {
+		s.w[k] = 1
+	}
+	for step := s.rows(len(g)); i0 < i1; i0 += step {
 		top := min(i0+step, i1)
-		t, ld := s.tileOf(c, i0, top, m)
-		s.rowSums(t, ld, kappa, f[i0:top], g)
-		for k := range top - i0 {
-			s.w[k] = 1
-			if w != nil {
-				s.w[k] = w[i0+k]
-			}
-		}
-		for j := 0; j < m; j += maxCols {
-			end := min(j+maxCols, m)
-			kernels.SweepCols(acc[j:end], s.e[j:], m, s.w[:top-i0])
-		}
+		s.rowSums(c, i0, top, kappa, f[i0:top], g)
+		s.addColumns(acc, s.w[:top-i0])
 	}
 }

@@ -84,14 +84,14 @@ func (r *Result[T]) SquaredGradient(dst, x, y []float64, dim int, scale float64)
 	if len(dst) != r.p.n*dim || len(x) != r.p.n*dim || len(y) != r.p.m*dim {
 		panic("sinkhorn: points of the gradient have another size")
 	}
-	r.each(func(i int, _, p, _ []float64) {
+	clear(dst)
+	r.each(func(i, j0 int, _, p, _ []float64) {
 		row, xi := dst[i*dim:(i+1)*dim], x[i*dim:(i+1)*dim]
-		clear(row)
 		for j, w := range p {
 			if w == 0 {
 				continue
 			}
-			for k, v := range y[j*dim : (j+1)*dim] {
+			for k, v := range y[(j0+j)*dim : (j0+j+1)*dim] {
 				row[k] += 2 * scale * w * (xi[k] - v)
 			}
 		}

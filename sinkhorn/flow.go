@@ -263,7 +263,7 @@ func (fl *flow[T]) exactColumns() {
 	sums := make([]float64, fl.m)
 	for lo := 0; lo < fl.n; lo += chunkRows {
 		clear(acc)
-		s.ColSum(fl.p.cost, lo, min(lo+chunkRows, fl.n), T(fl.kappa), shifted, neg, acc, nil)
+		s.ColSum(fl.p.cost, lo, min(lo+chunkRows, fl.n), T(fl.kappa), shifted, neg, acc)
 		for j, v := range acc {
 			sums[j] += float64(v)
 		}

@@ -129,11 +129,11 @@ func (nt *newtonState) exponentials() {
 		defer fl.scratch.put(s)
 		lo, hi := parallel.Chunk(fl.n, fl.chunks, k)
 		clear(nt.part[k])
-		s.Each(fl.p.cost, lo, hi, fl.kappa, fl.f, fl.g, func(i int, _, e []float64) {
-			row := nt.row(i)
+		s.Each(fl.p.cost, lo, hi, fl.kappa, fl.f, fl.g, func(i, j0 int, _, e []float64) {
+			row := nt.row(i)[j0 : j0+len(e)]
 			copy(row, e)
 			kernels.Scale(row, fl.p.a[i])
-			kernels.Axpy(nt.part[k], 1, row)
+			kernels.Axpy(nt.part[k][j0:j0+len(e)], 1, row)
 		})
 	})
 	nt.addParts()

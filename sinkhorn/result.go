@@ -192,14 +192,14 @@ func (r *Result[T]) overRows(body func(s *logsumexp.Scratch[float64], c logsumex
 	}
 }
 
-// each shows visit every row of the plan: for row i its costs (without terms taken out) and p_j = P_ij, which it may overwrite. Rows of
-// one chunk come in order, chunks at once.
-func (r *Result[T]) each(visit func(i int, c, p, acc []float64), size int, add func(acc []float64)) {
+// each shows visit every row of the plan, in runs of columns from j0 on: for row i its costs (without terms taken out) and P_ij, which it may
+// overwrite. Rows of different chunks come at once.
+func (r *Result[T]) each(visit func(i, j0 int, c, p, acc []float64), size int, add func(acc []float64)) {
 	kappa, f, g := r.base()
 	r.overRows(func(s *logsumexp.Scratch[float64], c logsumexp.Cost[float64], lo, hi int, acc []float64) {
-		s.Each(c, lo, hi, kappa, f, g, func(i int, c, e []float64) {
+		s.Each(c, lo, hi, kappa, f, g, func(i, j0 int, c, e []float64) {
 			kernels.Scale(e, r.p.a[i])
-			visit(i, c, e, acc)
+			visit(i, j0, c, e, acc)
 		})
 	}, size, add)
 }
@@ -210,7 +210,7 @@ func (r *Result[T]) Plan(dst []float64) {
 	if len(dst) != r.p.n*m {
 		panic("sinkhorn: the plan's destination has another size")
 	}
-	r.each(func(i int, _, p, _ []float64) { copy(dst[i*m:(i+1)*m], p) }, 0, func([]float64) {})
+	r.each(func(i, j0 int, _, p, _ []float64) { copy(dst[i*m+j0:], p) }, 0, func([]float64) {})
 }
 
 // Apply sets dst (n x d) to the product of the plan with y (m x d), both row-major.
@@ -221,12 +221,12 @@ func (r *Result[T]) Apply(dst, y []float64, d int) {
 	if len(dst) != r.p.n*d || len(y) != m*d {
 		panic("sinkhorn: vectors for the plan have another size")
 	}
-	r.each(func(i int, _, p, _ []float64) {
+	clear(dst)
+	r.each(func(i, j0 int, _, p, _ []float64) {
 		row := dst[i*d : (i+1)*d]
-		clear(row)
 		for j, w := range p {
 			if w != 0 {
-				kernels.Axpy(row, w, y[j*d:(j+1)*d])
+				kernels.Axpy(row, w, y[(j0+j)*d:(j0+j+1)*d])
 			}
 		}
 	}, 0, func([]float64) {})
@@ -245,21 +245,25 @@ func (r *Result[T]) Bounds() (lower, upper float64) {
 	for i, a := range r.p.a {
 		x[i] = shrink(a, fx.rows[i])
 	}
-	r.each(func(i int, _, row, acc []float64) { kernels.Axpy(acc, x[i], row) }, m, func(acc []float64) { kernels.Axpy(q, 1, acc) })
+	r.each(func(i, j0 int, _, row, acc []float64) { kernels.Axpy(acc[j0:j0+len(row)], x[i], row) }, m,
+		func(acc []float64) { kernels.Axpy(q, 1, acc) })
 	var missing float64
 	for j, b := range r.p.b {
 		y[j] = shrink(b, q[j])
 		q[j] = max(0, b-y[j]*q[j])
 		missing += q[j]
 	}
-	r.each(func(i int, _, row, _ []float64) { p[i] = max(0, r.p.a[i]-x[i]*kernels.Dot(row, y)) }, 0, func([]float64) {})
+	r.each(func(i, j0 int, _, row, _ []float64) { p[i] += x[i] * kernels.Dot(row, y[j0:j0+len(row)]) }, 0, func([]float64) {})
+	for i, a := range r.p.a {
+		p[i] = max(0, a-p[i])
+	}
 	if missing > 0 {
 		kernels.Scale(q, 1/missing)
 	}
 	_, f, g := r.base()
 	kappa := math.Log2E / r.eps
-	r.each(func(i int, c, row, acc []float64) {
-		acc[0] += r.roundedRow(i, c, row, x[i], p[i], y, q, kappa, f[i], g)
+	r.each(func(i, j0 int, c, row, acc []float64) {
+		acc[0] += r.rounded(i, j0, c, row, x[i], p[i], y, q, kappa, f[i], g)
 	}, 1, func(acc []float64) { upper += acc[0] })
 	slack := r.allowance()
 	return fx.value - slack, upper + slack
@@ -273,30 +277,31 @@ func shrink(want, sum float64) float64 {
 	return 1
 }
 
-// roundedRow returns row i's part of <C,R> + eps KL(R | a b^T) for the rounded plan R; both have mass 1.
-func (r *Result[T]) roundedRow(i int, c, row []float64, x, p float64, y, q []float64, kappa, f float64, g []float64) (sum float64) {
+// rounded returns a run of row i's part of <C,R> + eps KL(R | a b^T) for the rounded plan R; both have mass 1.
+func (r *Result[T]) rounded(i, j0 int, c, row []float64, x, p float64, y, q []float64, kappa, f float64, g []float64) (sum float64) {
 	a := r.p.a[i]
 	if a == 0 {
 		return 0
 	}
-	for j, b := range r.p.b {
+	for k, cost := range c {
+		j := j0 + k
 		extra, scale := p*q[j], x*y[j]
-		v := scale*row[j] + extra
+		v := scale*row[k] + extra
+		b := r.p.b[j]
 		if b == 0 || v == 0 {
 			continue
 		}
-		cost := c[j]
+		var log float64 // of R_ij/(a_i b_j)
+		if extra < 1e-17*v {
+			log = math.Log(scale) + (f+g[j]-kappa*cost)*math.Ln2 - math.Log(b)
+		} else {
+			log = math.Log(v / (a * b))
+		}
 		if r.p.u != nil {
 			cost += r.p.u[i]
 		}
 		if r.p.v != nil {
 			cost += r.p.v[j]
-		}
-		var log float64 // of R_ij/(a_i b_j)
-		if extra < 1e-17*v {
-			log = math.Log(scale) + (f+g[j]-kappa*c[j])*math.Ln2 - math.Log(b)
-		} else {
-			log = math.Log(v / (a * b))
 		}
 		sum += v * (cost + r.eps*log)
 	}
