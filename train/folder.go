@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/sinkcpu/sinkcpu/internal/atomicfile"
 )
@@ -74,6 +75,9 @@ func isEmpty(dir string) (bool, error) {
 
 // create makes the folder of a new run and writes its config.
 func (f folder) create(c Config) error {
+	if err := atomicfile.Clean(f.config()); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
+		return err // left by a kill before there was a run
+	}
 	empty, err := isEmpty(string(f))
 	if err != nil {
 		return err

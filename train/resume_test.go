@@ -36,8 +36,12 @@ func TestInterruptedAndResumedIsBitForBit(t *testing.T) {
 	mustRun(t, testOptions(t, whole, c))
 	want := outcome(t, whole)
 
+	trials := 4
+	if testing.Short() {
+		trials = 1
+	}
 	rng := rand.New(rand.NewPCG(1, 2))
-	for trial := range 4 {
+	for trial := range trials {
 		dir := newDir(t)
 		resume := false
 		for at := 0; ; {
@@ -72,7 +76,11 @@ func TestKilledAndResumedIsBitForBit(t *testing.T) {
 	o.Reporter = hook{step: func(step int) { copyFolder(t, filepath.Join(copies, fmt.Sprint(step)), whole) }}
 	mustRun(t, o)
 	want := outcome(t, whole)
-	for step := 1; step <= c.Steps; step += 2 {
+	stride := 2
+	if testing.Short() {
+		stride = 13
+	}
+	for step := 1; step <= c.Steps; step += stride {
 		dir := filepath.Join(copies, fmt.Sprint(step))
 		if step%3 == 0 { // in the middle of a line, a record, a picture
 			tear(t, folder(dir).metrics(), `{"step":59,"lo`)
@@ -143,7 +151,11 @@ func TestExtendedIsBitForBit(t *testing.T) {
 	whole := newDir(t)
 	mustRun(t, testOptions(t, whole, long))
 	want := outcome(t, whole)
-	for _, steps := range []int{1, 20, 33, 50, 59} {
+	ends := []int{1, 20, 33, 50, 59}
+	if testing.Short() {
+		ends = ends[2:3]
+	}
+	for _, steps := range ends {
 		short := long
 		short.Steps = steps
 		dir := newDir(t)
@@ -356,6 +368,12 @@ func TestANewRunDoesNotOverwrite(t *testing.T) {
 	if _, err := Run(context.Background(), testOptions(t, dir, testConfig())); !errors.As(err, &bad) {
 		t.Errorf("want a ConfigError, got %v", err)
 	}
+	left := newDir(t) // by a kill before the config was whole
+	if err := os.Mkdir(left, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, filepath.Join(left, ".config.json.tmp-XYZ"), "{")
+	mustRun(t, testOptions(t, left, testConfig()))
 	if entries, _ := os.ReadDir(dir); len(entries) != 1 {
 		t.Errorf("%d files", len(entries))
 	}

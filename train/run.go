@@ -182,11 +182,12 @@ func (r *run) close() error {
 
 // train does the steps that are left.
 func (r *run) train(ctx context.Context) error {
+	whole := context.WithoutCancel(ctx)
 	for r.step < r.cfg.Steps {
 		if ctx.Err() != nil {
 			return r.interrupt()
 		}
-		if err := r.one(ctx); err != nil {
+		if err := r.one(whole); err != nil {
 			return err
 		}
 		if err := r.record(ctx); err != nil {
@@ -199,10 +200,10 @@ func (r *run) train(ctx context.Context) error {
 	return nil
 }
 
-// one does one step. A step is done whole, so that a checkpoint after it holds no half step.
+// one does one step. ctx does not end: a checkpoint after the step must hold no half of it.
 func (r *run) one(ctx context.Context) error {
 	next := r.step + 1
-	metrics, err := r.obj.Step(context.WithoutCancel(ctx), r, r.cfg.logs(next) || next == r.cfg.Steps)
+	metrics, err := r.obj.Step(ctx, r, r.cfg.logs(next) || next == r.cfg.Steps)
 	for _, m := range metrics {
 		if err == nil && m.Value-m.Value != 0 {
 			err = fmt.Errorf("%w: %s is %g; "+advice, generative.ErrNotFinite, m.Name, m.Value)

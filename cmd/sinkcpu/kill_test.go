@@ -119,7 +119,9 @@ func TestInterruptWritesACheckpoint(t *testing.T) {
 	}
 	dir := t.TempDir()
 	whole, out := filepath.Join(dir, "whole"), filepath.Join(dir, "run")
-	long := func(dir string) []string { return tiny(dir, "--steps", "1500", "--save-every", "100000", "--sample-every", "0") }
+	long := func(dir string) []string {
+		return tiny(dir, "--steps", "1500", "--save-every", "100000", "--sample-every", "0")
+	}
 	mustCommand(t, long(whole)...)
 	cmd := process(t, long(out)...)
 	for range 400 { // until the first steps are done

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sinkcpu/sinkcpu/kernels"
 	"github.com/sinkcpu/sinkcpu/sinkhorn"
 	"github.com/sinkcpu/sinkcpu/train"
 )
@@ -106,6 +107,11 @@ Without any flag, "sinkcpu train" learns to draw digits from a built-in generato
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error { return cmd.Help() },
+		PersistentPreRun: func(cmd *cobra.Command, _ []string) {
+			if p := kernels.EnvISAProblem(); p != "" && cmd.Name() != "info" {
+				fmt.Fprintf(cmd.ErrOrStderr(), "sinkcpu: warning: %s\n", p)
+			}
+		},
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {

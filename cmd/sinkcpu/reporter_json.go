@@ -41,7 +41,7 @@ func (r *jsonReporter) Step(step int, metrics []train.Metric) {
 	r.next = now.Add(lineEvery)
 	r.pace.update(step, now)
 	r.put(jsonProgress{
-		Type: "progress", Step: step, Steps: r.pace.steps, StepsPerSecond: r.pace.perSecond, SecondsLeft: r.pace.left(), Metrics: metrics,
+		Type: "progress", Step: step, Steps: r.pace.steps, StepsPerSecond: r.pace.perSecond, SecondsLeft: max(0, r.pace.left()), Metrics: metrics,
 	})
 }
 

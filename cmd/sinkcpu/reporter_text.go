@@ -69,21 +69,24 @@ func (r *textReporter) parts() []string {
 	return p
 }
 
-// line returns one line of at most width columns: as many parts as fit, behind a bar where ten columns are left for it.
+// textColumns is left for the text before there is a bar.
+const textColumns = 58
+
+// line returns one line of at most width columns: a bar where there is room for ten columns of it, and as many parts as fit. The bar's
+// length depends on the width only, so that it does not flicker.
 func (r *textReporter) line(width int) string {
-	percent := fmt.Sprintf("%3d%%", 100*r.pace.step/max(1, r.pace.steps))
-	text := ""
+	line := fmt.Sprintf("%3d%%", 100*r.pace.step/max(1, r.pace.steps))
+	if bar := min(width-textColumns, 40); bar >= 10 {
+		full := bar * r.pace.step / max(1, r.pace.steps)
+		line += " [" + strings.Repeat("=", full) + strings.Repeat(" ", bar-full) + "]"
+	}
 	for _, p := range r.parts() {
-		if len(percent)+len(text)+2+len(p) > width {
+		if len(line)+2+len(p) > width {
 			break
 		}
-		text += "  " + p
+		line += "  " + p
 	}
-	if room := min(width-len(percent)-len(text)-3, 40); room >= 10 {
-		full := room * r.pace.step / max(1, r.pace.steps)
-		return percent + " [" + strings.Repeat("=", full) + strings.Repeat(" ", room-full) + "]" + text
-	}
-	return (percent + text)[:min(max(width, 0), len(percent+text))]
+	return line[:min(max(width, 0), len(line))]
 }
 
 // Note writes a line of its own, above the one that is redrawn.
