@@ -20,7 +20,7 @@ const schema = 1
 const (
 	maxBatch = 1 << 16
 	maxWidth = 1 << 16
-	maxSteps = 1 << 31
+	maxSteps = 1<<31 - 1
 )
 
 // A Config is everything that defines a run. Two runs of one config on one tier have the same bits.
