@@ -1,0 +1,185 @@
+package measure
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/sinkcpu/sinkcpu/bench/row"
+	"github.com/sinkcpu/sinkcpu/internal/random"
+	"github.com/sinkcpu/sinkcpu/kernels"
+	"github.com/sinkcpu/sinkcpu/logsumexp"
+	"github.com/sinkcpu/sinkcpu/sinkhorn"
+)
+
+// A sweepProblem is a random cost uniform on [0, 2), eps a tenth of its mean, with potentials under which rows sum to about 1.
+type sweepProblem struct {
+	n, m  int
+	c     []float32
+	kappa float32
+	f, g  []float32
+}
+
+const sweepEps = .1
+
+func newSweepProblem(c []float32, n, m int) *sweepProblem {
+	p := &sweepProblem{n: n, m: m, c: c[:n*m], kappa: math.Log2E / sweepEps, f: make([]float32, n), g: make([]float32, m)}
+	random.Uniform(random.New(1, "cost"), p.c, 0, 2)
+	random.Uniform(random.New(1, "g"), p.g, -1, 1)
+	mean := math.Log2(float64(m) * sweepEps / 2) // of the exponentials of a row
+	for i := range p.f {
+		p.f[i] = float32(-mean)
+	}
+	return p
+}
+
+// entry is 2^(g_j - kappa C_ij + f_i).
+func (p *sweepProblem) entry(i, j int) float64 {
+	return math.Exp2(float64(p.g[j]) - float64(p.kappa)*float64(p.c[i*p.m+j]) + float64(p.f[i]))
+}
+
+// sweepSizes are the n = m of the costs.
+func (s *Session) sweepSizes() []int {
+	if s.Quick {
+		return []int{512, 1024, 4096}
+	}
+	return []int{512, 1024, 4096, 8192}
+}
+
+// sweepLimit returns the most that an iteration over a stored cost can do, in G entries a second: its one read, or the operations of the two
+// sweeps.
+func (l *Limits) sweepLimit(n, m, threads int) (entries float64, by string) {
+	t, by := l.Time(kernels.Active(), threads, "SweepRows", "SweepCols")
+	entries = 1e-9 / t
+	if read := 1e-9 * l.stream[stream{4 * n * m, threads}] / 4; read > 0 && !(read > entries) {
+		return read, "streaming read"
+	}
+	return entries, by
+}
+
+// sweeps measures the two leaf kernels with the loop between them: rows, then columns, block by block, on one thread.
+func (s *Session) sweeps(ctx context.Context, l *Limits) error {
+	for _, n := range s.sweepSizes() {
+		p := newSweepProblem(s.memory(n*n), n, n)
+		limit, by := l.sweepLimit(n, n, 1)
+		w := newSweep(p)
+		_, err := s.measure(ctx, job{name: "sweep", params: on(kernels.Active(), 1, "n", itoa(n), "m", itoa(n), "precision", "f32"), amount: float64(n*n) / 1e9,
+			unit: "G entries/s", check: w.check, run: w.run, limit: limit, by: by, note: Count(kernels.Active(), "SweepRows", "SweepCols")})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sweep runs the sweeps of a problem. Its row update is a division; the logarithms are in the row "iteration".
+type sweep struct {
+	*sweepProblem
+	cost    *logsumexp.Stored[float32]
+	scratch logsumexp.Scratch[float32]
+	acc     []float32
+	redone  int
+	update  logsumexp.RowUpdate[float32]
+}
+
+func newSweep(p *sweepProblem) *sweep {
+	w := &sweep{sweepProblem: p, cost: logsumexp.NewStored(p.c, p.n, p.m, p.m), acc: make([]float32, p.m)}
+	w.update = func(_ int, sum []float64, weight []float32) {
+		for k, v := range sum {
+			weight[k] = float32(1 / (float64(p.n) * v))
+		}
+	}
+	return w
+}
+
+func (w *sweep) run() {
+	clear(w.acc)
+	w.redone += w.scratch.Sweep(w.cost, 0, w.n, w.kappa, w.f, w.g, w.acc, false, w.update)
+}
+
+// check holds the sum of the plan to 1, and a column of it to float64.
+func (w *sweep) check() error {
+	w.run()
+	var sum, column float64
+	for _, v := range w.acc {
+		sum += float64(v)
+	}
+	for i := range w.n {
+		var s float64
+		for j := range w.m {
+			s += w.entry(i, j)
+		}
+		column += w.entry(i, 0) / (float64(w.n) * s)
+		if i == 511 { // enough rows for the answer, of a problem whose rows are alike
+			break
+		}
+	}
+	if w.n <= 512 {
+		if err := differs("the sum of a column", float64(w.acc[0]), column, 1e-5*column); err != nil {
+			return err
+		}
+	}
+	if w.redone > 0 {
+		return fmt.Errorf("%d rows were computed twice", w.redone)
+	}
+	return differs("the sum of the plan", sum, 1, 1e-5)
+}
+
+// iterations measures whole iterations as the solver runs them, row and column updates and the reduction over tasks included.
+func (s *Session) iterations(ctx context.Context, l *Limits) error {
+	for _, n := range s.sweepSizes() {
+		p := newSweepProblem(s.memory(n*n), n, n)
+		problem, err := sinkhorn.NewProblem(logsumexp.NewStored(p.c, n, n, n), nil, nil)
+		if err != nil {
+			return err
+		}
+		for _, threads := range s.Threads {
+			j := job{name: "iteration", params: on(kernels.Active(), threads, "n", itoa(n), "m", itoa(n), "precision", "f32"), amount: float64(n*n) / 1e9, unit: "G entries/s"}
+			j.limit, j.by = l.sweepLimit(n, n, threads)
+			r, err := s.solve(ctx, j, problem, threads)
+			if err != nil {
+				return err
+			}
+			s.emit(r, j)
+		}
+	}
+	return nil
+}
+
+// solveIterations are those of a solve that is timed; the first, which takes its shifts from maxima, is not.
+const solveIterations = 16
+
+// solve times the iterations of solves, from one report of progress to the next.
+func (s *Session) solve(ctx context.Context, j job, p *sinkhorn.Problem[float32], threads int) (row.Row, error) {
+	sampling := s.Meter.Sampling()
+	_, m := p.Dims()
+	var trace []float64
+	solver := sinkhorn.Solver[float32]{
+		Eps: sweepEps, Tol: math.SmallestNonzeroFloat64, MaxIter: solveIterations, G: make([]float64, m), Method: sinkhorn.Sweep, Runner: s.pools[threads],
+		Progress: func(k int, err float64) {
+			if k > 1 {
+				sampling.Stop(1)
+			}
+			trace = append(trace, err)
+			sampling.Start()
+		},
+	}
+	for {
+		if err := ctx.Err(); err != nil {
+			return row.Row{}, err
+		}
+		trace = trace[:0]
+		r, err := solver.Solve(ctx, p)
+		if err != nil && !errors.Is(err, sinkhorn.ErrNotConverged) {
+			return row.Row{}, err
+		}
+		// The error that the solver saw must be falling, and agree with the one summed from the result in float64.
+		if err := differs("the marginal error", r.MarginalError(), 0, trace[len(trace)-1]+1e-5); err != nil || r.Iterations != solveIterations {
+			return row.Row{Name: j.name, Params: j.params, Unit: j.unit, Error: fmt.Sprintf("wrong result after %d iterations: %v", r.Iterations, err)}, nil
+		}
+		if sampling.Done() {
+			return j.row(sampling.Samples()), nil
+		}
+	}
+}
