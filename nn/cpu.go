@@ -13,8 +13,9 @@ import (
 type CPU[T kernels.Float] struct {
 	run kernels.Runner
 
-	mu   sync.Mutex
-	free []*task[T]
+	mu    sync.Mutex
+	free  []*task[T]
+	convs []*convJob[T]
 }
 
 var (
@@ -69,8 +70,13 @@ func (c *CPU[T]) AddRow(y, row *Tensor[T]) {
 // ColumnSums adds sum_i y[i,j] to sum[j]: a partial sum for each block of rows, then the blocks in order.
 func (c *CPU[T]) ColumnSums(sum, y *Tensor[T]) {
 	sameSize(y.Cols(), sum.size)
+	c.columnSums(sum, y, y.Rows(), y.Cols())
+}
+
+// columnSums is ColumnSums for y as a matrix of that size.
+func (c *CPU[T]) columnSums(sum, y *Tensor[T], rows, cols int) {
 	t := c.take(opColumnSums)
-	t.x, t.rows, t.cols = y.Data(), y.Rows(), y.Cols()
+	t.x, t.rows, t.cols = y.Data(), rows, cols
 	blocks := rowBlocks(t.rows, t.cols)
 	t.y = t.scratchOf(blocks * t.cols)
 	c.do(t, blocks)

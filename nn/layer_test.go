@@ -17,12 +17,37 @@ func layerCases[T kernels.Float]() []layerCase[T] {
 		l.Init(random.New(5, "init"), FanInUniform, FanInUniform)
 		return l
 	}
+	conv := func(ops Ops[T], cfg ConvConfig) *Conv2d[T] {
+		l := NewConv2d(ops, cfg)
+		l.Init(random.New(5, "init"), FanInUniform, FanInUniform)
+		return l
+	}
+	convT := func(ops Ops[T], cfg ConvConfig) *ConvTranspose2d[T] {
+		l := NewConvTranspose2d(ops, cfg)
+		l.Init(random.New(5, "init"), FanInUniform, FanInUniform)
+		return l
+	}
 	return []layerCase[T]{
 		{"Linear", []int{5, 3}, func(ops Ops[T]) Layer[T] { return linear(ops, 3, 4) }},
 		{"Linear/one row", []int{1, 3}, func(ops Ops[T]) Layer[T] { return linear(ops, 3, 4) }},
 		{"Linear/one column", []int{4, 1}, func(ops Ops[T]) Layer[T] { return linear(ops, 1, 1) }},
 		{"Linear/three dimensions", []int{2, 3, 2}, func(ops Ops[T]) Layer[T] { return linear(ops, 2, 5) }},
 		{"Linear/vector", []int{3}, func(ops Ops[T]) Layer[T] { return linear(ops, 3, 2) }},
+		{"Conv2d", []int{2, 3, 5, 4}, func(ops Ops[T]) Layer[T] { return conv(ops, ConvConfig{In: 3, Out: 2, Kernel: 3, Padding: 1}) }},
+		{"Conv2d/stride", []int{3, 2, 7, 6}, func(ops Ops[T]) Layer[T] {
+			return conv(ops, ConvConfig{In: 2, Out: 3, Kernel: 4, Stride: 2, Padding: 1, NoBias: true})
+		}},
+		{"Conv2d/stride over the window", []int{2, 2, 5, 7}, func(ops Ops[T]) Layer[T] {
+			return conv(ops, ConvConfig{In: 2, Out: 2, Kernel: 2, Stride: 3})
+		}},
+		{"Conv2d/one pixel", []int{3, 2, 3, 3}, func(ops Ops[T]) Layer[T] { return conv(ops, ConvConfig{In: 2, Out: 4, Kernel: 3}) }},
+		{"ConvTranspose2d", []int{2, 3, 3, 4}, func(ops Ops[T]) Layer[T] {
+			return convT(ops, ConvConfig{In: 3, Out: 2, Kernel: 4, Stride: 2, Padding: 1})
+		}},
+		{"ConvTranspose2d/output padding", []int{2, 2, 2, 3}, func(ops Ops[T]) Layer[T] {
+			return convT(ops, ConvConfig{In: 2, Out: 3, Kernel: 3, Stride: 3, Padding: 1, OutputPadding: 2, NoBias: true})
+		}},
+		{"ConvTranspose2d/one pixel", []int{3, 4, 1, 1}, func(ops Ops[T]) Layer[T] { return convT(ops, ConvConfig{In: 4, Out: 2, Kernel: 3}) }},
 		{"ReLU", []int{4, 5}, func(ops Ops[T]) Layer[T] { return NewReLU(ops) }},
 		{"LeakyReLU", []int{4, 5}, func(ops Ops[T]) Layer[T] { return NewLeakyReLU(ops, 0.2) }},
 		{"Softplus", []int{4, 5}, func(ops Ops[T]) Layer[T] { return NewSoftplus(ops) }},

@@ -22,6 +22,8 @@ type Ops[T kernels.Float] interface {
 	// ColumnSums adds sum_i y[i,j] to sum[j].
 	ColumnSums(sum, y *Tensor[T])
 
+	ConvOps[T]
+
 	// Copy sets dst[i] = src[i].
 	Copy(dst, src *Tensor[T])
 	// Zero sets x[i] = 0.

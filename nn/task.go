@@ -25,6 +25,7 @@ const (
 	opDot
 	opAddRow
 	opColumnSums
+	opChannelSums
 	opLeakyReLU
 	opLeakyReLUBackward
 	opSoftplus
@@ -106,6 +107,8 @@ func (t *task[T]) block(i int) {
 		for r := i * t.rows / t.blocks; r < (i+1)*t.rows/t.blocks; r++ {
 			kernels.Axpy(partial, 1, t.x[r*t.cols:][:t.cols])
 		}
+	case opChannelSums:
+		t.y[i] += T(t.channelSum(i))
 	case opDot:
 		lo, hi := i*chunk, min((i+1)*chunk, t.n)
 		t.y[i] = kernels.Dot(t.x[lo:hi], t.z[lo:hi])

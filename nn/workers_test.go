@@ -166,3 +166,22 @@ func (d device) TanhBackward(dx, dy, y *Tensor[float32]) {
 func (d device) Adam(p, grad, m, v *Tensor[float32], step *kernels.AdamStep[float32]) {
 	d.cpu.Adam(d.on(p), d.on(grad), d.on(m), d.on(v), step)
 }
+
+func (d device) Conv(y, x, w, b *Tensor[float32], g ConvGeometry) {
+	d.cpu.Conv(d.on(y), d.on(x), d.on(w), d.maybe(b), g)
+}
+func (d device) ConvTranspose(y, x, w, b *Tensor[float32], g ConvGeometry) {
+	d.cpu.ConvTranspose(d.on(y), d.on(x), d.on(w), d.maybe(b), g)
+}
+func (d device) ConvWeight(dw, small, large *Tensor[float32], g ConvGeometry) {
+	d.cpu.ConvWeight(d.on(dw), d.on(small), d.on(large), g)
+}
+func (d device) ChannelSums(sum, y *Tensor[float32]) { d.cpu.ChannelSums(d.on(sum), d.on(y)) }
+
+// maybe is on for a tensor that may be nil.
+func (d device) maybe(t *Tensor[float32]) *Tensor[float32] {
+	if t == nil {
+		return nil
+	}
+	return d.on(t)
+}

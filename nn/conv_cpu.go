@@ -1,0 +1,211 @@
+package nn
+
+import (
+	"sync"
+
+	"github.com/sinkcpu/sinkcpu/kernels"
+)
+
+// A convJob is one convolution on its way through the runner, as implicit GEMM: each task gathers the patches of one block and multiplies
+// them while they are in cache. Jobs and their scratch are reused.
+type convJob[T kernels.Float] struct {
+	z            convSizes
+	large, small []T // the two images, one of them the destination
+	weight, bias []T // weight or its gradient, [o, c k^2]; bias or nil
+
+	rows     int // of a block of places
+	images   int // of a block of whole images
+	channels int // of a block of channels of the large image
+	groups   int // partial sums of the weight's gradient
+	partial  []T
+
+	toSmall, toLarge, toWeight func(task int) // the methods, bound once
+
+	mu      sync.Mutex
+	scratch []*convScratch[T]
+}
+
+// takeConv returns a job, new or used.
+func (c *CPU[T]) takeConv(g ConvGeometry, large, small, weight *Tensor[T]) *convJob[T] {
+	z := sizesOf(g, large.shape, small.shape, weight.shape)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var j *convJob[T]
+	if n := len(c.convs); n > 0 {
+		j, c.convs = c.convs[n-1], c.convs[:n-1]
+	} else {
+		j = new(convJob[T])
+		j.toSmall, j.toLarge, j.toWeight = j.smallBlock, j.largeBlock, j.weightBlock
+	}
+	j.z, j.large, j.small, j.weight = z, large.Data(), small.Data(), weight.Data()
+	return j
+}
+
+// releaseConv gives a job back, without its references.
+func (c *CPU[T]) releaseConv(j *convJob[T]) {
+	j.large, j.small, j.weight, j.bias = nil, nil, nil, nil
+	c.mu.Lock()
+	c.convs = append(c.convs, j)
+	c.mu.Unlock()
+}
+
+// tasks runs task(0) to task(n-1).
+func (c *CPU[T]) tasks(n int, task func(i int)) {
+	if c.run == nil || n < 2 {
+		for i := range n {
+			task(i)
+		}
+		return
+	}
+	c.run.For(n, task)
+}
+
+func (j *convJob[T]) takeScratch() *convScratch[T] {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if n := len(j.scratch); n > 0 {
+		s := j.scratch[n-1]
+		j.scratch = j.scratch[:n-1]
+		return s
+	}
+	return new(convScratch[T])
+}
+
+func (j *convJob[T]) giveScratch(s *convScratch[T]) {
+	j.mu.Lock()
+	j.scratch = append(j.scratch, s)
+	j.mu.Unlock()
+}
+
+// Conv sets the small image from the large one: a task a block of rows of places.
+func (c *CPU[T]) Conv(y, x, weight, bias *Tensor[T], g ConvGeometry) {
+	j := c.takeConv(g, x, y, weight)
+	if bias != nil {
+		sameSize(bias.size, j.z.o)
+		j.bias = bias.Data()
+	}
+	j.rows, j.channels = j.z.rowsPerBlock(), j.z.channelsPerBlock(convDepth)
+	c.tasks(ceilDiv(j.z.n*j.z.oh, j.rows), j.toSmall)
+	c.releaseConv(j)
+}
+
+// smallBlock sets one block of rows of places of the small image.
+//
+//	small = weight patches(large) + bias
+func (j *convJob[T]) smallBlock(task int) {
+	z, s := &j.z, j.takeScratch()
+	r0 := task * j.rows
+	r1 := min(r0+j.rows, z.n*z.oh)
+	cols := (r1 - r0) * z.ow
+	one := z.nextRange(r0, r1)
+	whole := one.y1-one.y0 == r1-r0 // the block lies in one image
+	dst, ld := s.places, cols
+	if whole {
+		dst, ld = j.small[one.image*z.o*z.place+one.y0*z.ow:], z.place
+	} else {
+		s.places = grown(s.places, z.o*cols)
+		dst = s.places
+	}
+	for c0 := 0; c0 < z.c; c0 += j.channels {
+		c1 := min(c0+j.channels, z.c)
+		s.gather(z, j.large, c0, c1, r0, r1)
+		kernels.Gemm(nil, false, false, z.o, cols, (c1-c0)*z.taps, 1, j.weight[c0*z.taps:], z.depth, s.patch, cols, betaAfter[T](c0), dst, ld)
+	}
+	if !whole {
+		s.scatterPlaces(z, j.small, r0, r1, j.bias)
+	} else if j.bias != nil {
+		for o, b := range j.bias {
+			addTo(dst[o*ld:][:cols], b)
+		}
+	}
+	j.giveScratch(s)
+}
+
+// betaAfter returns what GEMM keeps of its destination: nothing in the first of several steps of a sum.
+func betaAfter[T kernels.Float](step int) T {
+	if step == 0 {
+		return 0
+	}
+	return 1
+}
+
+// ConvTranspose sets the large image from the small one: a task a block of images and of channels of the large one.
+func (c *CPU[T]) ConvTranspose(y, x, weight, bias *Tensor[T], g ConvGeometry) {
+	j := c.takeConv(g, y, x, weight)
+	z := &j.z
+	if bias != nil {
+		sameSize(bias.size, z.c)
+		j.bias = bias.Data()
+	}
+	j.images = z.imagesPerBlock()
+	j.channels = z.channelsPerBlock(max(1, convDepth/2*convCols/(j.images*z.place)))
+	c.tasks(ceilDiv(z.n, j.images)*ceilDiv(z.c, j.channels), j.toLarge)
+	c.releaseConv(j)
+}
+
+// largeBlock sets some channels of some images of the large side.
+//
+//	patches = weight^T small;  large = bias + the sum of the patches where they overlap
+func (j *convJob[T]) largeBlock(task int) {
+	z, s := &j.z, j.takeScratch()
+	across := ceilDiv(z.c, j.channels)
+	n0, c0 := task/across*j.images, task%across*j.channels
+	n1, c1 := min(n0+j.images, z.n), min(c0+j.channels, z.c)
+	cols, rows := (n1-n0)*z.place, (c1-c0)*z.taps
+	src, ld := s.gatherPlaces(z, j.small, n0*z.oh, n1*z.oh)
+	s.patch = grown(s.patch, rows*cols)
+	kernels.Gemm(nil, true, false, rows, cols, z.o, 1, j.weight[c0*z.taps:], z.depth, src, ld, 0, s.patch, cols)
+	for n := n0; n < n1; n++ {
+		for c := c0; c < c1; c++ {
+			var bias T
+			if j.bias != nil {
+				bias = j.bias[c]
+			}
+			s.scatter(z, j.large[(n*z.c+c)*z.h*z.w:][:z.h*z.w], s.patch[(c-c0)*z.taps*cols:], cols, (n-n0)*z.place, bias)
+		}
+	}
+	j.giveScratch(s)
+}
+
+// convTasks is the number of tasks that the gradient of a weight is cut into, where channels alone give fewer: as many as can keep 16
+// workers busy. Each group of images that this makes has a partial sum of its own.
+const convTasks = 16
+
+// ConvWeight adds the gradient of the weight: a task a block of channels of the large image and a group of images.
+func (c *CPU[T]) ConvWeight(dweight, small, large *Tensor[T], g ConvGeometry) {
+	if small.size == 0 {
+		return
+	}
+	j := c.takeConv(g, large, small, dweight)
+	z := &j.z
+	j.rows, j.channels = z.rowsPerBlock(), z.channelsPerBlock(convDepth)
+	blocks := ceilDiv(z.c, j.channels)
+	j.groups = max(1, min(ceilDiv(convTasks, blocks), ceilDiv(z.n*z.oh, j.rows)))
+	j.partial = grown(j.partial, j.groups*len(j.weight))
+	c.tasks(blocks*j.groups, j.toWeight)
+	for k := range j.groups {
+		kernels.Axpy(j.weight, 1, j.partial[k*len(j.weight):][:len(j.weight)])
+	}
+	c.releaseConv(j)
+}
+
+// weightBlock sums over one group of images the columns of the gradient that belong to one block of channels.
+//
+//	weight += small patches(large)^T
+func (j *convJob[T]) weightBlock(task int) {
+	z, s := &j.z, j.takeScratch()
+	group, c0 := task%j.groups, task/j.groups*j.channels
+	c1 := min(c0+j.channels, z.c)
+	blocks := ceilDiv(z.n*z.oh, j.rows)
+	first, end := group*blocks/j.groups, (group+1)*blocks/j.groups
+	dst := j.partial[group*len(j.weight)+c0*z.taps:]
+	for b := first; b < end; b++ {
+		r0 := b * j.rows
+		r1 := min(r0+j.rows, z.n*z.oh)
+		cols := (r1 - r0) * z.ow
+		s.gather(z, j.large, c0, c1, r0, r1)
+		src, ld := s.gatherPlaces(z, j.small, r0, r1)
+		kernels.Gemm(nil, false, true, z.o, (c1-c0)*z.taps, cols, 1, src, ld, s.patch, cols, betaAfter[T](b-first), dst, z.depth)
+	}
+	j.giveScratch(s)
+}

@@ -1,0 +1,226 @@
+package nn
+
+import "github.com/sinkcpu/sinkcpu/kernels"
+
+// unit is the number of elements that are moved at a time. A row is moved in whole units: what lies beyond its end is overwritten by the
+// rows after it. Rows of 7 to 28 elements are too short for the runtime's copy.
+const unit = 8
+
+// A convScratch is the memory of one block of a convolution.
+type convScratch[T kernels.Float] struct {
+	phases []T // one channel of one image, taken apart
+	patch  []T // patches: an element of the window a row, a place a column
+	places []T // the small image: a channel a row, a place a column
+}
+
+// grown returns buf, or a longer one, of n elements and a unit to spare, which reading in units may touch.
+func grown[T kernels.Float](buf []T, n int) []T {
+	if len(buf) < n+unit {
+		buf = make([]T, n+unit)
+	}
+	return buf
+}
+
+// A rowRange is rows y0 to y1-1 of the places of one image.
+type rowRange struct{ image, y0, y1 int }
+
+// nextRange returns the first range of the rows r to r1-1, counted through all images.
+func (z *convSizes) nextRange(r, r1 int) rowRange {
+	image, y := r/z.oh, r%z.oh
+	return rowRange{image, y, min(z.oh, y+r1-r)}
+}
+
+// gather writes the patches of channels c0 to c1-1 at the rows r0 to r1-1 of places, counted through all images:
+//
+//	patch[(c-c0, ki, kj)][place] = x[n, c, y stride + ki - padding, x stride + kj - padding]
+func (s *convScratch[T]) gather(z *convSizes, x []T, c0, c1, r0, r1 int) {
+	cols := (r1 - r0) * z.ow
+	s.patch = grown(s.patch, (c1-c0)*z.taps*cols)
+	for c := c0; c < c1; c++ {
+		rows := s.patch[(c-c0)*z.taps*cols:]
+		for r := r0; r < r1; {
+			g := z.nextRange(r, r1)
+			s.split(z, x[(g.image*z.c+c)*z.h*z.w:][:z.h*z.w], g)
+			size := z.phaseSize(g.y1 - g.y0)
+			for ki := range z.k {
+				for kj := range z.k {
+					from := (ki%z.s*z.phases+kj%z.s)*size + ki/z.s*z.pitch + kj/z.s
+					moveRows(rows[(ki*z.k+kj)*cols+(r-r0)*z.ow:], z.ow, s.phases[from:], z.pitch, g.y1-g.y0)
+				}
+			}
+			r += g.y1 - g.y0
+		}
+	}
+}
+
+// moveRows copies rows of width elements, pitch apart in src, next to each other into dst, whole units at a time.
+func moveRows[T kernels.Float](dst []T, width int, src []T, pitch, rows int) {
+	for r := range rows {
+		d, s := dst[r*width:], src[r*pitch:]
+		if (rows-r)*width < (width+unit-1)/unit*unit {
+			copy(d[:width], s)
+			continue
+		}
+		for j := 0; j < width; j += unit {
+			*(*[unit]T)(d[j:]) = *(*[unit]T)(s[j:])
+		}
+	}
+}
+
+// split takes a channel of an image apart into phases, over the rows that the places of g see.
+func (s *convScratch[T]) split(z *convSizes, x []T, g rowRange) {
+	size := z.phaseSize(g.y1 - g.y0)
+	s.phases = grown(s.phases, z.phases*z.phases*size)
+	for a := range z.phases {
+		for t := range g.y1 - g.y0 + z.extra {
+			y := (g.y0+t)*z.s + a - z.p
+			for b := range z.phases {
+				row := s.phases[(a*z.phases+b)*size+t*z.pitch:][:z.pitch]
+				if y < 0 || y >= z.h {
+					clear(row)
+					continue
+				}
+				splitRow(z, row, x[y*z.w:][:z.w], b)
+			}
+		}
+	}
+}
+
+// splitRow writes what phase b has of a row of the image.
+func splitRow[T kernels.Float](z *convSizes, row, x []T, b int) {
+	lo, hi, ix := z.span(b)
+	if lo == hi {
+		clear(row)
+		return
+	}
+	clear(row[:lo])
+	clear(row[hi:])
+	row, x = row[lo:hi], x[ix:]
+	switch z.s {
+	case 1:
+		copy(row, x)
+	case 2:
+		for i := range row {
+			row[i] = x[2*i]
+		}
+	default:
+		for i := range row {
+			row[i] = x[i*z.s]
+		}
+	}
+}
+
+// scatter undoes gather for one channel of one image: it adds the rows of the patches, cols apart and from column at on, where gather
+// read them, and sets the image y to the sums and the bias.
+//
+//	y[n, c, i, j] = bias + sum of patch[(c, ki, kj)][place] over the places and elements that see (i, j)
+func (s *convScratch[T]) scatter(z *convSizes, y, rows []T, cols, at int, bias T) {
+	size := z.phaseSize(z.oh)
+	s.phases = grown(s.phases, z.phases*z.phases*size)
+	clear(s.phases[:z.phases*z.phases*size])
+	for ki := range z.k {
+		for kj := range z.k {
+			to := (ki%z.s*z.phases+kj%z.s)*size + ki/z.s*z.pitch + kj/z.s
+			addRows(s.phases[to:], z.pitch, rows[(ki*z.k+kj)*cols+at:], z.ow, z.oh)
+		}
+	}
+	for i := range y {
+		y[i] = bias
+	}
+	for a := range z.phases {
+		for t := range z.oh + z.extra {
+			i := t*z.s + a - z.p
+			if i < 0 || i >= z.h {
+				continue
+			}
+			for b := range z.phases {
+				mergeRow(z, y[i*z.w:][:z.w], s.phases[(a*z.phases+b)*size+t*z.pitch:][:z.pitch], b)
+			}
+		}
+	}
+}
+
+// addRows undoes moveRows: it adds rows of width elements, next to each other in src, to rows pitch apart in dst.
+func addRows[T kernels.Float](dst []T, pitch int, src []T, width, rows int) {
+	if pitch == width {
+		rows, width = 1, rows*width
+	}
+	for r := range rows {
+		d, s := dst[r*pitch:][:width], src[r*width:][:width]
+		if width >= 2*unit {
+			kernels.Axpy(d, 1, s)
+			continue
+		}
+		for j, v := range s {
+			d[j] += v
+		}
+	}
+}
+
+// mergeRow undoes splitRow: it adds the row of phase b to a row of the image.
+func mergeRow[T kernels.Float](z *convSizes, y, row []T, b int) {
+	lo, hi, ix := z.span(b)
+	if lo == hi {
+		return
+	}
+	row, y = row[lo:hi], y[ix:]
+	switch z.s {
+	case 1:
+		y = y[:len(row)]
+		for i, v := range row {
+			y[i] += v
+		}
+	case 2:
+		for i, v := range row {
+			y[2*i] += v
+		}
+	default:
+		for i, v := range row {
+			y[i*z.s] += v
+		}
+	}
+}
+
+// gatherPlaces lays the channels of the small image at the rows r0 to r1-1 of places next to each other, a channel a row, and returns
+// them with the distance of two rows. Rows of a single image are returned where they lie.
+func (s *convScratch[T]) gatherPlaces(z *convSizes, y []T, r0, r1 int) ([]T, int) {
+	if g := z.nextRange(r0, r1); g.y1-g.y0 == r1-r0 {
+		return y[g.image*z.o*z.place+g.y0*z.ow:], z.place
+	}
+	cols := (r1 - r0) * z.ow
+	s.places = grown(s.places, z.o*cols)
+	for r := r0; r < r1; {
+		g := z.nextRange(r, r1)
+		n := (g.y1 - g.y0) * z.ow
+		from, to := y[g.image*z.o*z.place+g.y0*z.ow:], s.places[(r-r0)*z.ow:]
+		for o := range z.o {
+			copy(to[o*cols:][:n], from[o*z.place:])
+		}
+		r += g.y1 - g.y0
+	}
+	return s.places, cols
+}
+
+// scatterPlaces undoes gatherPlaces: it writes the channels to the small image, each with its bias added.
+func (s *convScratch[T]) scatterPlaces(z *convSizes, y []T, r0, r1 int, bias []T) {
+	cols := (r1 - r0) * z.ow
+	for r := r0; r < r1; {
+		g := z.nextRange(r, r1)
+		n := (g.y1 - g.y0) * z.ow
+		to, from := y[g.image*z.o*z.place+g.y0*z.ow:], s.places[(r-r0)*z.ow:]
+		for o := range z.o {
+			copy(to[o*z.place:][:n], from[o*cols:])
+			if bias != nil {
+				addTo(to[o*z.place:][:n], bias[o])
+			}
+		}
+		r += g.y1 - g.y0
+	}
+}
+
+// addTo adds v to each element of x.
+func addTo[T kernels.Float](x []T, v T) {
+	for i := range x {
+		x[i] += v
+	}
+}

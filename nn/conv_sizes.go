@@ -1,0 +1,109 @@
+package nn
+
+import "fmt"
+
+// ConvGeometry is how a square window moves over an image: its side, the distance of two of its places, and the zeros around the image.
+type ConvGeometry struct {
+	Kernel, Stride, Padding int
+}
+
+// check returns what is wrong with the geometry.
+func (g ConvGeometry) check() error {
+	if g.Kernel < 1 || g.Stride < 1 || g.Padding < 0 {
+		return fmt.Errorf("kernel %d, stride %d, padding %d, want kernel >= 1, stride >= 1, padding >= 0", g.Kernel, g.Stride, g.Padding)
+	}
+	return nil
+}
+
+// places returns the number of places of the window along a side of length n:
+//
+//	floor((n + 2 Padding - Kernel)/Stride) + 1
+//
+// or 0 where not even one fits.
+func (g ConvGeometry) places(n int) int {
+	if n+2*g.Padding < g.Kernel {
+		return 0
+	}
+	return (n+2*g.Padding-g.Kernel)/g.Stride + 1
+}
+
+// convSizes is a convolution between a large image [n, c, h, w] and a small one [n, o, oh, ow], which has a pixel for each place of the
+// window on the large one. A convolution goes from the large to the small, a transposed convolution from the small to the large.
+//
+// Where a plane of the large image is read at the places of one element (ki, kj) of the window, its indices are stride apart. Planes are
+// therefore taken apart into phases: phase (a, b) holds the pixels (t stride + a - padding, u stride + b - padding), with zeros outside
+// the image, so that element (ki, kj) reads whole rows of phase (ki mod stride, kj mod stride), shifted by (ki/stride, kj/stride).
+type convSizes struct {
+	n, c, h, w int
+	o, oh, ow  int
+	k, s, p    int
+
+	taps   int // k^2
+	depth  int // c k^2, the length of a patch
+	place  int // oh ow
+	phases int // along a side
+	extra  int // rows and columns of a phase beyond those of the small image
+	pitch  int // columns of a phase
+}
+
+// sizesOf returns the sizes of a convolution from a tensor of shape large to one of shape small. It panics when they do not fit.
+func sizesOf(g ConvGeometry, large, small, weight []int) convSizes {
+	if g.check() != nil || len(large) != 4 || len(small) != 4 || large[0] != small[0] ||
+		small[2] != g.places(large[2]) || small[3] != g.places(large[3]) ||
+		len(weight) != 4 || weight[0] != small[1] || weight[1] != large[1] || weight[2] != g.Kernel || weight[3] != g.Kernel {
+		panic("nn: convolution: tensors do not fit")
+	}
+	z := convSizes{
+		n: large[0], c: large[1], h: large[2], w: large[3],
+		o: small[1], oh: small[2], ow: small[3],
+		k: g.Kernel, s: g.Stride, p: g.Padding,
+	}
+	z.taps = z.k * z.k
+	z.depth = z.c * z.taps
+	z.place = z.oh * z.ow
+	z.phases = min(z.s, z.k)
+	z.extra = (z.k - 1) / z.s
+	z.pitch = z.ow + z.extra
+	return z
+}
+
+// The blocks of convolutions, functions of the sizes only. A block of patches has convCols columns or a little more, one for each place,
+// and convDepth rows, one for each element of the patch: half a MB in float32, which stays in the second level of cache. With 512 columns
+// DCGAN's layers of 7x7 and 14x14 places are 3 % slower on a Zen 5, with 128 10 %.
+const (
+	convCols  = 256
+	convDepth = 512
+)
+
+// rowsPerBlock returns the number of rows of places in a block, whole images where they are small.
+func (z *convSizes) rowsPerBlock() int {
+	rows := (convCols + z.ow - 1) / z.ow
+	if rows >= z.oh {
+		rows = max(1, (convCols+z.place-1)/z.place) * z.oh
+	}
+	return rows
+}
+
+// channelsPerBlock returns the number of channels of the large image in a block of that many rows.
+func (z *convSizes) channelsPerBlock(depth int) int { return min(z.c, max(1, depth/z.taps)) }
+
+// imagesPerBlock returns the number of whole images that have convCols places together.
+func (z *convSizes) imagesPerBlock() int { return max(1, min(z.n, convCols/z.place)) }
+
+// phaseSize returns the elements of one phase over rows rows of the small image.
+func (z *convSizes) phaseSize(rows int) int { return (rows + z.extra) * z.pitch }
+
+// span returns the columns u of phase b that lie inside the image, and the image's column of the first.
+func (z *convSizes) span(b int) (lo, hi, ix int) {
+	lo = max(0, ceilDiv(z.p-b, z.s))
+	hi = min(z.pitch, ceilDiv(z.w+z.p-b, z.s))
+	return lo, max(lo, hi), lo*z.s + b - z.p
+}
+
+// ceilDiv returns a/b rounded up, 0 where a is not positive; b > 0.
+func ceilDiv(a, b int) int {
+	if a <= 0 {
+		return 0
+	}
+	return (a + b - 1) / b
+}
