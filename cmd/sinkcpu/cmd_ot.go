@@ -122,7 +122,7 @@ func (o *otOptions) run(cmd *cobra.Command, args []string) error {
 	}
 	report := answer.report()
 	report.Seconds = time.Since(begin).Seconds()
-	failed := o.write(answer)
+	failed := o.write(answer, report, notConverged)
 	if err := o.print(cmd.OutOrStdout(), report); err != nil {
 		return err
 	}

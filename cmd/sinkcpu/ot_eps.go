@@ -76,25 +76,24 @@ func (e *otEps) resolve(pool *parallel.Pool, in *otInput, precision string) (flo
 	return eps, nil
 }
 
-// epsUnit returns the unit of eps. Where all costs are equal the plan is the same for every eps, and a unit that has no size is 1.
+// epsUnit returns the unit of eps. Where all costs are equal the plan is the same for every eps, and a unit without size is their
+// magnitude, or 1 where they are 0.
 func (in *otInput) epsUnit(pool *parallel.Pool, unit epsUnit) float64 {
-	switch {
-	case unit == costUnit, in.samePoints():
+	if unit == costUnit || in.samePoints() {
 		return 1
-	case unit == meanCost:
-		mean := in.meanCost()
-		if mean == 0 && in.c != nil {
-			if _, _, lo, hi := finiteMoments(in.c, 0); lo == hi {
-				return 1
-			}
+	}
+	mean := in.meanCost()
+	if unit == stdCost {
+		std, equal := in.stdCost(pool, mean)
+		if !equal {
+			return std
 		}
-		return mean
+		mean = math.Abs(mean)
 	}
-	std, equal := in.stdCost(pool)
-	if equal {
+	if mean == 0 && in.zeroCosts() {
 		return 1
 	}
-	return std
+	return mean
 }
 
 // meanCost returns the mean over all pairs, or over those that are allowed.
@@ -127,8 +126,7 @@ func spread(x []float64, n, d int) (mean []float64, variance float64) {
 }
 
 // stdCost returns the standard deviation over all pairs, or over those that are allowed, and whether the costs are all equal.
-func (in *otInput) stdCost(pool *parallel.Pool) (std float64, equal bool) {
-	mean := in.meanCost()
+func (in *otInput) stdCost(pool *parallel.Pool, mean float64) (std float64, equal bool) {
 	if in.c != nil {
 		_, second, lo, hi := finiteMoments(in.c, mean)
 		return math.Sqrt(second), lo == hi
@@ -183,4 +181,10 @@ func (in *otInput) samePoints() bool {
 		}
 	}
 	return true
+}
+
+// zeroCosts reports whether all costs that are allowed are 0.
+func (in *otInput) zeroCosts() bool {
+	_, _, lo, hi := finiteMoments(in.c, 0)
+	return lo == 0 && hi == 0
 }

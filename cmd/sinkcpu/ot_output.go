@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -35,11 +36,14 @@ type otFile struct {
 	write func(io.Writer) error
 }
 
-// write writes the files that were asked for, each in one step.
-func (o *otOptions) write(answer otAnswer) error {
+// write writes the files that were asked for, each in one step. A result that overflowed, which notConverged then tells, is not written.
+func (o *otOptions) write(answer otAnswer, r *otReport, notConverged error) error {
 	for _, f := range answer.files(o) {
 		if f.path == "" {
 			continue
+		}
+		if !r.Value.finite() {
+			return errors.Join(fmt.Errorf("%s is not written, for the result is not finite; raise eps or --max-iter", f.path), notConverged)
 		}
 		if err := atomicfile.Write(f.path, f.write); err != nil {
 			return err

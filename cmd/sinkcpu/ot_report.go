@@ -54,9 +54,11 @@ type otProblem struct {
 // An otNumber is null in JSON where it is not finite: an upper bound may be +Inf.
 type otNumber float64
 
+func (v otNumber) finite() bool { return !math.IsInf(float64(v), 0) && !math.IsNaN(float64(v)) }
+
 // MarshalJSON implements [json.Marshaler].
 func (v otNumber) MarshalJSON() ([]byte, error) {
-	if math.IsInf(float64(v), 0) || math.IsNaN(float64(v)) {
+	if !v.finite() {
 		return []byte("null"), nil
 	}
 	return json.Marshal(float64(v))

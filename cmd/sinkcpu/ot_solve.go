@@ -28,6 +28,9 @@ func solveOT[T kernels.Float](ctx context.Context, o *otOptions, in *otInput, ep
 	if err != nil {
 		return nil, err
 	}
+	if size := costSize(xy.Cost()); eps < leastRatio*size {
+		return nil, usagef("--eps %s is %g, less than %.0e of the costs, which go to %.3g: float64 cannot tell their sums apart", &o.eps, eps, leastRatio, size)
+	}
 	if !o.debias {
 		if s.xy, err = solver.Solve(ctx, xy); s.xy == nil {
 			return nil, err
@@ -47,6 +50,33 @@ func solveOT[T kernels.Float](ctx context.Context, o *otOptions, in *otInput, ep
 	}
 	s.xy = s.div.XY
 	return s, err
+}
+
+// leastRatio is eps over the size of the costs below which rounding of a cost in float64 changes an entry of the plan by a factor.
+const leastRatio = 0x1p-50
+
+// costSize returns a bound of the magnitude of the finite costs.
+func costSize[T kernels.Float](c logsumexp.Cost[T]) float64 {
+	n, m := c.Dims()
+	u, v := shifts(c, n, m)
+	var size float64
+	row := make([]T, m)
+	for i := range n {
+		t, _ := c.Tile(row, i, i+1, 0, m)
+		for _, x := range t {
+			if x := math.Abs(float64(x)); !math.IsInf(x, 1) {
+				size = max(size, x)
+			}
+		}
+	}
+	return size + largest(u) + largest(v)
+}
+
+func largest(x []float64) (size float64) {
+	for _, v := range x {
+		size = max(size, math.Abs(v))
+	}
+	return size
 }
 
 func (s *otSolution[T]) problem() (*sinkhorn.Problem[T], error) {
