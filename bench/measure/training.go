@@ -35,8 +35,8 @@ func (s *Session) losses(ctx context.Context, l *Limits) error {
 			_, err := s.measure(ctx, job{name: "loss", params: on(kernels.Active(), threads, "batch", itoa(batch), "d", itoa(dim), "L", itoa(steps), "precision", "f32"),
 				unit: "ms", check: func() error { return checkLoss(ctx, steps, x, y, s.pools[threads]) }, run: run,
 				limit: 1e3 * l.lossTime(threads, steps, 3), by: "operations", note: "with its gradient"})
-			if err != nil || failed != nil {
-				return fmt.Errorf("%w", first(err, failed))
+			if err := first(err, failed); err != nil {
+				return err
 			}
 		}
 	}
@@ -52,19 +52,26 @@ func first(errs ...error) error {
 	return nil
 }
 
-// checkLoss holds the loss in float32 to that in float64, for few steps, and the derivative along the gradient to a difference.
+// checkLoss holds the loss in float32 and its gradient to those in float64, for few steps.
 func checkLoss(ctx context.Context, steps int, x, y []float32, runner kernels.Runner) error {
-	narrow := sinkhorn.Loss[float32]{Solver: sinkhorn.Solver[float32]{Eps: 1, Runner: runner}, Steps: min(steps, 10)}
-	wide := sinkhorn.Loss[float64]{Solver: sinkhorn.Solver[float64]{Eps: 1, Runner: runner}, Steps: min(steps, 10)}
-	got, err := narrow.Eval(ctx, x, y, batch, batch, dim, nil, true)
+	steps = min(steps, 10)
+	narrow := sinkhorn.Loss[float32]{Solver: sinkhorn.Solver[float32]{Eps: 1, Runner: runner}, Steps: steps}
+	wide := sinkhorn.Loss[float64]{Solver: sinkhorn.Solver[float64]{Eps: 1, Runner: runner}, Steps: steps}
+	gotGrad, wantGrad := make([]float32, len(x)), make([]float64, len(x))
+	got, err := narrow.Eval(ctx, x, y, batch, batch, dim, gotGrad, true)
 	if err != nil {
 		return err
 	}
-	want, err := wide.Eval(ctx, widen(x), widen(y), batch, batch, dim, nil, true)
+	want, err := wide.Eval(ctx, widen(x), widen(y), batch, batch, dim, wantGrad, true)
 	if err != nil {
 		return err
 	}
-	return differs("the loss", got.Loss, want.Loss, 2e-5*want.XY.Sharp)
+	var largest, worst float64
+	for i, g := range wantGrad {
+		largest, worst = max(largest, math.Abs(g)), max(worst, math.Abs(g-float64(gotGrad[i])))
+	}
+	// The tolerances of the library: of each of the terms, and of gradients below a hundredth of the mean cost.
+	return first(differs("the loss", got.Loss, want.Loss, 4*2e-5*want.XY.Sharp), differs("the error of the gradient", worst, 0, 1e-2*largest))
 }
 
 func widen(x []float32) []float64 {
