@@ -5,4 +5,5 @@
 // alignment, and touches no byte outside of its arguments.
 package asm
 
+//go:generate go run ../gen/poly -o ../gen/poly/coeff/coeff.go
 //go:generate go run ../gen/amd64

@@ -25,7 +25,7 @@ loop2:
 	VSUBPS       Y2, Y4, Y4
 	VFNMADD231PS word_3f317200<>+0(SB), Y4, Y3
 	VFNMADD231PS word_35bfbe8e<>+0(SB), Y4, Y3
-	VMOVUPS      word_3ab52396<>+0(SB), Y5
+	VMOVUPS      word_3ab52397<>+0(SB), Y5
 	VFMADD213PS  word_3c091cd2<>+0(SB), Y3, Y5
 	VFMADD213PS  word_3d2aac5b<>+0(SB), Y3, Y5
 	VFMADD213PS  word_3e2aaa49<>+0(SB), Y3, Y5
@@ -65,7 +65,7 @@ next3:
 	VSUBPS       Y2, Y0, Y0
 	VFNMADD231PS word_3f317200<>+0(SB), Y0, Y4
 	VFNMADD231PS word_35bfbe8e<>+0(SB), Y0, Y4
-	VMOVUPS      word_3ab52396<>+0(SB), Y1
+	VMOVUPS      word_3ab52397<>+0(SB), Y1
 	VFMADD213PS  word_3c091cd2<>+0(SB), Y4, Y1
 	VFMADD213PS  word_3d2aac5b<>+0(SB), Y4, Y1
 	VFMADD213PS  word_3e2aaa49<>+0(SB), Y4, Y1
@@ -140,15 +140,15 @@ DATA word_3c091cd2<>+24(SB)/4, $0x3c091cd2
 DATA word_3c091cd2<>+28(SB)/4, $0x3c091cd2
 GLOBL word_3c091cd2<>(SB), RODATA|NOPTR, $32
 
-DATA word_3ab52396<>+0(SB)/4, $0x3ab52396
-DATA word_3ab52396<>+4(SB)/4, $0x3ab52396
-DATA word_3ab52396<>+8(SB)/4, $0x3ab52396
-DATA word_3ab52396<>+12(SB)/4, $0x3ab52396
-DATA word_3ab52396<>+16(SB)/4, $0x3ab52396
-DATA word_3ab52396<>+20(SB)/4, $0x3ab52396
-DATA word_3ab52396<>+24(SB)/4, $0x3ab52396
-DATA word_3ab52396<>+28(SB)/4, $0x3ab52396
-GLOBL word_3ab52396<>(SB), RODATA|NOPTR, $32
+DATA word_3ab52397<>+0(SB)/4, $0x3ab52397
+DATA word_3ab52397<>+4(SB)/4, $0x3ab52397
+DATA word_3ab52397<>+8(SB)/4, $0x3ab52397
+DATA word_3ab52397<>+12(SB)/4, $0x3ab52397
+DATA word_3ab52397<>+16(SB)/4, $0x3ab52397
+DATA word_3ab52397<>+20(SB)/4, $0x3ab52397
+DATA word_3ab52397<>+24(SB)/4, $0x3ab52397
+DATA word_3ab52397<>+28(SB)/4, $0x3ab52397
+GLOBL word_3ab52397<>(SB), RODATA|NOPTR, $32
 
 DATA word_c2d10000<>+0(SB)/4, $0xc2d10000
 DATA word_c2d10000<>+4(SB)/4, $0xc2d10000
@@ -245,8 +245,8 @@ loop2:
 	VMINPS      Y2, Y1, Y2
 	VROUNDPS    $0x08, Y2, Y3
 	VSUBPS      Y3, Y2, Y2
-	VMOVUPS     word_3920b60a<>+0(SB), Y4
-	VFMADD213PS word_3aaf8418<>+0(SB), Y2, Y4
+	VMOVUPS     word_3920b599<>+0(SB), Y4
+	VFMADD213PS word_3aaf8415<>+0(SB), Y2, Y4
 	VFMADD213PS word_3c1d96f0<>+0(SB), Y2, Y4
 	VFMADD213PS word_3d6357be<>+0(SB), Y2, Y4
 	VFMADD213PS word_3e75fdee<>+0(SB), Y2, Y4
@@ -282,8 +282,8 @@ next3:
 	VMINPS      Y3, Y1, Y3
 	VROUNDPS    $0x08, Y3, Y0
 	VSUBPS      Y0, Y3, Y3
-	VMOVUPS     word_3920b60a<>+0(SB), Y1
-	VFMADD213PS word_3aaf8418<>+0(SB), Y3, Y1
+	VMOVUPS     word_3920b599<>+0(SB), Y1
+	VFMADD213PS word_3aaf8415<>+0(SB), Y3, Y1
 	VFMADD213PS word_3c1d96f0<>+0(SB), Y3, Y1
 	VFMADD213PS word_3d6357be<>+0(SB), Y3, Y1
 	VFMADD213PS word_3e75fdee<>+0(SB), Y3, Y1
@@ -347,25 +347,25 @@ DATA word_3c1d96f0<>+24(SB)/4, $0x3c1d96f0
 DATA word_3c1d96f0<>+28(SB)/4, $0x3c1d96f0
 GLOBL word_3c1d96f0<>(SB), RODATA|NOPTR, $32
 
-DATA word_3aaf8418<>+0(SB)/4, $0x3aaf8418
-DATA word_3aaf8418<>+4(SB)/4, $0x3aaf8418
-DATA word_3aaf8418<>+8(SB)/4, $0x3aaf8418
-DATA word_3aaf8418<>+12(SB)/4, $0x3aaf8418
-DATA word_3aaf8418<>+16(SB)/4, $0x3aaf8418
-DATA word_3aaf8418<>+20(SB)/4, $0x3aaf8418
-DATA word_3aaf8418<>+24(SB)/4, $0x3aaf8418
-DATA word_3aaf8418<>+28(SB)/4, $0x3aaf8418
-GLOBL word_3aaf8418<>(SB), RODATA|NOPTR, $32
+DATA word_3aaf8415<>+0(SB)/4, $0x3aaf8415
+DATA word_3aaf8415<>+4(SB)/4, $0x3aaf8415
+DATA word_3aaf8415<>+8(SB)/4, $0x3aaf8415
+DATA word_3aaf8415<>+12(SB)/4, $0x3aaf8415
+DATA word_3aaf8415<>+16(SB)/4, $0x3aaf8415
+DATA word_3aaf8415<>+20(SB)/4, $0x3aaf8415
+DATA word_3aaf8415<>+24(SB)/4, $0x3aaf8415
+DATA word_3aaf8415<>+28(SB)/4, $0x3aaf8415
+GLOBL word_3aaf8415<>(SB), RODATA|NOPTR, $32
 
-DATA word_3920b60a<>+0(SB)/4, $0x3920b60a
-DATA word_3920b60a<>+4(SB)/4, $0x3920b60a
-DATA word_3920b60a<>+8(SB)/4, $0x3920b60a
-DATA word_3920b60a<>+12(SB)/4, $0x3920b60a
-DATA word_3920b60a<>+16(SB)/4, $0x3920b60a
-DATA word_3920b60a<>+20(SB)/4, $0x3920b60a
-DATA word_3920b60a<>+24(SB)/4, $0x3920b60a
-DATA word_3920b60a<>+28(SB)/4, $0x3920b60a
-GLOBL word_3920b60a<>(SB), RODATA|NOPTR, $32
+DATA word_3920b599<>+0(SB)/4, $0x3920b599
+DATA word_3920b599<>+4(SB)/4, $0x3920b599
+DATA word_3920b599<>+8(SB)/4, $0x3920b599
+DATA word_3920b599<>+12(SB)/4, $0x3920b599
+DATA word_3920b599<>+16(SB)/4, $0x3920b599
+DATA word_3920b599<>+20(SB)/4, $0x3920b599
+DATA word_3920b599<>+24(SB)/4, $0x3920b599
+DATA word_3920b599<>+28(SB)/4, $0x3920b599
+GLOBL word_3920b599<>(SB), RODATA|NOPTR, $32
 
 DATA word_c3180000<>+0(SB)/4, $0xc3180000
 DATA word_c3180000<>+4(SB)/4, $0xc3180000
@@ -407,7 +407,7 @@ loop2:
 	VSUBPS       Y1, Y4, Y4
 	VFNMADD231PS word_3f317200<>+0(SB), Y4, Y3
 	VFNMADD231PS word_35bfbe8e<>+0(SB), Y4, Y3
-	VMOVUPS      word_3ab52396<>+0(SB), Y5
+	VMOVUPS      word_3ab52397<>+0(SB), Y5
 	VFMADD213PS  word_3c091cd2<>+0(SB), Y3, Y5
 	VFMADD213PS  word_3d2aac5b<>+0(SB), Y3, Y5
 	VFMADD213PS  word_3e2aaa49<>+0(SB), Y3, Y5
@@ -460,7 +460,7 @@ next3:
 	VSUBPS       Y1, Y0, Y0
 	VFNMADD231PS word_3f317200<>+0(SB), Y0, Y4
 	VFNMADD231PS word_35bfbe8e<>+0(SB), Y0, Y4
-	VMOVUPS      word_3ab52396<>+0(SB), Y1
+	VMOVUPS      word_3ab52397<>+0(SB), Y1
 	VFMADD213PS  word_3c091cd2<>+0(SB), Y4, Y1
 	VFMADD213PS  word_3d2aac5b<>+0(SB), Y4, Y1
 	VFMADD213PS  word_3e2aaa49<>+0(SB), Y4, Y1
@@ -629,7 +629,7 @@ loop2:
 	VSUBPS       Y1, Y5, Y5
 	VFNMADD231PS word_3f317200<>+0(SB), Y5, Y4
 	VFNMADD231PS word_35bfbe8e<>+0(SB), Y5, Y4
-	VMOVUPS      word_3ab52396<>+0(SB), Y6
+	VMOVUPS      word_3ab52397<>+0(SB), Y6
 	VFMADD213PS  word_3c091cd2<>+0(SB), Y4, Y6
 	VFMADD213PS  word_3d2aac5b<>+0(SB), Y4, Y6
 	VFMADD213PS  word_3e2aaa49<>+0(SB), Y4, Y6
@@ -680,7 +680,7 @@ next3:
 	VSUBPS       Y1, Y0, Y0
 	VFNMADD231PS word_3f317200<>+0(SB), Y0, Y5
 	VFNMADD231PS word_35bfbe8e<>+0(SB), Y0, Y5
-	VMOVUPS      word_3ab52396<>+0(SB), Y1
+	VMOVUPS      word_3ab52397<>+0(SB), Y1
 	VFMADD213PS  word_3c091cd2<>+0(SB), Y5, Y1
 	VFMADD213PS  word_3d2aac5b<>+0(SB), Y5, Y1
 	VFMADD213PS  word_3e2aaa49<>+0(SB), Y5, Y1
@@ -738,8 +738,8 @@ loop2:
 	VSUBPS       Y0, Y5, Y6
 	VFNMADD231PS word_3f317200<>+0(SB), Y6, Y4
 	VFNMADD231PS word_35bfbe8e<>+0(SB), Y6, Y4
-	VMOVUPS      word_3ab5ced6<>+0(SB), Y6
-	VFMADD213PS  word_3c0912b1<>+0(SB), Y4, Y6
+	VMOVUPS      word_3ab5ce65<>+0(SB), Y6
+	VFMADD213PS  word_3c0912af<>+0(SB), Y4, Y6
 	VFMADD213PS  word_3d2aab79<>+0(SB), Y4, Y6
 	VFMADD213PS  word_3e2aaa5a<>+0(SB), Y4, Y6
 	VFMADD213PS  word_3effffff<>+0(SB), Y4, Y6
@@ -786,8 +786,8 @@ next3:
 	VSUBPS       Y0, Y2, Y0
 	VFNMADD231PS word_3f317200<>+0(SB), Y0, Y5
 	VFNMADD231PS word_35bfbe8e<>+0(SB), Y0, Y5
-	VMOVUPS      word_3ab5ced6<>+0(SB), Y0
-	VFMADD213PS  word_3c0912b1<>+0(SB), Y5, Y0
+	VMOVUPS      word_3ab5ce65<>+0(SB), Y0
+	VFMADD213PS  word_3c0912af<>+0(SB), Y5, Y0
 	VFMADD213PS  word_3d2aab79<>+0(SB), Y5, Y0
 	VFMADD213PS  word_3e2aaa5a<>+0(SB), Y5, Y0
 	VFMADD213PS  word_3effffff<>+0(SB), Y5, Y0
@@ -848,25 +848,25 @@ DATA word_3d2aab79<>+24(SB)/4, $0x3d2aab79
 DATA word_3d2aab79<>+28(SB)/4, $0x3d2aab79
 GLOBL word_3d2aab79<>(SB), RODATA|NOPTR, $32
 
-DATA word_3c0912b1<>+0(SB)/4, $0x3c0912b1
-DATA word_3c0912b1<>+4(SB)/4, $0x3c0912b1
-DATA word_3c0912b1<>+8(SB)/4, $0x3c0912b1
-DATA word_3c0912b1<>+12(SB)/4, $0x3c0912b1
-DATA word_3c0912b1<>+16(SB)/4, $0x3c0912b1
-DATA word_3c0912b1<>+20(SB)/4, $0x3c0912b1
-DATA word_3c0912b1<>+24(SB)/4, $0x3c0912b1
-DATA word_3c0912b1<>+28(SB)/4, $0x3c0912b1
-GLOBL word_3c0912b1<>(SB), RODATA|NOPTR, $32
+DATA word_3c0912af<>+0(SB)/4, $0x3c0912af
+DATA word_3c0912af<>+4(SB)/4, $0x3c0912af
+DATA word_3c0912af<>+8(SB)/4, $0x3c0912af
+DATA word_3c0912af<>+12(SB)/4, $0x3c0912af
+DATA word_3c0912af<>+16(SB)/4, $0x3c0912af
+DATA word_3c0912af<>+20(SB)/4, $0x3c0912af
+DATA word_3c0912af<>+24(SB)/4, $0x3c0912af
+DATA word_3c0912af<>+28(SB)/4, $0x3c0912af
+GLOBL word_3c0912af<>(SB), RODATA|NOPTR, $32
 
-DATA word_3ab5ced6<>+0(SB)/4, $0x3ab5ced6
-DATA word_3ab5ced6<>+4(SB)/4, $0x3ab5ced6
-DATA word_3ab5ced6<>+8(SB)/4, $0x3ab5ced6
-DATA word_3ab5ced6<>+12(SB)/4, $0x3ab5ced6
-DATA word_3ab5ced6<>+16(SB)/4, $0x3ab5ced6
-DATA word_3ab5ced6<>+20(SB)/4, $0x3ab5ced6
-DATA word_3ab5ced6<>+24(SB)/4, $0x3ab5ced6
-DATA word_3ab5ced6<>+28(SB)/4, $0x3ab5ced6
-GLOBL word_3ab5ced6<>(SB), RODATA|NOPTR, $32
+DATA word_3ab5ce65<>+0(SB)/4, $0x3ab5ce65
+DATA word_3ab5ce65<>+4(SB)/4, $0x3ab5ce65
+DATA word_3ab5ce65<>+8(SB)/4, $0x3ab5ce65
+DATA word_3ab5ce65<>+12(SB)/4, $0x3ab5ce65
+DATA word_3ab5ce65<>+16(SB)/4, $0x3ab5ce65
+DATA word_3ab5ce65<>+20(SB)/4, $0x3ab5ce65
+DATA word_3ab5ce65<>+24(SB)/4, $0x3ab5ce65
+DATA word_3ab5ce65<>+28(SB)/4, $0x3ab5ce65
+GLOBL word_3ab5ce65<>(SB), RODATA|NOPTR, $32
 
 DATA word_40000000<>+0(SB)/4, $0x40000000
 DATA word_40000000<>+4(SB)/4, $0x40000000

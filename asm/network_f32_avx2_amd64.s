@@ -343,10 +343,10 @@ loop2:
 	VSUBPS       Y0, Y7, Y8
 	VFNMADD231PS word_3f317200<>+0(SB), Y8, Y5
 	VFNMADD231PS word_35bfbe8e<>+0(SB), Y8, Y5
-	VMOVUPS      word_3ab5ced6<>+0(SB), Y8
-	VMOVUPS      word_3ab5ced6<>+0(SB), Y9
-	VFMADD213PS  word_3c0912b1<>+0(SB), Y4, Y8
-	VFMADD213PS  word_3c0912b1<>+0(SB), Y5, Y9
+	VMOVUPS      word_3ab5ce65<>+0(SB), Y8
+	VMOVUPS      word_3ab5ce65<>+0(SB), Y9
+	VFMADD213PS  word_3c0912af<>+0(SB), Y4, Y8
+	VFMADD213PS  word_3c0912af<>+0(SB), Y5, Y9
 	VFMADD213PS  word_3d2aab79<>+0(SB), Y4, Y8
 	VFMADD213PS  word_3d2aab79<>+0(SB), Y5, Y9
 	VFMADD213PS  word_3e2aaa5a<>+0(SB), Y4, Y8
@@ -390,8 +390,8 @@ loop4:
 	VSUBPS       Y0, Y4, Y5
 	VFNMADD231PS word_3f317200<>+0(SB), Y5, Y3
 	VFNMADD231PS word_35bfbe8e<>+0(SB), Y5, Y3
-	VMOVUPS      word_3ab5ced6<>+0(SB), Y5
-	VFMADD213PS  word_3c0912b1<>+0(SB), Y3, Y5
+	VMOVUPS      word_3ab5ce65<>+0(SB), Y5
+	VFMADD213PS  word_3c0912af<>+0(SB), Y3, Y5
 	VFMADD213PS  word_3d2aab79<>+0(SB), Y3, Y5
 	VFMADD213PS  word_3e2aaa5a<>+0(SB), Y3, Y5
 	VFMADD213PS  word_3effffff<>+0(SB), Y3, Y5
@@ -428,8 +428,8 @@ next5:
 	VSUBPS       Y0, Y1, Y0
 	VFNMADD231PS word_3f317200<>+0(SB), Y0, Y4
 	VFNMADD231PS word_35bfbe8e<>+0(SB), Y0, Y4
-	VMOVUPS      word_3ab5ced6<>+0(SB), Y0
-	VFMADD213PS  word_3c0912b1<>+0(SB), Y4, Y0
+	VMOVUPS      word_3ab5ce65<>+0(SB), Y0
+	VFMADD213PS  word_3c0912af<>+0(SB), Y4, Y0
 	VFMADD213PS  word_3d2aab79<>+0(SB), Y4, Y0
 	VFMADD213PS  word_3e2aaa5a<>+0(SB), Y4, Y0
 	VFMADD213PS  word_3effffff<>+0(SB), Y4, Y0
@@ -480,25 +480,25 @@ DATA word_3d2aab79<>+24(SB)/4, $0x3d2aab79
 DATA word_3d2aab79<>+28(SB)/4, $0x3d2aab79
 GLOBL word_3d2aab79<>(SB), RODATA|NOPTR, $32
 
-DATA word_3c0912b1<>+0(SB)/4, $0x3c0912b1
-DATA word_3c0912b1<>+4(SB)/4, $0x3c0912b1
-DATA word_3c0912b1<>+8(SB)/4, $0x3c0912b1
-DATA word_3c0912b1<>+12(SB)/4, $0x3c0912b1
-DATA word_3c0912b1<>+16(SB)/4, $0x3c0912b1
-DATA word_3c0912b1<>+20(SB)/4, $0x3c0912b1
-DATA word_3c0912b1<>+24(SB)/4, $0x3c0912b1
-DATA word_3c0912b1<>+28(SB)/4, $0x3c0912b1
-GLOBL word_3c0912b1<>(SB), RODATA|NOPTR, $32
+DATA word_3c0912af<>+0(SB)/4, $0x3c0912af
+DATA word_3c0912af<>+4(SB)/4, $0x3c0912af
+DATA word_3c0912af<>+8(SB)/4, $0x3c0912af
+DATA word_3c0912af<>+12(SB)/4, $0x3c0912af
+DATA word_3c0912af<>+16(SB)/4, $0x3c0912af
+DATA word_3c0912af<>+20(SB)/4, $0x3c0912af
+DATA word_3c0912af<>+24(SB)/4, $0x3c0912af
+DATA word_3c0912af<>+28(SB)/4, $0x3c0912af
+GLOBL word_3c0912af<>(SB), RODATA|NOPTR, $32
 
-DATA word_3ab5ced6<>+0(SB)/4, $0x3ab5ced6
-DATA word_3ab5ced6<>+4(SB)/4, $0x3ab5ced6
-DATA word_3ab5ced6<>+8(SB)/4, $0x3ab5ced6
-DATA word_3ab5ced6<>+12(SB)/4, $0x3ab5ced6
-DATA word_3ab5ced6<>+16(SB)/4, $0x3ab5ced6
-DATA word_3ab5ced6<>+20(SB)/4, $0x3ab5ced6
-DATA word_3ab5ced6<>+24(SB)/4, $0x3ab5ced6
-DATA word_3ab5ced6<>+28(SB)/4, $0x3ab5ced6
-GLOBL word_3ab5ced6<>(SB), RODATA|NOPTR, $32
+DATA word_3ab5ce65<>+0(SB)/4, $0x3ab5ce65
+DATA word_3ab5ce65<>+4(SB)/4, $0x3ab5ce65
+DATA word_3ab5ce65<>+8(SB)/4, $0x3ab5ce65
+DATA word_3ab5ce65<>+12(SB)/4, $0x3ab5ce65
+DATA word_3ab5ce65<>+16(SB)/4, $0x3ab5ce65
+DATA word_3ab5ce65<>+20(SB)/4, $0x3ab5ce65
+DATA word_3ab5ce65<>+24(SB)/4, $0x3ab5ce65
+DATA word_3ab5ce65<>+28(SB)/4, $0x3ab5ce65
+GLOBL word_3ab5ce65<>(SB), RODATA|NOPTR, $32
 
 DATA word_3f800000<>+0(SB)/4, $0x3f800000
 DATA word_3f800000<>+4(SB)/4, $0x3f800000

@@ -300,8 +300,8 @@ TEXT ·SoftplusBackwardF32AVX512(SB), NOSPLIT, $0-72
 	VBROADCASTSS word_3effffff<>+0(SB), Z0
 	VBROADCASTSS word_3e2aaa5a<>+0(SB), Z1
 	VBROADCASTSS word_3d2aab79<>+0(SB), Z2
-	VBROADCASTSS word_3c0912b1<>+0(SB), Z3
-	VBROADCASTSS word_3ab5ced6<>+0(SB), Z4
+	VBROADCASTSS word_3c0912af<>+0(SB), Z3
+	VBROADCASTSS word_3ab5ce65<>+0(SB), Z4
 	VBROADCASTSS word_3f800000<>+0(SB), Z5
 	VBROADCASTSS word_4b40007f<>+0(SB), Z6
 	VBROADCASTSS word_3fb8aa3b<>+0(SB), Z7
@@ -446,11 +446,11 @@ GLOBL word_3e2aaa5a<>(SB), RODATA|NOPTR, $4
 DATA word_3d2aab79<>+0(SB)/4, $0x3d2aab79
 GLOBL word_3d2aab79<>(SB), RODATA|NOPTR, $4
 
-DATA word_3c0912b1<>+0(SB)/4, $0x3c0912b1
-GLOBL word_3c0912b1<>(SB), RODATA|NOPTR, $4
+DATA word_3c0912af<>+0(SB)/4, $0x3c0912af
+GLOBL word_3c0912af<>(SB), RODATA|NOPTR, $4
 
-DATA word_3ab5ced6<>+0(SB)/4, $0x3ab5ced6
-GLOBL word_3ab5ced6<>(SB), RODATA|NOPTR, $4
+DATA word_3ab5ce65<>+0(SB)/4, $0x3ab5ce65
+GLOBL word_3ab5ce65<>(SB), RODATA|NOPTR, $4
 
 DATA word_3f800000<>+0(SB)/4, $0x3f800000
 GLOBL word_3f800000<>(SB), RODATA|NOPTR, $4

@@ -279,8 +279,8 @@ loop2:
 	VMINPS       Y5, Y12, Y5
 	VROUNDPS     $0x08, Y5, Y11
 	VSUBPS       Y11, Y5, Y5
-	VMOVUPS      word_3920b60a<>+0(SB), Y12
-	VFMADD213PS  word_3aaf8418<>+0(SB), Y5, Y12
+	VMOVUPS      word_3920b599<>+0(SB), Y12
+	VFMADD213PS  word_3aaf8415<>+0(SB), Y5, Y12
 	VFMADD213PS  word_3c1d96f0<>+0(SB), Y5, Y12
 	VFMADD213PS  word_3d6357be<>+0(SB), Y5, Y12
 	VFMADD213PS  word_3e75fdee<>+0(SB), Y5, Y12
@@ -306,11 +306,11 @@ same4:
 	VADDPS      Y2, Y6, Y10
 	VSUBPS      Y2, Y10, Y11
 	VSUBPS      Y11, Y6, Y6
-	VMOVUPS     word_3af62a04<>+0(SB), Y11
-	VFMADD213PS word_3c602dbf<>+0(SB), Y6, Y11
-	VFMADD213PS word_3da0c3ed<>+0(SB), Y6, Y11
-	VFMADD213PS word_3eadf055<>+0(SB), Y6, Y11
-	VFMADD213PS word_3f7af22e<>+0(SB), Y6, Y11
+	VMOVUPS     word_3af8a147<>+0(SB), Y11
+	VFMADD213PS word_3c602f93<>+0(SB), Y6, Y11
+	VFMADD213PS word_3da0c0df<>+0(SB), Y6, Y11
+	VFMADD213PS word_3eadf052<>+0(SB), Y6, Y11
+	VFMADD213PS word_3f7af234<>+0(SB), Y6, Y11
 	VFMADD213PS word_3fb504f4<>+0(SB), Y6, Y11
 	VPSLLD      $0x17, Y10, Y10
 	VMULPS      Y10, Y11, Y11
@@ -322,11 +322,11 @@ same4:
 	VADDPS      Y2, Y7, Y6
 	VSUBPS      Y2, Y6, Y10
 	VSUBPS      Y10, Y7, Y7
-	VMOVUPS     word_3af62a04<>+0(SB), Y10
-	VFMADD213PS word_3c602dbf<>+0(SB), Y7, Y10
-	VFMADD213PS word_3da0c3ed<>+0(SB), Y7, Y10
-	VFMADD213PS word_3eadf055<>+0(SB), Y7, Y10
-	VFMADD213PS word_3f7af22e<>+0(SB), Y7, Y10
+	VMOVUPS     word_3af8a147<>+0(SB), Y10
+	VFMADD213PS word_3c602f93<>+0(SB), Y7, Y10
+	VFMADD213PS word_3da0c0df<>+0(SB), Y7, Y10
+	VFMADD213PS word_3eadf052<>+0(SB), Y7, Y10
+	VFMADD213PS word_3f7af234<>+0(SB), Y7, Y10
 	VFMADD213PS word_3fb504f4<>+0(SB), Y7, Y10
 	VPSLLD      $0x17, Y6, Y6
 	VMULPS      Y6, Y10, Y10
@@ -338,11 +338,11 @@ same4:
 	VADDPS      Y2, Y8, Y6
 	VSUBPS      Y2, Y6, Y7
 	VSUBPS      Y7, Y8, Y8
-	VMOVUPS     word_3af62a04<>+0(SB), Y7
-	VFMADD213PS word_3c602dbf<>+0(SB), Y8, Y7
-	VFMADD213PS word_3da0c3ed<>+0(SB), Y8, Y7
-	VFMADD213PS word_3eadf055<>+0(SB), Y8, Y7
-	VFMADD213PS word_3f7af22e<>+0(SB), Y8, Y7
+	VMOVUPS     word_3af8a147<>+0(SB), Y7
+	VFMADD213PS word_3c602f93<>+0(SB), Y8, Y7
+	VFMADD213PS word_3da0c0df<>+0(SB), Y8, Y7
+	VFMADD213PS word_3eadf052<>+0(SB), Y8, Y7
+	VFMADD213PS word_3f7af234<>+0(SB), Y8, Y7
 	VFMADD213PS word_3fb504f4<>+0(SB), Y8, Y7
 	VPSLLD      $0x17, Y6, Y6
 	VMULPS      Y6, Y7, Y7
@@ -354,11 +354,11 @@ same4:
 	VADDPS      Y2, Y9, Y6
 	VSUBPS      Y2, Y6, Y7
 	VSUBPS      Y7, Y9, Y9
-	VMOVUPS     word_3af62a04<>+0(SB), Y7
-	VFMADD213PS word_3c602dbf<>+0(SB), Y9, Y7
-	VFMADD213PS word_3da0c3ed<>+0(SB), Y9, Y7
-	VFMADD213PS word_3eadf055<>+0(SB), Y9, Y7
-	VFMADD213PS word_3f7af22e<>+0(SB), Y9, Y7
+	VMOVUPS     word_3af8a147<>+0(SB), Y7
+	VFMADD213PS word_3c602f93<>+0(SB), Y9, Y7
+	VFMADD213PS word_3da0c0df<>+0(SB), Y9, Y7
+	VFMADD213PS word_3eadf052<>+0(SB), Y9, Y7
+	VFMADD213PS word_3f7af234<>+0(SB), Y9, Y7
 	VFMADD213PS word_3fb504f4<>+0(SB), Y9, Y7
 	VPSLLD      $0x17, Y6, Y6
 	VMULPS      Y6, Y7, Y7
@@ -389,8 +389,8 @@ loop5:
 	VMINPS       Y5, Y9, Y5
 	VROUNDPS     $0x08, Y5, Y8
 	VSUBPS       Y8, Y5, Y5
-	VMOVUPS      word_3920b60a<>+0(SB), Y9
-	VFMADD213PS  word_3aaf8418<>+0(SB), Y5, Y9
+	VMOVUPS      word_3920b599<>+0(SB), Y9
+	VFMADD213PS  word_3aaf8415<>+0(SB), Y5, Y9
 	VFMADD213PS  word_3c1d96f0<>+0(SB), Y5, Y9
 	VFMADD213PS  word_3d6357be<>+0(SB), Y5, Y9
 	VFMADD213PS  word_3e75fdee<>+0(SB), Y5, Y9
@@ -416,11 +416,11 @@ same7:
 	VADDPS      Y2, Y6, Y7
 	VSUBPS      Y2, Y7, Y8
 	VSUBPS      Y8, Y6, Y6
-	VMOVUPS     word_3af62a04<>+0(SB), Y8
-	VFMADD213PS word_3c602dbf<>+0(SB), Y6, Y8
-	VFMADD213PS word_3da0c3ed<>+0(SB), Y6, Y8
-	VFMADD213PS word_3eadf055<>+0(SB), Y6, Y8
-	VFMADD213PS word_3f7af22e<>+0(SB), Y6, Y8
+	VMOVUPS     word_3af8a147<>+0(SB), Y8
+	VFMADD213PS word_3c602f93<>+0(SB), Y6, Y8
+	VFMADD213PS word_3da0c0df<>+0(SB), Y6, Y8
+	VFMADD213PS word_3eadf052<>+0(SB), Y6, Y8
+	VFMADD213PS word_3f7af234<>+0(SB), Y6, Y8
 	VFMADD213PS word_3fb504f4<>+0(SB), Y6, Y8
 	VPSLLD      $0x17, Y7, Y7
 	VMULPS      Y7, Y8, Y8
@@ -457,8 +457,8 @@ next6:
 	VMINPS       Y5, Y9, Y5
 	VROUNDPS     $0x08, Y5, Y8
 	VSUBPS       Y8, Y5, Y5
-	VMOVUPS      word_3920b60a<>+0(SB), Y9
-	VFMADD213PS  word_3aaf8418<>+0(SB), Y5, Y9
+	VMOVUPS      word_3920b599<>+0(SB), Y9
+	VFMADD213PS  word_3aaf8415<>+0(SB), Y5, Y9
 	VFMADD213PS  word_3c1d96f0<>+0(SB), Y5, Y9
 	VFMADD213PS  word_3d6357be<>+0(SB), Y5, Y9
 	VFMADD213PS  word_3e75fdee<>+0(SB), Y5, Y9
@@ -484,11 +484,11 @@ same8:
 	VADDPS      Y2, Y7, Y0
 	VSUBPS      Y2, Y0, Y1
 	VSUBPS      Y1, Y7, Y7
-	VMOVUPS     word_3af62a04<>+0(SB), Y1
-	VFMADD213PS word_3c602dbf<>+0(SB), Y7, Y1
-	VFMADD213PS word_3da0c3ed<>+0(SB), Y7, Y1
-	VFMADD213PS word_3eadf055<>+0(SB), Y7, Y1
-	VFMADD213PS word_3f7af22e<>+0(SB), Y7, Y1
+	VMOVUPS     word_3af8a147<>+0(SB), Y1
+	VFMADD213PS word_3c602f93<>+0(SB), Y7, Y1
+	VFMADD213PS word_3da0c0df<>+0(SB), Y7, Y1
+	VFMADD213PS word_3eadf052<>+0(SB), Y7, Y1
+	VFMADD213PS word_3f7af234<>+0(SB), Y7, Y1
 	VFMADD213PS word_3fb504f4<>+0(SB), Y7, Y1
 	VPSLLD      $0x17, Y0, Y0
 	VMULPS      Y0, Y1, Y1
@@ -513,8 +513,8 @@ done1:
 	VMINPS       Y5, Y2, Y5
 	VROUNDPS     $0x08, Y5, Y1
 	VSUBPS       Y1, Y5, Y5
-	VMOVUPS      word_3920b60a<>+0(SB), Y2
-	VFMADD213PS  word_3aaf8418<>+0(SB), Y5, Y2
+	VMOVUPS      word_3920b599<>+0(SB), Y2
+	VFMADD213PS  word_3aaf8415<>+0(SB), Y5, Y2
 	VFMADD213PS  word_3c1d96f0<>+0(SB), Y5, Y2
 	VFMADD213PS  word_3d6357be<>+0(SB), Y5, Y2
 	VFMADD213PS  word_3e75fdee<>+0(SB), Y5, Y2
@@ -552,55 +552,55 @@ DATA word_3fb504f4<>+24(SB)/4, $0x3fb504f4
 DATA word_3fb504f4<>+28(SB)/4, $0x3fb504f4
 GLOBL word_3fb504f4<>(SB), RODATA|NOPTR, $32
 
-DATA word_3f7af22e<>+0(SB)/4, $0x3f7af22e
-DATA word_3f7af22e<>+4(SB)/4, $0x3f7af22e
-DATA word_3f7af22e<>+8(SB)/4, $0x3f7af22e
-DATA word_3f7af22e<>+12(SB)/4, $0x3f7af22e
-DATA word_3f7af22e<>+16(SB)/4, $0x3f7af22e
-DATA word_3f7af22e<>+20(SB)/4, $0x3f7af22e
-DATA word_3f7af22e<>+24(SB)/4, $0x3f7af22e
-DATA word_3f7af22e<>+28(SB)/4, $0x3f7af22e
-GLOBL word_3f7af22e<>(SB), RODATA|NOPTR, $32
+DATA word_3f7af234<>+0(SB)/4, $0x3f7af234
+DATA word_3f7af234<>+4(SB)/4, $0x3f7af234
+DATA word_3f7af234<>+8(SB)/4, $0x3f7af234
+DATA word_3f7af234<>+12(SB)/4, $0x3f7af234
+DATA word_3f7af234<>+16(SB)/4, $0x3f7af234
+DATA word_3f7af234<>+20(SB)/4, $0x3f7af234
+DATA word_3f7af234<>+24(SB)/4, $0x3f7af234
+DATA word_3f7af234<>+28(SB)/4, $0x3f7af234
+GLOBL word_3f7af234<>(SB), RODATA|NOPTR, $32
 
-DATA word_3eadf055<>+0(SB)/4, $0x3eadf055
-DATA word_3eadf055<>+4(SB)/4, $0x3eadf055
-DATA word_3eadf055<>+8(SB)/4, $0x3eadf055
-DATA word_3eadf055<>+12(SB)/4, $0x3eadf055
-DATA word_3eadf055<>+16(SB)/4, $0x3eadf055
-DATA word_3eadf055<>+20(SB)/4, $0x3eadf055
-DATA word_3eadf055<>+24(SB)/4, $0x3eadf055
-DATA word_3eadf055<>+28(SB)/4, $0x3eadf055
-GLOBL word_3eadf055<>(SB), RODATA|NOPTR, $32
+DATA word_3eadf052<>+0(SB)/4, $0x3eadf052
+DATA word_3eadf052<>+4(SB)/4, $0x3eadf052
+DATA word_3eadf052<>+8(SB)/4, $0x3eadf052
+DATA word_3eadf052<>+12(SB)/4, $0x3eadf052
+DATA word_3eadf052<>+16(SB)/4, $0x3eadf052
+DATA word_3eadf052<>+20(SB)/4, $0x3eadf052
+DATA word_3eadf052<>+24(SB)/4, $0x3eadf052
+DATA word_3eadf052<>+28(SB)/4, $0x3eadf052
+GLOBL word_3eadf052<>(SB), RODATA|NOPTR, $32
 
-DATA word_3da0c3ed<>+0(SB)/4, $0x3da0c3ed
-DATA word_3da0c3ed<>+4(SB)/4, $0x3da0c3ed
-DATA word_3da0c3ed<>+8(SB)/4, $0x3da0c3ed
-DATA word_3da0c3ed<>+12(SB)/4, $0x3da0c3ed
-DATA word_3da0c3ed<>+16(SB)/4, $0x3da0c3ed
-DATA word_3da0c3ed<>+20(SB)/4, $0x3da0c3ed
-DATA word_3da0c3ed<>+24(SB)/4, $0x3da0c3ed
-DATA word_3da0c3ed<>+28(SB)/4, $0x3da0c3ed
-GLOBL word_3da0c3ed<>(SB), RODATA|NOPTR, $32
+DATA word_3da0c0df<>+0(SB)/4, $0x3da0c0df
+DATA word_3da0c0df<>+4(SB)/4, $0x3da0c0df
+DATA word_3da0c0df<>+8(SB)/4, $0x3da0c0df
+DATA word_3da0c0df<>+12(SB)/4, $0x3da0c0df
+DATA word_3da0c0df<>+16(SB)/4, $0x3da0c0df
+DATA word_3da0c0df<>+20(SB)/4, $0x3da0c0df
+DATA word_3da0c0df<>+24(SB)/4, $0x3da0c0df
+DATA word_3da0c0df<>+28(SB)/4, $0x3da0c0df
+GLOBL word_3da0c0df<>(SB), RODATA|NOPTR, $32
 
-DATA word_3c602dbf<>+0(SB)/4, $0x3c602dbf
-DATA word_3c602dbf<>+4(SB)/4, $0x3c602dbf
-DATA word_3c602dbf<>+8(SB)/4, $0x3c602dbf
-DATA word_3c602dbf<>+12(SB)/4, $0x3c602dbf
-DATA word_3c602dbf<>+16(SB)/4, $0x3c602dbf
-DATA word_3c602dbf<>+20(SB)/4, $0x3c602dbf
-DATA word_3c602dbf<>+24(SB)/4, $0x3c602dbf
-DATA word_3c602dbf<>+28(SB)/4, $0x3c602dbf
-GLOBL word_3c602dbf<>(SB), RODATA|NOPTR, $32
+DATA word_3c602f93<>+0(SB)/4, $0x3c602f93
+DATA word_3c602f93<>+4(SB)/4, $0x3c602f93
+DATA word_3c602f93<>+8(SB)/4, $0x3c602f93
+DATA word_3c602f93<>+12(SB)/4, $0x3c602f93
+DATA word_3c602f93<>+16(SB)/4, $0x3c602f93
+DATA word_3c602f93<>+20(SB)/4, $0x3c602f93
+DATA word_3c602f93<>+24(SB)/4, $0x3c602f93
+DATA word_3c602f93<>+28(SB)/4, $0x3c602f93
+GLOBL word_3c602f93<>(SB), RODATA|NOPTR, $32
 
-DATA word_3af62a04<>+0(SB)/4, $0x3af62a04
-DATA word_3af62a04<>+4(SB)/4, $0x3af62a04
-DATA word_3af62a04<>+8(SB)/4, $0x3af62a04
-DATA word_3af62a04<>+12(SB)/4, $0x3af62a04
-DATA word_3af62a04<>+16(SB)/4, $0x3af62a04
-DATA word_3af62a04<>+20(SB)/4, $0x3af62a04
-DATA word_3af62a04<>+24(SB)/4, $0x3af62a04
-DATA word_3af62a04<>+28(SB)/4, $0x3af62a04
-GLOBL word_3af62a04<>(SB), RODATA|NOPTR, $32
+DATA word_3af8a147<>+0(SB)/4, $0x3af8a147
+DATA word_3af8a147<>+4(SB)/4, $0x3af8a147
+DATA word_3af8a147<>+8(SB)/4, $0x3af8a147
+DATA word_3af8a147<>+12(SB)/4, $0x3af8a147
+DATA word_3af8a147<>+16(SB)/4, $0x3af8a147
+DATA word_3af8a147<>+20(SB)/4, $0x3af8a147
+DATA word_3af8a147<>+24(SB)/4, $0x3af8a147
+DATA word_3af8a147<>+28(SB)/4, $0x3af8a147
+GLOBL word_3af8a147<>(SB), RODATA|NOPTR, $32
 
 DATA word_bf000000<>+0(SB)/4, $0xbf000000
 DATA word_bf000000<>+4(SB)/4, $0xbf000000
@@ -722,25 +722,25 @@ DATA word_3c1d96f0<>+24(SB)/4, $0x3c1d96f0
 DATA word_3c1d96f0<>+28(SB)/4, $0x3c1d96f0
 GLOBL word_3c1d96f0<>(SB), RODATA|NOPTR, $32
 
-DATA word_3aaf8418<>+0(SB)/4, $0x3aaf8418
-DATA word_3aaf8418<>+4(SB)/4, $0x3aaf8418
-DATA word_3aaf8418<>+8(SB)/4, $0x3aaf8418
-DATA word_3aaf8418<>+12(SB)/4, $0x3aaf8418
-DATA word_3aaf8418<>+16(SB)/4, $0x3aaf8418
-DATA word_3aaf8418<>+20(SB)/4, $0x3aaf8418
-DATA word_3aaf8418<>+24(SB)/4, $0x3aaf8418
-DATA word_3aaf8418<>+28(SB)/4, $0x3aaf8418
-GLOBL word_3aaf8418<>(SB), RODATA|NOPTR, $32
+DATA word_3aaf8415<>+0(SB)/4, $0x3aaf8415
+DATA word_3aaf8415<>+4(SB)/4, $0x3aaf8415
+DATA word_3aaf8415<>+8(SB)/4, $0x3aaf8415
+DATA word_3aaf8415<>+12(SB)/4, $0x3aaf8415
+DATA word_3aaf8415<>+16(SB)/4, $0x3aaf8415
+DATA word_3aaf8415<>+20(SB)/4, $0x3aaf8415
+DATA word_3aaf8415<>+24(SB)/4, $0x3aaf8415
+DATA word_3aaf8415<>+28(SB)/4, $0x3aaf8415
+GLOBL word_3aaf8415<>(SB), RODATA|NOPTR, $32
 
-DATA word_3920b60a<>+0(SB)/4, $0x3920b60a
-DATA word_3920b60a<>+4(SB)/4, $0x3920b60a
-DATA word_3920b60a<>+8(SB)/4, $0x3920b60a
-DATA word_3920b60a<>+12(SB)/4, $0x3920b60a
-DATA word_3920b60a<>+16(SB)/4, $0x3920b60a
-DATA word_3920b60a<>+20(SB)/4, $0x3920b60a
-DATA word_3920b60a<>+24(SB)/4, $0x3920b60a
-DATA word_3920b60a<>+28(SB)/4, $0x3920b60a
-GLOBL word_3920b60a<>(SB), RODATA|NOPTR, $32
+DATA word_3920b599<>+0(SB)/4, $0x3920b599
+DATA word_3920b599<>+4(SB)/4, $0x3920b599
+DATA word_3920b599<>+8(SB)/4, $0x3920b599
+DATA word_3920b599<>+12(SB)/4, $0x3920b599
+DATA word_3920b599<>+16(SB)/4, $0x3920b599
+DATA word_3920b599<>+20(SB)/4, $0x3920b599
+DATA word_3920b599<>+24(SB)/4, $0x3920b599
+DATA word_3920b599<>+28(SB)/4, $0x3920b599
+GLOBL word_3920b599<>(SB), RODATA|NOPTR, $32
 
 DATA word_c3180000<>+0(SB)/4, $0xc3180000
 DATA word_c3180000<>+4(SB)/4, $0xc3180000

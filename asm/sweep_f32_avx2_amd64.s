@@ -13,11 +13,6 @@ TEXT ·SweepRowsF32AVX2(SB), NOSPLIT, $0-144
 	MOVQ         c_base+56(FP), DX
 	MOVQ         ldc+80(FP), BX
 	SHLQ         $0x02, BX
-	VSTMXCSR     lde+24(FP)
-	MOVQ         lde+24(FP), SI
-	ORQ          $0x00008040, SI
-	MOVQ         SI, e_len+8(FP)
-	VLDMXCSR     e_len+8(FP)
 	VBROADCASTSS word_c2fe0000<>+0(SB), Y0
 	VBROADCASTSS word_43000000<>+0(SB), Y1
 	VBROADCASTSS word_4b40007f<>+0(SB), Y2
@@ -60,16 +55,16 @@ loop4:
 	VADDPS       Y2, Y10, Y11
 	VSUBPS       Y2, Y11, Y12
 	VSUBPS       Y12, Y10, Y10
-	VMOVUPS      word_3af62a04<>+0(SB), Y12
-	VMOVUPS      word_3af62a04<>+0(SB), Y13
-	VFMADD213PS  word_3c602dbf<>+0(SB), Y9, Y12
-	VFMADD213PS  word_3c602dbf<>+0(SB), Y10, Y13
-	VFMADD213PS  word_3da0c3ed<>+0(SB), Y9, Y12
-	VFMADD213PS  word_3da0c3ed<>+0(SB), Y10, Y13
-	VFMADD213PS  word_3eadf055<>+0(SB), Y9, Y12
-	VFMADD213PS  word_3eadf055<>+0(SB), Y10, Y13
-	VFMADD213PS  word_3f7af22e<>+0(SB), Y9, Y12
-	VFMADD213PS  word_3f7af22e<>+0(SB), Y10, Y13
+	VMOVUPS      word_3af8a147<>+0(SB), Y12
+	VMOVUPS      word_3af8a147<>+0(SB), Y13
+	VFMADD213PS  word_3c602f93<>+0(SB), Y9, Y12
+	VFMADD213PS  word_3c602f93<>+0(SB), Y10, Y13
+	VFMADD213PS  word_3da0c0df<>+0(SB), Y9, Y12
+	VFMADD213PS  word_3da0c0df<>+0(SB), Y10, Y13
+	VFMADD213PS  word_3eadf052<>+0(SB), Y9, Y12
+	VFMADD213PS  word_3eadf052<>+0(SB), Y10, Y13
+	VFMADD213PS  word_3f7af234<>+0(SB), Y9, Y12
+	VFMADD213PS  word_3f7af234<>+0(SB), Y10, Y13
 	VFMADD213PS  word_3fb504f4<>+0(SB), Y9, Y12
 	VFMADD213PS  word_3fb504f4<>+0(SB), Y10, Y13
 	VPSLLD       $0x17, Y8, Y8
@@ -97,16 +92,16 @@ loop4:
 	VADDPS       Y2, Y10, Y11
 	VSUBPS       Y2, Y11, Y12
 	VSUBPS       Y12, Y10, Y10
-	VMOVUPS      word_3af62a04<>+0(SB), Y12
-	VMOVUPS      word_3af62a04<>+0(SB), Y13
-	VFMADD213PS  word_3c602dbf<>+0(SB), Y9, Y12
-	VFMADD213PS  word_3c602dbf<>+0(SB), Y10, Y13
-	VFMADD213PS  word_3da0c3ed<>+0(SB), Y9, Y12
-	VFMADD213PS  word_3da0c3ed<>+0(SB), Y10, Y13
-	VFMADD213PS  word_3eadf055<>+0(SB), Y9, Y12
-	VFMADD213PS  word_3eadf055<>+0(SB), Y10, Y13
-	VFMADD213PS  word_3f7af22e<>+0(SB), Y9, Y12
-	VFMADD213PS  word_3f7af22e<>+0(SB), Y10, Y13
+	VMOVUPS      word_3af8a147<>+0(SB), Y12
+	VMOVUPS      word_3af8a147<>+0(SB), Y13
+	VFMADD213PS  word_3c602f93<>+0(SB), Y9, Y12
+	VFMADD213PS  word_3c602f93<>+0(SB), Y10, Y13
+	VFMADD213PS  word_3da0c0df<>+0(SB), Y9, Y12
+	VFMADD213PS  word_3da0c0df<>+0(SB), Y10, Y13
+	VFMADD213PS  word_3eadf052<>+0(SB), Y9, Y12
+	VFMADD213PS  word_3eadf052<>+0(SB), Y10, Y13
+	VFMADD213PS  word_3f7af234<>+0(SB), Y9, Y12
+	VFMADD213PS  word_3f7af234<>+0(SB), Y10, Y13
 	VFMADD213PS  word_3fb504f4<>+0(SB), Y9, Y12
 	VFMADD213PS  word_3fb504f4<>+0(SB), Y10, Y13
 	VPSLLD       $0x17, Y8, Y8
@@ -148,16 +143,16 @@ loop6:
 	VADDPS       Y2, Y10, Y11
 	VSUBPS       Y2, Y11, Y12
 	VSUBPS       Y12, Y10, Y10
-	VMOVUPS      word_3af62a04<>+0(SB), Y12
-	VMOVUPS      word_3af62a04<>+0(SB), Y13
-	VFMADD213PS  word_3c602dbf<>+0(SB), Y9, Y12
-	VFMADD213PS  word_3c602dbf<>+0(SB), Y10, Y13
-	VFMADD213PS  word_3da0c3ed<>+0(SB), Y9, Y12
-	VFMADD213PS  word_3da0c3ed<>+0(SB), Y10, Y13
-	VFMADD213PS  word_3eadf055<>+0(SB), Y9, Y12
-	VFMADD213PS  word_3eadf055<>+0(SB), Y10, Y13
-	VFMADD213PS  word_3f7af22e<>+0(SB), Y9, Y12
-	VFMADD213PS  word_3f7af22e<>+0(SB), Y10, Y13
+	VMOVUPS      word_3af8a147<>+0(SB), Y12
+	VMOVUPS      word_3af8a147<>+0(SB), Y13
+	VFMADD213PS  word_3c602f93<>+0(SB), Y9, Y12
+	VFMADD213PS  word_3c602f93<>+0(SB), Y10, Y13
+	VFMADD213PS  word_3da0c0df<>+0(SB), Y9, Y12
+	VFMADD213PS  word_3da0c0df<>+0(SB), Y10, Y13
+	VFMADD213PS  word_3eadf052<>+0(SB), Y9, Y12
+	VFMADD213PS  word_3eadf052<>+0(SB), Y10, Y13
+	VFMADD213PS  word_3f7af234<>+0(SB), Y9, Y12
+	VFMADD213PS  word_3f7af234<>+0(SB), Y10, Y13
 	VFMADD213PS  word_3fb504f4<>+0(SB), Y9, Y12
 	VFMADD213PS  word_3fb504f4<>+0(SB), Y10, Y13
 	VPSLLD       $0x17, Y8, Y8
@@ -203,16 +198,16 @@ next7:
 	VADDPS       Y2, Y4, Y9
 	VSUBPS       Y2, Y9, Y11
 	VSUBPS       Y11, Y4, Y4
-	VMOVUPS      word_3af62a04<>+0(SB), Y11
-	VMOVUPS      word_3af62a04<>+0(SB), Y12
-	VFMADD213PS  word_3c602dbf<>+0(SB), Y10, Y11
-	VFMADD213PS  word_3c602dbf<>+0(SB), Y4, Y12
-	VFMADD213PS  word_3da0c3ed<>+0(SB), Y10, Y11
-	VFMADD213PS  word_3da0c3ed<>+0(SB), Y4, Y12
-	VFMADD213PS  word_3eadf055<>+0(SB), Y10, Y11
-	VFMADD213PS  word_3eadf055<>+0(SB), Y4, Y12
-	VFMADD213PS  word_3f7af22e<>+0(SB), Y10, Y11
-	VFMADD213PS  word_3f7af22e<>+0(SB), Y4, Y12
+	VMOVUPS      word_3af8a147<>+0(SB), Y11
+	VMOVUPS      word_3af8a147<>+0(SB), Y12
+	VFMADD213PS  word_3c602f93<>+0(SB), Y10, Y11
+	VFMADD213PS  word_3c602f93<>+0(SB), Y4, Y12
+	VFMADD213PS  word_3da0c0df<>+0(SB), Y10, Y11
+	VFMADD213PS  word_3da0c0df<>+0(SB), Y4, Y12
+	VFMADD213PS  word_3eadf052<>+0(SB), Y10, Y11
+	VFMADD213PS  word_3eadf052<>+0(SB), Y4, Y12
+	VFMADD213PS  word_3f7af234<>+0(SB), Y10, Y11
+	VFMADD213PS  word_3f7af234<>+0(SB), Y4, Y12
 	VFMADD213PS  word_3fb504f4<>+0(SB), Y10, Y11
 	VFMADD213PS  word_3fb504f4<>+0(SB), Y4, Y12
 	VPSLLD       $0x17, Y5, Y5
@@ -286,11 +281,11 @@ loop11:
 	VADDPS       Y2, Y7, Y6
 	VSUBPS       Y2, Y6, Y8
 	VSUBPS       Y8, Y7, Y7
-	VMOVUPS      word_3af62a04<>+0(SB), Y8
-	VFMADD213PS  word_3c602dbf<>+0(SB), Y7, Y8
-	VFMADD213PS  word_3da0c3ed<>+0(SB), Y7, Y8
-	VFMADD213PS  word_3eadf055<>+0(SB), Y7, Y8
-	VFMADD213PS  word_3f7af22e<>+0(SB), Y7, Y8
+	VMOVUPS      word_3af8a147<>+0(SB), Y8
+	VFMADD213PS  word_3c602f93<>+0(SB), Y7, Y8
+	VFMADD213PS  word_3da0c0df<>+0(SB), Y7, Y8
+	VFMADD213PS  word_3eadf052<>+0(SB), Y7, Y8
+	VFMADD213PS  word_3f7af234<>+0(SB), Y7, Y8
 	VFMADD213PS  word_3fb504f4<>+0(SB), Y7, Y8
 	VPSLLD       $0x17, Y6, Y6
 	VMULPS       Y6, Y8, Y8
@@ -305,11 +300,11 @@ loop11:
 	VADDPS       Y2, Y7, Y6
 	VSUBPS       Y2, Y6, Y8
 	VSUBPS       Y8, Y7, Y7
-	VMOVUPS      word_3af62a04<>+0(SB), Y8
-	VFMADD213PS  word_3c602dbf<>+0(SB), Y7, Y8
-	VFMADD213PS  word_3da0c3ed<>+0(SB), Y7, Y8
-	VFMADD213PS  word_3eadf055<>+0(SB), Y7, Y8
-	VFMADD213PS  word_3f7af22e<>+0(SB), Y7, Y8
+	VMOVUPS      word_3af8a147<>+0(SB), Y8
+	VFMADD213PS  word_3c602f93<>+0(SB), Y7, Y8
+	VFMADD213PS  word_3da0c0df<>+0(SB), Y7, Y8
+	VFMADD213PS  word_3eadf052<>+0(SB), Y7, Y8
+	VFMADD213PS  word_3f7af234<>+0(SB), Y7, Y8
 	VFMADD213PS  word_3fb504f4<>+0(SB), Y7, Y8
 	VPSLLD       $0x17, Y6, Y6
 	VMULPS       Y6, Y8, Y8
@@ -337,11 +332,11 @@ loop13:
 	VADDPS       Y2, Y7, Y6
 	VSUBPS       Y2, Y6, Y8
 	VSUBPS       Y8, Y7, Y7
-	VMOVUPS      word_3af62a04<>+0(SB), Y8
-	VFMADD213PS  word_3c602dbf<>+0(SB), Y7, Y8
-	VFMADD213PS  word_3da0c3ed<>+0(SB), Y7, Y8
-	VFMADD213PS  word_3eadf055<>+0(SB), Y7, Y8
-	VFMADD213PS  word_3f7af22e<>+0(SB), Y7, Y8
+	VMOVUPS      word_3af8a147<>+0(SB), Y8
+	VFMADD213PS  word_3c602f93<>+0(SB), Y7, Y8
+	VFMADD213PS  word_3da0c0df<>+0(SB), Y7, Y8
+	VFMADD213PS  word_3eadf052<>+0(SB), Y7, Y8
+	VFMADD213PS  word_3f7af234<>+0(SB), Y7, Y8
 	VFMADD213PS  word_3fb504f4<>+0(SB), Y7, Y8
 	VPSLLD       $0x17, Y6, Y6
 	VMULPS       Y6, Y8, Y8
@@ -374,11 +369,11 @@ next14:
 	VADDPS       Y2, Y8, Y4
 	VSUBPS       Y2, Y4, Y7
 	VSUBPS       Y7, Y8, Y8
-	VMOVUPS      word_3af62a04<>+0(SB), Y7
-	VFMADD213PS  word_3c602dbf<>+0(SB), Y8, Y7
-	VFMADD213PS  word_3da0c3ed<>+0(SB), Y8, Y7
-	VFMADD213PS  word_3eadf055<>+0(SB), Y8, Y7
-	VFMADD213PS  word_3f7af22e<>+0(SB), Y8, Y7
+	VMOVUPS      word_3af8a147<>+0(SB), Y7
+	VFMADD213PS  word_3c602f93<>+0(SB), Y8, Y7
+	VFMADD213PS  word_3da0c0df<>+0(SB), Y8, Y7
+	VFMADD213PS  word_3eadf052<>+0(SB), Y8, Y7
+	VFMADD213PS  word_3f7af234<>+0(SB), Y8, Y7
 	VFMADD213PS  word_3fb504f4<>+0(SB), Y8, Y7
 	VPSLLD       $0x17, Y4, Y4
 	VMULPS       Y4, Y7, Y7
@@ -412,7 +407,6 @@ done10:
 	JAE          rows8
 
 fewer9:
-	VLDMXCSR lde+24(FP)
 	VZEROUPPER
 	RET
 
@@ -426,55 +420,55 @@ DATA word_3fb504f4<>+24(SB)/4, $0x3fb504f4
 DATA word_3fb504f4<>+28(SB)/4, $0x3fb504f4
 GLOBL word_3fb504f4<>(SB), RODATA|NOPTR, $32
 
-DATA word_3f7af22e<>+0(SB)/4, $0x3f7af22e
-DATA word_3f7af22e<>+4(SB)/4, $0x3f7af22e
-DATA word_3f7af22e<>+8(SB)/4, $0x3f7af22e
-DATA word_3f7af22e<>+12(SB)/4, $0x3f7af22e
-DATA word_3f7af22e<>+16(SB)/4, $0x3f7af22e
-DATA word_3f7af22e<>+20(SB)/4, $0x3f7af22e
-DATA word_3f7af22e<>+24(SB)/4, $0x3f7af22e
-DATA word_3f7af22e<>+28(SB)/4, $0x3f7af22e
-GLOBL word_3f7af22e<>(SB), RODATA|NOPTR, $32
+DATA word_3f7af234<>+0(SB)/4, $0x3f7af234
+DATA word_3f7af234<>+4(SB)/4, $0x3f7af234
+DATA word_3f7af234<>+8(SB)/4, $0x3f7af234
+DATA word_3f7af234<>+12(SB)/4, $0x3f7af234
+DATA word_3f7af234<>+16(SB)/4, $0x3f7af234
+DATA word_3f7af234<>+20(SB)/4, $0x3f7af234
+DATA word_3f7af234<>+24(SB)/4, $0x3f7af234
+DATA word_3f7af234<>+28(SB)/4, $0x3f7af234
+GLOBL word_3f7af234<>(SB), RODATA|NOPTR, $32
 
-DATA word_3eadf055<>+0(SB)/4, $0x3eadf055
-DATA word_3eadf055<>+4(SB)/4, $0x3eadf055
-DATA word_3eadf055<>+8(SB)/4, $0x3eadf055
-DATA word_3eadf055<>+12(SB)/4, $0x3eadf055
-DATA word_3eadf055<>+16(SB)/4, $0x3eadf055
-DATA word_3eadf055<>+20(SB)/4, $0x3eadf055
-DATA word_3eadf055<>+24(SB)/4, $0x3eadf055
-DATA word_3eadf055<>+28(SB)/4, $0x3eadf055
-GLOBL word_3eadf055<>(SB), RODATA|NOPTR, $32
+DATA word_3eadf052<>+0(SB)/4, $0x3eadf052
+DATA word_3eadf052<>+4(SB)/4, $0x3eadf052
+DATA word_3eadf052<>+8(SB)/4, $0x3eadf052
+DATA word_3eadf052<>+12(SB)/4, $0x3eadf052
+DATA word_3eadf052<>+16(SB)/4, $0x3eadf052
+DATA word_3eadf052<>+20(SB)/4, $0x3eadf052
+DATA word_3eadf052<>+24(SB)/4, $0x3eadf052
+DATA word_3eadf052<>+28(SB)/4, $0x3eadf052
+GLOBL word_3eadf052<>(SB), RODATA|NOPTR, $32
 
-DATA word_3da0c3ed<>+0(SB)/4, $0x3da0c3ed
-DATA word_3da0c3ed<>+4(SB)/4, $0x3da0c3ed
-DATA word_3da0c3ed<>+8(SB)/4, $0x3da0c3ed
-DATA word_3da0c3ed<>+12(SB)/4, $0x3da0c3ed
-DATA word_3da0c3ed<>+16(SB)/4, $0x3da0c3ed
-DATA word_3da0c3ed<>+20(SB)/4, $0x3da0c3ed
-DATA word_3da0c3ed<>+24(SB)/4, $0x3da0c3ed
-DATA word_3da0c3ed<>+28(SB)/4, $0x3da0c3ed
-GLOBL word_3da0c3ed<>(SB), RODATA|NOPTR, $32
+DATA word_3da0c0df<>+0(SB)/4, $0x3da0c0df
+DATA word_3da0c0df<>+4(SB)/4, $0x3da0c0df
+DATA word_3da0c0df<>+8(SB)/4, $0x3da0c0df
+DATA word_3da0c0df<>+12(SB)/4, $0x3da0c0df
+DATA word_3da0c0df<>+16(SB)/4, $0x3da0c0df
+DATA word_3da0c0df<>+20(SB)/4, $0x3da0c0df
+DATA word_3da0c0df<>+24(SB)/4, $0x3da0c0df
+DATA word_3da0c0df<>+28(SB)/4, $0x3da0c0df
+GLOBL word_3da0c0df<>(SB), RODATA|NOPTR, $32
 
-DATA word_3c602dbf<>+0(SB)/4, $0x3c602dbf
-DATA word_3c602dbf<>+4(SB)/4, $0x3c602dbf
-DATA word_3c602dbf<>+8(SB)/4, $0x3c602dbf
-DATA word_3c602dbf<>+12(SB)/4, $0x3c602dbf
-DATA word_3c602dbf<>+16(SB)/4, $0x3c602dbf
-DATA word_3c602dbf<>+20(SB)/4, $0x3c602dbf
-DATA word_3c602dbf<>+24(SB)/4, $0x3c602dbf
-DATA word_3c602dbf<>+28(SB)/4, $0x3c602dbf
-GLOBL word_3c602dbf<>(SB), RODATA|NOPTR, $32
+DATA word_3c602f93<>+0(SB)/4, $0x3c602f93
+DATA word_3c602f93<>+4(SB)/4, $0x3c602f93
+DATA word_3c602f93<>+8(SB)/4, $0x3c602f93
+DATA word_3c602f93<>+12(SB)/4, $0x3c602f93
+DATA word_3c602f93<>+16(SB)/4, $0x3c602f93
+DATA word_3c602f93<>+20(SB)/4, $0x3c602f93
+DATA word_3c602f93<>+24(SB)/4, $0x3c602f93
+DATA word_3c602f93<>+28(SB)/4, $0x3c602f93
+GLOBL word_3c602f93<>(SB), RODATA|NOPTR, $32
 
-DATA word_3af62a04<>+0(SB)/4, $0x3af62a04
-DATA word_3af62a04<>+4(SB)/4, $0x3af62a04
-DATA word_3af62a04<>+8(SB)/4, $0x3af62a04
-DATA word_3af62a04<>+12(SB)/4, $0x3af62a04
-DATA word_3af62a04<>+16(SB)/4, $0x3af62a04
-DATA word_3af62a04<>+20(SB)/4, $0x3af62a04
-DATA word_3af62a04<>+24(SB)/4, $0x3af62a04
-DATA word_3af62a04<>+28(SB)/4, $0x3af62a04
-GLOBL word_3af62a04<>(SB), RODATA|NOPTR, $32
+DATA word_3af8a147<>+0(SB)/4, $0x3af8a147
+DATA word_3af8a147<>+4(SB)/4, $0x3af8a147
+DATA word_3af8a147<>+8(SB)/4, $0x3af8a147
+DATA word_3af8a147<>+12(SB)/4, $0x3af8a147
+DATA word_3af8a147<>+16(SB)/4, $0x3af8a147
+DATA word_3af8a147<>+20(SB)/4, $0x3af8a147
+DATA word_3af8a147<>+24(SB)/4, $0x3af8a147
+DATA word_3af8a147<>+28(SB)/4, $0x3af8a147
+GLOBL word_3af8a147<>(SB), RODATA|NOPTR, $32
 
 DATA word_bf000000<>+0(SB)/4, $0xbf000000
 DATA word_bf000000<>+4(SB)/4, $0xbf000000
@@ -553,11 +547,6 @@ TEXT ·SweepRowsDotF32AVX2(SB), NOSPLIT, $0-168
 	MOVQ         c_base+56(FP), DX
 	MOVQ         ldc+80(FP), BX
 	SHLQ         $0x02, BX
-	VSTMXCSR     lde+24(FP)
-	MOVQ         lde+24(FP), SI
-	ORQ          $0x00008040, SI
-	MOVQ         SI, e_len+8(FP)
-	VLDMXCSR     e_len+8(FP)
 	VBROADCASTSS word_c2fe0000<>+0(SB), Y0
 	VBROADCASTSS word_43000000<>+0(SB), Y1
 	VBROADCASTSS word_4b40007f<>+0(SB), Y2
@@ -601,16 +590,16 @@ loop4:
 	VADDPS       Y2, Y10, Y11
 	VSUBPS       Y2, Y11, Y12
 	VSUBPS       Y12, Y10, Y10
-	VMOVUPS      word_3af62a04<>+0(SB), Y12
-	VMOVUPS      word_3af62a04<>+0(SB), Y13
-	VFMADD213PS  word_3c602dbf<>+0(SB), Y9, Y12
-	VFMADD213PS  word_3c602dbf<>+0(SB), Y10, Y13
-	VFMADD213PS  word_3da0c3ed<>+0(SB), Y9, Y12
-	VFMADD213PS  word_3da0c3ed<>+0(SB), Y10, Y13
-	VFMADD213PS  word_3eadf055<>+0(SB), Y9, Y12
-	VFMADD213PS  word_3eadf055<>+0(SB), Y10, Y13
-	VFMADD213PS  word_3f7af22e<>+0(SB), Y9, Y12
-	VFMADD213PS  word_3f7af22e<>+0(SB), Y10, Y13
+	VMOVUPS      word_3af8a147<>+0(SB), Y12
+	VMOVUPS      word_3af8a147<>+0(SB), Y13
+	VFMADD213PS  word_3c602f93<>+0(SB), Y9, Y12
+	VFMADD213PS  word_3c602f93<>+0(SB), Y10, Y13
+	VFMADD213PS  word_3da0c0df<>+0(SB), Y9, Y12
+	VFMADD213PS  word_3da0c0df<>+0(SB), Y10, Y13
+	VFMADD213PS  word_3eadf052<>+0(SB), Y9, Y12
+	VFMADD213PS  word_3eadf052<>+0(SB), Y10, Y13
+	VFMADD213PS  word_3f7af234<>+0(SB), Y9, Y12
+	VFMADD213PS  word_3f7af234<>+0(SB), Y10, Y13
 	VFMADD213PS  word_3fb504f4<>+0(SB), Y9, Y12
 	VFMADD213PS  word_3fb504f4<>+0(SB), Y10, Y13
 	VPSLLD       $0x17, Y8, Y8
@@ -638,16 +627,16 @@ loop4:
 	VADDPS       Y2, Y10, Y11
 	VSUBPS       Y2, Y11, Y12
 	VSUBPS       Y12, Y10, Y10
-	VMOVUPS      word_3af62a04<>+0(SB), Y12
-	VMOVUPS      word_3af62a04<>+0(SB), Y13
-	VFMADD213PS  word_3c602dbf<>+0(SB), Y9, Y12
-	VFMADD213PS  word_3c602dbf<>+0(SB), Y10, Y13
-	VFMADD213PS  word_3da0c3ed<>+0(SB), Y9, Y12
-	VFMADD213PS  word_3da0c3ed<>+0(SB), Y10, Y13
-	VFMADD213PS  word_3eadf055<>+0(SB), Y9, Y12
-	VFMADD213PS  word_3eadf055<>+0(SB), Y10, Y13
-	VFMADD213PS  word_3f7af22e<>+0(SB), Y9, Y12
-	VFMADD213PS  word_3f7af22e<>+0(SB), Y10, Y13
+	VMOVUPS      word_3af8a147<>+0(SB), Y12
+	VMOVUPS      word_3af8a147<>+0(SB), Y13
+	VFMADD213PS  word_3c602f93<>+0(SB), Y9, Y12
+	VFMADD213PS  word_3c602f93<>+0(SB), Y10, Y13
+	VFMADD213PS  word_3da0c0df<>+0(SB), Y9, Y12
+	VFMADD213PS  word_3da0c0df<>+0(SB), Y10, Y13
+	VFMADD213PS  word_3eadf052<>+0(SB), Y9, Y12
+	VFMADD213PS  word_3eadf052<>+0(SB), Y10, Y13
+	VFMADD213PS  word_3f7af234<>+0(SB), Y9, Y12
+	VFMADD213PS  word_3f7af234<>+0(SB), Y10, Y13
 	VFMADD213PS  word_3fb504f4<>+0(SB), Y9, Y12
 	VFMADD213PS  word_3fb504f4<>+0(SB), Y10, Y13
 	VPSLLD       $0x17, Y8, Y8
@@ -690,16 +679,16 @@ loop6:
 	VADDPS       Y2, Y10, Y11
 	VSUBPS       Y2, Y11, Y12
 	VSUBPS       Y12, Y10, Y10
-	VMOVUPS      word_3af62a04<>+0(SB), Y12
-	VMOVUPS      word_3af62a04<>+0(SB), Y13
-	VFMADD213PS  word_3c602dbf<>+0(SB), Y9, Y12
-	VFMADD213PS  word_3c602dbf<>+0(SB), Y10, Y13
-	VFMADD213PS  word_3da0c3ed<>+0(SB), Y9, Y12
-	VFMADD213PS  word_3da0c3ed<>+0(SB), Y10, Y13
-	VFMADD213PS  word_3eadf055<>+0(SB), Y9, Y12
-	VFMADD213PS  word_3eadf055<>+0(SB), Y10, Y13
-	VFMADD213PS  word_3f7af22e<>+0(SB), Y9, Y12
-	VFMADD213PS  word_3f7af22e<>+0(SB), Y10, Y13
+	VMOVUPS      word_3af8a147<>+0(SB), Y12
+	VMOVUPS      word_3af8a147<>+0(SB), Y13
+	VFMADD213PS  word_3c602f93<>+0(SB), Y9, Y12
+	VFMADD213PS  word_3c602f93<>+0(SB), Y10, Y13
+	VFMADD213PS  word_3da0c0df<>+0(SB), Y9, Y12
+	VFMADD213PS  word_3da0c0df<>+0(SB), Y10, Y13
+	VFMADD213PS  word_3eadf052<>+0(SB), Y9, Y12
+	VFMADD213PS  word_3eadf052<>+0(SB), Y10, Y13
+	VFMADD213PS  word_3f7af234<>+0(SB), Y9, Y12
+	VFMADD213PS  word_3f7af234<>+0(SB), Y10, Y13
 	VFMADD213PS  word_3fb504f4<>+0(SB), Y9, Y12
 	VFMADD213PS  word_3fb504f4<>+0(SB), Y10, Y13
 	VPSLLD       $0x17, Y8, Y8
@@ -746,16 +735,16 @@ next7:
 	VADDPS       Y2, Y4, Y9
 	VSUBPS       Y2, Y9, Y11
 	VSUBPS       Y11, Y4, Y4
-	VMOVUPS      word_3af62a04<>+0(SB), Y11
-	VMOVUPS      word_3af62a04<>+0(SB), Y12
-	VFMADD213PS  word_3c602dbf<>+0(SB), Y10, Y11
-	VFMADD213PS  word_3c602dbf<>+0(SB), Y4, Y12
-	VFMADD213PS  word_3da0c3ed<>+0(SB), Y10, Y11
-	VFMADD213PS  word_3da0c3ed<>+0(SB), Y4, Y12
-	VFMADD213PS  word_3eadf055<>+0(SB), Y10, Y11
-	VFMADD213PS  word_3eadf055<>+0(SB), Y4, Y12
-	VFMADD213PS  word_3f7af22e<>+0(SB), Y10, Y11
-	VFMADD213PS  word_3f7af22e<>+0(SB), Y4, Y12
+	VMOVUPS      word_3af8a147<>+0(SB), Y11
+	VMOVUPS      word_3af8a147<>+0(SB), Y12
+	VFMADD213PS  word_3c602f93<>+0(SB), Y10, Y11
+	VFMADD213PS  word_3c602f93<>+0(SB), Y4, Y12
+	VFMADD213PS  word_3da0c0df<>+0(SB), Y10, Y11
+	VFMADD213PS  word_3da0c0df<>+0(SB), Y4, Y12
+	VFMADD213PS  word_3eadf052<>+0(SB), Y10, Y11
+	VFMADD213PS  word_3eadf052<>+0(SB), Y4, Y12
+	VFMADD213PS  word_3f7af234<>+0(SB), Y10, Y11
+	VFMADD213PS  word_3f7af234<>+0(SB), Y4, Y12
 	VFMADD213PS  word_3fb504f4<>+0(SB), Y10, Y11
 	VFMADD213PS  word_3fb504f4<>+0(SB), Y4, Y12
 	VPSLLD       $0x17, Y5, Y5
@@ -833,11 +822,11 @@ loop11:
 	VADDPS       Y2, Y7, Y6
 	VSUBPS       Y2, Y6, Y8
 	VSUBPS       Y8, Y7, Y7
-	VMOVUPS      word_3af62a04<>+0(SB), Y8
-	VFMADD213PS  word_3c602dbf<>+0(SB), Y7, Y8
-	VFMADD213PS  word_3da0c3ed<>+0(SB), Y7, Y8
-	VFMADD213PS  word_3eadf055<>+0(SB), Y7, Y8
-	VFMADD213PS  word_3f7af22e<>+0(SB), Y7, Y8
+	VMOVUPS      word_3af8a147<>+0(SB), Y8
+	VFMADD213PS  word_3c602f93<>+0(SB), Y7, Y8
+	VFMADD213PS  word_3da0c0df<>+0(SB), Y7, Y8
+	VFMADD213PS  word_3eadf052<>+0(SB), Y7, Y8
+	VFMADD213PS  word_3f7af234<>+0(SB), Y7, Y8
 	VFMADD213PS  word_3fb504f4<>+0(SB), Y7, Y8
 	VPSLLD       $0x17, Y6, Y6
 	VMULPS       Y6, Y8, Y8
@@ -852,11 +841,11 @@ loop11:
 	VADDPS       Y2, Y7, Y6
 	VSUBPS       Y2, Y6, Y8
 	VSUBPS       Y8, Y7, Y7
-	VMOVUPS      word_3af62a04<>+0(SB), Y8
-	VFMADD213PS  word_3c602dbf<>+0(SB), Y7, Y8
-	VFMADD213PS  word_3da0c3ed<>+0(SB), Y7, Y8
-	VFMADD213PS  word_3eadf055<>+0(SB), Y7, Y8
-	VFMADD213PS  word_3f7af22e<>+0(SB), Y7, Y8
+	VMOVUPS      word_3af8a147<>+0(SB), Y8
+	VFMADD213PS  word_3c602f93<>+0(SB), Y7, Y8
+	VFMADD213PS  word_3da0c0df<>+0(SB), Y7, Y8
+	VFMADD213PS  word_3eadf052<>+0(SB), Y7, Y8
+	VFMADD213PS  word_3f7af234<>+0(SB), Y7, Y8
 	VFMADD213PS  word_3fb504f4<>+0(SB), Y7, Y8
 	VPSLLD       $0x17, Y6, Y6
 	VMULPS       Y6, Y8, Y8
@@ -885,11 +874,11 @@ loop13:
 	VADDPS       Y2, Y7, Y6
 	VSUBPS       Y2, Y6, Y8
 	VSUBPS       Y8, Y7, Y7
-	VMOVUPS      word_3af62a04<>+0(SB), Y8
-	VFMADD213PS  word_3c602dbf<>+0(SB), Y7, Y8
-	VFMADD213PS  word_3da0c3ed<>+0(SB), Y7, Y8
-	VFMADD213PS  word_3eadf055<>+0(SB), Y7, Y8
-	VFMADD213PS  word_3f7af22e<>+0(SB), Y7, Y8
+	VMOVUPS      word_3af8a147<>+0(SB), Y8
+	VFMADD213PS  word_3c602f93<>+0(SB), Y7, Y8
+	VFMADD213PS  word_3da0c0df<>+0(SB), Y7, Y8
+	VFMADD213PS  word_3eadf052<>+0(SB), Y7, Y8
+	VFMADD213PS  word_3f7af234<>+0(SB), Y7, Y8
 	VFMADD213PS  word_3fb504f4<>+0(SB), Y7, Y8
 	VPSLLD       $0x17, Y6, Y6
 	VMULPS       Y6, Y8, Y8
@@ -923,11 +912,11 @@ next14:
 	VADDPS       Y2, Y8, Y4
 	VSUBPS       Y2, Y4, Y7
 	VSUBPS       Y7, Y8, Y8
-	VMOVUPS      word_3af62a04<>+0(SB), Y7
-	VFMADD213PS  word_3c602dbf<>+0(SB), Y8, Y7
-	VFMADD213PS  word_3da0c3ed<>+0(SB), Y8, Y7
-	VFMADD213PS  word_3eadf055<>+0(SB), Y8, Y7
-	VFMADD213PS  word_3f7af22e<>+0(SB), Y8, Y7
+	VMOVUPS      word_3af8a147<>+0(SB), Y7
+	VFMADD213PS  word_3c602f93<>+0(SB), Y8, Y7
+	VFMADD213PS  word_3da0c0df<>+0(SB), Y8, Y7
+	VFMADD213PS  word_3eadf052<>+0(SB), Y8, Y7
+	VFMADD213PS  word_3f7af234<>+0(SB), Y8, Y7
 	VFMADD213PS  word_3fb504f4<>+0(SB), Y8, Y7
 	VPSLLD       $0x17, Y4, Y4
 	VMULPS       Y4, Y7, Y7
@@ -963,7 +952,6 @@ done10:
 	JAE          rows8
 
 fewer9:
-	VLDMXCSR lde+24(FP)
 	VZEROUPPER
 	RET
 

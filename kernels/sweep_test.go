@@ -4,6 +4,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/sinkcpu/sinkcpu/internal/numtest"
 )
 
 // A shape is the size of a block, its leading dimension, and the offset of everything from an aligned start.
@@ -116,4 +118,59 @@ func TestSweepRowsSpecialValues(t *testing.T) {
 			}
 		}
 	})
+}
+
+// sweepULPs are the errors that SweepRows documents.
+var sweepULPs = map[Tier]float64{Generic: .6, AVX2: 1.75, AVX512: 2.5}
+
+// TestSweepExponential measures the exponential inside SweepRows: kappa = 0 and f = 0 leave 2^g.
+func TestSweepExponential(t *testing.T) {
+	for _, k := range tables32 {
+		t.Run("isa="+k.tier.String(), func(t *testing.T) {
+			const n = 4096
+			g, e, s, c := make([]float32, n), make([]float32, n), make([]float32, 1), make([]float32, n)
+			rng := newRand()
+			worst, at, bias, count := 0., float32(0), 0., 0
+			for block := range 250 {
+				for i := range g {
+					switch {
+					case block < 125: // every binade, evenly
+						g[i] = -125.99 + 253.9*float32(block*n+i)/(125*n)
+					case block < 200: // where plans live
+						g[i] = -25 + 26*rng.Float32()
+					default: // around 0, where rounding an argument below an integer hurts most
+						g[i] = float32(math.Ldexp(rng.Float64()-.5, -rng.IntN(30)))
+					}
+				}
+				k.sweepRows(e, n, s, c, n, 0, g, []float32{0})
+				for i, v := range g {
+					x := float64(v)
+					if k.tier == AVX2 { // takes 1/2 off f, and so rounds the exponent there
+						x = float64(v-.5) + .5
+					}
+					want := math.Exp2(x)
+					if u := numtest.ULP(e[i], want); !(u <= worst) {
+						worst, at = u, v
+					}
+					if block < 200 {
+						bias += float64(e[i])/want - 1
+						count++
+					}
+				}
+			}
+			bias /= float64(count)
+			if !(worst <= sweepULPs[k.tier]) || !(math.Abs(bias) <= 1e-8) {
+				t.Errorf("error %.3f ULP at %v, mean error %.2e", worst, at, bias)
+			}
+			t.Logf("largest error %.4f ULP, at %v; mean error %.2e", worst, at, bias)
+		})
+	}
+}
+
+func TestSweepBlock(t *testing.T) {
+	for cols, want := range map[int]int{0: 32, 1: 32, 64: 32, 200: 32, 512: 16, 1000: 8, 1024: 8, 2048: 4, 1 << 18: 4, 1<<18 + 1: 1} {
+		if got := SweepBlock(cols); got != want {
+			t.Errorf("SweepBlock(%d) = %d, want %d", cols, got, want)
+		}
+	}
 }

@@ -20,7 +20,8 @@ func emitSweep(m *machine) {
 	m.colMax()
 }
 
-// ahead is how far before its use a cost is prefetched, in bytes. At n = m = 4096 (64 MiB) in blocks of 8 rows: see SweepBlock.
+// ahead is how far before its use a cost is prefetched, in bytes. A sweep over 4096 x 4096 costs (64 MiB) on a busy Zen 5 core ran at
+// 5.5 G entries/s with it; 3.5 without, 4.5 with 512, 4.4 with 1024, 5.2 with 4096. At 1024 x 1024, in cache, all are the same.
 const ahead = 2048
 
 // prefetch asks for the cache line that is ahead bytes after an address; once a line.
@@ -43,7 +44,9 @@ func (m *machine) sweepRows(name, sum, weight string, doc ...string) {
 		sizes, unroll = []int{2, 1}, map[int]int{2: 2, 1: 2}
 	}
 	e, c := m.block("e", "lde", sizes[0]), m.block("c", "ldc", sizes[0])
-	m.flush("e")
+	if m.wide() { // on AVX2 the exponential itself leaves no denormals
+		m.flush("e")
+	}
 	exp, kappa, lowest := m.exp2Fast(), m.scalar("kappa"), m.minusInf()
 	m.groups(m.address(m.Param("f").Len()), sizes, func(rows int) {
 		shift := m.take("f", rows)
@@ -77,7 +80,9 @@ func (m *machine) sweepRows(name, sum, weight string, doc ...string) {
 		})
 		m.accumulate(sum, sums, m.add3)
 	})
-	m.restore("e")
+	if m.wide() {
+		m.restore("e")
+	}
 	m.ret()
 }
 

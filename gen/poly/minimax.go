@@ -10,10 +10,11 @@ type target struct {
 	name   string
 	doc    string
 	f      func(x float64) float64
-	weight func(x float64) float64 // multiplies the error; 1/f for the relative error
+	weight func(x float64) float64 // multiplies the error: 1/f for the relative error, 1 for units in the last place of f in [1, 2)
 	lo, hi float64
 	degree int
 	fixed  map[int]float64 // coefficients that are given, by power
+	mean   bool            // weigh the mean error too when rounding: its sum over many arguments matters
 }
 
 const (
@@ -129,12 +130,12 @@ func weightedError(t target, c []float64, x float64) float64 {
 	return (horner(c, x) - t.f(x)) * t.weight(x)
 }
 
-// measure returns the largest and the mean weighted error.
+// measure returns the largest weighted error and the mean relative error.
 func measure(t target, c []float64) (worst, mean float64) {
 	for i := range grid {
-		e := weightedError(t, c, t.lo+(t.hi-t.lo)*(float64(i)+.5)/grid)
-		worst = max(worst, math.Abs(e))
-		mean += e / grid
+		x := t.lo + (t.hi-t.lo)*(float64(i)+.5)/grid
+		worst = max(worst, math.Abs(weightedError(t, c, x)))
+		mean += (horner(c, x)/t.f(x) - 1) / grid
 	}
 	return worst, mean
 }
@@ -154,11 +155,14 @@ func round32(t target) []float32 {
 	return polish(t, given, out)
 }
 
-// polish moves single coefficients by a few units in the last place as long as the largest error, or the mean that it leaves, falls.
+// polish moves single coefficients by a few units in the last place as long as the largest error falls, or the mean that it leaves.
 func polish(t target, given map[int]float64, c []float32) []float32 {
 	cost := func(c []float32) float64 {
 		w, m := measure(t, widen(c))
-		return w + 4*math.Abs(m)
+		if t.mean {
+			w += 4 * math.Abs(m)
+		}
+		return w
 	}
 	best := cost(c)
 	for improved := true; improved; {

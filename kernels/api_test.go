@@ -1,0 +1,168 @@
+package kernels
+
+import (
+	"math"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+func TestTablesAreComplete(t *testing.T) {
+	check := func(table any) {
+		v := reflect.ValueOf(table).Elem()
+		for i := range v.NumField() {
+			if f := v.Field(i); f.Kind() == reflect.Func && f.IsNil() {
+				t.Errorf("%v: no %s", v.Field(0), v.Type().Field(i).Name)
+			}
+		}
+	}
+	for _, k := range tables32 {
+		check(k)
+	}
+	for _, k := range tables64 {
+		check(k)
+	}
+}
+
+func TestChoose(t *testing.T) {
+	tables := []*impl[float32]{{tier: Generic}, {tier: AVX2}, {tier: AVX512}}
+	for limit, want := range map[string]Tier{"": AVX512, "avx512": AVX512, "avx2": AVX2, "AVX2": AVX2, "generic": Generic, "sse9": AVX512} {
+		if got := choose(tables, limit).tier; got != want {
+			t.Errorf("%q chooses %v, want %v", limit, got, want)
+		}
+	}
+	if got := choose(tables[:1], "avx512").tier; got != Generic {
+		t.Errorf("a tier that the processor lacks chooses %v, want generic", got)
+	}
+}
+
+func TestEnvISAProblem(t *testing.T) {
+	for value, wrong := range map[string]bool{"": false, "avx2": false, "Generic": false, "sse9": true} {
+		t.Setenv(EnvISA, value)
+		if got := EnvISAProblem(); (got != "") != wrong || wrong && !strings.Contains(got, value) {
+			t.Errorf("%q: %q", value, got)
+		}
+	}
+}
+
+// TestPanics hands each function lengths that do not fit.
+func TestPanics(t *testing.T) {
+	x := func(n int) []float32 { return make([]float32, n) }
+	for name, f := range map[string]func(){
+		"Exp":                           func() { Exp(x(3), x(4)) },
+		"Exp2":                          func() { Exp2(x(5), x(4)) },
+		"Softplus":                      func() { Softplus(x(3), x(4)) },
+		"Sigmoid":                       func() { Sigmoid(x(3), x(4)) },
+		"Tanh":                          func() { Tanh(x(3), x(4)) },
+		"Dot":                           func() { Dot(x(3), x(4)) },
+		"Axpy":                          func() { Axpy(x(3), 1, x(4)) },
+		"LeakyReLU":                     func() { LeakyReLU(x(3), x(4), 1) },
+		"LeakyReLUBackward":             func() { LeakyReLUBackward(x(4), x(4), x(3), 1) },
+		"SoftplusBackward":              func() { SoftplusBackward(x(4), x(3), x(4)) },
+		"SigmoidBackward":               func() { SigmoidBackward(x(4), x(4), x(3)) },
+		"TanhBackward":                  func() { TanhBackward(x(3), x(4), x(4)) },
+		"Adam":                          func() { Adam(x(4), x(4), x(4), x(3), step) },
+		"AddRow":                        func() { AddRow(x(11), 4, 3, x(4)) },
+		"AddRow, negative rows":         func() { AddRow(x(11), 4, -3, x(4)) },
+		"ColumnSums":                    func() { ColumnSums(x(4), x(11), 4, 3) },
+		"ColumnSums, leading dimension": func() { ColumnSums(x(4), x(20), 3, 3) },
+		"RowMax":                        func() { RowMax(x(3), x(11), 4, 1, x(4)) },
+		"ColMax":                        func() { ColMax(x(4), x(11), 4, 1, x(3)) },
+		"SweepRows, e":                  func() { SweepRows(x(11), 4, x(3), x(12), 4, 1, x(4), x(3)) },
+		"SweepRows, c":                  func() { SweepRows(x(12), 4, x(3), x(11), 4, 1, x(4), x(3)) },
+		"SweepRows, s":                  func() { SweepRows(x(12), 4, x(2), x(12), 4, 1, x(4), x(3)) },
+		"SweepRowsDot, q":               func() { SweepRowsDot(x(12), 4, x(3), x(12), 4, 1, x(4), x(3), x(3)) },
+		"SweepRowsDot, d":               func() { SweepRowsDot(x(12), 4, x(4), x(12), 4, 1, x(4), x(3), x(4)) },
+		"SweepCols":                     func() { SweepCols(x(4), x(11), 4, x(3)) },
+		"SweepAdjoint, q":               func() { SweepAdjoint(x(4), x(12), 4, x(12), 4, x(3), x(4), x(3), x(3)) },
+		"SweepAdjoint, fbar":            func() { SweepAdjoint(x(4), x(12), 4, x(12), 4, x(4), x(4), x(3), x(2)) },
+		"SweepAdjoint, cbar":            func() { SweepAdjoint(x(4), x(11), 4, x(12), 4, x(4), x(4), x(3), x(3)) },
+		"SweepValue, p":                 func() { SweepValue(x(2), x(4), nil, 0, x(12), 4, x(12), 4, x(3), 1) },
+		"SweepValue, cbar":              func() { SweepValue(x(3), x(4), x(11), 4, x(12), 4, x(12), 4, x(3), 1) },
+		"SweepValue, leading dimension": func() { SweepValue(x(3), x(4), nil, 0, x(12), 3, x(12), 4, x(3), 1) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			defer func() {
+				if msg, ok := recover().(string); !ok || !strings.HasPrefix(msg, "kernels: ") {
+					t.Errorf("panic %q, want one that starts with the package", msg)
+				}
+			}()
+			f()
+		})
+	}
+}
+
+// TestPublic runs the exported functions once in both precisions.
+func TestPublic(t *testing.T) {
+	t.Run("float32", testPublic[float32])
+	t.Run("float64", testPublic[float64])
+}
+
+func testPublic[T Float](t *testing.T) {
+	near := func(what string, got T, want float64) {
+		t.Helper()
+		if !(math.Abs(float64(got)-want) <= 1e-6*(1+math.Abs(want))) {
+			t.Errorf("%s is %v, want %v", what, got, want)
+		}
+	}
+	x, y := []T{-1, 0.5, 2}, make([]T, 3)
+	for name, f := range map[string]struct {
+		f    func(dst, x []T)
+		want func(x float64) float64
+	}{
+		"Exp": {Exp[T], math.Exp}, "Exp2": {Exp2[T], math.Exp2}, "Tanh": {Tanh[T], math.Tanh},
+		"Softplus": {Softplus[T], func(x float64) float64 { return math.Log1p(math.Exp(x)) }},
+		"Sigmoid":  {Sigmoid[T], func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }},
+	} {
+		f.f(y, x)
+		for i, v := range x {
+			near(name, y[i], f.want(float64(v)))
+		}
+	}
+	near("Max", Max(x), 2)
+	near("Sum", Sum(x), 1.5)
+	near("Dot", Dot(x, x), 5.25)
+	near("LogSumExp", LogSumExp(x), math.Log(math.Exp(-1)+math.Exp(.5)+math.Exp(2)))
+
+	// A plan of 2 x 2 by hand: costs in halves, so that all exponents are integers.
+	c, e := []T{0, 1, .5, 0}, make([]T, 4)
+	s, g, f := make([]T, 2), []T{0, 1}, []T{0, 2}
+	SweepRows(e, 2, s, c, 2, 2, g, f)
+	for i, want := range []float64{1, .5, 2, 8} {
+		near("e", e[i], want)
+	}
+	near("s", s[0], 1.5)
+	near("s", s[1], 10)
+	SweepRowsDot(e, 2, s, c, 2, 2, g, f, []T{1, -1})
+	near("d", s[0], .5)
+	near("d", s[1], -6)
+	acc := []T{1, 1}
+	SweepCols(acc, e, 2, []T{1, .5})
+	near("acc", acc[0], 3)
+	near("acc", acc[1], 5.5)
+	RowMax(s, c, 2, 2, g)
+	near("row maximum", s[0], 0)
+	near("row maximum", s[1], 1)
+	ColMax(acc, c, 2, 2, f)
+	near("column maximum", acc[0], 3)
+	near("column maximum", acc[1], 5.5)
+	h, cbar := []T{0, 1}, []T{1, 1, 1, 1}
+	SweepAdjoint(h, cbar, 2, e, 2, []T{1, 2}, []T{3, 4}, []T{5, 6}, []T{7, 8})
+	near("h", h[0], 1*7+2*8)
+	near("h", h[1], 1+.5*7+8*8)
+	near("cbar", cbar[1], 1+.5*(5*2+4*7))
+	near("cbar", cbar[2], 1+2*(6*1+3*8))
+	SweepValue(s, h, cbar, 2, e, 2, c, 2, []T{1, 2}, 4)
+	near("p", s[0], .5)
+	near("p", s[1], 1)
+	near("h", h[0], 23+2*2*.5)
+	near("cbar", cbar[1], .5*(1-1*4))
+	bias, m := []T{1, 2}, []T{1, 2, 3, 4}
+	AddRow(m, 2, 2, bias)
+	ColumnSums(bias, m, 2, 2)
+	near("column sum", bias[0], 1+2+4)
+	near("column sum", bias[1], 2+4+6)
+	if n := testing.AllocsPerRun(10, func() { Exp(y, x); LogSumExp(x); SweepCols(acc, e, 2, f) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
