@@ -1,121 +1,279 @@
 package logsumexp
 
 import (
+	"fmt"
+	"math"
+
 	"github.com/sinkcpu/sinkcpu/internal/parallel"
 	"github.com/sinkcpu/sinkcpu/kernels"
 )
 
-// directDim is the largest dimension in which squared distances are summed from differences; above it they come from inner products,
-// whose rounding error is about 2^-24 (|x|^2 + |y|^2) in float32. In float64 differences are always taken.
-const directDim = 8
+// Distances are summed from differences up to these dimensions; above them they come from inner products, |x|^2 + |y|^2 - 2<x,y>, whose
+// rounding error is about 2^-24 (|x|^2 + |y|^2) in float32. A root makes that error larger where points are close, so that it starts later.
+// In float64 differences are always taken.
+const (
+	directSquared = 8
+	directRoot    = 64
+)
+
+// Points is the cost between two clouds, computed tile by tile from the coordinates. Its memory is that of the points.
+type Points[T kernels.Float] struct {
+	ground  Ground
+	n, m, d int
+	ox, oy  []float64 // the points as they were given, for gradients
+	x, y    []T       // row-major, centred or normalised as the ground allows
+	yt      []T       // d x m, for differences; nil where inner products are used
+	xx, yy  []T       // squared lengths, for inner products
+	u, v    []float64
+}
+
+// NewPoints returns the cost between x (n x d) and y (m x d), row-major, rounded to T after what the ground allows has been taken out in
+// float64, so that clouds far from the origin lose no precision:
+//
+//   - squared distances: each cloud moves to its own mean, weighted by a and b; what that changes are [Shifted] terms
+//   - other functions of x - y: both move by the mean of all points
+//   - cosine: points are scaled to length 1; a point at the origin is an error
+//   - dot product: nothing
+//
+// Weights nil are uniform; they need not sum to 1. A coordinate that is not finite is an error. x and y are kept for gradients, not copied.
+func NewPoints[T kernels.Float](ground Ground, x, y, a, b []float64, n, m, d int) (*Points[T], error) {
+	if n < 1 || m < 1 || d < 1 || len(x) != n*d || len(y) != m*d || (a != nil && len(a) != n) || (b != nil && len(b) != m) {
+		return nil, fmt.Errorf("logsumexp: %d and %d coordinates, %d and %d weights for %d and %d points of dimension %d",
+			len(x), len(y), len(a), len(b), n, m, d)
+	}
+	for _, c := range []struct {
+		name string
+		x    []float64
+	}{{"x", x}, {"y", y}} {
+		for i, v := range c.x {
+			if math.IsNaN(v) || math.IsInf(v, 0) {
+				return nil, fmt.Errorf("logsumexp: coordinate %d of %s[%d] is %g, want a finite number", i%d, c.name, i/d, v)
+			}
+		}
+	}
+	p := &Points[T]{ground: ground, n: n, m: m, d: d, ox: x, oy: y}
+	switch {
+	case ground.kind == squared:
+		p.centre(x, y, a, b, 1)
+	case ground.kind == halfSquared:
+		p.centre(x, y, a, b, .5)
+	case ground.translates():
+		c := pooledMean(x, y, d)
+		p.x, p.y = moved[T](x, c), moved[T](y, c)
+	case ground.kind == cosine:
+		var err error
+		if p.x, err = unit[T]("x", x, d); err != nil {
+			return nil, err
+		}
+		if p.y, err = unit[T]("y", y, d); err != nil {
+			return nil, err
+		}
+	default:
+		zero := make([]float64, d)
+		p.x, p.y = moved[T](x, zero), moved[T](y, zero)
+	}
+	p.prepare()
+	return p, nil
+}
+
+// prepare lays out y as the ground wants it.
+func (p *Points[T]) prepare() {
+	if p.direct() {
+		p.yt = make([]T, p.d*p.m)
+		for j := range p.m {
+			for k, v := range p.y[j*p.d : (j+1)*p.d] {
+				p.yt[k*p.m+j] = v
+			}
+		}
+		return
+	}
+	if p.ground.radial() {
+		p.xx, p.yy = squares(p.x, p.d), squares(p.y, p.d)
+	}
+}
+
+// direct reports whether tiles are summed from differences.
+func (p *Points[T]) direct() bool {
+	wide := unitRoundoff[T]() < 0x1p-30
+	switch p.ground.kind {
+	case squared, halfSquared:
+		return wide || p.d <= directSquared
+	case euclidean, power:
+		return wide || p.d <= directRoot
+	case manhattan:
+		return true
+	}
+	return false
+}
+
+func unitRoundoff[T kernels.Float]() float64 {
+	if _, ok := any(T(0)).(float32); ok {
+		return 0x1p-24
+	}
+	return 0x1p-53
+}
+
+// Dims returns the numbers of points.
+func (p *Points[T]) Dims() (n, m int) { return p.n, p.m }
+
+// Ground returns the cost of a pair.
+func (p *Points[T]) Ground() Ground { return p.ground }
+
+// Shift returns the terms that were taken out of the cost, nil for none.
+func (p *Points[T]) Shift() (u, v []float64) { return p.u, p.v }
+
+// Tile fills buf with costs.
+func (p *Points[T]) Tile(buf []T, i0, i1, j0, j1 int) (c []T, ld int) {
+	ld = j1 - j0
+	p.fill(nil, buf, ld, i0, i1, j0, j1)
+	return buf, ld
+}
+
+// Form returns the whole matrix in memory. A nil Runner runs in place; the result is the same bits for any.
+func (p *Points[T]) Form(run kernels.Runner) *Stored[T] {
+	c := make([]T, p.n*p.m)
+	if p.direct() {
+		count := parallel.Chunks(p.n, 1+16384/(p.m*p.d+1), 256)
+		parallel.For(run, count, func(k int) {
+			lo, hi := parallel.Chunk(p.n, count, k)
+			p.fill(nil, c[lo*p.m:], p.m, lo, hi, 0, p.m)
+		})
+	} else {
+		p.fill(run, c, p.m, 0, p.n, 0, p.m)
+	}
+	return &Stored[T]{c: c, n: p.n, m: p.m, ld: p.m, u: p.u, v: p.v}
+}
+
+// fill sets dst, of leading dimension ld, to the costs of a tile.
+func (p *Points[T]) fill(run kernels.Runner, dst []T, ld, i0, i1, j0, j1 int) {
+	if !p.direct() {
+		p.fromProducts(run, dst, ld, i0, i1, j0, j1)
+		return
+	}
+	for i := i0; i < i1; i++ {
+		row := dst[(i-i0)*ld:][:j1-j0]
+		clear(row)
+		for k, v := range p.x[i*p.d : (i+1)*p.d] {
+			if p.ground.kind == manhattan {
+				addAbsolute(row, v, p.yt[k*p.m+j0:k*p.m+j1])
+			} else {
+				addSquare(row, v, p.yt[k*p.m+j0:k*p.m+j1])
+			}
+		}
+		p.finish(row)
+	}
+}
+
+// addSquare updates dst[j] += (x - y[j])^2.
+func addSquare[T kernels.Float](dst []T, x T, y []T) {
+	y = y[:len(dst)]
+	for j := range dst {
+		t := x - y[j]
+		dst[j] += t * t
+	}
+}
+
+// addAbsolute updates dst[j] += |x - y[j]|.
+func addAbsolute[T kernels.Float](dst []T, x T, y []T) {
+	y = y[:len(dst)]
+	for j := range dst {
+		dst[j] += max(x-y[j], y[j]-x)
+	}
+}
+
+// finish turns sums of squares into costs.
+func (p *Points[T]) finish(row []T) {
+	switch p.ground.kind {
+	case halfSquared:
+		kernels.Scale(row, .5)
+	case euclidean:
+		for j, v := range row {
+			row[j] = T(math.Sqrt(float64(v)))
+		}
+	case power:
+		for j, v := range row {
+			row[j] = T(math.Pow(float64(v), p.ground.p/2))
+		}
+	}
+}
+
+// fromProducts fills a tile from inner products.
+func (p *Points[T]) fromProducts(run kernels.Runner, dst []T, ld, i0, i1, j0, j1 int) {
+	n, m := i1-i0, j1-j0
+	alpha := T(-1)
+	if p.ground.radial() {
+		alpha = -2
+	}
+	kernels.Gemm(run, false, true, n, m, p.d, alpha, p.x[i0*p.d:], p.d, p.y[j0*p.d:], p.d, 0, dst, ld)
+	if p.ground.kind == dot {
+		return
+	}
+	count := parallel.Chunks(n, 1+16384/(m+1), 256)
+	parallel.For(run, count, func(k int) {
+		lo, hi := parallel.Chunk(n, count, k)
+		for i := lo; i < hi; i++ {
+			row := dst[i*ld:][:m]
+			if p.ground.kind == cosine {
+				for j, v := range row {
+					row[j] = max(0, 1+v)
+				}
+				continue
+			}
+			addNorms(row, p.xx[i0+i], p.yy[j0:j1])
+			p.finish(row)
+		}
+	})
+}
+
+// addNorms sets dst[j] = max(0, dst[j] + x + y[j]).
+func addNorms[T kernels.Float](dst []T, x T, y []T) {
+	y = y[:len(dst)]
+	for j, v := range dst {
+		dst[j] = max(0, v+x+y[j])
+	}
+}
 
 // SquaredDistances sets
 //
 //	dst[i*ld+j] = scale |x_i - y_j|^2
 //
-// for x (n x d) and y (m x d), row-major. Points far from the origin should be centred first; see [Centred]. dst holds n rows of leading
-// dimension ld >= m and does not overlap x or y. A nil Runner runs in place; the result is the same bits for any.
+// for x (n x d) and y (m x d), row-major, as they are: points far from the origin lose precision above 8 dimensions in float32, and should go
+// through [NewPoints]. dst holds n rows of leading dimension ld >= m and does not overlap x or y. A nil Runner runs in place; the
+// result is the same bits for any.
 func SquaredDistances[T kernels.Float](run kernels.Runner, dst []T, ld int, x, y []T, n, m, d int, scale T) {
 	if len(x) < n*d || len(y) < m*d {
 		panic("logsumexp: points shorter than their rows and columns")
 	}
-	var wide any = T(0)
-	if _, is64 := wide.(float64); is64 || d <= directDim {
-		count := parallel.Chunks(n, 1+16384/(m*d+1), 256)
-		parallel.For(run, count, func(k int) {
-			lo, hi := parallel.Chunk(n, count, k)
-			for i := lo; i < hi; i++ {
-				directRow(dst[i*ld:i*ld+m], x[i*d:(i+1)*d], y, scale)
+	p := Points[T]{n: n, m: m, d: d, x: x[:n*d], y: y[:m*d]}
+	p.prepare()
+	if !p.direct() {
+		p.fromProducts(run, dst, ld, 0, n, 0, m)
+		if scale != 1 {
+			for i := range n {
+				kernels.Scale(dst[i*ld:i*ld+m], scale)
 			}
-		})
+		}
 		return
 	}
-	yy := make([]T, m)
-	for j := range yy {
-		yj := y[j*d : (j+1)*d]
-		yy[j] = scale * kernels.Dot(yj, yj)
-	}
-	kernels.Gemm(run, false, true, n, m, d, -2*scale, x, d, y, d, 0, dst, ld)
-	count := parallel.Chunks(n, 1+16384/(m+1), 256)
+	count := parallel.Chunks(n, 1+16384/(m*d+1), 256)
 	parallel.For(run, count, func(k int) {
 		lo, hi := parallel.Chunk(n, count, k)
-		for i := lo; i < hi; i++ {
-			xi := x[i*d : (i+1)*d]
-			xx := scale * kernels.Dot(xi, xi)
-			row := dst[i*ld : i*ld+m]
-			for j, v := range row {
-				row[j] = max(0, v+xx+yy[j])
-			}
+		p.fill(nil, dst[lo*ld:], ld, lo, hi, 0, m)
+		for i := lo; i < hi && scale != 1; i++ {
+			kernels.Scale(dst[i*ld:i*ld+m], scale)
 		}
 	})
 }
 
-func directRow[T kernels.Float](dst, x, y []T, scale T) {
-	d := len(x)
-	for j := range dst {
-		yj := y[j*d : (j+1)*d]
-		var s T
-		for k, v := range x {
-			t := v - yj[k]
-			s += t * t
-		}
-		dst[j] = scale * s
-	}
-}
-
-// Centred returns the cost scale |x_i - y_j|^2 as a stored matrix, formed after each cloud was moved to its own mean in float64.
-//
-// With the means p of x under weights a and q of y under b, x' = x - p, y' = y - q and t = p - q,
-//
-//	|x - y|^2 = |x' - y'|^2 + (2 <x', t> + |t|^2) - 2 <y', t>
-//
-// The first term is stored, the others are its [Shifted] terms. Adding the same or different vectors to the clouds thus costs no precision.
-// Weights nil are uniform; they need not sum to 1.
+// Centred is here until its callers use NewPoints.
 func Centred[T kernels.Float](run kernels.Runner, x, y, a, b []float64, n, m, d int, scale float64) *Stored[T] {
-	p, q := mean(x, a, n, d), mean(y, b, m, d)
-	t := make([]float64, d)
-	var tt float64
-	for k := range t {
-		t[k] = p[k] - q[k]
-		tt += t[k] * t[k]
+	g := SqEuclidean
+	if scale == .5 {
+		g = HalfSqEuclidean
 	}
-	xc, u := centre[T](x, p, t, n, d, 2*scale, scale*tt)
-	yc, v := centre[T](y, q, t, m, d, -2*scale, 0)
-	c := make([]T, n*m)
-	SquaredDistances(run, c, m, xc, yc, n, m, d, T(scale))
-	return &Stored[T]{c: c, n: n, m: m, ld: m, u: u, v: v}
-}
-
-func mean(x, w []float64, n, d int) []float64 {
-	p := make([]float64, d)
-	var mass float64
-	for i := range n {
-		wi := 1.
-		if w != nil {
-			wi = w[i]
-		}
-		mass += wi
-		for k := range p {
-			p[k] += wi * x[i*d+k]
-		}
+	p, err := NewPoints[T](g, x, y, a, b, n, m, d)
+	if err != nil {
+		panic(err)
 	}
-	for k := range p {
-		p[k] /= mass
-	}
-	return p
-}
-
-// centre returns x - p rounded to T, and the terms alpha <x - p, t> + beta.
-func centre[T kernels.Float](x, p, t []float64, n, d int, alpha, beta float64) (xc []T, u []float64) {
-	xc, u = make([]T, n*d), make([]float64, n)
-	for i := range n {
-		var s float64
-		for k, pk := range p {
-			v := x[i*d+k] - pk
-			xc[i*d+k] = T(v)
-			s += v * t[k]
-		}
-		u[i] = alpha*s + beta
-	}
-	return xc, u
+	return p.Form(run)
 }
