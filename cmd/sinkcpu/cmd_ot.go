@@ -2,7 +2,6 @@ package main
 
 import (
 	"io"
-	"slices"
 	"strings"
 	"time"
 
@@ -199,10 +198,4 @@ func (o *otOptions) checkMatrixFlags(cmd *cobra.Command, args []string) error {
 type otAnswer interface {
 	report() *otReport
 	files(o *otOptions) []otFile
-}
-
-// inputs returns the files that are read.
-func (o *otOptions) inputs(args []string) []string {
-	files := append(slices.Clone(args), o.costMatrix, o.costXX, o.costYY, o.weightsX, o.weightsY)
-	return slices.DeleteFunc(files, func(path string) bool { return path == "" })
 }
