@@ -24,7 +24,8 @@ const usage = `Measures the limits of this machine (multiplications, exponential
 and the library against them: sweeps, products of matrices, losses, training steps.
 
 A row is the median of samples, with their median absolute deviation as spread. Rows whose samples did not agree say
-"unstable"; samples during which the operating system took a processor away are set aside and counted.
+"unstable"; samples during which a thread waited for a processor that other programs had are set aside and counted.
+Limits are taken from the best sample, as other programs can only hide what a machine can do.
 
   go run ./bench/limits                          all rows, within two minutes
   go run ./bench/limits --quick --json out.json  small sizes, within 20 seconds, and the rows with all samples as JSON

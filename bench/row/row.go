@@ -44,8 +44,8 @@ type Spread struct {
 	Max     float64   `json:"max"`
 	Samples []float64 `json:"samples,omitempty"`
 
-	// Disturbed counts samples during which the operating system took a processor away. They are not among the samples, unless too
-	// few others were left.
+	// Disturbed counts samples during which threads waited for a processor that other processes had. They are not among the samples,
+	// unless too few others were left.
 	Disturbed int `json:"disturbed,omitempty"`
 }
 

@@ -9,7 +9,7 @@ import (
 type Samples struct {
 	Seconds   []float64
 	Unstable  bool // they did not agree when the time was up
-	Disturbed int  // samples during which the operating system took a processor away; set aside where enough others are left
+	Disturbed int  // samples during which threads waited for a processor that others had; set aside where enough others are left
 }
 
 // Median returns the median of x, the mean of the middle two for an even number, NaN for none.

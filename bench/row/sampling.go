@@ -2,12 +2,12 @@ package row
 
 import "time"
 
-// A Sampling takes the samples of one operation. A sample during which the operating system took a processor from this process is set
-// aside.
+// A Sampling takes the samples of one operation. A sample during which threads of this process waited for a processor that other
+// processes had is set aside.
 type Sampling struct {
 	meter            Meter
 	began, start     time.Time
-	preempted        int64
+	lost             time.Duration
 	clean, disturbed []float64
 }
 
@@ -15,12 +15,16 @@ type Sampling struct {
 func (m Meter) Sampling() *Sampling { return &Sampling{meter: m, began: time.Now()} }
 
 // Start starts the clock of a sample.
-func (s *Sampling) Start() { s.preempted, s.start = preemptions(), time.Now() }
+func (s *Sampling) Start() { s.lost, s.start = lostTime(), time.Now() }
+
+// mostLost is the share of a sample that its threads may wait without it being set aside.
+const mostLost = .01
 
 // Stop ends a sample of so many calls.
 func (s *Sampling) Stop(calls int) {
-	seconds := time.Since(s.start).Seconds() / float64(calls)
-	if preemptions() == s.preempted {
+	elapsed := time.Since(s.start)
+	seconds := elapsed.Seconds() / float64(calls)
+	if (lostTime() - s.lost).Seconds() <= mostLost*elapsed.Seconds() {
 		s.clean = append(s.clean, seconds)
 	} else {
 		s.disturbed = append(s.disturbed, seconds)

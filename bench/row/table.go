@@ -40,7 +40,7 @@ func (r *Row) remarks() []string {
 		s = append(s, fmt.Sprintf("unstable: %s to %s", Number(r.Min), Number(r.Max)))
 	}
 	if r.Disturbed > 0 {
-		s = append(s, fmt.Sprintf("%d samples disturbed", r.Disturbed))
+		s = append(s, fmt.Sprintf("others ran in %d samples", r.Disturbed))
 	}
 	if r.Note != "" {
 		s = append(s, r.Note)

@@ -17,7 +17,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	if files["loops_amd64.go"], err = loopsFile(*kernels); err != nil {
+	if files["loops.go"], err = loopsFile(*kernels); err != nil {
 		log.Fatal(err)
 	}
 	for name, content := range files {
