@@ -52,8 +52,19 @@ func (e *TermError) Unwrap() error { return e.Err }
 
 // Value returns the divergence of Feydy et al. 2019:
 //
-//	S = OT_xy - OT_xx/2 - OT_yy/2
-func (d *Divergence[T]) Value() float64 { return d.XY.Value() - d.XX.Value()/2 - d.YY.Value()/2 }
+//	S = OT_xy - OT_xx/2 - OT_yy/2                                   + eps/2 (sum a - sum b)^2 with a reach
+func (d *Divergence[T]) Value() float64 {
+	return d.XY.Value() - d.XX.Value()/2 - d.YY.Value()/2 + d.massTerm()
+}
+
+func (d *Divergence[T]) massTerm() float64 {
+	p := d.XY.p
+	if !p.relaxed() {
+		return 0
+	}
+	difference := kernels.Sum(p.a) - kernels.Sum(p.b)
+	return d.XY.eps / 2 * difference * difference
+}
 
 // SinkhornLoss returns the loss of Genevay, Peyre and Cuturi 2018 at convergence:
 //
@@ -67,7 +78,8 @@ func (d *Divergence[T]) Bounds() (lower, upper float64) {
 	lxy, uxy := d.XY.Bounds()
 	lxx, uxx := d.XX.Bounds()
 	lyy, uyy := d.YY.Bounds()
-	return lxy - uxx/2 - uyy/2, uxy - lxx/2 - lyy/2
+	mass := d.massTerm()
+	return lxy - uxx/2 - uyy/2 + mass, uxy - lxx/2 - lyy/2 + mass
 }
 
 // Status returns the worst status of the terms.

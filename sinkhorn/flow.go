@@ -62,7 +62,7 @@ func newFlow[T kernels.Float](p *Problem[T], scratch *scratchList[T]) *flow[T] {
 	for k := range fl.part {
 		fl.part[k] = make([]T, p.m)
 	}
-	fl.body, fl.update = fl.alternate, fl.balanced
+	fl.leaveSelf()
 	return fl
 }
 
@@ -95,7 +95,12 @@ func (fl *flow[T]) startSelf(eps float64, f []float64) {
 }
 
 // leaveSelf goes over from the symmetric update to alternation.
-func (fl *flow[T]) leaveSelf() { fl.body, fl.update = fl.alternate, fl.balanced }
+func (fl *flow[T]) leaveSelf() {
+	fl.body, fl.update = fl.alternate, fl.balanced
+	if fl.p.relaxed() {
+		fl.update = fl.relaxedRows
+	}
+}
 
 // potentials returns f and g in units of the cost, the cost's shift included. A point without mass takes no part in the iterations; its
 // potential is one soft minimum at the end.
@@ -104,7 +109,7 @@ func (fl *flow[T]) potentials() (f, g []float64) {
 	for i, a := range fl.p.a {
 		if a == 0 {
 			c, _ := fl.p.cost.Tile(make([]T, fl.m), i, i+1, 0, fl.m)
-			fl.f[i] = -fl.rowLSE(c)
+			fl.f[i] = fl.relax(fl.p.x, -fl.rowLSE(c), fl.p.u, i)
 		}
 		f[i] = fl.f[i] / fl.kappa
 		if fl.p.u != nil {
@@ -116,7 +121,7 @@ func (fl *flow[T]) potentials() (f, g []float64) {
 			g[j] = (fl.g[j] - fl.log2b[j]) / fl.kappa
 		} else {
 			c, ld := fl.p.cost.Tile(make([]T, fl.n), 0, fl.n, j, j+1)
-			g[j] = -fl.columnLSE(c, ld) / fl.kappa
+			g[j] = fl.relax(fl.p.y, -fl.columnLSE(c, ld), fl.p.v, j) / fl.kappa
 		}
 		if fl.p.v != nil {
 			g[j] += fl.p.v[j]
@@ -129,6 +134,7 @@ func (fl *flow[T]) potentials() (f, g []float64) {
 func iterate[T kernels.Float](run kernels.Runner, flows []*flow[T]) {
 	tasks := 0
 	for _, fl := range flows {
+		fl.translate()
 		fl.pending.Store(int32(fl.chunks))
 		tasks += fl.chunks
 	}
@@ -180,12 +186,16 @@ func (fl *flow[T]) columns() {
 		if b == 0 {
 			continue
 		}
-		fl.err += math.Abs(acc - b)
+		if fl.p.y.Penalty == Exact {
+			fl.err += math.Abs(acc - b)
+		} else {
+			fl.err += fl.p.y.miss(acc, b, fl.columnPotential(j))
+		}
 		if !(acc >= logsumexp.MinColSum && acc < math.MaxFloat32) {
 			bad++
 			continue
 		}
-		fl.setColumn(j, float64(fl.gt[j])-log2(acc/b))
+		fl.setSoftMin(j, float64(fl.gt[j])-log2(acc/b))
 	}
 	if bad > 0 {
 		fl.redoneColumns += bad
@@ -194,6 +204,14 @@ func (fl *flow[T]) columns() {
 }
 
 func (fl *flow[T]) setColumn(j int, g float64) { fl.g[j], fl.gt[j] = g, T(g) }
+
+// setSoftMin sets G_j where the soft minimum of its column, with log2 b_j in it, is g.
+func (fl *flow[T]) setSoftMin(j int, g float64) {
+	if fl.p.y.Penalty != Exact {
+		g = fl.log2b[j] + fl.relax(fl.p.y, g-fl.log2b[j], fl.p.v, j)
+	}
+	fl.setColumn(j, g)
+}
 
 // redoColumns sums exactly the columns that lost precision, or all.
 //
@@ -278,7 +296,7 @@ func (fl *flow[T]) exactColumns() {
 // setAfterExact sets G_j, and acc_j to the column sum that the ordinary update would have needed to see.
 func (fl *flow[T]) setAfterExact(j int, b, lse float64) {
 	before := float64(fl.gt[j])
-	fl.setColumn(j, fl.log2b[j]-lse)
+	fl.setSoftMin(j, fl.log2b[j]-lse)
 	fl.acc[j] = b * math.Exp2(before-fl.g[j])
 }
 
@@ -304,16 +322,22 @@ func (fl *flow[T]) average(k int) {
 	}
 }
 
-// averaged is the row update F_i <- (F_i + T(F)_i)/2, where F_i is the potential that the columns see and T(F)_i = shift_i - log2 s_i.
+// averaged is the row update F_i <- (F_i + T(F)_i)/2, where F_i is the potential that the columns see and T(F)_i = shift_i - log2 s_i, damped
+// by the reach.
 func (fl *flow[T]) averaged(i0 int, sum []float64, _ []T) {
 	var e float64
 	for k, s := range sum {
 		i := i0 + k
 		shift, seen := float64(fl.ft[i]), float64(fl.gt[i])-fl.log2b[i]
-		fl.f[i] = shift - log2(s)
+		fl.f[i] = fl.relax(fl.p.x, shift-log2(s), fl.p.u, i)
 		if a := fl.p.a[i]; a > 0 {
+			row := a * s * math.Exp2(seen-shift)
+			if fl.p.x.Penalty == Exact {
+				e += math.Abs(row - a)
+			} else {
+				e += fl.p.x.miss(row, a, fl.columnPotential(i))
+			}
 			fl.f[i] = (seen + fl.f[i]) / 2
-			e += a * math.Abs(s*math.Exp2(seen-shift)-1)
 		}
 		fl.ft[i] = T(fl.f[i])
 	}

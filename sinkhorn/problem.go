@@ -11,12 +11,14 @@ import (
 
 // A Problem is a cost with the weights of its rows and columns. It does not change.
 type Problem[T kernels.Float] struct {
-	cost   logsumexp.Cost[T]
-	n, m   int
-	a, b   []float64 // each of sum 1
-	u, v   []float64 // the cost of a pair is a tile's entry + u_i + v_j
-	lo, hi float64   // least and greatest finite entry of the tiles
-	self   bool
+	cost         logsumexp.Cost[T]
+	n, m         int
+	a, b         []float64 // each of sum 1 where both marginals are exact
+	u, v         []float64 // the cost of a pair is a tile's entry + u_i + v_j
+	x, y         Reach     // of the rows and of the columns
+	massA, massB float64   // the sums of the weights as given
+	lo, hi       float64   // least and greatest finite entry of the tiles
+	self         bool
 }
 
 // massTolerance is the relative difference of the sums of a and b that is taken for rounding.
@@ -26,23 +28,32 @@ const massTolerance = 1e-4
 // its own sum. It is an error when a weight is negative or not finite, when a side has no mass, when the sums differ by more than 1e-4
 // relative, or when a row or column with mass has no finite cost to mass on the other side.
 func NewProblem[T kernels.Float](cost logsumexp.Cost[T], a, b []float64) (*Problem[T], error) {
+	p, err := newProblem(cost, a, b)
+	if err != nil {
+		return nil, err
+	}
+	if a != nil && b != nil && math.Abs(p.massA-p.massB) > massTolerance*max(p.massA, p.massB) {
+		return nil, fmt.Errorf("sinkhorn: the weights a sum to %.8g and b to %.8g: normalise them if only proportions matter",
+			p.massA, p.massB)
+	}
+	return p, p.checkCost()
+}
+
+// newProblem takes cost and weights, each side divided by its sum.
+func newProblem[T kernels.Float](cost logsumexp.Cost[T], a, b []float64) (*Problem[T], error) {
 	n, m := cost.Dims()
 	p := &Problem[T]{cost: cost, n: n, m: m}
-	var massA, massB float64
 	var err error
-	if p.a, massA, err = normalised("a", a, n); err != nil {
+	if p.a, p.massA, err = normalised("a", a, n); err != nil {
 		return nil, err
 	}
-	if p.b, massB, err = normalised("b", b, m); err != nil {
+	if p.b, p.massB, err = normalised("b", b, m); err != nil {
 		return nil, err
-	}
-	if a != nil && b != nil && math.Abs(massA-massB) > massTolerance*max(massA, massB) {
-		return nil, fmt.Errorf("sinkhorn: the weights a sum to %.8g and b to %.8g: normalise them if only proportions matter", massA, massB)
 	}
 	if s, ok := cost.(logsumexp.Shifted); ok {
 		p.u, p.v = s.Shift()
 	}
-	return p, p.checkCost()
+	return p, nil
 }
 
 // NewSelfProblem returns the problem of a cloud against itself. The cost must be square and symmetric, with terms taken out alike on both
@@ -62,7 +73,7 @@ func NewSelfProblem[T kernels.Float](cost logsumexp.Cost[T], a []float64) (*Prob
 // Dims returns the numbers of rows and columns.
 func (p *Problem[T]) Dims() (n, m int) { return p.n, p.m }
 
-// Weights returns the weights, each of sum 1. They must not be written to.
+// Weights returns the weights as they are used, of sum 1 in a balanced problem. They must not be written to.
 func (p *Problem[T]) Weights() (a, b []float64) { return p.a, p.b }
 
 // Cost returns the cost.

@@ -60,16 +60,22 @@ type facts struct {
 	rows, cols                       []float64 // of the plan
 }
 
-// Value returns the dual objective at the potentials, which is at most OT_eps:
+// Value returns the dual objective at the potentials, which is at most OT_eps. For a balanced problem:
 //
 //	<a,f> + <b,g> - eps (sum_ij P_ij - 1)
+//
+// With a reach, <a,f> becomes rho <a, 1 - e^(-f/rho)> for KL and <a, min(f, rho)> for TV, and 1 the product of the masses.
 func (r *Result[T]) Value() float64 { return r.pass().value }
 
 // TransportCost returns <C,P>.
 func (r *Result[T]) TransportCost() float64 { return r.pass().transport }
 
-// MarginalError returns sum_i |(P 1)_i - a_i| + sum_j |(P^T 1)_j - b_j|, summed in float64.
+// MarginalError returns sum_i |(P 1)_i - a_i| + sum_j |(P^T 1)_j - b_j|, summed in float64. With a KL reach a_i becomes a_i e^(-f_i/rho),
+// to which the marginal tends; with TV, points at the ends of their range count only what is on the wrong side.
 func (r *Result[T]) MarginalError() float64 { return r.pass().marginal }
+
+// Mass returns the sum of the plan.
+func (r *Result[T]) Mass() float64 { return r.pass().mass }
 
 // Eps returns the temperature.
 func (r *Result[T]) Eps() float64 { return r.eps }
@@ -153,25 +159,25 @@ func (r *Result[T]) weigh() *facts {
 	for i, a := range r.p.a {
 		fx.rows[i] *= a
 		fx.mass += fx.rows[i]
-		fx.marginal += math.Abs(fx.rows[i] - a)
 		fx.transport += a * p[i]
 		if a > 0 {
-			dual += a * r.F[i]
+			fx.marginal += r.p.x.miss(fx.rows[i], a, r.F[i])
+			dual += r.p.x.dual(a, r.F[i])
 		}
 		if r.p.u != nil {
 			fx.transport += fx.rows[i] * r.p.u[i]
 		}
 	}
 	for j, b := range r.p.b {
-		fx.marginal += math.Abs(fx.cols[j] - b)
 		if b > 0 {
-			dual += b * r.G[j]
+			fx.marginal += r.p.y.miss(fx.cols[j], b, r.G[j])
+			dual += r.p.y.dual(b, r.G[j])
 		}
 		if r.p.v != nil {
 			fx.transport += fx.cols[j] * r.p.v[j]
 		}
 	}
-	fx.value = dual - r.eps*(fx.mass-1)
+	fx.value = dual - r.eps*(fx.mass-r.p.product())
 	return fx
 }
 
@@ -236,9 +242,13 @@ func (r *Result[T]) Apply(dst, y []float64, d int) {
 // with exact marginals near P, plus the allowance. upper is +Inf when that plan must use a forbidden pair.
 //
 // Rows are scaled by x_i = min(1, a_i/(P 1)_i), then columns by y_j = min(1, b_j/(P^T x)_j); with the rows p and columns q that are left
-// to fill, the plan is x_i P_ij y_j + p_i q_j / sum p. Source: Altschuler, Weed and Rigollet 2017, algorithm 2.
+// to fill, the plan is x_i P_ij y_j + p_i q_j / sum p. Source: Altschuler, Weed and Rigollet 2017, algorithm 2. With a reach the
+// plan is P itself, scaled to the side that is exact, if any.
 func (r *Result[T]) Bounds() (lower, upper float64) {
 	fx := r.pass()
+	if r.p.relaxed() {
+		return r.relaxedBounds()
+	}
 	n, m := r.p.n, r.p.m
 	x, p := make([]float64, n), make([]float64, n)
 	y, q := make([]float64, m), make([]float64, m)
@@ -267,6 +277,61 @@ func (r *Result[T]) Bounds() (lower, upper float64) {
 	}, 1, func(acc []float64) { upper += acc[0] })
 	slack := r.allowance()
 	return fx.value - slack, upper + slack
+}
+
+// relaxedBounds is Bounds for a problem with a reach.
+func (r *Result[T]) relaxedBounds() (lower, upper float64) {
+	fx := r.pass()
+	n, m := r.p.n, r.p.m
+	x, y := make([]float64, n), make([]float64, m)
+	none := make([]float64, m)
+	for i, a := range r.p.a {
+		x[i] = 1
+		if r.p.x.Penalty == Exact && a > 0 {
+			x[i] = a / fx.rows[i]
+		}
+	}
+	for j, b := range r.p.b {
+		y[j] = 1
+		if r.p.y.Penalty == Exact && b > 0 {
+			y[j] = b / fx.cols[j]
+		}
+	}
+	rows, cols := make([]float64, n), make([]float64, m)
+	_, f, g := r.base()
+	kappa := math.Log2E / r.eps
+	r.each(func(i, j0 int, c, row, acc []float64) {
+		acc[m] += r.rounded(i, j0, c, row, x[i], 0, y, none, kappa, f[i], g)
+		for k, v := range row {
+			v *= x[i] * y[j0+k]
+			rows[i] += v
+			acc[j0+k] += v
+		}
+	}, m+1, func(acc []float64) {
+		kernels.Axpy(cols, 1, acc[:m])
+		upper += acc[m]
+	})
+	upper += r.eps * (r.p.product() - kernels.Sum(rows))
+	for i, a := range r.p.a {
+		if a > 0 {
+			upper += r.p.x.penalty(rows[i], a)
+		}
+	}
+	for j, b := range r.p.b {
+		if b > 0 {
+			upper += r.p.y.penalty(cols[j], b)
+		}
+	}
+	slack := r.allowance()
+	return fx.value - slack, upper + slack
+}
+
+// product returns the mass of a b^T.
+func (p *Problem[T]) product() float64 {
+	if !p.relaxed() {
+		return 1
+	}
+	return kernels.Sum(p.a) * kernels.Sum(p.b)
 }
 
 // shrink returns the factor that brings a sum down to what it may be.

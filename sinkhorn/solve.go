@@ -24,6 +24,10 @@ const (
 	patience64  = 50
 )
 
+// sweepShare of the tolerance is where sweeps stop: they see the error of the columns before the last update, in the precision of the tiles,
+// and the result is judged by the error after it, in float64.
+const sweepShare = .9
+
 // newtonGoal is the marginal error at which a float64 solve leaves sweeps for Newton's method in any case.
 const newtonGoal = 1e-3
 
@@ -40,10 +44,10 @@ func (s *Solver[T]) Solve(ctx context.Context, p *Problem[T]) (*Result[T], error
 		return nil, fmt.Errorf("sinkhorn: the potential to start from has %d entries, want %d", len(s.G), p.m)
 	}
 	ss := &session{ctx: ctx, run: s.runner(), eps: s.Eps, tol: s.tol(), maxIter: s.maxIter(), progress: s.Progress}
-	ss.newton = s.Method == Auto && p.n*p.m <= s.maxBytes()/8
+	ss.newton = s.Method == Auto && !p.relaxed() && p.n*p.m <= s.maxBytes()/8
 	r := &Result[T]{p: p, eps: s.Eps, tol: ss.tol, run: ss.run}
 
-	goal, patience := ss.tol, math.MaxInt
+	goal, patience := sweepShare*ss.tol, math.MaxInt
 	if ss.newton && isFloat32[T]() {
 		patience = patience32
 	} else if ss.newton {
@@ -53,7 +57,7 @@ func (s *Solver[T]) Solve(ctx context.Context, p *Problem[T]) (*Result[T], error
 	end := first(ss, fl, s.G, goal, patience, s.Method)
 	r.settle(fl)
 	if end != exhausted && end != stopped && (goal > ss.tol || !(r.MarginalError() <= ss.tol)) {
-		wide := &Problem[float64]{cost: p.wide(), n: p.n, m: p.m, a: p.a, b: p.b, u: p.u, v: p.v, lo: p.lo, hi: p.hi}
+		wide := &Problem[float64]{cost: p.wide(), n: p.n, m: p.m, a: p.a, b: p.b, u: p.u, v: p.v, x: p.x, y: p.y, lo: p.lo, hi: p.hi}
 		fl := newFlow(wide, new(scratchList[float64]))
 		fl.start(s.Eps, r.G)
 		end = finish(ss, fl)
@@ -236,7 +240,7 @@ func finish(ss *session, fl *flow[float64]) end {
 	ss.saw(fl.err)
 	if !ss.newton {
 		ss.used("sweep64")
-		return sweepTo(ss, fl, ss.tol, math.MaxInt)
+		return sweepTo(ss, fl, sweepShare*ss.tol, math.MaxInt)
 	}
 	ss.used("newton")
 	nt := newNewton(ss, fl)

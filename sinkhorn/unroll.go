@@ -84,6 +84,9 @@ func (u *Unrolled[T]) resize(problems []*Problem[T]) error {
 		if p.u != nil || p.v != nil {
 			return errors.New("sinkhorn: a cost given up to terms of rows and columns cannot be unrolled")
 		}
+		if p.relaxed() {
+			return errors.New("sinkhorn: unbalanced problems cannot be unrolled")
+		}
 		fl := u.flows[k]
 		if fl == nil || fl.n != p.n || fl.m != p.m {
 			fl = newFlow(p, &u.scratch)

@@ -25,6 +25,18 @@ type Reference struct {
 	Divergence  float64
 	DivergenceX []float64
 	Unrolled    map[int]*Unrolled
+	Unbalanced  map[float64]*Unbalanced // by rho
+}
+
+// Unbalanced is the solution with KL penalties of weight rho on both sides.
+type Unbalanced struct {
+	F, G              []float64
+	Value, PrimalCost float64
+	Mass              float64
+	OTaa, OTbb        float64
+	Divergence        float64
+	GradX             []float64
+	DivergenceX       []float64
 }
 
 // Balanced is the solution of the balanced problem.
@@ -77,6 +89,17 @@ type file struct {
 		Value float64
 		GradX [][]float64 `json:"grad_x"`
 	}
+	Unbalanced map[string]struct {
+		F, G        []float64
+		Value       float64
+		PrimalCost  float64 `json:"primal_cost"`
+		Mass        float64
+		OTaa        float64 `json:"ot_aa"`
+		OTbb        float64 `json:"ot_bb"`
+		Divergence  float64
+		GradX       [][]float64 `json:"grad_x"`
+		DivergenceX [][]float64 `json:"grad_divergence_x"`
+	}
 	Unrolled map[string]struct {
 		F, G           []float64
 		Sharp, Dual    float64
@@ -116,7 +139,12 @@ func (f *file) reference(name string) *Reference {
 		Name: name, N: len(f.X), M: len(f.Y), D: len(f.X[0]), X: flat(f.X), Y: flat(f.Y), A: f.A, B: f.B,
 		Cost: f.Cost, Special: f.Special, Eps: f.Eps, MeanCost: f.MeanCost,
 		OTaa: f.Self.OTaa, OTbb: f.Self.OTbb, Divergence: f.Divergence.Value, DivergenceX: flat(f.Divergence.GradX),
-		Unrolled: map[int]*Unrolled{},
+		Unrolled: map[int]*Unrolled{}, Unbalanced: map[float64]*Unbalanced{},
+	}
+	for name, rho := range map[string]float64{"0.1": .1, "1": 1} {
+		if u, ok := f.Unbalanced[name]; ok {
+			r.Unbalanced[rho] = &Unbalanced{u.F, u.G, u.Value, u.PrimalCost, u.Mass, u.OTaa, u.OTbb, u.Divergence, flat(u.GradX), flat(u.DivergenceX)}
+		}
 	}
 	if b := f.Balanced; b != nil {
 		r.Balanced = &Balanced{b.F, b.G, b.Dual, b.PrimalCost, flat(b.GradX), b.Conditioned, b.OneMinusRate}

@@ -1,0 +1,212 @@
+package sinkhorn
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/sinkcpu/sinkcpu/kernels"
+	"github.com/sinkcpu/sinkcpu/logsumexp"
+)
+
+// A Reach says how far a side's marginal may leave its weights. The zero value keeps it equal to them.
+//
+//	KL   + Rho KL(P 1 | a)             Rho in the units of the cost; far points are cut off at cost of the order of Rho
+//	TV   + Rho sum_i |(P 1)_i - a_i|
+type Reach struct {
+	Penalty Penalty
+	Rho     float64
+}
+
+// A Penalty is the form of a [Reach].
+type Penalty int
+
+// The penalties.
+const (
+	Exact Penalty = iota
+	KL
+	TV
+)
+
+// NewUnbalanced returns the problem in which each side may leave its weights, as its reach says:
+//
+//	OT = min <P,C> + eps KL(P | a b^T) + D_x(P 1 | a) + D_y(P^T 1 | b)
+//
+// with the mass terms in every KL. Weights are used as given; nil means uniform of sum 1. A side with an exact marginal must agree in mass
+// with the other when that is exact too: use [NewProblem] for both.
+func NewUnbalanced[T kernels.Float](cost logsumexp.Cost[T], a, b []float64, x, y Reach) (*Problem[T], error) {
+	for _, r := range []Reach{x, y} {
+		if r.Penalty < Exact || r.Penalty > TV {
+			return nil, fmt.Errorf("sinkhorn: unknown penalty %d", r.Penalty)
+		}
+		if r.Penalty != Exact && (!(r.Rho > 0) || math.IsInf(r.Rho, 1)) {
+			return nil, fmt.Errorf("sinkhorn: reach is %g, want a positive number", r.Rho)
+		}
+	}
+	if x.Penalty == Exact && y.Penalty == Exact {
+		return NewProblem(cost, a, b)
+	}
+	p, err := newProblem(cost, a, b)
+	if err != nil {
+		return nil, err
+	}
+	p.x, p.y = x, y
+	for _, side := range []struct {
+		w    []float64
+		mass float64
+	}{{p.a, p.massA}, {p.b, p.massB}} {
+		for i := range side.w {
+			side.w[i] *= side.mass
+		}
+	}
+	return p, p.checkCost()
+}
+
+// NewUnbalancedSelf is [NewUnbalanced] of a cloud against itself, with the same reach on both sides; see [NewSelfProblem].
+func NewUnbalancedSelf[T kernels.Float](cost logsumexp.Cost[T], a []float64, reach Reach) (*Problem[T], error) {
+	if reach.Penalty == Exact {
+		return NewSelfProblem(cost, a)
+	}
+	if n, m := cost.Dims(); n != m {
+		return nil, fmt.Errorf("sinkhorn: the cost of a cloud against itself is %d x %d, want a square", n, m)
+	}
+	p, err := NewUnbalanced(cost, a, a, reach, reach)
+	if err != nil {
+		return nil, err
+	}
+	p.self = true
+	return p, nil
+}
+
+// relaxed reports whether a side may leave its weights.
+func (p *Problem[T]) relaxed() bool { return p.x.Penalty != Exact || p.y.Penalty != Exact }
+
+// update returns the potential that maximises the dual where the soft minimum is v.
+//
+//	exact  v
+//	KL     rho/(rho+eps) v
+//	TV     v held in [-rho, rho]
+func (r Reach) update(v, eps float64) float64 {
+	switch r.Penalty {
+	case KL:
+		return v * (r.Rho / (r.Rho + eps))
+	case TV:
+		return max(-r.Rho, min(r.Rho, v))
+	}
+	return v
+}
+
+// dual returns the term of a point of weight w and potential f in the dual objective.
+//
+//	exact  w f
+//	KL     rho w (1 - e^(-f/rho))
+//	TV     w min(f, rho)                 f >= -rho
+func (r Reach) dual(w, f float64) float64 {
+	switch r.Penalty {
+	case KL:
+		return -r.Rho * w * math.Expm1(-f/r.Rho)
+	case TV:
+		return w * min(f, r.Rho)
+	}
+	return w * f
+}
+
+// miss returns how far a point's marginal is from what its potential says it should be.
+//
+//	exact  |marginal - w|
+//	KL     |marginal - w e^(-f/rho)|
+//	TV     |marginal - w| inside; at the ends of [-rho, rho] only what lies on the wrong side of w
+func (r Reach) miss(marginal, w, f float64) float64 {
+	switch r.Penalty {
+	case KL:
+		return math.Abs(marginal - w*math.Exp(-f/r.Rho))
+	case TV:
+		if f >= r.Rho {
+			return max(0, marginal-w)
+		}
+		if f <= -r.Rho {
+			return max(0, w-marginal)
+		}
+	}
+	return math.Abs(marginal - w)
+}
+
+// penalty returns D(marginal | w) of a point.
+func (r Reach) penalty(marginal, w float64) float64 {
+	switch r.Penalty {
+	case KL:
+		if marginal == 0 {
+			return r.Rho * w
+		}
+		return r.Rho * (marginal*math.Log(marginal/w) - marginal + w)
+	case TV:
+		return r.Rho * math.Abs(marginal-w)
+	}
+	return 0
+}
+
+// relaxedRows is the row update of an unbalanced problem.
+func (fl *flow[T]) relaxedRows(i0 int, sum []float64, w []T) {
+	for k, s := range sum {
+		i := i0 + k
+		shift := float64(fl.ft[i])
+		fl.f[i] = fl.relax(fl.p.x, shift-log2(s), fl.p.u, i)
+		fl.ft[i] = T(fl.f[i])
+		w[k] = T(fl.p.a[i] * math.Exp2(fl.f[i]-shift))
+	}
+}
+
+// relax applies a reach to a soft minimum v in base-2 units of the tiles, whose whole adds kappa t_i.
+func (fl *flow[T]) relax(r Reach, v float64, t []float64, i int) float64 {
+	if r.Penalty == Exact {
+		return v
+	}
+	var taken float64
+	if t != nil {
+		taken = t[i]
+	}
+	return fl.kappa * (r.update(v/fl.kappa+taken, fl.eps) - taken)
+}
+
+// columnPotential returns g_j in units of the whole cost.
+func (fl *flow[T]) columnPotential(j int) float64 {
+	g := (float64(fl.gt[j]) - fl.log2b[j]) / fl.kappa
+	if fl.p.v != nil {
+		g += fl.p.v[j]
+	}
+	return g
+}
+
+// translate moves a constant from g to f before the next iteration. With KL on both sides, f + t and g - t raise the dual most for
+//
+//	t = rho_x rho_y / (rho_x + rho_y) log( <a, e^(-f/rho_x)> / <b, e^(-g/rho_y)> )
+//
+// Without it the mass, which only both potentials together can set, converges by rho/(rho+eps) an iteration. Source: Sejourne, Vialard
+// and Peyre 2022, section 3.
+func (fl *flow[T]) translate() {
+	x, y := fl.p.x, fl.p.y
+	if x.Penalty != KL || y.Penalty != KL || fl.exact {
+		return
+	}
+	var massX, massY float64
+	for i, a := range fl.p.a {
+		f := fl.f[i] / fl.kappa
+		if fl.p.u != nil {
+			f += fl.p.u[i]
+		}
+		massX += a * math.Exp(-f/x.Rho)
+	}
+	for j, b := range fl.p.b {
+		if b > 0 {
+			massY += b * math.Exp(-fl.columnPotential(j)/y.Rho)
+		}
+	}
+	t := x.Rho * y.Rho / (x.Rho + y.Rho) * math.Log(massX/massY)
+	if math.IsNaN(t) || math.IsInf(t, 0) {
+		return
+	}
+	for j, b := range fl.p.b {
+		if b > 0 {
+			fl.setColumn(j, fl.g[j]-fl.kappa*t)
+		}
+	}
+}
