@@ -38,6 +38,7 @@ Exit status: 0 done, 1 a row had a wrong result or a file could not be written, 
 
 type options struct {
 	json, tier, update string
+	with               string
 	quick, markdown    bool
 	threads            int
 }
@@ -57,7 +58,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	report, err := measured(ctx, o, stderr)
+	report, err := all(ctx, o, stderr)
 	if err == nil {
 		err = write(report, o, stdout)
 	}
@@ -85,6 +86,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	f.StringVar(&o.json, "json", "", "write the rows with all samples as JSON to this `file`, - for stdout instead of the table")
 	f.StringVar(&o.tier, "tier", "", "measure the library on this `tier`: generic, avx2 or avx512 (default the best)")
 	f.StringVar(&o.update, "update", "", "write the table into this Markdown `file`, between <!-- limits: begin --> and <!-- limits: end -->")
+	f.StringVar(&o.with, "with", "", "add the rows of this `file` of JSON to the table, such as those of a peer")
 	f.BoolVar(&o.quick, "quick", false, "small sizes and less time for each row")
 	f.BoolVar(&o.markdown, "markdown", false, "print the table as Markdown")
 	f.IntVar(&o.threads, "threads", 0, "threads of the rows on more than one (default GOMAXPROCS)")
@@ -135,6 +137,24 @@ func again(tier string, args []string, stdout, stderr io.Writer) int {
 		return 1
 	}
 	return 0
+}
+
+// all returns the rows measured here, and those of another report.
+func all(ctx context.Context, o options, stderr io.Writer) (*row.Report, error) {
+	var other row.Report
+	if o.with != "" {
+		r, err := row.ReadFile(o.with) // before minutes go into ours
+		if err != nil {
+			return nil, err
+		}
+		other = *r
+	}
+	report, err := measured(ctx, o, stderr)
+	if err != nil {
+		return nil, err
+	}
+	report.Rows = append(report.Rows, other.Rows...)
+	return report, nil
 }
 
 func measured(ctx context.Context, o options, stderr io.Writer) (*row.Report, error) {

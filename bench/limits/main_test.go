@@ -23,6 +23,7 @@ func TestFlags(t *testing.T) {
 		{"--threads x", 2, "threads"},
 		{"--nonsense", 2, "nonsense"},
 		{"extra", 2, "extra"},
+		{"--with none.json", 1, "none.json"},
 	} {
 		var out, err bytes.Buffer
 		if got := run(strings.Fields(c.args), &out, &err); got != c.status || !strings.Contains(err.String(), c.says) || out.Len() > 0 {

@@ -19,7 +19,7 @@ func (s *Session) gemm(ctx context.Context, l *Limits) error {
 			p := newProduct(s.memory(3*n*n), n, s.pools[threads])
 			_, err := s.measure(ctx, job{name: "gemm", params: on(kernels.Active(), threads, "m", itoa(n), "n", itoa(n), "k", itoa(n), "precision", "f32"),
 				amount: 2 * math.Pow(float64(n), 3) / 1e9, unit: "GFLOP/s", check: p.check, run: p.run,
-				limit: l.Flops(kernels.Active(), threads) / 1e9, by: "FMA"})
+				limit: l.Flops(kernels.Active(), threads) / 1e9, by: "FMA", on: threads})
 			if err != nil {
 				return err
 			}

@@ -128,7 +128,7 @@ func (s *Session) multiplications(ctx context.Context, r *rates, p *probes, thre
 		})
 	}
 	flops := 2 * float64(p.lanes*chains*probeIterations*calls*tasks)
-	m, err := s.measure(ctx, job{name: "fma", params: on(p.tier, threads), amount: flops / 1e9, unit: "GFLOP/s", check: p.checkFMA, run: run})
+	m, err := s.measure(ctx, job{name: "fma", params: on(p.tier, threads), amount: flops / 1e9, unit: "GFLOP/s", check: p.checkFMA, run: run, on: threads})
 	r.flops[threads] = m.Max * 1e9
 	return err
 }

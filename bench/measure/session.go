@@ -77,6 +77,7 @@ type job struct {
 	unit   string       // of amount a second; for a time where amount is 0: ms or us
 	check  func() error // whether run does what it should; called before the clock starts
 	run    func()
+	on     int // threads, 0 for one
 	limit  float64
 	by     string
 	note   string
@@ -99,11 +100,17 @@ func (s *Session) time(ctx context.Context, j job) (row.Row, error) {
 			return row.Row{Name: j.name, Params: j.params, Unit: j.unit, Error: "wrong result: " + err.Error()}, nil
 		}
 	}
-	samples, err := s.Meter.Run(ctx, j.run)
+	samples, err := s.meter(j).Run(ctx, j.run)
 	if err != nil {
 		return row.Row{}, err
 	}
 	return j.row(samples), nil
+}
+
+func (s *Session) meter(j job) row.Meter {
+	m := s.Meter
+	m.Threads = j.on
+	return m
 }
 
 func (s *Session) emit(r row.Row, j job) {

@@ -127,7 +127,7 @@ func (s *Session) iterations(ctx context.Context, l *Limits) error {
 			return err
 		}
 		for _, threads := range s.Threads {
-			j := job{name: "iteration", params: on(kernels.Active(), threads, "n", itoa(n), "m", itoa(n), "precision", "f32"), amount: float64(n*n) / 1e9, unit: "G entries/s"}
+			j := job{name: "iteration", params: on(kernels.Active(), threads, "n", itoa(n), "m", itoa(n), "precision", "f32"), amount: float64(n*n) / 1e9, unit: "G entries/s", on: threads}
 			j.limit, j.by = l.sweepLimit(n, n, threads)
 			r, err := s.solve(ctx, j, problem, threads)
 			if err != nil {
@@ -144,7 +144,7 @@ const solveIterations = 16
 
 // solve times the iterations of solves, from one report of progress to the next.
 func (s *Session) solve(ctx context.Context, j job, p *sinkhorn.Problem[float32], threads int) (row.Row, error) {
-	sampling := s.Meter.Sampling()
+	sampling := s.meter(j).Sampling()
 	_, m := p.Dims()
 	var trace []float64
 	solver := sinkhorn.Solver[float32]{

@@ -34,7 +34,7 @@ func (s *Session) losses(ctx context.Context, l *Limits) error {
 			}
 			_, err := s.measure(ctx, job{name: "loss", params: on(kernels.Active(), threads, "batch", itoa(batch), "d", itoa(dim), "L", itoa(steps), "precision", "f32"),
 				unit: "ms", check: func() error { return checkLoss(ctx, steps, x, y, s.pools[threads]) }, run: run,
-				limit: 1e3 * l.lossTime(threads, steps, 3), by: "operations", note: "with its gradient"})
+				limit: 1e3 * l.lossTime(threads, steps, 3), by: "operations", note: "with its gradient", on: threads})
 			if err := first(err, failed); err != nil {
 				return err
 			}
@@ -112,7 +112,7 @@ func (s *Session) trainingSteps(ctx context.Context, l *Limits) error {
 			}
 		}
 		_, err = s.measure(ctx, job{name: "training-step", params: on(kernels.Active(), threads, "batch", itoa(batch), "d", itoa(dim), "L", itoa(steps), "precision", "f32"),
-			unit: "ms", check: func() error { return checkStep(ctx, o, data) }, run: run, limit: 1e3 * l.stepTime(threads, steps), by: "operations", note: "2->500->500->784, Adam"})
+			unit: "ms", check: func() error { return checkStep(ctx, o, data) }, run: run, limit: 1e3 * l.stepTime(threads, steps), by: "operations", note: "2->500->500->784, Adam", on: threads})
 		if err := first(err, failed); err != nil {
 			return err
 		}

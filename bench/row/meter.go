@@ -13,6 +13,7 @@ type Meter struct {
 	Most    int           // samples at most
 	Bound   float64       // relative median absolute deviation at which the samples agree
 	Budget  time.Duration // time after which they are called unstable when they do not
+	Threads int           // that the operation may use; more than one change what is done about other processes, see Sampling
 	Advance func()        // where not nil, runs before each sample, not timed; such as to empty a cache
 }
 

@@ -47,6 +47,9 @@ type Spread struct {
 	// Disturbed counts samples during which threads waited for a processor that other processes had. They are not among the samples,
 	// unless too few others were left.
 	Disturbed int `json:"disturbed,omitempty"`
+
+	// Lost is, with several threads, the time that they waited for such processors, as a share of the time of all samples.
+	Lost float64 `json:"lost,omitempty"`
 }
 
 // P returns the pairs of key, value, key, value ... and panics when one is left over.

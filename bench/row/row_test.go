@@ -95,6 +95,27 @@ func TestSampling(t *testing.T) {
 	}
 }
 
+// TestSeveralThreads sets nothing aside, and does not trust samples on the whole of which threads waited.
+func TestSeveralThreads(t *testing.T) {
+	same := []float64{1, 1, 1, 1, 1}
+	m := Meter{Least: 3, Most: 9, Bound: .01, Budget: time.Minute, Threads: 2}
+	s := sampling(m, time.Second, same, nil)
+	s.lostAtAll = lostTime()
+	if got := s.Samples(); got.Unstable || len(got.Seconds) != 5 || !(got.Lost <= mostLost) {
+		t.Errorf("without a wait: %+v", got)
+	}
+	s.lostAtAll = lostTime() - time.Second/2
+	if got := s.Samples(); !got.Unstable || !(got.Lost >= .4) || s.Done() {
+		t.Errorf("after half a second of waiting in a second: %+v, done %v", got, s.Done())
+	}
+	s.lost = lostTime() - time.Hour
+	s.start = time.Now()
+	s.Stop(1)
+	if len(s.clean) != 6 {
+		t.Error("a sample was set aside")
+	}
+}
+
 // TestRun times a sleep: no sample can be shorter, and the calls of a sample fill it.
 func TestRun(t *testing.T) {
 	const nap = 200 * time.Microsecond

@@ -8,8 +8,9 @@ import (
 // Samples are the durations of one operation, in seconds.
 type Samples struct {
 	Seconds   []float64
-	Unstable  bool // they did not agree when the time was up
-	Disturbed int  // samples during which threads waited for a processor that others had; set aside where enough others are left
+	Unstable  bool    // they did not agree when the time was up
+	Disturbed int     // samples during which threads waited for a processor that others had; set aside where enough others are left
+	Lost      float64 // with several threads: the time that they waited for processors, as a share of that of all samples
 }
 
 // Median returns the median of x, the mean of the middle two for an even number, NaN for none.
@@ -54,7 +55,7 @@ func (s Samples) row(r Row, convert func(seconds float64) float64) Row {
 		return r
 	}
 	r.Value, r.MAD = Median(r.Samples), MAD(r.Samples)
-	r.Unstable, r.Disturbed = s.Unstable, s.Disturbed
+	r.Unstable, r.Disturbed, r.Lost = s.Unstable, s.Disturbed, s.Lost
 	r.Min, r.Max = slices.Min(r.Samples), slices.Max(r.Samples)
 	return r
 }

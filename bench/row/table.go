@@ -42,6 +42,9 @@ func (r *Row) remarks() []string {
 	if r.Disturbed > 0 {
 		s = append(s, fmt.Sprintf("others ran in %d samples", r.Disturbed))
 	}
+	if r.Lost >= mostLost {
+		s = append(s, fmt.Sprintf("threads waited for others %.0f %% of the time", 100*r.Lost))
+	}
 	if r.Note != "" {
 		s = append(s, r.Note)
 	}
