@@ -99,7 +99,8 @@ func (j *convJob[T]) smallBlock(task int) {
 	cols := (r1 - r0) * z.ow
 	one := z.nextRange(r0, r1)
 	whole := one.y1-one.y0 == r1-r0 // the block lies in one image
-	dst, ld := s.places, cols
+	var dst []T
+	ld := cols
 	if whole {
 		dst, ld = j.small[one.image*z.o*z.place+one.y0*z.ow:], z.place
 	} else {

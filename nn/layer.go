@@ -24,8 +24,12 @@ func Prefixed[T kernels.Float](prefix string, params []*Param[T]) []*Param[T] {
 
 // newParam returns a parameter of zeros.
 func newParam[T kernels.Float](ops Ops[T], name string, shape ...int) *Param[T] {
-	size := sizeOf(shape)
-	return &Param[T]{Name: name, Value: TensorIn(ops.Alloc(size), 0, shape...), Grad: TensorIn(ops.Alloc(size), 0, shape...)}
+	return &Param[T]{Name: name, Value: newTensor(ops, shape...), Grad: newTensor(ops, shape...)}
+}
+
+// newTensor returns a tensor of zeros where ops computes.
+func newTensor[T kernels.Float](ops Ops[T], shape ...int) *Tensor[T] {
+	return TensorIn(ops.Alloc(sizeOf(shape)), 0, shape...)
 }
 
 // Want says which gradients a backward pass computes. What is not wanted is not computed: the gradient to a network's input is of no use

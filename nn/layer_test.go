@@ -27,6 +27,29 @@ func layerCases[T kernels.Float]() []layerCase[T] {
 		l.Init(random.New(5, "init"), FanInUniform, FanInUniform)
 		return l
 	}
+	draw := func(v *Tensor[T]) { copy(v.Data(), drawInput[T](9, v.Shape()...).Data()) }
+	batchNorm := func(l *BatchNorm[T], training bool) Layer[T] {
+		draw(l.Weight.Value)
+		draw(l.Bias.Value)
+		draw(l.RunningMean)
+		for i := range l.RunningVar.Data() {
+			l.RunningVar.Data()[i] = 0.5 + T(i)/4
+		}
+		l.SetTraining(training)
+		return l
+	}
+	spectral := func(ops Ops[T], l Layer[T]) Layer[T] {
+		s := NewSpectralNorm(ops, l, random.New(6, "init"))
+		s.SetTraining(false)
+		return s
+	}
+	graph := func(ops Ops[T], in []int, nodes ...Node[T]) Layer[T] {
+		g, err := NewGraph(ops, in, nodes...)
+		if err != nil {
+			panic(err)
+		}
+		return g
+	}
 	return []layerCase[T]{
 		{"Linear", []int{5, 3}, func(ops Ops[T]) Layer[T] { return linear(ops, 3, 4) }},
 		{"Linear/one row", []int{1, 3}, func(ops Ops[T]) Layer[T] { return linear(ops, 3, 4) }},
@@ -53,6 +76,40 @@ func layerCases[T kernels.Float]() []layerCase[T] {
 		{"Softplus", []int{4, 5}, func(ops Ops[T]) Layer[T] { return NewSoftplus(ops) }},
 		{"Tanh", []int{2, 2, 5}, func(ops Ops[T]) Layer[T] { return NewTanh(ops) }},
 		{"Sigmoid", []int{4, 5}, func(ops Ops[T]) Layer[T] { return NewSigmoid(ops) }},
+		{"ELU", []int{4, 5}, func(ops Ops[T]) Layer[T] { return NewELU(ops, 0.7) }},
+		{"GELU", []int{4, 5}, func(ops Ops[T]) Layer[T] { return NewGELU(ops) }},
+		{"SiLU", []int{3, 2, 100}, func(ops Ops[T]) Layer[T] { return NewSiLU(ops) }},
+		{"Flatten", []int{2, 3, 2, 2}, func(ops Ops[T]) Layer[T] { return NewFlatten[T]() }},
+		{"Reshape", []int{2, 12}, func(ops Ops[T]) Layer[T] { return NewReshape[T](3, 2, 2) }},
+		{"BatchNorm1d", []int{6, 3}, func(ops Ops[T]) Layer[T] { return batchNorm(NewBatchNorm1d(ops, 3), true) }},
+		{"BatchNorm2d", []int{3, 2, 3, 3}, func(ops Ops[T]) Layer[T] { return batchNorm(NewBatchNorm2d(ops, 2), true) }},
+		{"BatchNorm2d/eval", []int{3, 2, 3, 2}, func(ops Ops[T]) Layer[T] { return batchNorm(NewBatchNorm2d(ops, 2), false) }},
+		{"LayerNorm", []int{3, 2, 5}, func(ops Ops[T]) Layer[T] {
+			l := NewLayerNorm(ops, 5)
+			draw(l.Weight.Value)
+			draw(l.Bias.Value)
+			return l
+		}},
+		{"L2Normalize", []int{4, 5}, func(ops Ops[T]) Layer[T] { return NewL2Normalize(ops) }},
+		{"MaxPool2d", []int{1, 2, 4, 4}, func(ops Ops[T]) Layer[T] { return apart(NewMaxPool2d(ops, ConvGeometry{Kernel: 2})) }},
+		{"MaxPool2d/overlap", []int{1, 2, 4, 5}, func(ops Ops[T]) Layer[T] {
+			return apart(NewMaxPool2d(ops, ConvGeometry{Kernel: 3, Stride: 2, Padding: 1}))
+		}},
+		{"AvgPool2d", []int{2, 2, 5, 4}, func(ops Ops[T]) Layer[T] { return NewAvgPool2d(ops, ConvGeometry{Kernel: 3, Stride: 2, Padding: 1}) }},
+		{"Upsample2d", []int{2, 2, 3, 2}, func(ops Ops[T]) Layer[T] { return NewUpsample2d(ops, 3) }},
+		{"SpectralNorm/Linear", []int{5, 3}, func(ops Ops[T]) Layer[T] { return spectral(ops, linear(ops, 3, 4)) }},
+		{"SpectralNorm/Conv2d", []int{2, 3, 4, 4}, func(ops Ops[T]) Layer[T] {
+			return spectral(ops, conv(ops, ConvConfig{In: 3, Out: 2, Kernel: 3, NoBias: true}))
+		}},
+		{"Graph", []int{4, 3}, func(ops Ops[T]) Layer[T] {
+			return graph(ops, []int{3}, Node[T]{Name: "in", Layer: linear(ops, 3, 5)}, Node[T]{Name: "act", Layer: NewTanh(ops)},
+				Node[T]{Name: "block.0", Layer: linear(ops, 5, 5)}, Node[T]{Name: "short", Layer: linear(ops, 3, 5), From: []string{Input}},
+				Node[T]{Name: "sum", From: []string{"act", "block.0", "short"}}, Node[T]{Name: "end", Layer: NewSoftplus(ops), From: []string{"sum", "act"}})
+		}},
+		{"Sequential/tied", []int{4, 3}, func(ops Ops[T]) Layer[T] {
+			l := linear(ops, 3, 3)
+			return NewSequential[T](NewTanh(ops), Tied(l.Share()), NewTanh(ops), l)
+		}},
 		{"Sequential", []int{4, 2}, func(ops Ops[T]) Layer[T] {
 			return NewSequential[T](NewTanh(ops), linear(ops, 2, 5), NewSoftplus(ops), linear(ops, 5, 3), NewSigmoid(ops))
 		}},
@@ -67,6 +124,36 @@ type layerCase[T kernels.Float] struct {
 	shape []int // of the input
 	make  func(ops Ops[T]) Layer[T]
 }
+
+// apart puts before a layer one that adds a constant to each element, which takes those of a window further apart than they differ.
+func apart[T kernels.Float](l Layer[T]) Layer[T] { return NewSequential[T](&offsets[T]{}, l) }
+
+// offsets adds 5 (i mod 7) to element i.
+type offsets[T kernels.Float] struct {
+	Reshape[T]
+	out *Tensor[T]
+}
+
+func (l *offsets[T]) Forward(x *Tensor[T]) *Tensor[T] {
+	l.out = NewTensor[T](x.Shape()...)
+	for i, v := range x.Data() {
+		l.out.Data()[i] = v + 5*T(i*3%7)
+	}
+	return l.out
+}
+
+func (l *offsets[T]) Backward(dy *Tensor[T], want Want) *Tensor[T] {
+	checkBackward(l, dy, l.out)
+	if want&WantInput == 0 {
+		return nil
+	}
+	dx := NewTensor[T](dy.Shape()...)
+	copy(dx.Data(), dy.Data())
+	return dx
+}
+
+func (l *offsets[T]) OutputShape(in []int) ([]int, error) { return in, nil }
+func (l *offsets[T]) Share() Layer[T]                     { return &offsets[T]{} }
 
 // drawInput draws entries of size .1 to 2, away from the kink of the ReLU.
 func drawInput[T kernels.Float](seed uint64, shape ...int) *Tensor[T] {
@@ -130,6 +217,11 @@ func TestLayerPrecisions(t *testing.T) {
 		x64 := widen(x32)
 		for k, p := range l32.Params() {
 			copy(l64.Params()[k].Value.Data(), widen(p.Value).Data())
+		}
+		for k, b := range Buffers(l32) {
+			if b.Value != nil {
+				copy(Buffers(l64)[k].Value.Data(), widen(b.Value).Data())
+			}
 		}
 		y32, y64 := l32.Forward(x32), l64.Forward(x64)
 		dy := drawNormal[float32](2, y32)

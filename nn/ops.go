@@ -23,6 +23,9 @@ type Ops[T kernels.Float] interface {
 	ColumnSums(sum, y *Tensor[T])
 
 	ConvOps[T]
+	ActivationOps[T]
+	NormOps[T]
+	PoolOps[T]
 
 	// Copy sets dst[i] = src[i].
 	Copy(dst, src *Tensor[T])
@@ -32,6 +35,10 @@ type Ops[T kernels.Float] interface {
 	Scale(x *Tensor[T], alpha T)
 	// Axpy sets y[i] = y[i] + alpha x[i].
 	Axpy(y *Tensor[T], alpha T, x *Tensor[T])
+	// Mul sets y[i] = x[i] z[i].
+	Mul(y, x, z *Tensor[T])
+	// Clamp sets x[i] to lo where it is below and to hi where it is above; NaN stays. lo <= hi.
+	Clamp(x *Tensor[T], lo, hi T)
 	// Dot returns sum_i x[i] y[i].
 	Dot(x, y *Tensor[T]) float64
 
@@ -51,6 +58,11 @@ type Ops[T kernels.Float] interface {
 	Tanh(y, x *Tensor[T])
 	// TanhBackward sets dx[i] = dy[i] (1 - y[i]^2), for the output y.
 	TanhBackward(dx, dy, y *Tensor[T])
+
+	// Gather sets row i of y to row index[i] of the table, where index[i] is an integer from 0. It panics on any other index.
+	Gather(y, table, index *Tensor[T])
+	// ScatterAdd adds row i of y to row index[i] of the table, in the order of i.
+	ScatterAdd(table, y, index *Tensor[T])
 
 	// Adam updates the parameters p and the moments m, v with the gradient grad, as [kernels.Adam] does.
 	Adam(p, grad, m, v *Tensor[T], step *kernels.AdamStep[T])

@@ -48,7 +48,7 @@ func (s *slots[T]) of(p *Param[T]) []*Tensor[T] {
 	}
 	t := make([]*Tensor[T], len(s.kinds))
 	for i := range t {
-		t[i] = TensorIn(s.ops.Alloc(p.Value.size), 0, p.Value.shape...)
+		t[i] = newTensor(s.ops, p.Value.shape...)
 	}
 	s.tensors[p.Name] = t
 	return t

@@ -11,22 +11,40 @@ import (
 // Sequential is layers one after the other. The parameters of layer i are named "i.name", as PyTorch names them.
 type Sequential[T kernels.Float] struct {
 	layers  []Layer[T]
+	parts   []Part[T]
 	params  []*Param[T]
 	trained int // the first layer that has parameters
 }
 
-// NewSequential returns the composition of the layers, the first applied first.
+// NewSequential returns the composition of the layers, the first applied first. It panics when a layer is in two places, or shares a
+// parameter with another and is not [Tied]. See [BuildSequential] for a check of the shapes.
 func NewSequential[T kernels.Float](layers ...Layer[T]) *Sequential[T] {
 	s := &Sequential[T]{layers: layers, trained: len(layers)}
 	for i, l := range layers {
-		params := l.Params()
-		if len(params) > 0 && s.trained > i {
+		if hasParams(l) && s.trained > i {
 			s.trained = i
 		}
-		s.params = append(s.params, Prefixed(strconv.Itoa(i), params)...)
+		s.parts = append(s.parts, Part[T]{strconv.Itoa(i), l})
+		s.params = append(s.params, Prefixed(strconv.Itoa(i), l.Params())...)
+	}
+	if err := checkParts(s.parts); err != nil {
+		panic("nn: Sequential: " + err.Error())
 	}
 	return s
 }
+
+// BuildSequential returns the composition of the layers for a batch of inputs of that shape, without the batch, or which layer it does
+// not fit.
+func BuildSequential[T kernels.Float](in []int, layers ...Layer[T]) (*Sequential[T], error) {
+	s := NewSequential(layers...)
+	if _, err := s.OutputShape(append([]int{1}, in...)); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Parts returns the layers under their numbers.
+func (s *Sequential[T]) Parts() []Part[T] { return s.parts }
 
 // Layers returns the layers. The caller must not change the slice.
 func (s *Sequential[T]) Layers() []Layer[T] { return s.layers }

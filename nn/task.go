@@ -35,6 +35,27 @@ const (
 	opTanh
 	opTanhBackward
 	opAdam
+	opMul
+	opClamp
+	opELU
+	opELUBackward
+	opGELU
+	opGELUBackward
+	opSiLU
+	opSiLUBackward
+	opChannelMoments
+	opChannelNormalize
+	opChannelNormalizeBackward
+	opLayerNorm
+	opLayerNormBackward
+	opL2Normalize
+	opL2NormalizeBackward
+	opMaxPool
+	opMaxPoolBackward
+	opAvgPool
+	opAvgPoolBackward
+	opUpsample
+	opUpsampleBackward
 )
 
 // A task is one operation on its way through the runner. Tasks are reused, because a closure a call would be garbage in every step.
@@ -45,6 +66,9 @@ type task[T kernels.Float] struct {
 	y, x, z, w []T
 	alpha      T
 	adam       kernels.AdamStep[T]
+	norm       normArgs[T]
+	pool       poolArgs
+	hi         T // of Clamp, whose lower bound is alpha
 
 	blocks  int
 	scratch []T
@@ -112,6 +136,16 @@ func (t *task[T]) block(i int) {
 	case opDot:
 		lo, hi := i*chunk, min((i+1)*chunk, t.n)
 		t.y[i] = kernels.Dot(t.x[lo:hi], t.z[lo:hi])
+	case opChannelMoments:
+		t.channelMoments(i)
+	case opChannelNormalize:
+		t.channelNormalize(i)
+	case opChannelNormalizeBackward:
+		t.channelNormalizeBackward(i)
+	case opLayerNorm, opLayerNormBackward, opL2Normalize, opL2NormalizeBackward:
+		t.normalizeRows(i)
+	case opMaxPool, opMaxPoolBackward, opAvgPool, opAvgPoolBackward, opUpsample, opUpsampleBackward:
+		t.poolPlanes(i*t.planes()/t.blocks, (i+1)*t.planes()/t.blocks)
 	default:
 		t.elements(i*chunk, min((i+1)*chunk, t.n))
 	}
@@ -126,6 +160,9 @@ func (t *task[T]) elements(lo, hi int) {
 		return
 	case opScale:
 		kernels.Scale(y, t.alpha)
+		return
+	case opClamp:
+		clamp(y, t.alpha, t.hi)
 		return
 	}
 	x := t.x[lo:hi]
@@ -150,6 +187,22 @@ func (t *task[T]) elements(lo, hi int) {
 		kernels.Tanh(y, x)
 	case opTanhBackward:
 		kernels.TanhBackward(y, x, t.z[lo:hi])
+	case opMul:
+		for i, v := range t.z[lo:hi] {
+			y[i] = x[i] * v
+		}
+	case opELU:
+		elu(y, x, t.alpha)
+	case opELUBackward:
+		eluBackward(y, x, t.z[lo:hi], t.alpha)
+	case opGELU:
+		gelu(y, x)
+	case opGELUBackward:
+		geluBackward(y, x, t.z[lo:hi])
+	case opSiLU:
+		silu(y, x)
+	case opSiLUBackward:
+		siluBackward(y, x, t.z[lo:hi])
 	case opAdam:
 		kernels.Adam(y, x, t.z[lo:hi], t.w[lo:hi], &t.adam)
 	}

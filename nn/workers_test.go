@@ -185,3 +185,63 @@ func (d device) maybe(t *Tensor[float32]) *Tensor[float32] {
 	}
 	return d.on(t)
 }
+
+func (d device) Mul(y, x, z *Tensor[float32])             { d.cpu.Mul(d.maybe(y), d.maybe(x), d.maybe(z)) }
+func (d device) Clamp(x *Tensor[float32], lo, hi float32) { d.cpu.Clamp(d.maybe(x), lo, hi) }
+func (d device) Gather(y, table, index *Tensor[float32]) {
+	d.cpu.Gather(d.maybe(y), d.maybe(table), d.maybe(index))
+}
+func (d device) ScatterAdd(table, y, index *Tensor[float32]) {
+	d.cpu.ScatterAdd(d.maybe(table), d.maybe(y), d.maybe(index))
+}
+func (d device) ELU(y, x *Tensor[float32], alpha float32) { d.cpu.ELU(d.maybe(y), d.maybe(x), alpha) }
+func (d device) ELUBackward(dx, dy, y *Tensor[float32], alpha float32) {
+	d.cpu.ELUBackward(d.maybe(dx), d.maybe(dy), d.maybe(y), alpha)
+}
+func (d device) GELU(y, x *Tensor[float32]) { d.cpu.GELU(d.maybe(y), d.maybe(x)) }
+func (d device) GELUBackward(dx, dy, x *Tensor[float32]) {
+	d.cpu.GELUBackward(d.maybe(dx), d.maybe(dy), d.maybe(x))
+}
+func (d device) SiLU(y, x *Tensor[float32]) { d.cpu.SiLU(d.maybe(y), d.maybe(x)) }
+func (d device) SiLUBackward(dx, dy, x *Tensor[float32]) {
+	d.cpu.SiLUBackward(d.maybe(dx), d.maybe(dy), d.maybe(x))
+}
+func (d device) ChannelMoments(mean, variance, x *Tensor[float32]) {
+	d.cpu.ChannelMoments(d.maybe(mean), d.maybe(variance), d.maybe(x))
+}
+func (d device) ChannelNormalize(y, x, mean, variance, weight, bias *Tensor[float32], eps float64) {
+	d.cpu.ChannelNormalize(d.maybe(y), d.maybe(x), d.maybe(mean), d.maybe(variance), d.maybe(weight), d.maybe(bias), eps)
+}
+func (d device) ChannelNormalizeBackward(dx, dweight, dbias, dy, x, mean, variance, weight *Tensor[float32], eps float64, batch bool) {
+	d.cpu.ChannelNormalizeBackward(d.maybe(dx), d.maybe(dweight), d.maybe(dbias), d.maybe(dy), d.maybe(x), d.maybe(mean), d.maybe(variance), d.maybe(weight), eps, batch)
+}
+func (d device) LayerNorm(y, x, weight, bias *Tensor[float32], eps float64) {
+	d.cpu.LayerNorm(d.maybe(y), d.maybe(x), d.maybe(weight), d.maybe(bias), eps)
+}
+func (d device) LayerNormBackward(dx, dweight, dbias, dy, x, weight *Tensor[float32], eps float64) {
+	d.cpu.LayerNormBackward(d.maybe(dx), d.maybe(dweight), d.maybe(dbias), d.maybe(dy), d.maybe(x), d.maybe(weight), eps)
+}
+func (d device) L2Normalize(y, x *Tensor[float32], eps float64) {
+	d.cpu.L2Normalize(d.maybe(y), d.maybe(x), eps)
+}
+func (d device) L2NormalizeBackward(dx, dy, x *Tensor[float32], eps float64) {
+	d.cpu.L2NormalizeBackward(d.maybe(dx), d.maybe(dy), d.maybe(x), eps)
+}
+func (d device) MaxPool(y, x *Tensor[float32], g ConvGeometry) {
+	d.cpu.MaxPool(d.maybe(y), d.maybe(x), g)
+}
+func (d device) MaxPoolBackward(dx, dy, x *Tensor[float32], g ConvGeometry) {
+	d.cpu.MaxPoolBackward(d.maybe(dx), d.maybe(dy), d.maybe(x), g)
+}
+func (d device) AvgPool(y, x *Tensor[float32], g ConvGeometry) {
+	d.cpu.AvgPool(d.maybe(y), d.maybe(x), g)
+}
+func (d device) AvgPoolBackward(dx, dy *Tensor[float32], g ConvGeometry) {
+	d.cpu.AvgPoolBackward(d.maybe(dx), d.maybe(dy), g)
+}
+func (d device) Upsample(y, x *Tensor[float32], factor int) {
+	d.cpu.Upsample(d.maybe(y), d.maybe(x), factor)
+}
+func (d device) UpsampleBackward(dx, dy *Tensor[float32], factor int) {
+	d.cpu.UpsampleBackward(d.maybe(dx), d.maybe(dy), factor)
+}

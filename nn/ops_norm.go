@@ -1,0 +1,325 @@
+package nn
+
+import (
+	"math"
+
+	"github.com/sinkcpu/sinkcpu/kernels"
+)
+
+// NormOps is the part of [Ops] that normalises. Channels are the second dimension of a tensor [n, c, ...], rows run along the last.
+// Sums over many elements are taken in the precision of T over one run of a channel, and in float64 over the runs.
+type NormOps[T kernels.Float] interface {
+	// ChannelMoments sets mean[c] and variance[c] to the mean of channel c and of the square of the distance from it.
+	ChannelMoments(mean, variance, x *Tensor[T])
+	// ChannelNormalize sets y = weight[c] (x - mean[c])/sqrt(variance[c] + eps) + bias[c].
+	ChannelNormalize(y, x, mean, variance, weight, bias *Tensor[T], eps float64)
+	// ChannelNormalizeBackward undoes ChannelNormalize: it sets dx and adds to dweight and dbias, each unless it is nil. Where batch, mean
+	// and variance are those of x, and their derivatives count.
+	ChannelNormalizeBackward(dx, dweight, dbias, dy, x, mean, variance, weight *Tensor[T], eps float64, batch bool)
+	// LayerNorm sets each row of y to weight (x - m)/sqrt(v + eps) + bias, for the row's mean m and its variance v.
+	LayerNorm(y, x, weight, bias *Tensor[T], eps float64)
+	// LayerNormBackward sets dx and adds to dweight and dbias, each unless it is nil.
+	LayerNormBackward(dx, dweight, dbias, dy, x, weight *Tensor[T], eps float64)
+	// L2Normalize sets each row of y to x/max(|x|, eps).
+	L2Normalize(y, x *Tensor[T], eps float64)
+	// L2NormalizeBackward sets dx for the input x.
+	L2NormalizeBackward(dx, dy, x *Tensor[T], eps float64)
+}
+
+// normArgs are the arguments of normalisations beyond those of every task. x, y, z of the task are x, the output, and dy.
+type normArgs[T kernels.Float] struct {
+	mean, variance, weight, bias []T
+	dweight, dbias               []T
+	eps                          float64
+	batch                        bool
+}
+
+// ChannelMoments sets the mean and the variance of each channel: a task a channel.
+func (c *CPU[T]) ChannelMoments(mean, variance, x *Tensor[T]) {
+	t := c.takeChannels(opChannelMoments, x)
+	t.norm.mean, t.norm.variance = c.channelArg(t, mean), c.channelArg(t, variance)
+	c.do(t, t.rows)
+	c.release(t)
+}
+
+// ChannelNormalize sets y = weight[c] (x - mean[c])/sqrt(variance[c] + eps) + bias[c].
+func (c *CPU[T]) ChannelNormalize(y, x, mean, variance, weight, bias *Tensor[T], eps float64) {
+	sameSize(y.size, x.size)
+	t := c.takeChannels(opChannelNormalize, x)
+	t.y = y.Data()
+	t.norm = normArgs[T]{mean: c.channelArg(t, mean), variance: c.channelArg(t, variance), weight: c.channelArg(t, weight), bias: c.channelArg(t, bias), eps: eps}
+	c.do(t, t.rows)
+	c.release(t)
+}
+
+// ChannelNormalizeBackward undoes ChannelNormalize.
+func (c *CPU[T]) ChannelNormalizeBackward(dx, dweight, dbias, dy, x, mean, variance, weight *Tensor[T], eps float64, batch bool) {
+	sameSize(dy.size, x.size)
+	t := c.takeChannels(opChannelNormalizeBackward, x)
+	t.z = dy.Data()
+	if dx != nil {
+		sameSize(dx.size, x.size)
+		t.y = dx.Data()
+	}
+	t.norm = normArgs[T]{mean: c.channelArg(t, mean), variance: c.channelArg(t, variance), weight: c.channelArg(t, weight), eps: eps, batch: batch}
+	t.norm.dweight, t.norm.dbias = c.channelArg(t, dweight), c.channelArg(t, dbias)
+	c.do(t, t.rows)
+	c.release(t)
+}
+
+// takeChannels returns a task over x, seen as [n, rows, cols].
+func (c *CPU[T]) takeChannels(op opcode, x *Tensor[T]) *task[T] {
+	channels, place := channelsOf(x.shape)
+	t := c.take(op)
+	t.x, t.n, t.rows, t.cols = x.Data(), x.shape[0], channels, place
+	return t
+}
+
+// channelArg returns the elements of a tensor that has one for each channel, nil for nil.
+func (c *CPU[T]) channelArg(t *task[T], v *Tensor[T]) []T {
+	if v == nil {
+		return nil
+	}
+	sameSize(v.size, t.rows)
+	return v.Data()
+}
+
+// channel returns where the run of channel c of image n begins and ends.
+func (t *task[T]) channel(n, c int) (lo, hi int) {
+	lo = (n*t.rows + c) * t.cols
+	return lo, lo + t.cols
+}
+
+// channelMoments sets the moments of channel c, in two passes.
+func (t *task[T]) channelMoments(c int) {
+	count := float64(t.n * t.cols)
+	mean := t.channelSum(c) / count
+	var sum float64
+	for n := range t.n {
+		lo, hi := t.channel(n, c)
+		sum += float64(sumSquares(t.x[lo:hi], T(mean)))
+	}
+	t.norm.mean[c], t.norm.variance[c] = T(mean), T(sum/count)
+}
+
+// sumSquares returns the sum of the squares of x - mean, in four lanes.
+func sumSquares[T kernels.Float](x []T, mean T) T {
+	var s0, s1, s2, s3 T
+	for len(x) >= 4 {
+		a, b, c, d := x[0]-mean, x[1]-mean, x[2]-mean, x[3]-mean
+		s0, s1, s2, s3 = s0+a*a, s1+b*b, s2+c*c, s3+d*d
+		x = x[4:]
+	}
+	for _, v := range x {
+		s0 += (v - mean) * (v - mean)
+	}
+	return (s0 + s1) + (s2 + s3)
+}
+
+// sumProducts returns the sum of the products of y and x - mean, in four lanes.
+func sumProducts[T kernels.Float](y, x []T, mean T) T {
+	var s0, s1, s2, s3 T
+	for len(x) >= 4 && len(y) >= 4 {
+		s0, s1, s2, s3 = s0+y[0]*(x[0]-mean), s1+y[1]*(x[1]-mean), s2+y[2]*(x[2]-mean), s3+y[3]*(x[3]-mean)
+		x, y = x[4:], y[4:]
+	}
+	for i, v := range x {
+		s0 += y[i] * (v - mean)
+	}
+	return (s0 + s1) + (s2 + s3)
+}
+
+// channelNormalize normalises channel c.
+func (t *task[T]) channelNormalize(c int) {
+	a := &t.norm
+	scale := T(float64(a.weight[c]) / math.Sqrt(float64(a.variance[c])+a.eps))
+	mean, bias := a.mean[c], a.bias[c]
+	for n := range t.n {
+		lo, hi := t.channel(n, c)
+		x, y := t.x[lo:hi], t.y[lo:hi]
+		y = y[:len(x)]
+		for i, v := range x {
+			y[i] = scale*(v-mean) + bias
+		}
+	}
+}
+
+// channelNormalizeBackward undoes channelNormalize. With r = 1/sqrt(variance + eps), h = (x - mean) r and M elements in the channel,
+//
+//	dbias += sum dy;  dweight += sum dy h
+//	dx = weight r (dy - sum(dy)/M - h sum(dy h)/M), the sums only where mean and variance come from x
+func (t *task[T]) channelNormalizeBackward(c int) {
+	a := &t.norm
+	r := 1 / math.Sqrt(float64(a.variance[c])+a.eps)
+	mean := a.mean[c]
+	var sum, product float64
+	if a.batch || a.dweight != nil {
+		for n := range t.n {
+			lo, hi := t.channel(n, c)
+			sum += float64(kernels.Sum(t.z[lo:hi]))
+			product += float64(sumProducts(t.z[lo:hi], t.x[lo:hi], mean))
+		}
+	}
+	if a.dweight != nil {
+		a.dweight[c] += T(product * r)
+		a.dbias[c] += T(sum)
+	}
+	if t.y == nil {
+		return
+	}
+	scale := float64(a.weight[c]) * r
+	var slope, offset float64
+	if count := float64(t.n * t.cols); a.batch {
+		slope, offset = -scale*r*r*product/count, -scale*sum/count
+	}
+	p, q, o := T(scale), T(slope), T(offset)
+	for n := range t.n {
+		lo, hi := t.channel(n, c)
+		dx, dy, x := t.y[lo:hi], t.z[lo:hi], t.x[lo:hi]
+		dx, dy = dx[:len(x)], dy[:len(x)]
+		for i, v := range x {
+			dx[i] = p*dy[i] + (q*(v-mean) + o)
+		}
+	}
+}
+
+// LayerNorm normalises rows.
+func (c *CPU[T]) LayerNorm(y, x, weight, bias *Tensor[T], eps float64) {
+	t := c.takeRows(opLayerNorm, y, x, eps)
+	sameSize(weight.size, t.cols)
+	sameSize(bias.size, t.cols)
+	t.norm.weight, t.norm.bias = weight.Data(), bias.Data()
+	c.do(t, rowBlocks(t.rows, t.cols))
+	c.release(t)
+}
+
+// LayerNormBackward undoes LayerNorm: a partial sum of dweight and dbias for each block of rows, then the blocks in order.
+func (c *CPU[T]) LayerNormBackward(dx, dweight, dbias, dy, x, weight *Tensor[T], eps float64) {
+	sameSize(dy.size, x.size)
+	sameSize(weight.size, x.Cols())
+	t := c.takeRows(opLayerNormBackward, dx, x, eps)
+	t.z, t.norm.weight = dy.Data(), weight.Data()
+	blocks := rowBlocks(t.rows, t.cols)
+	t.w = t.scratchOf(2 * blocks * t.cols)
+	c.do(t, blocks)
+	if dweight != nil {
+		sameSize(dweight.size, t.cols)
+		sameSize(dbias.size, t.cols)
+		for k := range blocks {
+			kernels.Axpy(dweight.Data(), 1, t.w[2*k*t.cols:][:t.cols])
+			kernels.Axpy(dbias.Data(), 1, t.w[(2*k+1)*t.cols:][:t.cols])
+		}
+	}
+	c.release(t)
+}
+
+// L2Normalize normalises rows by their length.
+func (c *CPU[T]) L2Normalize(y, x *Tensor[T], eps float64) {
+	t := c.takeRows(opL2Normalize, y, x, eps)
+	c.do(t, rowBlocks(t.rows, t.cols))
+	c.release(t)
+}
+
+// L2NormalizeBackward undoes L2Normalize.
+func (c *CPU[T]) L2NormalizeBackward(dx, dy, x *Tensor[T], eps float64) {
+	sameSize(dy.size, x.size)
+	t := c.takeRows(opL2NormalizeBackward, dx, x, eps)
+	t.z = dy.Data()
+	c.do(t, rowBlocks(t.rows, t.cols))
+	c.release(t)
+}
+
+// takeRows returns a task over the rows of x, with y of the same size as its destination unless it is nil.
+func (c *CPU[T]) takeRows(op opcode, y, x *Tensor[T], eps float64) *task[T] {
+	t := c.take(op)
+	t.x, t.rows, t.cols, t.norm.eps = x.Data(), x.Rows(), x.Cols(), eps
+	if y != nil {
+		sameSize(y.size, x.size)
+		t.y = y.Data()
+	}
+	return t
+}
+
+// normalizeRows runs block i of an operation on rows.
+func (t *task[T]) normalizeRows(i int) {
+	if t.op == opLayerNormBackward {
+		clear(t.w[2*i*t.cols:][:2*t.cols])
+	}
+	for r := i * t.rows / t.blocks; r < (i+1)*t.rows/t.blocks; r++ {
+		lo, hi := r*t.cols, (r+1)*t.cols
+		x := t.x[lo:hi]
+		switch t.op {
+		case opLayerNorm:
+			t.layerNorm(t.y[lo:hi], x)
+		case opLayerNormBackward:
+			sums := t.w[2*i*t.cols:]
+			t.layerNormBackward(lo, sums[:t.cols], sums[t.cols:][:t.cols])
+		case opL2Normalize:
+			_, inv := lengthOf(x, t.norm.eps)
+			for k, v := range x {
+				t.y[lo+k] = v * inv
+			}
+		case opL2NormalizeBackward:
+			t.l2NormalizeBackward(lo)
+		}
+	}
+}
+
+// rowMoments returns the mean of a row and 1/sqrt(variance + eps).
+func rowMoments[T kernels.Float](x []T, eps float64) (mean T, inv float64) {
+	n := float64(len(x))
+	mean = T(float64(kernels.Sum(x)) / n)
+	return mean, 1 / math.Sqrt(float64(sumSquares(x, mean))/n+eps)
+}
+
+func (t *task[T]) layerNorm(y, x []T) {
+	mean, inv := rowMoments(x, t.norm.eps)
+	r := T(inv)
+	for k, v := range x {
+		y[k] = t.norm.weight[k]*((v-mean)*r) + t.norm.bias[k]
+	}
+}
+
+// layerNormBackward undoes layerNorm for the row from element lo on. With h = (x - mean) r and g = weight dy,
+//
+//	dbias += dy;  dweight += dy h;  dx = r (g - sum(g)/n - h sum(g h)/n)
+func (t *task[T]) layerNormBackward(lo int, dweight, dbias []T) {
+	x, dy := t.x[lo:][:t.cols], t.z[lo:][:t.cols]
+	mean, inv := rowMoments(x, t.norm.eps)
+	r := T(inv)
+	var sum, product float64
+	for k, d := range dy {
+		h := (x[k] - mean) * r
+		dbias[k] += d
+		dweight[k] += d * h
+		g := float64(t.norm.weight[k]) * float64(d)
+		sum, product = sum+g, product+g*float64(h)
+	}
+	if t.y == nil {
+		return
+	}
+	dx, n := t.y[lo:][:t.cols], float64(t.cols)
+	s, p := T(sum/n), T(product/n)
+	for k, d := range dy {
+		dx[k] = r * (t.norm.weight[k]*d - s - (x[k]-mean)*r*p)
+	}
+}
+
+// lengthOf returns the length of a row, at least eps, and its inverse.
+func lengthOf[T kernels.Float](x []T, eps float64) (length float64, inv T) {
+	length = max(math.Sqrt(float64(kernels.Dot(x, x))), eps)
+	return length, T(1 / length)
+}
+
+// l2NormalizeBackward undoes y = x/length for the row from element lo on: dx = (dy - y (y dy))/length, and dy/eps where eps is the length.
+func (t *task[T]) l2NormalizeBackward(lo int) {
+	x, dy, dx := t.x[lo:][:t.cols], t.z[lo:][:t.cols], t.y[lo:][:t.cols]
+	length, inv := lengthOf(x, t.norm.eps)
+	along := T(float64(kernels.Dot(x, dy)) / length / length)
+	if length == t.norm.eps {
+		along = 0
+	}
+	for k, d := range dy {
+		dx[k] = (d - x[k]*along) * inv
+	}
+}
