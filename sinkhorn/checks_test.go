@@ -110,9 +110,17 @@ func testTranslation[T kernels.Float](t *testing.T, far, tol float64) {
 	for _, v := range a {
 		sum += v
 	}
-	xy, err1 := sinkhorn.NewProblem(logsumexp.Centred[T](nil, x, y, a, a, n, n, d, 1), a, a)
-	xx, err2 := sinkhorn.NewSelfProblem(logsumexp.Centred[T](nil, x, x, a, a, n, n, d, 1), a)
-	yy, err3 := sinkhorn.NewSelfProblem(logsumexp.Centred[T](nil, y, y, a, a, n, n, d, 1), a)
+	points := func(x, y []float64) *logsumexp.Points[T] {
+		p, err := logsumexp.NewPoints[T](logsumexp.SqEuclidean, x, y, a, a, n, n, d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	pxy, pxx := points(x, y), points(x, x)
+	xy, err1 := sinkhorn.NewProblem(pxy, a, a)
+	xx, err2 := sinkhorn.NewSelfProblem(pxx, a)
+	yy, err3 := sinkhorn.NewSelfProblem(points(y, y), a)
 	if err := errors.Join(err1, err2, err3); err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +135,7 @@ func testTranslation[T kernels.Float](t *testing.T, far, tol float64) {
 		t.Errorf("bounds [%g, %g] do not hold %g closely", lower, upper, want)
 	}
 	grad, wantGrad := make([]float64, n*d), make([]float64, n*d)
-	dv.SquaredGradient(grad, x, y, d, 1)
+	dv.Gradient(grad, pxy, pxx)
 	for i := range wantGrad {
 		wantGrad[i] = -2 * a[i/d] / sum * shift[i%d]
 	}
@@ -144,7 +152,10 @@ func TestGaussians(t *testing.T) {
 		x[i], y[i] = q, 2+1.5*q
 	}
 	for eps, want := range map[float64]float64{.1: 4.470476526105517, 1: 5.340877154319596, 10: 6.818162397240982} {
-		c := logsumexp.Centred[float64](nil, x, y, nil, nil, n, n, 1, 1)
+		c, err := logsumexp.NewPoints[float64](logsumexp.SqEuclidean, x, y, nil, nil, n, n, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
 		p, err := sinkhorn.NewProblem(c, nil, nil)
 		if err != nil {
 			t.Fatal(err)

@@ -85,39 +85,32 @@ func (d *Divergence[T]) Bounds() (lower, upper float64) {
 // Status returns the worst status of the terms.
 func (d *Divergence[T]) Status() Status { return max(d.XY.Status, d.XX.Status, d.YY.Status) }
 
-// SquaredGradient sets dst (n x dim) to the derivative of OT_eps with respect to the points x of the rows, the cost being scale |x - y|^2
-// and the weights fixed:
-//
-//	dst_i = 2 scale sum_j P_ij (x_i - y_j)
-//
-// It is the gradient at convergence (of the value, by the envelope theorem), exact up to the marginal error. For a cloud against itself x
-// moves in both places: the derivative is twice this.
-func (r *Result[T]) SquaredGradient(dst, x, y []float64, dim int, scale float64) {
-	if len(dst) != r.p.n*dim || len(x) != r.p.n*dim || len(y) != r.p.m*dim {
-		panic("sinkhorn: points of the gradient have another size")
-	}
-	clear(dst)
-	r.each(func(i, j0 int, _, p, _ []float64) {
-		row, xi := dst[i*dim:(i+1)*dim], x[i*dim:(i+1)*dim]
-		for j, w := range p {
-			if w == 0 {
-				continue
-			}
-			for k, v := range y[(j0+j)*dim : (j0+j+1)*dim] {
-				row[k] += 2 * scale * w * (xi[k] - v)
-			}
-		}
-	}, 0, func([]float64) {})
+// A Pull takes derivatives with respect to entries of a cost to the points behind it; [logsumexp.Points] is one.
+type Pull interface {
+	// AddGradient adds to dx and dy the derivatives of sum_k w[k] c(x_i, y_{j0+k}); either may be nil.
+	AddGradient(dx, dy []float64, i, j0 int, w []float64)
 }
 
-// SquaredGradient sets dst (n x dim) to the derivative of the divergence with respect to x, the cost being scale |x - y|^2:
+// Gradient sets dx (n x d) to the derivative of OT_eps with respect to the points of the rows, the weights fixed:
 //
-//	dst_i = 2 scale (sum_j P_ij (x_i - y_j) - sum_j Q_ij (x_i - x_j))
+//	dx_i = sum_j P_ij d c(x_i, y_j) / d x_i
+//
+// It is that at convergence, by the envelope theorem, and exact up to the marginal error; it is not the derivative of the transport cost.
+// For a cloud against itself x moves in both places, and the derivative is twice this.
+func (r *Result[T]) Gradient(dx []float64, points Pull) {
+	clear(dx)
+	r.each(func(i, j0 int, _, p, _ []float64) { points.AddGradient(dx, nil, i, j0, p) }, 0, func([]float64) {})
+}
+
+// Gradient sets dx (n x d) to the derivative of the divergence with respect to the points x, xy being the cost's points of both clouds and
+// xx those of x against itself:
+//
+//	dx_i = sum_j P_ij d c(x_i, y_j) / d x_i - sum_j Q_ij d c(x_i, x_j) / d x_i
 //
 // where P is the plan of xy and Q that of xx.
-func (d *Divergence[T]) SquaredGradient(dst, x, y []float64, dim int, scale float64) {
-	d.XY.SquaredGradient(dst, x, y, dim, scale)
-	self := make([]float64, len(dst))
-	d.XX.SquaredGradient(self, x, x, dim, scale)
-	kernels.Axpy(dst, -1, self)
+func (d *Divergence[T]) Gradient(dx []float64, xy, xx Pull) {
+	d.XY.Gradient(dx, xy)
+	self := make([]float64, len(dx))
+	d.XX.Gradient(self, xx)
+	kernels.Axpy(dx, -1, self)
 }

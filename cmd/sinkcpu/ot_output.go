@@ -103,11 +103,27 @@ func (s *otSolution[T]) writeGradient(w io.Writer) error {
 	in := s.in
 	g := make([]float64, in.n*in.dim)
 	if s.div != nil {
-		s.div.SquaredGradient(g, in.x, in.y, in.dim, in.scale)
+		s.div.Gradient(g, squaredPull{in.x, in.y, in.dim, in.scale}, squaredPull{in.x, in.x, in.dim, in.scale})
 	} else {
-		s.xy.SquaredGradient(g, in.x, in.y, in.dim, in.scale)
+		s.xy.Gradient(g, squaredPull{in.x, in.y, in.dim, in.scale})
 	}
 	return data.WriteNPY(w, in.n, in.dim, g)
+}
+
+// squaredPull takes the derivative of scale |x - y|^2 to the points.
+type squaredPull struct {
+	x, y  []float64
+	dim   int
+	scale float64
+}
+
+func (p squaredPull) AddGradient(dx, _ []float64, i, j0 int, w []float64) {
+	d := p.dim
+	for k, wk := range w {
+		for l, v := range p.y[(j0+k)*d : (j0+k+1)*d] {
+			dx[i*d+l] += 2 * p.scale * wk * (p.x[i*d+l] - v)
+		}
+	}
 }
 
 // writeMap writes the barycentric map, the mean of y under each row of the plan.

@@ -61,6 +61,14 @@ type Unrolled struct {
 // Scale returns how many units of the cost an absolute tolerance of 1 means: max(1, mean cost).
 func (r *Reference) Scale() float64 { return max(1, r.MeanCost) }
 
+// Ground returns the name of the cost as the commands have it.
+func (r *Reference) Ground() string {
+	if r.Cost == "half_sqeuclidean" {
+		return "halfsqeuclidean"
+	}
+	return r.Cost
+}
+
 // CostFactor returns s in C = s |x-y|^2, and 0 for other costs.
 func (r *Reference) CostFactor() float64 {
 	return map[string]float64{"sqeuclidean": 1, "half_sqeuclidean": .5}[r.Cost]
