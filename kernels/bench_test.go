@@ -98,28 +98,27 @@ func BenchmarkAdam(b *testing.B) {
 // BenchmarkSweep is a full forward iteration over a stored cost: for each block of rows the row sums, then the column sums.
 func BenchmarkSweep(b *testing.B) {
 	for _, n := range []int{64, 200, 1024, 4096} {
-		for _, rows := range []int{4, 8, 16} {
-			benchTiers(b, fmt.Sprintf("n=%d/block=%d", n, rows), n*n, func(b *testing.B, k *impl[float32]) {
-				rng := newRand()
-				c, g, f := random(rng, n*n, 0, 2), random(rng, n, -10, 0), random(rng, n, 0, 10)
-				e, s, acc := make([]float32, rows*n), make([]float32, rows), make([]float32, n)
-				for b.Loop() {
-					clear(acc)
-					for r := 0; r < n; r += rows {
-						rows := min(rows, n-r)
-						k.sweepRows(e, n, s[:rows], c[r*n:], n, 10, g, f[r:r+rows])
-						k.sweepCols(acc, e, n, s[:rows])
-					}
+		rows := SweepBlock(n)
+		benchTiers(b, fmt.Sprintf("n=%d", n), n*n, func(b *testing.B, k *impl[float32]) {
+			rng := newRand()
+			c, g, f := random(rng, n*n, 0, 2), random(rng, n, -10, 0), random(rng, n, 0, 10)
+			e, s, acc := make([]float32, rows*n), make([]float32, rows), make([]float32, n)
+			for b.Loop() {
+				clear(acc)
+				for r := 0; r < n; r += rows {
+					rows := min(rows, n-r)
+					k.sweepRows(e, n, s[:rows], c[r*n:], n, 10, g, f[r:r+rows])
+					k.sweepCols(acc, e, n, s[:rows])
 				}
-			})
-		}
+			}
+		})
 	}
 }
 
 // BenchmarkAdjoint is one backward iteration with the cotangent of a stored cost.
 func BenchmarkAdjoint(b *testing.B) {
-	const rows = 8
 	for _, n := range []int{200, 1024} {
+		rows := SweepBlock(n)
 		benchTiers(b, fmt.Sprintf("n=%d", n), n*n, func(b *testing.B, k *impl[float32]) {
 			rng := newRand()
 			c, g, f, q := random(rng, n*n, 0, 2), random(rng, n, -10, 0), random(rng, n, 0, 10), random(rng, n, -1, 1)

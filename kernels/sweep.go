@@ -5,7 +5,8 @@ package kernels
 //
 //	e_rj = 2^(G_j - kappa C_rj + F_r)
 //
-// A block is small enough to stay in the first or second level of cache between two sweeps over it; see [SweepBlock].
+// A block is small enough to stay in the first or second level of cache between two sweeps over it; see [SweepBlock]. The assembly takes
+// denormal numbers for 0, as arguments and results.
 
 const (
 	badBlock = "kernels: block shorter than its rows and columns"
