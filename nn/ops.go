@@ -26,6 +26,7 @@ type Ops[T kernels.Float] interface {
 	ActivationOps[T]
 	NormOps[T]
 	PoolOps[T]
+	LossOps[T]
 
 	// Copy sets dst[i] = src[i].
 	Copy(dst, src *Tensor[T])
@@ -66,4 +67,6 @@ type Ops[T kernels.Float] interface {
 
 	// Adam updates the parameters p and the moments m, v with the gradient grad, as [kernels.Adam] does.
 	Adam(p, grad, m, v *Tensor[T], step *kernels.AdamStep[T])
+	// RMSProp updates the parameters p, the moment v and, unless it is nil, the momentum u, as [RMSProp] says.
+	RMSProp(p, grad, v, u *Tensor[T], step *RMSPropStep[T])
 }

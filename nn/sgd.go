@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -11,13 +12,15 @@ import (
 type SGDConfig struct {
 	Rate        float64 `json:"rate"`                   // learning rate, > 0
 	Momentum    float64 `json:"momentum,omitempty"`     // in [0, 1)
+	Nesterov    bool    `json:"nesterov,omitempty"`     // look ahead by the momentum, which must then be positive
 	WeightDecay float64 `json:"weight_decay,omitempty"` // factor of the parameter that is added to its gradient, >= 0
 }
 
 // SGD is gradient descent with momentum, as PyTorch has it:
 //
-//	u = Momentum u + grad + WeightDecay p
-//	p = p - Rate u
+//	g = grad + WeightDecay p
+//	u = Momentum u + g
+//	p = p - Rate u, with Nesterov p - Rate (g + Momentum u)
 //
 // Its state is "sgd.momentum/NAME" for u, and no tensor without momentum.
 type SGD[T kernels.Float] struct {
@@ -34,6 +37,8 @@ func NewSGD[T kernels.Float](ops Ops[T], cfg SGDConfig) (*SGD[T], error) {
 		return nil, fmt.Errorf("nn: SGD: rate %v, want a positive number", cfg.Rate)
 	case !(cfg.Momentum >= 0 && cfg.Momentum < 1):
 		return nil, fmt.Errorf("nn: SGD: momentum %v, want a number in [0, 1)", cfg.Momentum)
+	case cfg.Nesterov && cfg.Momentum == 0:
+		return nil, errors.New("nn: SGD: Nesterov without momentum")
 	case cfg.WeightDecay != 0 && !positive(cfg.WeightDecay):
 		return nil, fmt.Errorf("nn: SGD: weight decay %v, want a number >= 0", cfg.WeightDecay)
 	}
@@ -73,7 +78,15 @@ func (o *SGD[T]) momentum(p *Param[T], u *Tensor[T]) {
 	if o.cfg.WeightDecay != 0 {
 		o.ops.Axpy(u, T(o.cfg.WeightDecay), p.Value)
 	}
-	o.ops.Axpy(p.Value, T(-o.cfg.Rate), u)
+	if !o.cfg.Nesterov {
+		o.ops.Axpy(p.Value, T(-o.cfg.Rate), u)
+		return
+	}
+	if o.cfg.WeightDecay != 0 {
+		o.ops.Scale(p.Value, T(1-o.cfg.Rate*o.cfg.WeightDecay))
+	}
+	o.ops.Axpy(p.Value, T(-o.cfg.Rate), p.Grad)
+	o.ops.Axpy(p.Value, T(-o.cfg.Rate*o.cfg.Momentum), u)
 }
 
 // positive reports whether v is a positive finite number.

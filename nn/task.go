@@ -56,6 +56,13 @@ const (
 	opAvgPoolBackward
 	opUpsample
 	opUpsampleBackward
+	opSquaredError
+	opAbsoluteError
+	opBinaryCrossEntropy
+	opHinge
+	opCrossEntropy
+	opGaussianKL
+	opRMSProp
 )
 
 // A task is one operation on its way through the runner. Tasks are reused, because a closure a call would be garbage in every step.
@@ -68,10 +75,12 @@ type task[T kernels.Float] struct {
 	adam       kernels.AdamStep[T]
 	norm       normArgs[T]
 	pool       poolArgs
-	hi         T // of Clamp, whose lower bound is alpha
+	rmsprop    RMSPropStep[T]
+	hi         T // of Clamp, whose lower bound is alpha; the sign of Hinge
 
 	blocks  int
 	scratch []T
+	sums    []float64   // of the blocks of a loss
 	body    func(i int) // the method block, bound once
 }
 
@@ -92,7 +101,7 @@ func (c *CPU[T]) take(op opcode) *task[T] {
 
 // release gives a task back, without its references.
 func (c *CPU[T]) release(t *task[T]) {
-	*t = task[T]{scratch: t.scratch, body: t.body}
+	*t = task[T]{scratch: t.scratch, sums: t.sums, body: t.body}
 	c.mu.Lock()
 	c.free = append(c.free, t)
 	c.mu.Unlock()
@@ -146,6 +155,8 @@ func (t *task[T]) block(i int) {
 		t.normalizeRows(i)
 	case opMaxPool, opMaxPoolBackward, opAvgPool, opAvgPoolBackward, opUpsample, opUpsampleBackward:
 		t.poolPlanes(i*t.planes()/t.blocks, (i+1)*t.planes()/t.blocks)
+	case opSquaredError, opAbsoluteError, opBinaryCrossEntropy, opHinge, opCrossEntropy, opGaussianKL:
+		t.lossBlock(i)
 	default:
 		t.elements(i*chunk, min((i+1)*chunk, t.n))
 	}
@@ -203,6 +214,12 @@ func (t *task[T]) elements(lo, hi int) {
 		silu(y, x)
 	case opSiLUBackward:
 		siluBackward(y, x, t.z[lo:hi])
+	case opRMSProp:
+		var u []T
+		if t.w != nil {
+			u = t.w[lo:hi]
+		}
+		rmsprop(y, x, t.z[lo:hi], u, &t.rmsprop)
 	case opAdam:
 		kernels.Adam(y, x, t.z[lo:hi], t.w[lo:hi], &t.adam)
 	}

@@ -245,3 +245,25 @@ func (d device) Upsample(y, x *Tensor[float32], factor int) {
 func (d device) UpsampleBackward(dx, dy *Tensor[float32], factor int) {
 	d.cpu.UpsampleBackward(d.maybe(dx), d.maybe(dy), factor)
 }
+
+func (d device) SquaredError(grad, y, target *Tensor[float32]) float64 {
+	return d.cpu.SquaredError(d.maybe(grad), d.maybe(y), d.maybe(target))
+}
+func (d device) AbsoluteError(grad, y, target *Tensor[float32]) float64 {
+	return d.cpu.AbsoluteError(d.maybe(grad), d.maybe(y), d.maybe(target))
+}
+func (d device) BinaryCrossEntropy(grad, y, target *Tensor[float32]) float64 {
+	return d.cpu.BinaryCrossEntropy(d.maybe(grad), d.maybe(y), d.maybe(target))
+}
+func (d device) Hinge(grad, y *Tensor[float32], sign float32) float64 {
+	return d.cpu.Hinge(d.maybe(grad), d.maybe(y), sign)
+}
+func (d device) CrossEntropy(grad, y, class *Tensor[float32]) float64 {
+	return d.cpu.CrossEntropy(d.maybe(grad), d.maybe(y), d.maybe(class))
+}
+func (d device) GaussianKL(dmean, dlogvar, mean, logvar *Tensor[float32]) float64 {
+	return d.cpu.GaussianKL(d.maybe(dmean), d.maybe(dlogvar), d.maybe(mean), d.maybe(logvar))
+}
+func (d device) RMSProp(p, grad, v, u *Tensor[float32], step *RMSPropStep[float32]) {
+	d.cpu.RMSProp(d.maybe(p), d.maybe(grad), d.maybe(v), d.maybe(u), step)
+}

@@ -1,0 +1,53 @@
+package nn
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/sinkcpu/sinkcpu/kernels"
+)
+
+// CheckGradients returns an error when a gradient is not finite, which names the parameter, the element, and the step that must not be
+// taken.
+func CheckGradients[T kernels.Float](ops Ops[T], params []*Param[T], step int64) error {
+	for _, p := range params {
+		if s := ops.Dot(p.Grad, p.Grad); !math.IsNaN(s) && !math.IsInf(s, 0) {
+			continue
+		}
+		host := make([]T, p.Grad.size)
+		ops.Download(host, p.Grad)
+		for i, v := range host {
+			if f := float64(v); math.IsNaN(f) || math.IsInf(f, 0) {
+				return fmt.Errorf("nn: step %d: gradient of %q is %v at element %d of shape %v; try a smaller learning rate or gradient clipping", step, p.Name, v, i, p.Grad)
+			}
+		}
+	}
+	return nil
+}
+
+// ClipGradNorm scales all gradients together so that their Euclidean norm is at most limit, and returns the norm they had. Gradients that
+// are not finite stay as they are.
+func ClipGradNorm[T kernels.Float](ops Ops[T], params []*Param[T], limit float64) float64 {
+	norm := GradNorm(ops, params)
+	if !(norm > limit) || math.IsInf(norm, 0) {
+		return norm
+	}
+	for _, p := range params {
+		ops.Scale(p.Grad, T(limit/norm))
+	}
+	return norm
+}
+
+// ClipGradValue clamps each element of each gradient to [-limit, limit]. NaN stays.
+func ClipGradValue[T kernels.Float](ops Ops[T], params []*Param[T], limit float64) {
+	for _, p := range params {
+		ops.Clamp(p.Grad, T(-limit), T(limit))
+	}
+}
+
+// ClipWeights clamps each element of each parameter to [-limit, limit], as Wasserstein GANs do. NaN stays.
+func ClipWeights[T kernels.Float](ops Ops[T], params []*Param[T], limit float64) {
+	for _, p := range params {
+		ops.Clamp(p.Value, T(-limit), T(limit))
+	}
+}
