@@ -71,7 +71,7 @@ func (fl *flow[T]) start(eps float64, g []float64) {
 	fl.eps, fl.kappa = eps, math.Log2E/eps
 	for j := range fl.g {
 		v := 0.
-		if g != nil {
+		if g != nil && fl.p.b[j] > 0 { // that of a column without mass may be infinite
 			v = g[j]
 		}
 		if fl.p.v != nil {
@@ -166,6 +166,10 @@ func (fl *flow[T]) alternate(k int) {
 func (fl *flow[T]) balanced(i0 int, sum []float64, w []T) {
 	for k, s := range sum {
 		i := i0 + k
+		if s == 0 { // only a row without mass may have no finite entry
+			w[k] = 0
+			continue
+		}
 		fl.f[i] = float64(fl.ft[i]) - log2(s)
 		fl.ft[i] = T(fl.f[i])
 		w[k] = T(fl.p.a[i] / s)
@@ -239,6 +243,9 @@ func (fl *flow[T]) columnLSE(c []T, ld int) float64 {
 			top = max(top, fl.f[i]+math.Log2(a)-fl.kappa*float64(c[i*ld]))
 		}
 	}
+	if math.IsInf(top, -1) {
+		return top // every pair is forbidden
+	}
 	var sum float64
 	for i, a := range fl.p.a {
 		if a > 0 {
@@ -253,6 +260,9 @@ func (fl *flow[T]) rowLSE(c []T) float64 {
 	top := math.Inf(-1)
 	for j, g := range fl.g {
 		top = max(top, g-fl.kappa*float64(c[j]))
+	}
+	if math.IsInf(top, -1) {
+		return top // every pair is forbidden
 	}
 	var sum float64
 	for j, g := range fl.g {

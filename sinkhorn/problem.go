@@ -18,6 +18,7 @@ type Problem[T kernels.Float] struct {
 	x, y         Reach     // of the rows and of the columns
 	massA, massB float64   // the sums of the weights as given
 	lo, hi       float64   // least and greatest finite entry of the tiles
+	forbids      bool      // some entry is +Inf
 	self         bool
 }
 
@@ -123,7 +124,9 @@ func (p *Problem[T]) checkCost() error {
 			if math.IsNaN(v) || math.IsInf(v, -1) {
 				return fmt.Errorf("sinkhorn: cost of row %d, column %d is %g, want a number or +Inf", i, j, v)
 			}
-			if !math.IsInf(v, 1) {
+			if math.IsInf(v, 1) {
+				p.forbids = true
+			} else {
 				p.lo, p.hi = min(p.lo, v), max(p.hi, v)
 				found = found || p.b[j] > 0
 				column[j] = column[j] || p.a[i] > 0

@@ -46,12 +46,14 @@ type Result[T kernels.Float] struct {
 	// Rows and columns that had to be computed again with their own maximum as the shift.
 	RedoneRows, RedoneColumns int
 
-	p       *Problem[T]
-	eps     float64
-	tol     float64
-	run     kernels.Runner
-	mu      sync.Mutex
-	weighed *facts
+	p            *Problem[T]
+	eps          float64
+	tol          float64
+	run          kernels.Runner
+	mu           sync.Mutex
+	weighed      *facts
+	bounded      bool
+	lower, upper float64
 }
 
 // facts are what one pass over the plan tells.
@@ -89,10 +91,16 @@ func (r *Result[T]) err(ctx context.Context) error {
 		return nil
 	}
 	remedy := map[Status]string{
-		PrecisionLimited: "solve in float64, or raise the tolerance",
+		PrecisionLimited: "raise the tolerance or eps",
 		MaxIterations:    "raise the number of iterations, the tolerance or eps",
 		Cancelled:        "stopped from outside",
 	}[r.Status]
+	if isFloat32[T]() && r.Status == PrecisionLimited {
+		remedy = "solve in float64, or " + remedy
+	}
+	if r.p.forbids {
+		remedy += "; some pairs are forbidden, and the weights may not fit those that are left"
+	}
 	err := fmt.Errorf("%w: %s after %d iterations with L1 marginal error %.3g, tolerance %.3g: %s",
 		ErrNotConverged, r.Status, r.Iterations, r.MarginalError(), r.tol, remedy)
 	if r.Status == Cancelled {
@@ -106,12 +114,19 @@ func (r *Result[T]) base() (kappa float64, f, g []float64) {
 	kappa = math.Log2E / r.eps
 	f, g = make([]float64, len(r.F)), make([]float64, len(r.G))
 	for i, v := range r.F {
+		if math.IsInf(v, 1) {
+			continue // no mass, and every pair with mass forbidden
+		}
 		if r.p.u != nil {
 			v -= r.p.u[i]
 		}
 		f[i] = kappa * v
 	}
 	for j, v := range r.G {
+		if r.p.b[j] == 0 {
+			g[j] = math.Inf(-1)
+			continue
+		}
 		if r.p.v != nil {
 			v -= r.p.v[j]
 		}
@@ -239,13 +254,28 @@ func (r *Result[T]) Apply(dst, y []float64, d int) {
 }
 
 // Bounds brackets OT_eps, evaluated in float64: lower is [Result.Value] less an allowance for rounding, upper the objective of a plan
-// with exact marginals near P, plus the allowance. upper is +Inf when that plan must use a forbidden pair.
+// with exact marginals near P, plus the allowance. upper is +Inf when that plan must use a forbidden pair; where the potentials have
+// diverged, which they do when no plan exists, the bounds are infinite.
 //
 // Rows are scaled by x_i = min(1, a_i/(P 1)_i), then columns by y_j = min(1, b_j/(P^T x)_j); with the rows p and columns q that are left
 // to fill, the plan is x_i P_ij y_j + p_i q_j / sum p. Source: Altschuler, Weed and Rigollet 2017, algorithm 2. With a reach the
 // plan is P itself, scaled to the side that is exact, if any.
 func (r *Result[T]) Bounds() (lower, upper float64) {
-	fx := r.pass()
+	r.pass()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.bounded {
+		r.lower, r.upper = r.bounds()
+		r.bounded = true
+	}
+	return r.lower, r.upper
+}
+
+func (r *Result[T]) bounds() (lower, upper float64) {
+	fx := r.weighed
+	if math.IsNaN(fx.value) || math.IsInf(fx.value, 0) {
+		return math.Inf(-1), math.Inf(1)
+	}
 	if r.p.relaxed() {
 		return r.relaxedBounds()
 	}
@@ -281,7 +311,7 @@ func (r *Result[T]) Bounds() (lower, upper float64) {
 
 // relaxedBounds is Bounds for a problem with a reach.
 func (r *Result[T]) relaxedBounds() (lower, upper float64) {
-	fx := r.pass()
+	fx := r.weighed
 	n, m := r.p.n, r.p.m
 	x, y := make([]float64, n), make([]float64, m)
 	none := make([]float64, m)
@@ -373,8 +403,8 @@ func (r *Result[T]) rounded(i, j0 int, c, row []float64, x, p float64, y, q []fl
 	return sum
 }
 
-// allowance covers the rounding of the sums behind the bounds, 2^-48 of the magnitudes that were added, and of a float32 cost, four times
-// half a unit in the last place of its largest entry.
+// allowance covers the rounding of the sums behind the bounds, 2^-48 of the magnitudes that were added; of the exponents, 2^-50 of the largest
+// cost; and of a float32 cost, four times half a unit in the last place of its largest entry.
 func (r *Result[T]) allowance() float64 {
 	var size float64
 	for i, a := range r.p.a {
@@ -387,9 +417,11 @@ func (r *Result[T]) allowance() float64 {
 			size += b * math.Abs(r.G[j])
 		}
 	}
-	slack := 0x1p-48 * (size + math.Abs(r.pass().transport) + r.eps)
+	slack := 0x1p-48 * (size + math.Abs(r.weighed.transport) + r.eps)
+	largest := max(math.Abs(r.p.lo), math.Abs(r.p.hi))
+	slack += 0x1p-50 * largest
 	if isFloat32[T]() {
-		slack += 0x1p-22 * max(math.Abs(r.p.lo), math.Abs(r.p.hi))
+		slack += 0x1p-22 * largest
 	}
 	return slack
 }
