@@ -66,6 +66,10 @@ func TestPanics(t *testing.T) {
 		"AddRow, negative rows":         func() { AddRow(x(11), 4, -3, x(4)) },
 		"ColumnSums":                    func() { ColumnSums(x(4), x(11), 4, 3) },
 		"ColumnSums, leading dimension": func() { ColumnSums(x(4), x(20), 3, 3) },
+		"AddSquaredDistances":           func() { AddSquaredDistances(x(4), x(3), x(11), 4) },
+		"AddAbsoluteDistances":          func() { AddAbsoluteDistances(x(4), x(3), x(12), 3) },
+		"AddNorms":                      func() { AddNorms(x(4), 1, x(3)) },
+		"Sqrt":                          func() { Sqrt(x(4), x(3)) },
 		"RowMax":                        func() { RowMax(x(3), x(11), 4, 1, x(4)) },
 		"ColMax":                        func() { ColMax(x(4), x(11), 4, 1, x(3)) },
 		"SweepRows, e":                  func() { SweepRows(x(11), 4, x(3), x(12), 4, 1, x(4), x(3)) },
@@ -162,6 +166,19 @@ func testPublic[T Float](t *testing.T) {
 	ColumnSums(bias, m, 2, 2)
 	near("column sum", bias[0], 1+2+4)
 	near("column sum", bias[1], 2+4+6)
+	d := []T{1, 2}
+	AddSquaredDistances(d, []T{1, 2}, []T{3, 4, 5, 6}, 2)
+	near("squared distance", d[0], 1+4+9)
+	near("squared distance", d[1], 2+9+16)
+	AddAbsoluteDistances(d, []T{1, 2}, []T{3, 4, 5, -6}, 2)
+	near("absolute distance", d[0], 14+2+3)
+	near("absolute distance", d[1], 27+3+8)
+	AddNorms(d, -30, []T{3, 4})
+	near("distance from norms", d[0], 0)
+	near("distance from norms", d[1], 12)
+	Sqrt(d, []T{9, 2})
+	near("root", d[0], 3)
+	near("root", d[1], math.Sqrt2)
 	if n := testing.AllocsPerRun(10, func() { Exp(y, x); LogSumExp(x); SweepCols(acc, e, 2, f) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}

@@ -179,3 +179,47 @@ func TestAddRowAndColumnSums(t *testing.T) {
 		}
 	})
 }
+
+func TestAddDistances(t *testing.T) {
+	eachTier(t, func(t *testing.T, k *impl[float32]) {
+		rng := newRand()
+		for _, s := range shapes() {
+			yt, x := s.block(rng, -1, 1), offset(rng, s.offset, s.rows, -1, 1)
+			squared, absolute := offset(rng, s.offset, s.cols, 0, 1), offset(rng, s.offset, s.cols, 0, 1)
+			wantS, wantA := make([]float64, s.cols), make([]float64, s.cols)
+			for j := range s.cols {
+				wantS[j], wantA[j] = float64(squared[j]), float64(absolute[j])
+				for k, v := range x {
+					d := float64(v) - float64(yt[k*s.ld+j])
+					wantS[j] += d * d
+					wantA[j] += math.Abs(d)
+				}
+			}
+			k.addSquared(squared, x, yt, s.ld)
+			k.addAbsolute(absolute, x, yt, s.ld)
+			for j := range s.cols {
+				near(t, s, "squared distance", j, squared[j], wantS[j], wantS[j], laneSum(s.rows)/2)
+				near(t, s, "absolute distance", j, absolute[j], wantA[j], wantA[j], laneSum(s.rows)/2)
+			}
+		}
+	})
+}
+
+func TestAddNorms(t *testing.T) {
+	nan := float32(math.NaN())
+	for _, k := range tables32 {
+		eachLength(func(n, off int) {
+			rng := newRand()
+			dst, y := offset(rng, off, n, -2, 1), offset(rng, off, n, 0, 1)
+			want := make([]float32, n)
+			for j := range dst {
+				if rng.IntN(20) == 0 {
+					y[j] = nan
+				}
+				want[j] = max(0, dst[j]+.25+y[j])
+			}
+			k.addNorms(dst, .25, y)
+			same(t, "AddNorms", dst, want)
+		})
+	}
+}

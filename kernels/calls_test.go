@@ -62,6 +62,10 @@ var calls = []call{
 	vectorCall("sigmoidBw", func(k *impl[float32], x, y, z, _ []float32) { k.sigmoidBw(x, y, z) }),
 	vectorCall("tanhBw", func(k *impl[float32], x, y, z, _ []float32) { k.tanhBw(x, y, z) }),
 	vectorCall("adam", func(k *impl[float32], x, y, z, w []float32) { k.adam(x, y, z, w, step) }),
+	vectorCall("sqrt", func(k *impl[float32], x, y, _, _ []float32) { k.sqrt(x, y) }),
+	vectorCall("addNorms", func(k *impl[float32], x, y, _, _ []float32) { k.addNorms(x, -.75, y) }),
+	blockCall("addSquared", func(k *impl[float32], s *blockArgs) { k.addSquared(s.col1, s.row1, s.a, s.ld) }),
+	blockCall("addAbsolute", func(k *impl[float32], s *blockArgs) { k.addAbsolute(s.col1, s.row1, s.a, s.ld) }),
 	blockCall("rowMax", func(k *impl[float32], s *blockArgs) { k.rowMax(s.row1, s.a, s.ld, 2, s.col1) }),
 	blockCall("colMax", func(k *impl[float32], s *blockArgs) { k.colMax(s.col1, s.a, s.ld, 2, s.row1) }),
 	blockCall("sweepRows", func(k *impl[float32], s *blockArgs) {
@@ -170,6 +174,7 @@ func TestAliasing(t *testing.T) {
 		"softplus":  func(k *impl[float32], dst, x []float32) { k.softplus(dst, x) },
 		"sigmoid":   func(k *impl[float32], dst, x []float32) { k.sigmoid(dst, x) },
 		"tanh":      func(k *impl[float32], dst, x []float32) { k.tanh(dst, x) },
+		"sqrt":      func(k *impl[float32], dst, x []float32) { k.sqrt(dst, x) },
 		"leakyReLU": func(k *impl[float32], dst, x []float32) { k.leakyReLU(dst, x, .1) },
 	}
 	binary := map[string]func(k *impl[float32], dx, dy, y []float32){

@@ -28,6 +28,7 @@ var elementwise = []struct {
 		}
 		return 1 / (1 + u)
 	}, 2, -105, 20},
+	{"sqrt", func(k *impl[float32]) func(dst, x []float32) { return k.sqrt }, math.Sqrt, .5, 0, 10},
 	{"tanh", func(k *impl[float32]) func(dst, x []float32) { return k.tanh }, math.Tanh, 2, -10, 10},
 }
 

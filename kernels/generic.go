@@ -19,6 +19,9 @@ func generic[T Float]() *impl[T] {
 
 		gemm: gemmGo[T](),
 
+		addSquared: addSquaredGo[T], addAbsolute: addAbsoluteGo[T], addNorms: addNormsGo[T],
+		sqrt: mapGo(func(v T) T { return T(math.Sqrt(float64(v))) }),
+
 		axpy: axpyGo[T], scale: scaleGo[T],
 		leakyReLU: leakyReLUGo[T], leakyReLUBw: leakyReLUBwGo[T],
 		softplusBw: softplusBwGo[T], sigmoidBw: sigmoidBwGo[T], tanhBw: tanhBwGo[T],
@@ -179,5 +182,30 @@ func columnSumsGo[T Float](acc, x []T, ldx, rows int) {
 		for j := range acc {
 			acc[j] += x[r*ldx+j]
 		}
+	}
+}
+
+func addSquaredGo[T Float](dst, x, yt []T, ldy int) {
+	for k, v := range x {
+		y := yt[k*ldy:]
+		for j := range dst {
+			t := v - y[j]
+			dst[j] += t * t
+		}
+	}
+}
+
+func addAbsoluteGo[T Float](dst, x, yt []T, ldy int) {
+	for k, v := range x {
+		y := yt[k*ldy:]
+		for j := range dst {
+			dst[j] += max(v-y[j], y[j]-v)
+		}
+	}
+}
+
+func addNormsGo[T Float](dst []T, x T, y []T) {
+	for j, v := range dst {
+		dst[j] = max(0, v+x+y[j])
 	}
 }

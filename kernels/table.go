@@ -26,6 +26,11 @@ type impl[T Float] struct {
 	// The micro-kernel of GEMM with its companions and its tile sizes; see gemm_job.go.
 	gemm gemmTile[T]
 
+	// Costs from points; see distance.go.
+	addSquared, addAbsolute func(dst, x, yt []T, ldy int)
+	addNorms                func(dst []T, x T, y []T)
+	sqrt                    func(dst, x []T)
+
 	// Pieces of networks; see network.go.
 	axpy        func(y []T, alpha T, x []T)
 	scale       func(x []T, alpha T)

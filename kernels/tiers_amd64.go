@@ -22,6 +22,7 @@ func registerTiers() {
 	avx2.tier = AVX2
 	elementwiseAVX2(&avx2)
 	sweepAVX2(&avx2)
+	distanceAVX2(&avx2)
 	networkAVX2(&avx2)
 	avx2.gemm = gemmAVX2()
 	tables32 = append(tables32, &avx2)
@@ -33,6 +34,7 @@ func registerTiers() {
 	avx512.tier = AVX512
 	elementwiseAVX512(&avx512)
 	sweepAVX512(&avx512)
+	distanceAVX512(&avx512)
 	networkAVX512(&avx512)
 	avx512.gemm = gemmAVX512()
 	tables32 = append(tables32, &avx512)
@@ -51,6 +53,11 @@ func sweepAVX2(t *impl[float32]) {
 	t.sweepCols = sweepColsAsm(asm.SweepColsF32AVX2)
 	t.sweepAdjoint = sweepAdjointAsm(asm.SweepAdjointF32AVX2)
 	t.sweepValue = sweepValueAsm(asm.SweepValueF32AVX2, asm.SweepValueGradF32AVX2)
+}
+
+func distanceAVX2(t *impl[float32]) {
+	t.addSquared, t.addAbsolute = addDistancesAsm(asm.AddSquaredDistancesF32AVX2), addDistancesAsm(asm.AddAbsoluteDistancesF32AVX2)
+	t.addNorms, t.sqrt = addNormsAsm(asm.AddNormsF32AVX2), mapAsm(asm.SqrtF32AVX2)
 }
 
 func networkAVX2(t *impl[float32]) {
@@ -76,6 +83,11 @@ func sweepAVX512(t *impl[float32]) {
 	t.sweepCols = sweepColsAsm(asm.SweepColsF32AVX512)
 	t.sweepAdjoint = sweepAdjointAsm(asm.SweepAdjointF32AVX512)
 	t.sweepValue = sweepValueAsm(asm.SweepValueF32AVX512, asm.SweepValueGradF32AVX512)
+}
+
+func distanceAVX512(t *impl[float32]) {
+	t.addSquared, t.addAbsolute = addDistancesAsm(asm.AddSquaredDistancesF32AVX512), addDistancesAsm(asm.AddAbsoluteDistancesF32AVX512)
+	t.addNorms, t.sqrt = addNormsAsm(asm.AddNormsF32AVX512), mapAsm(asm.SqrtF32AVX512)
 }
 
 func networkAVX512(t *impl[float32]) {

@@ -84,6 +84,14 @@ func axpyAsm(f func(y []float32, alpha float32, x []float32)) func(y []float32, 
 	}
 }
 
+func addNormsAsm(f func(dst []float32, x float32, y []float32)) func(dst []float32, x float32, y []float32) {
+	return func(dst []float32, x float32, y []float32) {
+		raceWrite(dst)
+		raceRead(y)
+		eachChunk(len(dst), func(i, j int) { f(dst[i:j], x, y[i:j]) })
+	}
+}
+
 func scaleAsm(f func(x []float32, alpha float32)) func(x []float32, alpha float32) {
 	return func(x []float32, alpha float32) {
 		raceWrite(x)

@@ -135,3 +135,12 @@ func columnSumsAsm(f func(acc, x []float32, ldx, rows int)) func(acc, x []float3
 		eachCall(rows, len(acc), func(r0, r1, j0, j1 int) { f(acc[j0:j1], x[r0*ldx+j0:], ldx, r1-r0) })
 	}
 }
+
+func addDistancesAsm(f func(dst, x, yt []float32, ldy int)) func(dst, x, yt []float32, ldy int) {
+	return func(dst, x, yt []float32, ldy int) {
+		raceWrite(dst)
+		raceRead(x)
+		raceReadBlock(yt, ldy, len(x), len(dst))
+		eachCall(len(x), len(dst), func(k0, k1, j0, j1 int) { f(dst[j0:j1], x[k0:k1], yt[k0*ldy+j0:], ldy) })
+	}
+}
