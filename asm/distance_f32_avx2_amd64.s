@@ -342,10 +342,27 @@ TEXT ·SqrtF32AVX2(SB), NOSPLIT, $0-48
 	MOVQ dst_base+0(FP), AX
 	MOVQ x_base+24(FP), CX
 	MOVQ x_len+32(FP), DX
-	CMPQ DX, $0x00000008
+	CMPQ DX, $0x00000010
 	JB   next3
 
 loop2:
+	VMOVUPS (CX), Y0
+	VMOVUPS 32(CX), Y1
+	VSQRTPS Y0, Y0
+	VSQRTPS Y1, Y1
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	ADDQ    $0x00000040, AX
+	ADDQ    $0x00000040, CX
+	SUBQ    $0x00000010, DX
+	CMPQ    DX, $0x00000010
+	JAE     loop2
+
+next3:
+	CMPQ DX, $0x00000008
+	JB   next5
+
+loop4:
 	VMOVUPS (CX), Y0
 	VSQRTPS Y0, Y0
 	VMOVUPS Y0, (AX)
@@ -353,9 +370,9 @@ loop2:
 	ADDQ    $0x00000020, CX
 	SUBQ    $0x00000008, DX
 	CMPQ    DX, $0x00000008
-	JAE     loop2
+	JAE     loop4
 
-next3:
+next5:
 	TESTQ DX, DX
 	JZ    done1
 

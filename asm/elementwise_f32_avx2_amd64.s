@@ -13,10 +13,71 @@ TEXT ·ExpF32AVX2(SB), NOSPLIT, $0-48
 	VBROADCASTSS word_c2d10000<>+0(SB), Y0
 	VBROADCASTSS word_42b30000<>+0(SB), Y1
 	VBROADCASTSS word_4b40007f<>+0(SB), Y2
-	CMPQ         DX, $0x00000008
+	CMPQ         DX, $0x00000010
 	JB           next3
 
 loop2:
+	VMOVUPS      (CX), Y3
+	VMOVUPS      32(CX), Y4
+	VMAXPS       Y3, Y0, Y3
+	VMINPS       Y3, Y1, Y3
+	VMAXPS       Y4, Y0, Y4
+	VMINPS       Y4, Y1, Y4
+	VMOVUPS      Y3, Y5
+	VFMADD132PS  word_3fb8aa3b<>+0(SB), Y2, Y5
+	VSUBPS       Y2, Y5, Y6
+	VFNMADD231PS word_3f317200<>+0(SB), Y6, Y3
+	VFNMADD231PS word_35bfbe8e<>+0(SB), Y6, Y3
+	VMOVUPS      Y4, Y5
+	VFMADD132PS  word_3fb8aa3b<>+0(SB), Y2, Y5
+	VSUBPS       Y2, Y5, Y5
+	VFNMADD231PS word_3f317200<>+0(SB), Y5, Y4
+	VFNMADD231PS word_35bfbe8e<>+0(SB), Y5, Y4
+	VMOVUPS      word_3ab52397<>+0(SB), Y7
+	VMOVUPS      word_3ab52397<>+0(SB), Y8
+	VFMADD213PS  word_3c091cd2<>+0(SB), Y3, Y7
+	VFMADD213PS  word_3c091cd2<>+0(SB), Y4, Y8
+	VFMADD213PS  word_3d2aac5b<>+0(SB), Y3, Y7
+	VFMADD213PS  word_3d2aac5b<>+0(SB), Y4, Y8
+	VFMADD213PS  word_3e2aaa49<>+0(SB), Y3, Y7
+	VFMADD213PS  word_3e2aaa49<>+0(SB), Y4, Y8
+	VFMADD213PS  word_3efffffe<>+0(SB), Y3, Y7
+	VFMADD213PS  word_3efffffe<>+0(SB), Y4, Y8
+	VFMADD213PS  word_3f800000<>+0(SB), Y3, Y7
+	VFMADD213PS  word_3f800000<>+0(SB), Y4, Y8
+	VFMADD213PS  word_3f800000<>+0(SB), Y3, Y7
+	VFMADD213PS  word_3f800000<>+0(SB), Y4, Y8
+	VCVTPS2DQ    Y6, Y6
+	VPSRAD       $0x01, Y6, Y3
+	VPSUBD       Y3, Y6, Y6
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       word_3f800000<>+0(SB), Y3, Y3
+	VMULPS       Y3, Y7, Y7
+	VPSLLD       $0x17, Y6, Y6
+	VPADDD       word_3f800000<>+0(SB), Y6, Y6
+	VMULPS       Y6, Y7, Y7
+	VCVTPS2DQ    Y5, Y5
+	VPSRAD       $0x01, Y5, Y3
+	VPSUBD       Y3, Y5, Y5
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       word_3f800000<>+0(SB), Y3, Y3
+	VMULPS       Y3, Y8, Y8
+	VPSLLD       $0x17, Y5, Y5
+	VPADDD       word_3f800000<>+0(SB), Y5, Y5
+	VMULPS       Y5, Y8, Y8
+	VMOVUPS      Y7, (AX)
+	VMOVUPS      Y8, 32(AX)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000040, CX
+	SUBQ         $0x00000010, DX
+	CMPQ         DX, $0x00000010
+	JAE          loop2
+
+next3:
+	CMPQ DX, $0x00000008
+	JB   next5
+
+loop4:
 	VMOVUPS      (CX), Y3
 	VMAXPS       Y3, Y0, Y3
 	VMINPS       Y3, Y1, Y3
@@ -46,9 +107,9 @@ loop2:
 	ADDQ         $0x00000020, CX
 	SUBQ         $0x00000008, DX
 	CMPQ         DX, $0x00000008
-	JAE          loop2
+	JAE          loop4
 
-next3:
+next5:
 	TESTQ DX, DX
 	JZ    done1
 
@@ -236,10 +297,65 @@ TEXT ·Exp2F32AVX2(SB), NOSPLIT, $0-48
 	MOVQ         x_len+32(FP), DX
 	VBROADCASTSS word_c3180000<>+0(SB), Y0
 	VBROADCASTSS word_43010000<>+0(SB), Y1
-	CMPQ         DX, $0x00000008
+	CMPQ         DX, $0x00000010
 	JB           next3
 
 loop2:
+	VMOVUPS     (CX), Y2
+	VMOVUPS     32(CX), Y3
+	VMAXPS      Y2, Y0, Y2
+	VMINPS      Y2, Y1, Y2
+	VMAXPS      Y3, Y0, Y3
+	VMINPS      Y3, Y1, Y3
+	VROUNDPS    $0x08, Y2, Y4
+	VSUBPS      Y4, Y2, Y2
+	VROUNDPS    $0x08, Y3, Y5
+	VSUBPS      Y5, Y3, Y3
+	VMOVUPS     word_3920b599<>+0(SB), Y6
+	VMOVUPS     word_3920b599<>+0(SB), Y7
+	VFMADD213PS word_3aaf8415<>+0(SB), Y2, Y6
+	VFMADD213PS word_3aaf8415<>+0(SB), Y3, Y7
+	VFMADD213PS word_3c1d96f0<>+0(SB), Y2, Y6
+	VFMADD213PS word_3c1d96f0<>+0(SB), Y3, Y7
+	VFMADD213PS word_3d6357be<>+0(SB), Y2, Y6
+	VFMADD213PS word_3d6357be<>+0(SB), Y3, Y7
+	VFMADD213PS word_3e75fdee<>+0(SB), Y2, Y6
+	VFMADD213PS word_3e75fdee<>+0(SB), Y3, Y7
+	VFMADD213PS word_3f317218<>+0(SB), Y2, Y6
+	VFMADD213PS word_3f317218<>+0(SB), Y3, Y7
+	VFMADD213PS word_3f800000<>+0(SB), Y2, Y6
+	VFMADD213PS word_3f800000<>+0(SB), Y3, Y7
+	VCVTPS2DQ   Y4, Y4
+	VPSRAD      $0x01, Y4, Y2
+	VPSUBD      Y2, Y4, Y4
+	VPSLLD      $0x17, Y2, Y2
+	VPADDD      word_3f800000<>+0(SB), Y2, Y2
+	VMULPS      Y2, Y6, Y6
+	VPSLLD      $0x17, Y4, Y4
+	VPADDD      word_3f800000<>+0(SB), Y4, Y4
+	VMULPS      Y4, Y6, Y6
+	VCVTPS2DQ   Y5, Y5
+	VPSRAD      $0x01, Y5, Y2
+	VPSUBD      Y2, Y5, Y5
+	VPSLLD      $0x17, Y2, Y2
+	VPADDD      word_3f800000<>+0(SB), Y2, Y2
+	VMULPS      Y2, Y7, Y7
+	VPSLLD      $0x17, Y5, Y5
+	VPADDD      word_3f800000<>+0(SB), Y5, Y5
+	VMULPS      Y5, Y7, Y7
+	VMOVUPS     Y6, (AX)
+	VMOVUPS     Y7, 32(AX)
+	ADDQ        $0x00000040, AX
+	ADDQ        $0x00000040, CX
+	SUBQ        $0x00000010, DX
+	CMPQ        DX, $0x00000010
+	JAE         loop2
+
+next3:
+	CMPQ DX, $0x00000008
+	JB   next5
+
+loop4:
 	VMOVUPS     (CX), Y2
 	VMAXPS      Y2, Y0, Y2
 	VMINPS      Y2, Y1, Y2
@@ -266,9 +382,9 @@ loop2:
 	ADDQ        $0x00000020, CX
 	SUBQ        $0x00000008, DX
 	CMPQ        DX, $0x00000008
-	JAE         loop2
+	JAE         loop4
 
-next3:
+next5:
 	TESTQ DX, DX
 	JZ    done1
 
@@ -395,10 +511,97 @@ TEXT ·SoftplusF32AVX2(SB), NOSPLIT, $0-48
 	MOVQ         x_len+32(FP), DX
 	VBROADCASTSS word_c2d10000<>+0(SB), Y0
 	VBROADCASTSS word_4b40007f<>+0(SB), Y1
-	CMPQ         DX, $0x00000008
+	CMPQ         DX, $0x00000010
 	JB           next3
 
 loop2:
+	VMOVUPS      (CX), Y2
+	VMOVUPS      32(CX), Y3
+	VORPS        word_80000000<>+0(SB), Y2, Y4
+	VORPS        word_80000000<>+0(SB), Y3, Y5
+	VMAXPS       Y4, Y0, Y4
+	VMAXPS       Y5, Y0, Y5
+	VMOVUPS      Y4, Y6
+	VFMADD132PS  word_3fb8aa3b<>+0(SB), Y1, Y6
+	VSUBPS       Y1, Y6, Y7
+	VFNMADD231PS word_3f317200<>+0(SB), Y7, Y4
+	VFNMADD231PS word_35bfbe8e<>+0(SB), Y7, Y4
+	VMOVUPS      Y5, Y6
+	VFMADD132PS  word_3fb8aa3b<>+0(SB), Y1, Y6
+	VSUBPS       Y1, Y6, Y6
+	VFNMADD231PS word_3f317200<>+0(SB), Y6, Y5
+	VFNMADD231PS word_35bfbe8e<>+0(SB), Y6, Y5
+	VMOVUPS      word_3ab52397<>+0(SB), Y8
+	VMOVUPS      word_3ab52397<>+0(SB), Y9
+	VFMADD213PS  word_3c091cd2<>+0(SB), Y4, Y8
+	VFMADD213PS  word_3c091cd2<>+0(SB), Y5, Y9
+	VFMADD213PS  word_3d2aac5b<>+0(SB), Y4, Y8
+	VFMADD213PS  word_3d2aac5b<>+0(SB), Y5, Y9
+	VFMADD213PS  word_3e2aaa49<>+0(SB), Y4, Y8
+	VFMADD213PS  word_3e2aaa49<>+0(SB), Y5, Y9
+	VFMADD213PS  word_3efffffe<>+0(SB), Y4, Y8
+	VFMADD213PS  word_3efffffe<>+0(SB), Y5, Y9
+	VFMADD213PS  word_3f800000<>+0(SB), Y4, Y8
+	VFMADD213PS  word_3f800000<>+0(SB), Y5, Y9
+	VFMADD213PS  word_3f800000<>+0(SB), Y4, Y8
+	VFMADD213PS  word_3f800000<>+0(SB), Y5, Y9
+	VCVTPS2DQ    Y7, Y7
+	VPSRAD       $0x01, Y7, Y4
+	VPSUBD       Y4, Y7, Y7
+	VPSLLD       $0x17, Y4, Y4
+	VPADDD       word_3f800000<>+0(SB), Y4, Y4
+	VMULPS       Y4, Y8, Y8
+	VPSLLD       $0x17, Y7, Y7
+	VPADDD       word_3f800000<>+0(SB), Y7, Y7
+	VMULPS       Y7, Y8, Y8
+	VCVTPS2DQ    Y6, Y6
+	VPSRAD       $0x01, Y6, Y4
+	VPSUBD       Y4, Y6, Y6
+	VPSLLD       $0x17, Y4, Y4
+	VPADDD       word_3f800000<>+0(SB), Y4, Y4
+	VMULPS       Y4, Y9, Y9
+	VPSLLD       $0x17, Y6, Y6
+	VPADDD       word_3f800000<>+0(SB), Y6, Y6
+	VMULPS       Y6, Y9, Y9
+	VMOVUPS      word_bb57aff1<>+0(SB), Y4
+	VMOVUPS      word_bb57aff1<>+0(SB), Y5
+	VFMADD213PS  word_3ca490e0<>+0(SB), Y8, Y4
+	VFMADD213PS  word_3ca490e0<>+0(SB), Y9, Y5
+	VFMADD213PS  word_bd6b5bdc<>+0(SB), Y8, Y4
+	VFMADD213PS  word_bd6b5bdc<>+0(SB), Y9, Y5
+	VFMADD213PS  word_3dda5855<>+0(SB), Y8, Y4
+	VFMADD213PS  word_3dda5855<>+0(SB), Y9, Y5
+	VFMADD213PS  word_be1d21f1<>+0(SB), Y8, Y4
+	VFMADD213PS  word_be1d21f1<>+0(SB), Y9, Y5
+	VFMADD213PS  word_3e49a5b7<>+0(SB), Y8, Y4
+	VFMADD213PS  word_3e49a5b7<>+0(SB), Y9, Y5
+	VFMADD213PS  word_be7f91f4<>+0(SB), Y8, Y4
+	VFMADD213PS  word_be7f91f4<>+0(SB), Y9, Y5
+	VFMADD213PS  word_3eaaa6e8<>+0(SB), Y8, Y4
+	VFMADD213PS  word_3eaaa6e8<>+0(SB), Y9, Y5
+	VFMADD213PS  word_beffffe9<>+0(SB), Y8, Y4
+	VFMADD213PS  word_beffffe9<>+0(SB), Y9, Y5
+	VMULPS       Y8, Y4, Y4
+	VFMADD213PS  Y8, Y8, Y4
+	VMAXPS       word_00000000<>+0(SB), Y2, Y2
+	VADDPS       Y2, Y4, Y4
+	VMULPS       Y9, Y5, Y5
+	VFMADD213PS  Y9, Y9, Y5
+	VMAXPS       word_00000000<>+0(SB), Y3, Y3
+	VADDPS       Y3, Y5, Y5
+	VMOVUPS      Y4, (AX)
+	VMOVUPS      Y5, 32(AX)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000040, CX
+	SUBQ         $0x00000010, DX
+	CMPQ         DX, $0x00000010
+	JAE          loop2
+
+next3:
+	CMPQ DX, $0x00000008
+	JB   next5
+
+loop4:
 	VMOVUPS      (CX), Y2
 	VORPS        word_80000000<>+0(SB), Y2, Y3
 	VMAXPS       Y3, Y0, Y3
@@ -441,9 +644,9 @@ loop2:
 	ADDQ         $0x00000020, CX
 	SUBQ         $0x00000008, DX
 	CMPQ         DX, $0x00000008
-	JAE          loop2
+	JAE          loop4
 
-next3:
+next5:
 	TESTQ DX, DX
 	JZ    done1
 
@@ -617,10 +820,93 @@ TEXT ·SigmoidF32AVX2(SB), NOSPLIT, $0-48
 	VBROADCASTSS word_c2d10000<>+0(SB), Y0
 	VBROADCASTSS word_4b40007f<>+0(SB), Y1
 	VBROADCASTSS word_3f800000<>+0(SB), Y2
-	CMPQ         DX, $0x00000008
+	CMPQ         DX, $0x00000010
 	JB           next3
 
 loop2:
+	VMOVUPS      (CX), Y3
+	VMOVUPS      32(CX), Y4
+	VORPS        word_80000000<>+0(SB), Y3, Y5
+	VORPS        word_80000000<>+0(SB), Y4, Y6
+	VMAXPS       Y5, Y0, Y5
+	VMAXPS       Y6, Y0, Y6
+	VMOVUPS      Y5, Y7
+	VFMADD132PS  word_3fb8aa3b<>+0(SB), Y1, Y7
+	VSUBPS       Y1, Y7, Y8
+	VFNMADD231PS word_3f317200<>+0(SB), Y8, Y5
+	VFNMADD231PS word_35bfbe8e<>+0(SB), Y8, Y5
+	VMOVUPS      Y6, Y7
+	VFMADD132PS  word_3fb8aa3b<>+0(SB), Y1, Y7
+	VSUBPS       Y1, Y7, Y7
+	VFNMADD231PS word_3f317200<>+0(SB), Y7, Y6
+	VFNMADD231PS word_35bfbe8e<>+0(SB), Y7, Y6
+	VMOVUPS      word_3ab52397<>+0(SB), Y9
+	VMOVUPS      word_3ab52397<>+0(SB), Y10
+	VFMADD213PS  word_3c091cd2<>+0(SB), Y5, Y9
+	VFMADD213PS  word_3c091cd2<>+0(SB), Y6, Y10
+	VFMADD213PS  word_3d2aac5b<>+0(SB), Y5, Y9
+	VFMADD213PS  word_3d2aac5b<>+0(SB), Y6, Y10
+	VFMADD213PS  word_3e2aaa49<>+0(SB), Y5, Y9
+	VFMADD213PS  word_3e2aaa49<>+0(SB), Y6, Y10
+	VFMADD213PS  word_3efffffe<>+0(SB), Y5, Y9
+	VFMADD213PS  word_3efffffe<>+0(SB), Y6, Y10
+	VFMADD213PS  word_3f800000<>+0(SB), Y5, Y9
+	VFMADD213PS  word_3f800000<>+0(SB), Y6, Y10
+	VFMADD213PS  word_3f800000<>+0(SB), Y5, Y9
+	VFMADD213PS  word_3f800000<>+0(SB), Y6, Y10
+	VCVTPS2DQ    Y8, Y8
+	VPSRAD       $0x01, Y8, Y5
+	VPSUBD       Y5, Y8, Y8
+	VPSLLD       $0x17, Y5, Y5
+	VPADDD       word_3f800000<>+0(SB), Y5, Y5
+	VMULPS       Y5, Y9, Y9
+	VPSLLD       $0x17, Y8, Y8
+	VPADDD       word_3f800000<>+0(SB), Y8, Y8
+	VMULPS       Y8, Y9, Y9
+	VCVTPS2DQ    Y7, Y7
+	VPSRAD       $0x01, Y7, Y5
+	VPSUBD       Y5, Y7, Y7
+	VPSLLD       $0x17, Y5, Y5
+	VPADDD       word_3f800000<>+0(SB), Y5, Y5
+	VMULPS       Y5, Y10, Y10
+	VPSLLD       $0x17, Y7, Y7
+	VPADDD       word_3f800000<>+0(SB), Y7, Y7
+	VMULPS       Y7, Y10, Y10
+	VBLENDVPS    Y3, Y9, Y2, Y5
+	VADDPS       Y2, Y9, Y6
+	VDIVPS       Y6, Y5, Y7
+	VSUBPS       Y2, Y6, Y8
+	VSUBPS       Y8, Y9, Y8
+	VMOVUPS      Y5, Y5
+	VFNMADD231PS Y6, Y7, Y5
+	VFNMADD231PS Y8, Y7, Y5
+	VSUBPS       Y7, Y2, Y6
+	VBLENDVPS    Y3, Y6, Y7, Y3
+	VFMADD231PS  Y3, Y5, Y7
+	VBLENDVPS    Y4, Y10, Y2, Y3
+	VADDPS       Y2, Y10, Y5
+	VDIVPS       Y5, Y3, Y6
+	VSUBPS       Y2, Y5, Y8
+	VSUBPS       Y8, Y10, Y8
+	VMOVUPS      Y3, Y3
+	VFNMADD231PS Y5, Y6, Y3
+	VFNMADD231PS Y8, Y6, Y3
+	VSUBPS       Y6, Y2, Y5
+	VBLENDVPS    Y4, Y5, Y6, Y4
+	VFMADD231PS  Y4, Y3, Y6
+	VMOVUPS      Y7, (AX)
+	VMOVUPS      Y6, 32(AX)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000040, CX
+	SUBQ         $0x00000010, DX
+	CMPQ         DX, $0x00000010
+	JAE          loop2
+
+next3:
+	CMPQ DX, $0x00000008
+	JB   next5
+
+loop4:
 	VMOVUPS      (CX), Y3
 	VORPS        word_80000000<>+0(SB), Y3, Y4
 	VMAXPS       Y4, Y0, Y4
@@ -661,9 +947,9 @@ loop2:
 	ADDQ         $0x00000020, CX
 	SUBQ         $0x00000008, DX
 	CMPQ         DX, $0x00000008
-	JAE          loop2
+	JAE          loop4
 
-next3:
+next5:
 	TESTQ DX, DX
 	JZ    done1
 
@@ -725,10 +1011,87 @@ TEXT ·TanhF32AVX2(SB), NOSPLIT, $0-48
 	VBROADCASTSS word_4b40007f<>+0(SB), Y0
 	VBROADCASTSS word_3f000000<>+0(SB), Y1
 	VBROADCASTSS word_41a00000<>+0(SB), Y2
-	CMPQ         DX, $0x00000008
+	CMPQ         DX, $0x00000010
 	JB           next3
 
 loop2:
+	VMOVUPS      (CX), Y3
+	VMOVUPS      32(CX), Y4
+	VADDPS       Y3, Y3, Y5
+	VANDPS       word_7fffffff<>+0(SB), Y5, Y5
+	VADDPS       Y4, Y4, Y6
+	VANDPS       word_7fffffff<>+0(SB), Y6, Y6
+	VMINPS       Y5, Y2, Y5
+	VMINPS       Y6, Y2, Y6
+	VMOVUPS      Y5, Y7
+	VFMADD132PS  word_3fb8aa3b<>+0(SB), Y0, Y7
+	VSUBPS       Y0, Y7, Y8
+	VFNMADD231PS word_3f317200<>+0(SB), Y8, Y5
+	VFNMADD231PS word_35bfbe8e<>+0(SB), Y8, Y5
+	VMOVUPS      Y6, Y8
+	VFMADD132PS  word_3fb8aa3b<>+0(SB), Y0, Y8
+	VSUBPS       Y0, Y8, Y9
+	VFNMADD231PS word_3f317200<>+0(SB), Y9, Y6
+	VFNMADD231PS word_35bfbe8e<>+0(SB), Y9, Y6
+	VMOVUPS      word_3ab5ce65<>+0(SB), Y9
+	VMOVUPS      word_3ab5ce65<>+0(SB), Y10
+	VFMADD213PS  word_3c0912af<>+0(SB), Y5, Y9
+	VFMADD213PS  word_3c0912af<>+0(SB), Y6, Y10
+	VFMADD213PS  word_3d2aab79<>+0(SB), Y5, Y9
+	VFMADD213PS  word_3d2aab79<>+0(SB), Y6, Y10
+	VFMADD213PS  word_3e2aaa5a<>+0(SB), Y5, Y9
+	VFMADD213PS  word_3e2aaa5a<>+0(SB), Y6, Y10
+	VFMADD213PS  word_3effffff<>+0(SB), Y5, Y9
+	VFMADD213PS  word_3effffff<>+0(SB), Y6, Y10
+	VMULPS       Y5, Y9, Y9
+	VFMADD213PS  Y5, Y5, Y9
+	VPSLLD       $0x17, Y7, Y7
+	VSUBPS       word_3f800000<>+0(SB), Y7, Y5
+	VFMADD213PS  Y5, Y7, Y9
+	VMULPS       Y6, Y10, Y10
+	VFMADD213PS  Y6, Y6, Y10
+	VPSLLD       $0x17, Y8, Y8
+	VSUBPS       word_3f800000<>+0(SB), Y8, Y5
+	VFMADD213PS  Y5, Y8, Y10
+	VADDPS       word_40000000<>+0(SB), Y9, Y5
+	VDIVPS       Y5, Y9, Y6
+	VSUBPS       word_40000000<>+0(SB), Y5, Y7
+	VSUBPS       Y7, Y9, Y7
+	VMOVUPS      Y9, Y8
+	VFNMADD231PS Y5, Y6, Y8
+	VFNMADD231PS Y7, Y6, Y8
+	VMOVUPS      Y6, Y5
+	VFNMADD213PS word_3effffff<>+0(SB), Y1, Y5
+	VMAXPS       word_00000000<>+0(SB), Y5, Y5
+	VFMADD231PS  Y5, Y8, Y6
+	VANDPS       word_80000000<>+0(SB), Y3, Y3
+	VORPS        Y3, Y6, Y6
+	VADDPS       word_40000000<>+0(SB), Y10, Y3
+	VDIVPS       Y3, Y10, Y5
+	VSUBPS       word_40000000<>+0(SB), Y3, Y7
+	VSUBPS       Y7, Y10, Y7
+	VMOVUPS      Y10, Y8
+	VFNMADD231PS Y3, Y5, Y8
+	VFNMADD231PS Y7, Y5, Y8
+	VMOVUPS      Y5, Y3
+	VFNMADD213PS word_3effffff<>+0(SB), Y1, Y3
+	VMAXPS       word_00000000<>+0(SB), Y3, Y3
+	VFMADD231PS  Y3, Y8, Y5
+	VANDPS       word_80000000<>+0(SB), Y4, Y4
+	VORPS        Y4, Y5, Y5
+	VMOVUPS      Y6, (AX)
+	VMOVUPS      Y5, 32(AX)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000040, CX
+	SUBQ         $0x00000010, DX
+	CMPQ         DX, $0x00000010
+	JAE          loop2
+
+next3:
+	CMPQ DX, $0x00000008
+	JB   next5
+
+loop4:
 	VMOVUPS      (CX), Y3
 	VADDPS       Y3, Y3, Y4
 	VANDPS       word_7fffffff<>+0(SB), Y4, Y4
@@ -766,9 +1129,9 @@ loop2:
 	ADDQ         $0x00000020, CX
 	SUBQ         $0x00000008, DX
 	CMPQ         DX, $0x00000008
-	JAE          loop2
+	JAE          loop4
 
-next3:
+next5:
 	TESTQ DX, DX
 	JZ    done1
 

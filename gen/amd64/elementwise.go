@@ -22,11 +22,7 @@ func (m *machine) elementwise(name, doc string, prepare func(*machine) mapping) 
 	m.function(name, "func(dst, x []float32)", doc)
 	dst, x, n := m.pointer("dst"), m.pointer("x"), m.length("x")
 	f := prepare(m)
-	unroll := 1
-	if m.wide() {
-		unroll = 2
-	}
-	m.each(n, unroll, []reg.GPVirtual{dst, x}, func(count int) {
+	m.each(n, 2, []reg.GPVirtual{dst, x}, func(count int) {
 		v := make([]reg.VecVirtual, count)
 		for k := range v {
 			v[k] = m.loaded(m.at(x, k))
