@@ -13,25 +13,20 @@ import (
 //	dh/df_i   = a_i - (P 1)_i = r_i
 //	-eps h''  = diag(P 1) - P diag(1/b) P^T         positive semidefinite, 0 on constants
 //
-// A step solves (-eps h”) d = eps r by conjugate gradients preconditioned by diag(P 1), in which the eigenvalues are 1 - sigma_k^2 for
+// A step solves (-eps h'') d = eps r by conjugate gradients preconditioned by diag(P 1), in which the eigenvalues are 1 - sigma_k^2 for
 // the singular values sigma_k of diag(P 1)^-1/2 P diag(b)^-1/2: alternation contracts by the largest sigma_k^2 below 1, and where it
 // crawls because of a few of them, conjugate gradients take a few products more.
 type newtonState struct {
-	ss   *session
-	fl   *flow[float64]
-	plan []float64 // P, n x m
-	rows []float64 // P 1
-	r    []float64 // a - P 1
-	dual float64   // h(f)
-	err  float64   // sum |r|
-
-	x, z, d, q, res []float64 // of conjugate gradients
-	cols            []float64
-	part            [][]float64
+	*laplacian // of the plan: w is P, rows P 1, cols b
+	ss         *session
+	fl         *flow[float64]
+	sums       []float64 // columns of the exponentials
+	r          []float64 // a - P 1
+	dual       float64   // h(f)
+	err        float64   // sum |r|
 }
 
 const (
-	maxProducts   = 1000 // of conjugate gradients in a step
 	maxHalvings   = 30   // of a step's length
 	enoughSlope   = 1e-4 // the share of the promised ascent that a step must bring
 	sweepsBetween = 2    // after a step that had to be shortened
@@ -39,14 +34,8 @@ const (
 )
 
 func newNewton(ss *session, fl *flow[float64]) *newtonState {
-	n, m := fl.n, fl.m
-	nt := &newtonState{ss: ss, fl: fl, plan: make([]float64, n*m), cols: make([]float64, m), part: make([][]float64, fl.chunks)}
-	for _, v := range []*[]float64{&nt.rows, &nt.r, &nt.x, &nt.z, &nt.d, &nt.q, &nt.res} {
-		*v = make([]float64, n)
-	}
-	for k := range nt.part {
-		nt.part[k] = make([]float64, m)
-	}
+	nt := &newtonState{laplacian: newLaplacian(ss.run, fl.n, fl.m), ss: ss, fl: fl, sums: make([]float64, fl.m), r: make([]float64, fl.n)}
+	copy(nt.cols, fl.p.b)
 	return nt
 }
 
@@ -65,7 +54,7 @@ func (nt *newtonState) to(goal float64) end {
 		}
 		if !nt.step() {
 			for range sweepsBetween {
-				iterate(nt.ss.run, []*flow[float64]{nt.fl})
+				iterate(nt.run, []*flow[float64]{nt.fl})
 			}
 			nt.weigh()
 		}
@@ -83,7 +72,7 @@ func (nt *newtonState) weigh() {
 	fl := nt.fl
 	bad := 0
 	for j, b := range fl.p.b {
-		if s := nt.cols[j]; b > 0 {
+		if s := nt.sums[j]; b > 0 {
 			if !(s > 0x1p-900 && s < 0x1p900) {
 				bad++
 				continue
@@ -99,7 +88,7 @@ func (nt *newtonState) weigh() {
 		row := nt.row(i)
 		for j, b := range fl.p.b {
 			if b > 0 {
-				row[j] *= b / nt.cols[j]
+				row[j] *= b / nt.sums[j]
 			}
 		}
 		nt.rows[i] = kernels.Sum(row)
@@ -120,15 +109,16 @@ func (nt *newtonState) weigh() {
 	nt.dual /= fl.kappa
 }
 
-// exponentials sets the plan to a_i 2^(F_i + G_j - kappa C_ij) and cols to its column sums.
+// exponentials sets the plan to a_i 2^(F_i + G_j - kappa C_ij) and sums to its column sums.
 func (nt *newtonState) exponentials() {
 	fl := nt.fl
-	clear(nt.cols)
-	parallel.For(nt.ss.run, fl.chunks, func(k int) {
+	for _, part := range nt.part {
+		clear(part)
+	}
+	parallel.For(nt.run, nt.chunks, func(k int) {
 		s := fl.scratch.get()
 		defer fl.scratch.put(s)
-		lo, hi := parallel.Chunk(fl.n, fl.chunks, k)
-		clear(nt.part[k])
+		lo, hi := parallel.Chunk(fl.n, nt.chunks, k)
 		s.Each(fl.p.cost, lo, hi, fl.kappa, fl.f, fl.g, func(i, j0 int, _, e []float64) {
 			row := nt.row(i)[j0 : j0+len(e)]
 			copy(row, e)
@@ -136,39 +126,22 @@ func (nt *newtonState) exponentials() {
 			kernels.Axpy(nt.part[k][j0:j0+len(e)], 1, row)
 		})
 	})
-	nt.addParts()
-}
-
-func (nt *newtonState) addParts() {
-	clear(nt.cols)
+	clear(nt.sums)
 	for _, part := range nt.part {
-		kernels.Axpy(nt.cols, 1, part)
+		kernels.Axpy(nt.sums, 1, part)
 	}
-}
-
-func (nt *newtonState) row(i int) []float64 { return nt.plan[i*nt.fl.m : (i+1)*nt.fl.m] }
-
-// overRows runs body on every row, chunk by chunk.
-func (nt *newtonState) overRows(body func(k, i int)) {
-	fl := nt.fl
-	parallel.For(nt.ss.run, fl.chunks, func(k int) {
-		lo, hi := parallel.Chunk(fl.n, fl.chunks, k)
-		for i := lo; i < hi; i++ {
-			body(k, i)
-		}
-	})
 }
 
 // step moves F along Newton's direction, and reports whether the whole step could be taken.
 func (nt *newtonState) step() bool {
 	fl := nt.fl
-	nt.direction()
-	slope := kernels.Dot(nt.r, nt.x)
+	x := nt.solve(fl.eps, nt.r, min(.1, math.Sqrt(nt.err))*1e-2)
+	slope := kernels.Dot(nt.r, x)
 	before, beforeG, dual, err := append([]float64(nil), fl.f...), append([]float64(nil), fl.g...), nt.dual, nt.err
 	length := 1.
 	for range maxHalvings {
 		for i, v := range before {
-			fl.f[i] = v + length*fl.kappa*nt.x[i]
+			fl.f[i] = v + length*fl.kappa*x[i]
 			fl.ft[i] = fl.f[i]
 		}
 		nt.weigh()
@@ -184,70 +157,4 @@ func (nt *newtonState) step() bool {
 	copy(fl.gt, beforeG)
 	nt.weigh()
 	return false
-}
-
-// direction solves (diag(P 1) - P diag(1/b) P^T) x = eps r, to a residual that falls with the square root of the error.
-func (nt *newtonState) direction() {
-	target := min(.1, math.Sqrt(nt.err)) * 1e-2
-	var rz, first float64
-	clear(nt.x)
-	rest := kernels.Sum(nt.r) / kernels.Sum(nt.rows) // rounding leaves a part outside the matrix's range
-	for i, w := range nt.rows {
-		nt.res[i] = nt.fl.eps * (nt.r[i] - rest*w)
-		nt.z[i], nt.d[i] = 0, 0
-		if w > 0 {
-			nt.z[i] = nt.res[i] / w
-			nt.d[i] = nt.z[i]
-		}
-		rz += nt.res[i] * nt.z[i]
-	}
-	first = rz
-	for k := 0; k < maxProducts && rz > target*target*first; k++ {
-		nt.product()
-		dq := kernels.Dot(nt.d, nt.q)
-		if !(dq > nt.noise()) {
-			return // only rounding is left of the curvature
-		}
-		alpha := rz / dq
-		kernels.Axpy(nt.x, alpha, nt.d)
-		kernels.Axpy(nt.res, -alpha, nt.q)
-		next := 0.
-		for i, w := range nt.rows {
-			if w > 0 {
-				nt.z[i] = nt.res[i] / w
-			}
-			next += nt.res[i] * nt.z[i]
-		}
-		beta := next / rz
-		rz = next
-		for i, z := range nt.z {
-			nt.d[i] = z + beta*nt.d[i]
-		}
-	}
-}
-
-// noise returns what rounding may make of <d, q>.
-func (nt *newtonState) noise() float64 {
-	var s float64
-	for i, w := range nt.rows {
-		s += w * nt.d[i] * nt.d[i]
-	}
-	return 1e-15 * s
-}
-
-// product sets q = diag(P 1) d - P diag(1/b) P^T d.
-func (nt *newtonState) product() {
-	for k := range nt.part {
-		clear(nt.part[k])
-	}
-	nt.overRows(func(k, i int) { kernels.Axpy(nt.part[k], nt.d[i], nt.row(i)) })
-	nt.addParts()
-	for j, b := range nt.fl.p.b {
-		if b > 0 {
-			nt.cols[j] /= b
-		} else {
-			nt.cols[j] = 0
-		}
-	}
-	nt.overRows(func(_, i int) { nt.q[i] = nt.rows[i]*nt.d[i] - kernels.Dot(nt.row(i), nt.cols) })
 }

@@ -1,0 +1,122 @@
+package sinkhorn
+
+import (
+	"github.com/sinkcpu/sinkcpu/internal/parallel"
+	"github.com/sinkcpu/sinkcpu/kernels"
+)
+
+// laplacian is the matrix diag(W 1) - W diag(1/(W^T 1)) W^T for W >= 0 (n x m): positive semidefinite, 0 on constants. It is what is left
+// of the Hessian of a dual of transport when the potentials of the columns follow those of the rows.
+type laplacian struct {
+	run        kernels.Runner
+	n, m       int
+	chunks     int
+	w          []float64 // W
+	rows, cols []float64 // W 1 and W^T 1
+
+	part           [][]float64 // sums of columns, a chunk each
+	mean           []float64
+	x, z, d, q, re []float64
+}
+
+// maxProducts bounds the conjugate gradients of a solve.
+const maxProducts = 1000
+
+func newLaplacian(run kernels.Runner, n, m int) *laplacian {
+	l := &laplacian{run: run, n: n, m: m, chunks: chunksOf(n, m), w: make([]float64, n*m), cols: make([]float64, m), mean: make([]float64, m)}
+	l.part = make([][]float64, l.chunks)
+	for k := range l.part {
+		l.part[k] = make([]float64, m)
+	}
+	for _, v := range []*[]float64{&l.rows, &l.x, &l.z, &l.d, &l.q, &l.re} {
+		*v = make([]float64, n)
+	}
+	return l
+}
+
+func (l *laplacian) row(i int) []float64 { return l.w[i*l.m : (i+1)*l.m] }
+
+// overRows runs body on every row i of every chunk k.
+func (l *laplacian) overRows(body func(k, i int)) {
+	parallel.For(l.run, l.chunks, func(k int) {
+		lo, hi := parallel.Chunk(l.n, l.chunks, k)
+		for i := lo; i < hi; i++ {
+			body(k, i)
+		}
+	})
+}
+
+// addColumns sets dst to sum_i body_i, body adding row i's part to an accumulator of m.
+func (l *laplacian) addColumns(dst []float64, body func(i int, acc []float64)) {
+	for _, part := range l.part {
+		clear(part)
+	}
+	l.overRows(func(k, i int) { body(i, l.part[k]) })
+	clear(dst)
+	for _, part := range l.part {
+		kernels.Axpy(dst, 1, part)
+	}
+}
+
+// solve sets x to the solution of L x = eps r, up to a residual of target in the norm of the preconditioner, by conjugate gradients
+// preconditioned by diag(W 1).
+func (l *laplacian) solve(eps float64, r []float64, target float64) []float64 {
+	var rz float64
+	clear(l.x)
+	rest := kernels.Sum(r) / kernels.Sum(l.rows) // rounding leaves a part outside the matrix's range
+	for i, w := range l.rows {
+		l.re[i] = eps * (r[i] - rest*w)
+		l.z[i], l.d[i] = 0, 0
+		if w > 0 {
+			l.z[i] = l.re[i] / w
+			l.d[i] = l.z[i]
+		}
+		rz += l.re[i] * l.z[i]
+	}
+	first := rz
+	for k := 0; k < maxProducts && rz > target*target*first; k++ {
+		l.product()
+		dq := kernels.Dot(l.d, l.q)
+		if !(dq > l.noise()) {
+			break // only rounding is left of the curvature
+		}
+		alpha := rz / dq
+		kernels.Axpy(l.x, alpha, l.d)
+		kernels.Axpy(l.re, -alpha, l.q)
+		next := 0.
+		for i, w := range l.rows {
+			if w > 0 {
+				l.z[i] = l.re[i] / w
+			}
+			next += l.re[i] * l.z[i]
+		}
+		beta := next / rz
+		rz = next
+		for i, z := range l.z {
+			l.d[i] = z + beta*l.d[i]
+		}
+	}
+	return l.x
+}
+
+// noise returns what rounding may make of <d, q>.
+func (l *laplacian) noise() float64 {
+	var s float64
+	for i, w := range l.rows {
+		s += w * l.d[i] * l.d[i]
+	}
+	return 1e-15 * s
+}
+
+// product sets q = L d.
+func (l *laplacian) product() {
+	l.addColumns(l.mean, func(i int, acc []float64) { kernels.Axpy(acc, l.d[i], l.row(i)) })
+	for j, c := range l.cols {
+		if c > 0 {
+			l.mean[j] /= c
+		} else {
+			l.mean[j] = 0
+		}
+	}
+	l.overRows(func(_, i int) { l.q[i] = l.rows[i]*l.d[i] - kernels.Dot(l.row(i), l.mean) })
+}
