@@ -11,7 +11,8 @@
 //
 // Destinations come first. A destination may be the same slice as a source of the same length; other overlaps give undefined values.
 // Lengths that do not fit panic with a constant message that starts with "kernels:". No function allocates, starts a goroutine or keeps
-// a reference to its arguments; all may be called from several goroutines at once on disjoint destinations. Multiplications and
+// a reference to its arguments; all may be called from several goroutines at once on disjoint destinations. Assembly cannot be preempted,
+// so long arguments are cut into calls of at most about 100 us: the garbage collector is not kept waiting. Multiplications and
 // additions may be fused, and sums are re-associated over vector lanes: results are the same bits for the same tier and arguments, and
 // agree between tiers to the stated accuracy. NaN propagates unless a function says otherwise.
 package kernels
