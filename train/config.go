@@ -10,6 +10,9 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"github.com/sinkcpu/sinkcpu/generative"
+	"github.com/sinkcpu/sinkcpu/logsumexp"
 )
 
 // schema is the version of config.json and checkpoint.json.
@@ -23,19 +26,55 @@ const (
 	maxSteps = 1<<31 - 1
 )
 
+// What some settings may be.
+var (
+	valueNames      = []string{"sharp", "entropic"}
+	estimateNames   = []string{"biased", "unbiased"}
+	activationNames = []string{"relu", "leaky_relu", "softplus", "tanh", "sigmoid"}
+	modelNames      = []string{"network", "ellipsoids", "mixture"}
+)
+
 // A Config is everything that defines a run. Two runs of one config on one tier have the same bits.
 type Config struct {
-	Schema    int     `json:"schema"`
-	Objective string  `json:"objective"`
-	Data      string  `json:"data"`  // as data.Open takes it
-	Seed      uint64  `json:"seed"`  // of all random streams
-	Steps     int     `json:"steps"` // may change on resume
-	Batch     int     `json:"batch"` // rows a batch
-	Eps       Eps     `json:"eps"`   // regularisation
-	Iters     int     `json:"iters"` // Sinkhorn iterations a step, L
-	Rate      float64 `json:"lr"`    // learning rate of Adam
-	Latent    int     `json:"latent"`
-	Hidden    []int   `json:"hidden"` // widths of the generator's hidden layers
+	Schema    int    `json:"schema"`
+	Objective string `json:"objective"`
+	Data      string `json:"data"`  // as data.Open takes it
+	Seed      uint64 `json:"seed"`  // of all random streams
+	Steps     int    `json:"steps"` // may change on resume
+	Batch     int    `json:"batch"` // rows a batch
+
+	// The objective sinkhorn.
+	Loss  string `json:"loss"`  // see generative.NewTransport
+	Self  string `json:"self"`  // what self terms compare: same or independent
+	Value string `json:"value"` // sharp or entropic
+	Cost  string `json:"cost"`  // between rows, or between their features
+	Eps   Eps    `json:"eps"`   // regularisation
+	Iters int    `json:"iters"` // Sinkhorn iterations a step, L
+
+	// The objective mmd.
+	Kernel     string    `json:"kernel"`     // see generative.NewMMD
+	Bandwidths []float64 `json:"bandwidths"` // of that kernel
+	Estimate   string    `json:"estimate"`   // biased or unbiased
+
+	// The model.
+	Model      string `json:"model"`      // network, ellipsoids or mixture
+	Latent     int    `json:"latent"`     // dimension of the network's latent points
+	Prior      string `json:"prior"`      // of those points: uniform or normal
+	Hidden     []int  `json:"hidden"`     // widths of the network's hidden layers
+	Activation string `json:"activation"` // of those layers
+	Components int    `json:"components"` // ellipsoids, or Gaussians of the mixture
+
+	// How it is learned.
+	Optimizer string  `json:"optimizer"`    // of model and critic
+	Rate      float64 `json:"lr"`           // learning rate
+	HalfLife  float64 `json:"lr_half_life"` // steps in which the learning rates halve; 0 for constant rates
+
+	// The learned cost.
+	Features       []int   `json:"features"`        // widths of the critic's layers; none for a fixed cost
+	CriticSteps    int     `json:"critic_steps"`    // before each turn of the generator
+	GeneratorSteps int     `json:"generator_steps"` // a turn
+	Clip           float64 `json:"clip"`            // bound of the critic's weights; 0 for none
+	CriticRate     float64 `json:"critic_lr"`       // learning rate of the critic
 
 	LogEvery    int `json:"log_every"`    // steps between lines of metrics.jsonl
 	SampleEvery int `json:"sample_every"` // steps between pictures; 0: at the end only
@@ -46,18 +85,22 @@ type Config struct {
 }
 
 // defaults holds what a run is unless it is told otherwise, for images and for points of the plane or of other small spaces.
-var defaults = struct{ images, points Config }{
-	images: Config{
-		Schema: schema, Objective: "sinkhorn", Data: "glyphs", Seed: 1,
-		Steps: 5000, Batch: 200, Eps: Eps{Value: 1}, Iters: 10, Rate: 1e-3, Latent: 2, Hidden: []int{500, 500},
+//
+// Images: on the glyphs, 6000 steps give a held-out measure of 15.0 at lr .003 and of 20.8 at lr .001.
+var defaults = func() (d struct{ images, points Config }) {
+	common := Config{
+		Schema: schema, Objective: "sinkhorn", Seed: 1, Batch: 200,
+		Loss: "sinkhorn", Self: "same", Value: "sharp", Cost: "sqeuclidean",
+		Kernel: "gaussian", Bandwidths: generative.DefaultBandwidths, Estimate: "biased",
+		Model: "network", Latent: 2, Prior: "uniform", Activation: "relu", Components: 3,
+		Optimizer: "adam", Rate: 3e-3, CriticSteps: 1, GeneratorSteps: 1, Clip: .01, CriticRate: 1e-3, Features: []int{},
 		LogEvery: 10, SampleEvery: 1000, SaveEvery: 500,
-	},
-	points: Config{
-		Schema: schema, Objective: "sinkhorn", Data: "ring8", Seed: 1,
-		Steps: 5000, Batch: 200, Eps: Eps{Value: .01, OfMean: true}, Iters: 50, Rate: 1e-3, Latent: 2, Hidden: []int{128, 128},
-		LogEvery: 10, SampleEvery: 1000, SaveEvery: 500,
-	},
-}
+	}
+	d.images, d.points = common, common
+	d.images.Data, d.images.Steps, d.images.Eps, d.images.Iters, d.images.Hidden = "glyphs", 8000, Eps{Value: 1}, 10, []int{500, 500}
+	d.points.Data, d.points.Steps, d.points.Eps, d.points.Iters, d.points.Hidden = "ring8", 5000, Eps{Value: .01, OfMean: true}, 50, []int{128, 128}
+	return d
+}()
 
 // imageSources begin the names of sources that hold images.
 var imageSources = []string{"glyphs", "mnist:", "cifar10:", "images:"}
@@ -72,7 +115,12 @@ func DefaultConfig(data string) Config {
 	if data != "" {
 		c.Data = data
 	}
-	c.Hidden = slices.Clone(c.Hidden)
+	return c.clone()
+}
+
+// clone returns a config that shares no slice.
+func (c Config) clone() Config {
+	c.Hidden, c.Features, c.Bandwidths = slices.Clone(c.Hidden), slices.Clone(c.Features), slices.Clone(c.Bandwidths)
 	return c
 }
 
@@ -90,28 +138,74 @@ func (c Config) Validate() error {
 	bad := func(flag string, value any, problem string) error {
 		return &ConfigError{Flag: fmt.Sprintf("--%s %v", flag, value), Problem: problem}
 	}
+	oneOf := func(flag, value string, names []string) error {
+		if slices.Contains(names, value) {
+			return nil
+		}
+		return bad(flag, value, "unknown; known are "+strings.Join(names, ", "))
+	}
 	d := DefaultConfig(c.Data)
-	switch {
-	case c.Schema != schema:
+	if c.Schema != schema {
 		return &ConfigError{Flag: "config", Problem: fmt.Sprintf("schema %d is not known; this program writes and reads schema %d", c.Schema, schema)}
-	case !slices.Contains(ObjectiveNames(), c.Objective):
-		return bad("objective", c.Objective, "unknown; known are "+strings.Join(ObjectiveNames(), ", "))
+	}
+	for _, err := range []error{
+		oneOf("objective", c.Objective, ObjectiveNames()),
+		oneOf("loss", c.Loss, generative.TransportLosses),
+		oneOf("self", c.Self, generative.TransportSelves),
+		oneOf("value", c.Value, valueNames),
+		oneOf("kernel", c.Kernel, generative.MMDKernels),
+		oneOf("estimate", c.Estimate, estimateNames),
+		oneOf("model", c.Model, modelNames),
+		oneOf("prior", c.Prior, generative.Priors),
+		oneOf("activation", c.Activation, activationNames),
+		oneOf("optimizer", c.Optimizer, generative.OptimizerNames),
+	} {
+		if err != nil {
+			return err
+		}
+	}
+	if _, err := logsumexp.ParseGround(c.Cost); err != nil {
+		return bad("cost", c.Cost, "want one of "+strings.Join(logsumexp.GroundNames, ", "))
+	}
+	positive := func(v float64) bool { return v > 0 && !math.IsInf(v, 1) }
+	narrow := func(widths []int) bool {
+		return !slices.ContainsFunc(widths, func(w int) bool { return w < 1 || w > maxWidth })
+	}
+	switch {
 	case c.Data == "":
 		return bad("data", `""`, "name a source, such as glyphs")
 	case c.Steps < 1 || c.Steps > maxSteps:
 		return bad("steps", c.Steps, fmt.Sprintf("want 1 to %d; the default is %d", maxSteps, d.Steps))
 	case c.Batch < 1 || c.Batch > maxBatch:
 		return bad("batch", c.Batch, fmt.Sprintf("want 1 to %d rows; the default is %d", maxBatch, d.Batch))
-	case !(c.Eps.Value > 0) || math.IsInf(c.Eps.Value, 0):
+	case c.Objective == "mmd" && c.Estimate == "unbiased" && c.Batch < 2:
+		return bad("batch", c.Batch, "the unbiased estimate needs at least 2 rows")
+	case !positive(c.Eps.Value):
 		return bad("eps", c.Eps, fmt.Sprintf("want a positive number, or one times the mean cost, such as 0.05*mean; the default is %v", d.Eps))
 	case c.Iters < 1 || c.Iters > 1e6:
 		return bad("iters", c.Iters, fmt.Sprintf("want 1 to 1000000 Sinkhorn iterations; the default is %d", d.Iters))
-	case !(c.Rate > 0) || math.IsInf(c.Rate, 0):
+	case slices.ContainsFunc(c.Bandwidths, func(s float64) bool { return !positive(s) }) || len(c.Bandwidths) == 0:
+		return bad("bandwidths", c.Bandwidths, "want positive numbers, separated by commas")
+	case !positive(c.Rate):
 		return bad("lr", c.Rate, fmt.Sprintf("want a positive learning rate; the default is %v", d.Rate))
+	case !positive(c.CriticRate):
+		return bad("critic-lr", c.CriticRate, fmt.Sprintf("want a positive learning rate; the default is %v", d.CriticRate))
+	case !(c.HalfLife >= 0) || math.IsInf(c.HalfLife, 0):
+		return bad("lr-half-life", c.HalfLife, "want a number of steps, or 0 for a constant rate")
 	case c.Latent < 1 || c.Latent > maxWidth:
 		return bad("latent", c.Latent, fmt.Sprintf("want a dimension from 1 to %d; the default is %d", maxWidth, d.Latent))
-	case slices.ContainsFunc(c.Hidden, func(w int) bool { return w < 1 || w > maxWidth }):
+	case c.Components < 1 || c.Components > maxWidth:
+		return bad("components", c.Components, fmt.Sprintf("want 1 to %d; the default is %d", maxWidth, d.Components))
+	case !narrow(c.Hidden):
 		return bad("hidden", joinInts(c.Hidden), fmt.Sprintf("want widths from 1 to %d, separated by commas; the default is %s", maxWidth, joinInts(d.Hidden)))
+	case !narrow(c.Features):
+		return bad("features", joinInts(c.Features), fmt.Sprintf("want widths from 1 to %d, separated by commas, or none", maxWidth))
+	case c.CriticSteps < 1:
+		return bad("critic-steps", c.CriticSteps, "want at least 1")
+	case c.GeneratorSteps < 1:
+		return bad("generator-steps", c.GeneratorSteps, "want at least 1")
+	case !(c.Clip >= 0):
+		return bad("clip", c.Clip, "want a positive number, or 0 for none")
 	case c.LogEvery < 1:
 		return bad("log-every", c.LogEvery, fmt.Sprintf("want at least 1; the default is %d", d.LogEvery))
 	case c.SampleEvery < 0:
@@ -170,8 +264,7 @@ func ReadConfig(path string, base Config) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
-	c := base
-	c.Hidden = slices.Clone(base.Hidden)
+	c := base.clone()
 	if err := decodeStrict(text, &c); err != nil {
 		return Config{}, fmt.Errorf("%s: %w", path, err)
 	}

@@ -35,26 +35,46 @@ func TestDefaultsAreValid(t *testing.T) {
 
 func TestABadSettingIsNamedWithItsRemedy(t *testing.T) {
 	for flag, spoil := range map[string]func(c *Config){
-		"--objective x":     func(c *Config) { c.Objective = "x" },
-		`--data ""`:         func(c *Config) { c.Data = "" },
-		"--steps 0":         func(c *Config) { c.Steps = 0 },
-		"--batch 0":         func(c *Config) { c.Batch = 0 },
-		"--batch 100000":    func(c *Config) { c.Batch = 100000 },
-		"--eps 0":           func(c *Config) { c.Eps.Value = 0 },
-		"--eps -1":          func(c *Config) { c.Eps.Value = -1 },
-		"--eps NaN":         func(c *Config) { c.Eps.Value = math.NaN() },
-		"--eps +Inf*mean":   func(c *Config) { c.Eps = Eps{math.Inf(1), true} },
-		"--iters 0":         func(c *Config) { c.Iters = 0 },
-		"--lr 0":            func(c *Config) { c.Rate = 0 },
-		"--lr NaN":          func(c *Config) { c.Rate = math.NaN() },
-		"--latent 0":        func(c *Config) { c.Latent = 0 },
-		"--hidden 5,0":      func(c *Config) { c.Hidden = []int{5, 0} },
-		"--log-every 0":     func(c *Config) { c.LogEvery = 0 },
-		"--sample-every -1": func(c *Config) { c.SampleEvery = -1 },
-		"--save-every 0":    func(c *Config) { c.SaveEvery = 0 },
-		"--eval-every -2":   func(c *Config) { c.EvalEvery = -2 },
-		"--threads -1":      func(c *Config) { c.Threads = -1 },
-		"config":            func(c *Config) { c.Schema = 2 },
+		"--objective x":       func(c *Config) { c.Objective = "x" },
+		`--data ""`:           func(c *Config) { c.Data = "" },
+		"--steps 0":           func(c *Config) { c.Steps = 0 },
+		"--batch 0":           func(c *Config) { c.Batch = 0 },
+		"--batch 100000":      func(c *Config) { c.Batch = 100000 },
+		"--eps 0":             func(c *Config) { c.Eps.Value = 0 },
+		"--eps -1":            func(c *Config) { c.Eps.Value = -1 },
+		"--eps NaN":           func(c *Config) { c.Eps.Value = math.NaN() },
+		"--eps +Inf*mean":     func(c *Config) { c.Eps = Eps{math.Inf(1), true} },
+		"--iters 0":           func(c *Config) { c.Iters = 0 },
+		"--lr 0":              func(c *Config) { c.Rate = 0 },
+		"--loss x":            func(c *Config) { c.Loss = "x" },
+		"--self both":         func(c *Config) { c.Self = "both" },
+		"--value dull":        func(c *Config) { c.Value = "dull" },
+		"--cost x":            func(c *Config) { c.Cost = "x" },
+		"--kernel x":          func(c *Config) { c.Kernel = "x" },
+		"--estimate x":        func(c *Config) { c.Estimate = "x" },
+		"--bandwidths [1 0]":  func(c *Config) { c.Bandwidths = []float64{1, 0} },
+		"--bandwidths []":     func(c *Config) { c.Bandwidths = nil },
+		"--batch 1":           func(c *Config) { c.Objective, c.Estimate, c.Batch = "mmd", "unbiased", 1 },
+		"--model x":           func(c *Config) { c.Model = "x" },
+		"--prior flat":        func(c *Config) { c.Prior = "flat" },
+		"--activation sine":   func(c *Config) { c.Activation = "sine" },
+		"--components 0":      func(c *Config) { c.Components = 0 },
+		"--optimizer x":       func(c *Config) { c.Optimizer = "x" },
+		"--lr-half-life -1":   func(c *Config) { c.HalfLife = -1 },
+		"--features 0":        func(c *Config) { c.Features = []int{0} },
+		"--critic-steps 0":    func(c *Config) { c.CriticSteps = 0 },
+		"--generator-steps 0": func(c *Config) { c.GeneratorSteps = 0 },
+		"--clip NaN":          func(c *Config) { c.Clip = math.NaN() },
+		"--critic-lr 0":       func(c *Config) { c.CriticRate = 0 },
+		"--lr NaN":            func(c *Config) { c.Rate = math.NaN() },
+		"--latent 0":          func(c *Config) { c.Latent = 0 },
+		"--hidden 5,0":        func(c *Config) { c.Hidden = []int{5, 0} },
+		"--log-every 0":       func(c *Config) { c.LogEvery = 0 },
+		"--sample-every -1":   func(c *Config) { c.SampleEvery = -1 },
+		"--save-every 0":      func(c *Config) { c.SaveEvery = 0 },
+		"--eval-every -2":     func(c *Config) { c.EvalEvery = -2 },
+		"--threads -1":        func(c *Config) { c.Threads = -1 },
+		"config":              func(c *Config) { c.Schema = 2 },
 	} {
 		c := DefaultConfig("")
 		spoil(&c)
@@ -154,14 +174,41 @@ func TestMeanCostIsThatOfAllPairs(t *testing.T) {
 	if got := MeanCost(src); !(math.Abs(got-want) <= 1e-11*want) {
 		t.Errorf("mean cost %.15g, of all pairs %.15g", got, want)
 	}
-	if e, err := (Eps{.5, true}).Resolve(src); err != nil || !(math.Abs(e-want/2) <= 1e-11*want) {
+	c := DefaultConfig("ring8")
+	c.Eps = Eps{.5, true}
+	if e, err := c.resolveEps(src); err != nil || !(math.Abs(e-want/2) <= 1e-11*want) {
 		t.Errorf("eps %g, %v", e, err)
 	}
 	same, err := data.NewPoints(1, []float32{3, 3, 3}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := (Eps{.5, true}).Resolve(same); err == nil {
+	if _, err := c.resolveEps(same); err == nil {
 		t.Error("a mean cost of 0 was taken")
+	}
+	c.Features = []int{3}
+	if e, err := c.resolveEps(same); err != nil || e != .5 {
+		t.Errorf("eps %g of a cost that is learned, %v", e, err)
+	}
+}
+
+// Costs without a closed form are averaged over rows drawn at random; of the powers of the distance 2 is one.
+func TestMeanCostOfOtherCosts(t *testing.T) {
+	src := testSource().Train
+	exact := MeanCost(src)
+	for name, want := range map[string]float64{"sqeuclidean": exact, "halfsqeuclidean": exact / 2, "pow:2": exact} {
+		got, err := meanCost(src, name, 1)
+		if err != nil || !(math.Abs(got-want) <= 1e-6*want) { // all 500 rows are drawn, so that the average is over all pairs
+			t.Errorf("%s: %g, %v, want %g", name, got, err, want)
+		}
+	}
+	line, err := data.NewPoints(1, []float32{0, 1}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"euclidean", "l1"} {
+		if got, err := meanCost(line, name, 1); err != nil || !(math.Abs(got-.5) <= 1e-12) {
+			t.Errorf("%s between 0 and 1: %g, %v, want .5", name, got, err)
+		}
 	}
 }

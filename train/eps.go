@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/sinkcpu/sinkcpu/data"
+	"github.com/sinkcpu/sinkcpu/logsumexp"
 )
 
 // An Eps is a strength of regularisation: in units of the cost, or as a multiple of the mean cost between rows of the training data.
@@ -57,16 +58,60 @@ func (e *Eps) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// Resolve returns eps in units of the squared distance.
-func (e Eps) Resolve(ds *data.Dataset) (float64, error) {
-	if !e.OfMean {
-		return e.Value, nil
+// adaptsEps reports whether eps is a multiple of a mean cost that changes as the cost is learned. It is taken from each batch then.
+func (c Config) adaptsEps() bool { return c.Eps.OfMean && len(c.Features) > 0 }
+
+// resolveEps returns eps in units of the cost, or as it stands where each batch has its own mean.
+func (c Config) resolveEps(ds *data.Dataset) (float64, error) {
+	if !c.Eps.OfMean || c.adaptsEps() || c.Objective != "sinkhorn" {
+		return c.Eps.Value, nil
 	}
-	mean := MeanCost(ds)
+	mean, err := meanCost(ds, c.Cost, c.Seed)
+	if err != nil {
+		return 0, err
+	}
 	if !(mean > 0) || math.IsInf(mean, 0) {
-		return 0, fmt.Errorf("--eps %v: the mean cost between the rows of the data is %g; give eps as a number", e, mean)
+		return 0, fmt.Errorf("--eps %v: the mean cost between the rows of the data is %g; give eps as a number", c.Eps, mean)
 	}
-	return e.Value * mean, nil
+	return c.Eps.Value * mean, nil
+}
+
+// meanRows bounds the rows between which a mean cost is estimated that has no closed form.
+const meanRows = 1000
+
+// meanCost returns the mean cost between two rows drawn at random: of squared distances in closed form, of others between meanRows rows at
+// most, drawn from the stream "mean cost" of the seed.
+func meanCost(ds *data.Dataset, name string, seed uint64) (float64, error) {
+	ground, err := logsumexp.ParseGround(name)
+	if err != nil {
+		return 0, err
+	}
+	switch ground {
+	case logsumexp.SqEuclidean:
+		return MeanCost(ds), nil
+	case logsumexp.HalfSqEuclidean:
+		return MeanCost(ds) / 2, nil
+	}
+	n := min(ds.N, meanRows)
+	x := make([]float32, n*ds.Dim)
+	data.NewBatcher(ds, seed, "mean cost").Next(x, n)
+	wide := make([]float64, len(x))
+	for i, v := range x {
+		wide[i] = float64(v)
+	}
+	p, err := logsumexp.NewPoints[float64](ground, wide, wide, nil, nil, n, n, ds.Dim)
+	if err != nil {
+		return 0, err
+	}
+	var sum float64
+	row := make([]float64, n)
+	for i := range n {
+		c, _ := p.Tile(row, i, i+1, 0, n)
+		for _, v := range c[:n] {
+			sum += v
+		}
+	}
+	return sum / float64(n) / float64(n), nil
 }
 
 // MeanCost returns the mean squared distance between two rows drawn at random with replacement.

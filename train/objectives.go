@@ -1,45 +1,83 @@
 package train
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/sinkcpu/sinkcpu/generative"
 	"github.com/sinkcpu/sinkcpu/internal/parallel"
+	"github.com/sinkcpu/sinkcpu/internal/random"
+	"github.com/sinkcpu/sinkcpu/nn"
 	"github.com/sinkcpu/sinkcpu/sinkhorn"
 )
 
-// A builder makes an objective for rows of that many numbers, images or not, with eps in units of the cost.
-type builder func(c Config, eps float64, d DataState, pool *parallel.Pool) (generative.Objective, error)
+// A builder makes what an objective compares clouds by, with eps in units of the cost.
+type builder func(c Config, eps float64, pool *parallel.Pool) (generative.Criterion[float32], error)
 
 // builders holds the objectives by the names that --objective takes.
-var builders = map[string]builder{"sinkhorn": newSinkhorn}
+var builders = map[string]builder{"sinkhorn": newTransport, "mmd": newMMD}
 
-// NewObjective returns the objective of a config at step 0, for the data that d describes.
+// NewObjective returns the objective of a config at step 0, for the data that d describes, images or not.
 func NewObjective(c Config, eps float64, d DataState, pool *parallel.Pool) (generative.Objective, error) {
 	build, ok := builders[c.Objective]
 	if !ok {
 		return nil, c.Validate()
 	}
-	return build(c, eps, d, pool)
+	criterion, err := build(c, eps, pool)
+	if err != nil {
+		return nil, err
+	}
+	ops := nn.NewCPU[float32](pool)
+	model, err := newModel(ops, c, d)
+	if err != nil {
+		return nil, err
+	}
+	fit, err := generative.NewFit(ops, model, criterion, generative.FitConfig{
+		Batch: c.Batch, Optimizer: c.Optimizer, Rate: c.Rate, HalfLife: c.HalfLife, Seed: c.Seed, Runner: pool,
+	})
+	if err != nil || len(c.Features) == 0 {
+		return fit, err
+	}
+	critic := nn.MLP{Sizes: append([]int{d.Dim}, c.Features...), Hidden: "leaky_relu"}
+	features, err := nn.NewMLP(ops, critic, random.New(c.Seed, "critic"), nn.XavierUniform(1), nil)
+	if err != nil {
+		return nil, err
+	}
+	return generative.NewAdversarial(fit, features, generative.CriticConfig{
+		Steps: c.CriticSteps, GeneratorSteps: c.GeneratorSteps, Clip: c.Clip, Optimizer: c.Optimizer, Rate: c.CriticRate,
+	})
 }
 
-func newSinkhorn(c Config, eps float64, d DataState, pool *parallel.Pool) (generative.Objective, error) {
+func newTransport(c Config, eps float64, pool *parallel.Pool) (generative.Criterion[float32], error) {
+	value := sinkhorn.Sharp
+	if c.Value == "entropic" {
+		value = sinkhorn.Entropic
+	}
+	return generative.NewTransport[float32](generative.TransportConfig{
+		Loss: c.Loss, Self: c.Self, Cost: c.Cost, Value: value, Eps: eps, OfMean: c.adaptsEps(), Steps: c.Iters, Runner: pool,
+	})
+}
+
+func newMMD(c Config, _ float64, pool *parallel.Pool) (generative.Criterion[float32], error) {
+	return generative.NewMMD[float32](generative.MMDConfig{
+		Kernel: c.Kernel, Bandwidths: c.Bandwidths, Unbiased: c.Estimate == "unbiased", Runner: pool,
+	})
+}
+
+func newModel(ops nn.Ops[float32], c Config, d DataState) (*generative.Model, error) {
+	switch c.Model {
+	case "ellipsoids":
+		return generative.NewEllipsoidsModel(ops, c.Components, d.Dim, c.Seed)
+	case "mixture":
+		return generative.NewMixtureModel(ops, c.Components, d.Dim, c.Seed)
+	}
 	output := ""
 	if d.Height > 0 {
 		output = "sigmoid" // pixels are in [0, 1]
 	}
-	return generative.NewSinkhorn(generative.SinkhornConfig{
-		DataDim: d.Dim, LatentDim: c.Latent, Hidden: c.Hidden, Activation: "relu", Output: output,
-		Batch: c.Batch, Eps: eps, Steps: c.Iters, Value: sinkhorn.Sharp, Rate: c.Rate, Seed: c.Seed, Runner: pool,
-	})
+	sizes := append(append([]int{c.Latent}, c.Hidden...), d.Dim)
+	return generative.NewMLPModel(ops, nn.MLP{Sizes: sizes, Hidden: c.Activation, Output: output}, c.Prior, c.Seed)
 }
 
 // ObjectiveNames returns the names of the objectives, sorted.
-func ObjectiveNames() []string {
-	var names []string
-	for name := range builders {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
-}
+func ObjectiveNames() []string { return slices.Sorted(maps.Keys(builders)) }

@@ -20,7 +20,7 @@ func Prepare(c Config, pool *parallel.Pool) (Options, error) {
 	if err != nil {
 		return Options{}, err
 	}
-	eps, err := c.Eps.Resolve(src.Train)
+	eps, err := c.resolveEps(src.Train)
 	if err != nil {
 		return Options{}, err
 	}
@@ -28,8 +28,17 @@ func Prepare(c Config, pool *parallel.Pool) (Options, error) {
 	if err != nil {
 		return Options{}, err
 	}
+	if m, ok := obj.(interface{ SpreadOver([]float32, int) }); ok {
+		n := min(src.Train.N, spreadRows)
+		rows := make([]float32, n*src.Train.Dim)
+		data.NewBatcher(src.Train, c.Seed, "spread").Next(rows, n)
+		m.SpreadOver(rows, n)
+	}
 	return Options{Config: c, Source: src, Eps: eps, Objective: obj, Pool: pool}, nil
 }
+
+// spreadRows is the number of rows over which a model without a network is spread before it learns.
+const spreadRows = 1000
 
 func openSource(c Config) (*data.Source, error) {
 	known := func(b data.Builtin) bool { return b.Name == c.Data }

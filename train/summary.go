@@ -26,6 +26,8 @@ type Summary struct {
 	HeldOut *HeldOut `json:"held_out,omitempty"`
 	NoScore string   `json:"held_out_missing,omitempty"` // why there is no held-out measure
 
+	Modes *ModeCount `json:"modes,omitempty"` // where the data is a mixture of known modes
+
 	Seconds        float64 `json:"seconds"` // of training, over all sessions; without pictures, checkpoints and measures
 	StepsPerSecond float64 `json:"steps_per_second"`
 	Threads        int     `json:"threads"`
@@ -49,6 +51,10 @@ func (r *run) summarise() *Summary {
 	if len(r.last) > 0 {
 		s.Loss = r.last[0].Value
 	}
+	if r.src.Modes != nil {
+		c := CountModes(r.obj, r.src.Modes, r.cfg.Seed)
+		s.Modes = &c
+	}
 	if s.Seconds > 0 {
 		s.StepsPerSecond = round3(float64(s.Steps) / s.Seconds)
 	}
@@ -67,6 +73,9 @@ func (s *Summary) Text() string {
 		}
 	} else if s.NoScore != "" {
 		fmt.Fprintf(&b, "no held-out measure: %s\n", s.NoScore)
+	}
+	if s.Modes != nil {
+		fmt.Fprintf(&b, "%v\n", *s.Modes)
 	}
 	fmt.Fprintf(&b, "pictures, metrics and checkpoint are in %s\n", s.Dir)
 	return b.String()

@@ -36,14 +36,32 @@ happened, and also after a kill. The defaults of the settings depend on the data
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
 	}
 	f, c := cmd.Flags(), &o.config
-	f.StringVar(&c.Objective, "objective", c.Objective, "what is minimised: sinkhorn")
+	f.StringVar(&c.Objective, "objective", c.Objective, "what is minimised: sinkhorn or mmd")
 	f.StringVar(&c.Data, "data", c.Data, "glyphs, ring8, grid25, moons, spiral, ellipse, mnist:DIR or points:FILE")
 	f.StringVar(&o.out, "out", "", "folder of the run (default runs/NAME-SEED, or the next that is free)")
 	f.IntVar(&c.Steps, "steps", c.Steps, "steps to train, counted from the start of the run")
 	f.IntVar(&c.Batch, "batch", c.Batch, "rows a batch")
+	f.StringVar(&c.Loss, "loss", c.Loss, "sinkhorn (2W-W-W), divergence (half of it), plain (W) or otgan (six problems)")
+	f.StringVar(&c.Self, "self", c.Self, "self terms on the same batch or on two independent ones: same or independent")
+	f.StringVar(&c.Value, "value", c.Value, "of each problem: sharp <C,P>, or entropic")
+	f.StringVar(&c.Cost, "cost", c.Cost, "sqeuclidean, halfsqeuclidean, euclidean, l1, cosine, dot or pow:P")
 	f.Var((*epsFlag)(&c.Eps), "eps", "regularisation in units of the cost, or E*mean for E times the mean cost in the data")
 	f.IntVar(&c.Iters, "iters", c.Iters, "Sinkhorn iterations a step")
-	f.Float64Var(&c.Rate, "lr", c.Rate, "learning rate of Adam")
+	f.StringVar(&c.Kernel, "kernel", c.Kernel, "of mmd: gaussian, imq or energy")
+	f.Float64SliceVar(&c.Bandwidths, "bandwidths", c.Bandwidths, "of the kernels gaussian and imq")
+	f.StringVar(&c.Estimate, "estimate", c.Estimate, "of mmd: biased or unbiased")
+	f.StringVar(&c.Optimizer, "optimizer", c.Optimizer, "adam or rmsprop")
+	f.Float64Var(&c.Rate, "lr", c.Rate, "learning rate")
+	f.Float64Var(&c.HalfLife, "lr-half-life", c.HalfLife, "steps in which the learning rate halves; 0 for a constant rate")
+	f.StringVar(&c.Model, "model", c.Model, "network, ellipsoids or mixture (of Gaussians)")
+	f.StringVar(&c.Prior, "prior", c.Prior, "of the network's latent points: uniform on the unit cube, or normal")
+	f.IntVar(&c.Components, "components", c.Components, "ellipsoids, or Gaussians of the mixture")
+	f.StringVar(&c.Activation, "activation", c.Activation, "of the hidden layers: relu, leaky_relu, softplus, tanh or sigmoid")
+	f.IntSliceVar(&c.Features, "features", c.Features, "widths of the critic's layers, for a learned cost between features; none for a fixed cost")
+	f.IntVar(&c.CriticSteps, "critic-steps", c.CriticSteps, "steps of the critic before each turn of the generator")
+	f.IntVar(&c.GeneratorSteps, "generator-steps", c.GeneratorSteps, "steps of the generator a turn")
+	f.Float64Var(&c.Clip, "clip", c.Clip, "bound of the critic's weights; 0 for none")
+	f.Float64Var(&c.CriticRate, "critic-lr", c.CriticRate, "learning rate of the critic")
 	f.IntVar(&c.Latent, "latent", c.Latent, "dimension of the latent space; with 2, pictures show the latent square")
 	f.IntSliceVar(&c.Hidden, "hidden", c.Hidden, "widths of the generator's hidden layers")
 	f.Uint64Var(&c.Seed, "seed", c.Seed, "seed of all random numbers")
@@ -60,21 +78,39 @@ happened, and also after a kill. The defaults of the settings depend on the data
 
 // settings copies each setting whose flag was given.
 var settings = map[string]func(dst, flags *train.Config){
-	"objective":    func(dst, flags *train.Config) { dst.Objective = flags.Objective },
-	"data":         func(dst, flags *train.Config) { dst.Data = flags.Data },
-	"steps":        func(dst, flags *train.Config) { dst.Steps = flags.Steps },
-	"batch":        func(dst, flags *train.Config) { dst.Batch = flags.Batch },
-	"eps":          func(dst, flags *train.Config) { dst.Eps = flags.Eps },
-	"iters":        func(dst, flags *train.Config) { dst.Iters = flags.Iters },
-	"lr":           func(dst, flags *train.Config) { dst.Rate = flags.Rate },
-	"latent":       func(dst, flags *train.Config) { dst.Latent = flags.Latent },
-	"hidden":       func(dst, flags *train.Config) { dst.Hidden = flags.Hidden },
-	"seed":         func(dst, flags *train.Config) { dst.Seed = flags.Seed },
-	"threads":      func(dst, flags *train.Config) { dst.Threads = flags.Threads },
-	"log-every":    func(dst, flags *train.Config) { dst.LogEvery = flags.LogEvery },
-	"sample-every": func(dst, flags *train.Config) { dst.SampleEvery = flags.SampleEvery },
-	"save-every":   func(dst, flags *train.Config) { dst.SaveEvery = flags.SaveEvery },
-	"eval-every":   func(dst, flags *train.Config) { dst.EvalEvery = flags.EvalEvery },
+	"objective":       func(dst, flags *train.Config) { dst.Objective = flags.Objective },
+	"data":            func(dst, flags *train.Config) { dst.Data = flags.Data },
+	"steps":           func(dst, flags *train.Config) { dst.Steps = flags.Steps },
+	"batch":           func(dst, flags *train.Config) { dst.Batch = flags.Batch },
+	"eps":             func(dst, flags *train.Config) { dst.Eps = flags.Eps },
+	"iters":           func(dst, flags *train.Config) { dst.Iters = flags.Iters },
+	"lr":              func(dst, flags *train.Config) { dst.Rate = flags.Rate },
+	"loss":            func(dst, flags *train.Config) { dst.Loss = flags.Loss },
+	"self":            func(dst, flags *train.Config) { dst.Self = flags.Self },
+	"value":           func(dst, flags *train.Config) { dst.Value = flags.Value },
+	"cost":            func(dst, flags *train.Config) { dst.Cost = flags.Cost },
+	"kernel":          func(dst, flags *train.Config) { dst.Kernel = flags.Kernel },
+	"bandwidths":      func(dst, flags *train.Config) { dst.Bandwidths = flags.Bandwidths },
+	"estimate":        func(dst, flags *train.Config) { dst.Estimate = flags.Estimate },
+	"optimizer":       func(dst, flags *train.Config) { dst.Optimizer = flags.Optimizer },
+	"model":           func(dst, flags *train.Config) { dst.Model = flags.Model },
+	"components":      func(dst, flags *train.Config) { dst.Components = flags.Components },
+	"prior":           func(dst, flags *train.Config) { dst.Prior = flags.Prior },
+	"activation":      func(dst, flags *train.Config) { dst.Activation = flags.Activation },
+	"features":        func(dst, flags *train.Config) { dst.Features = flags.Features },
+	"critic-steps":    func(dst, flags *train.Config) { dst.CriticSteps = flags.CriticSteps },
+	"generator-steps": func(dst, flags *train.Config) { dst.GeneratorSteps = flags.GeneratorSteps },
+	"clip":            func(dst, flags *train.Config) { dst.Clip = flags.Clip },
+	"critic-lr":       func(dst, flags *train.Config) { dst.CriticRate = flags.CriticRate },
+	"lr-half-life":    func(dst, flags *train.Config) { dst.HalfLife = flags.HalfLife },
+	"latent":          func(dst, flags *train.Config) { dst.Latent = flags.Latent },
+	"hidden":          func(dst, flags *train.Config) { dst.Hidden = flags.Hidden },
+	"seed":            func(dst, flags *train.Config) { dst.Seed = flags.Seed },
+	"threads":         func(dst, flags *train.Config) { dst.Threads = flags.Threads },
+	"log-every":       func(dst, flags *train.Config) { dst.LogEvery = flags.LogEvery },
+	"sample-every":    func(dst, flags *train.Config) { dst.SampleEvery = flags.SampleEvery },
+	"save-every":      func(dst, flags *train.Config) { dst.SaveEvery = flags.SaveEvery },
+	"eval-every":      func(dst, flags *train.Config) { dst.EvalEvery = flags.EvalEvery },
 }
 
 func (o *trainOptions) run(cmd *cobra.Command) error {

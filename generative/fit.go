@@ -1,0 +1,183 @@
+package generative
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/sinkcpu/sinkcpu/internal/parallel"
+	"github.com/sinkcpu/sinkcpu/internal/random"
+	"github.com/sinkcpu/sinkcpu/kernels"
+	"github.com/sinkcpu/sinkcpu/nn"
+)
+
+// FitConfig holds the settings of [NewFit].
+type FitConfig struct {
+	Batch     int     // points of a cloud
+	Optimizer string  // adam or rmsprop
+	Rate      float64 // learning rate
+	HalfLife  float64 // steps in which the rate halves; 0 for a constant rate
+	Seed      uint64
+	Runner    kernels.Runner // nil means the pool of the process
+}
+
+// OptimizerNames are the names that [FitConfig] takes.
+var OptimizerNames = []string{"adam", "rmsprop"}
+
+// newOptimizer returns the optimiser of that name: Adam as its paper has it, or the root-mean-square rule
+//
+//	v = .99 v + .01 grad^2;   p = p - rate grad/(sqrt(v/(1 - .99^t)) + 1e-8)
+//
+// which is Adam without momentum, and RMSProp with the average corrected for its start from 0: without that, the first steps are up to
+// ten times the rate.
+func newOptimizer(ops nn.Ops[float32], name string, rate float64) (nn.Optimizer[float32], error) {
+	cfg := nn.DefaultAdam(rate)
+	switch name {
+	case "", "adam":
+	case "rmsprop":
+		cfg.Beta1, cfg.Beta2 = 0, .99
+	default:
+		return nil, fmt.Errorf("generative: unknown optimiser %q, want adam or rmsprop", name)
+	}
+	return nn.NewAdam(ops, cfg)
+}
+
+// Fit learns a model by a criterion on clouds of the model and of data, cloud sizes being equal:
+//
+//	z from the prior,  x = g_theta(z),  y a batch of data
+//	theta <- optimiser(theta, d/dtheta criterion(x, y))
+type Fit struct {
+	cfg       FitConfig
+	model     *Model
+	criterion Criterion[float32]
+	group     *nn.Group[float32]
+	ops       nn.Ops[float32]
+	noise     *random.Stream
+	done      uint64 // steps
+
+	z, y, dx *nn.Tensor[float32]
+}
+
+// NewFit returns the objective at step 0; noise comes from the stream "noise" of the seed.
+func NewFit(ops nn.Ops[float32], m *Model, c Criterion[float32], cfg FitConfig) (*Fit, error) {
+	if cfg.Batch < 1 {
+		return nil, fmt.Errorf("generative: batch %d, want a positive number", cfg.Batch)
+	}
+	if !(cfg.HalfLife >= 0) || math.IsInf(cfg.HalfLife, 1) {
+		return nil, fmt.Errorf("generative: half-life %g of the rate, want a number of steps >= 0", cfg.HalfLife)
+	}
+	if cfg.Runner == nil {
+		cfg.Runner = parallel.Default()
+	}
+	o := &Fit{cfg: cfg, model: m, criterion: c, ops: ops, noise: random.New(cfg.Seed, "noise")}
+	opt, err := newOptimizer(ops, cfg.Optimizer, cfg.Rate)
+	if err != nil {
+		return nil, err
+	}
+	o.group = nn.NewGroup("generator", m.Params(), opt)
+	total := c.Clouds() * cfg.Batch
+	o.z = nn.NewTensor[float32](total, m.latent)
+	o.y = nn.NewTensor[float32](total, m.dim)
+	o.dx = nn.NewTensor[float32](total, m.dim)
+	return o, nil
+}
+
+// Groups returns the generator.
+func (o *Fit) Groups() []*nn.Group[float32] { return []*nn.Group[float32]{o.group} }
+
+// SpreadOver scales the parameters of a model that begins somewhere in the data, such as ellipsoids, to rows of it; a network stays as it is.
+// It is for a run that begins.
+func (o *Fit) SpreadOver(rows []float32, n int) {
+	if o.model.spread != nil {
+		o.model.spread(rows, n)
+	}
+}
+
+// Step takes one step of the optimiser. Where report is set, its metrics are those of the criterion and the norm of the gradient.
+func (o *Fit) Step(ctx context.Context, data Batches, report bool) ([]Metric, error) {
+	data.Next(o.y.Data(), o.y.Rows())
+	x := o.generate()
+	metrics, err := o.criterion.Eval(ctx, x.Data(), o.y.Data(), o.cfg.Batch, o.model.dim, o.dx.Data(), nil, report)
+	if err != nil {
+		return nil, err
+	}
+	norm, err := o.descend(o.dx, metrics[0].Value)
+	if err != nil || !report {
+		return nil, err
+	}
+	return append(metrics, Metric{"grad_norm", norm}), nil
+}
+
+// generate draws noise and returns its image.
+func (o *Fit) generate() *nn.Tensor[float32] {
+	o.model.draw(o.noise, o.z.Data())
+	return o.model.net.Forward(o.z)
+}
+
+// descend takes the step that the derivative by the last image calls for, and returns the norm of the gradient.
+func (o *Fit) descend(dx *nn.Tensor[float32], loss float64) (float64, error) {
+	o.group.ZeroGrad()
+	o.model.net.Backward(dx, nn.WantParams)
+	norm := nn.GradNorm(o.ops, o.group.Params)
+	if err := checkFinite(loss, norm); err != nil {
+		return 0, err
+	}
+	o.group.Opt.SetRate(o.cfg.Rate * decay(o.done, o.cfg.HalfLife))
+	o.group.Step()
+	o.done++
+	return norm, nil
+}
+
+// decay returns the factor of the rate after that many steps.
+func decay(done uint64, halfLife float64) float64 {
+	if halfLife == 0 {
+		return 1
+	}
+	return math.Exp2(-float64(done) / halfLife)
+}
+
+func checkFinite(loss, norm float64) error {
+	if bad := loss + norm; math.IsNaN(bad) || math.IsInf(bad, 0) {
+		return fmt.Errorf("%w: loss %g, gradient norm %g; try a smaller --lr, or a larger --eps", ErrNotFinite, loss, norm)
+	}
+	return nil
+}
+
+// Sample decodes draws of the prior.
+func (o *Fit) Sample(dst []float32, rows int, noise *random.Stream) { o.model.sample(dst, rows, noise) }
+
+// LatentDim returns the dimension of the latent space.
+func (o *Fit) LatentDim() int { return o.model.latent }
+
+// LatentPoint maps a point of the unit cube to the latent space.
+func (o *Fit) LatentPoint(dst, u []float32) { o.model.point(dst, u) }
+
+// Decode applies the model to rows of z, a batch at a time.
+func (o *Fit) Decode(dst, z []float32, rows int) { o.model.decode(dst, z, rows) }
+
+// State returns the state of the noise, the number of steps and what identifies the model.
+func (o *Fit) State() (map[string][]byte, error) {
+	noise, err := o.noise.MarshalBinary()
+	if err != nil {
+		return nil, err
+	}
+	return map[string][]byte{"noise": noise, "steps": binary.AppendUvarint(nil, o.done), "model": o.model.shape()}, nil
+}
+
+// Restore sets the state of the noise and the number of steps. A state of another model is refused.
+func (o *Fit) Restore(state map[string][]byte) error {
+	if string(state["model"]) != string(o.model.shape()) {
+		return errors.New("generative: the state belongs to a model of other sizes")
+	}
+	done, n := binary.Uvarint(state["steps"])
+	if n <= 0 || n != len(state["steps"]) {
+		return errors.New("generative: the state has no number of steps")
+	}
+	if err := o.noise.UnmarshalBinary(state["noise"]); err != nil {
+		return err
+	}
+	o.done = done
+	return nil
+}

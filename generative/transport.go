@@ -1,0 +1,249 @@
+package generative
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/sinkcpu/sinkcpu/internal/parallel"
+	"github.com/sinkcpu/sinkcpu/kernels"
+	"github.com/sinkcpu/sinkcpu/logsumexp"
+	"github.com/sinkcpu/sinkcpu/sinkhorn"
+)
+
+// TransportConfig describes a loss made of entropic transport problems; see [NewTransport].
+type TransportConfig struct {
+	Loss   string // sinkhorn, divergence, plain or otgan
+	Self   string // same or independent: what the self terms compare
+	Cost   string // as [logsumexp.ParseGround] takes it
+	Value  sinkhorn.Value
+	Eps    float64 // temperature, in units of the cost
+	OfMean bool    // Eps is a multiple of the mean cost between the clouds at hand, taken as a constant
+	Steps  int     // L
+	Runner kernels.Runner
+}
+
+// TransportLosses and TransportSelves are the names that [TransportConfig] takes.
+var (
+	TransportLosses = []string{"sinkhorn", "divergence", "plain", "otgan"}
+	TransportSelves = []string{"same", "independent"}
+)
+
+// The clouds of a term.
+const (
+	cloudX = iota
+	cloudX2
+	cloudY
+	cloudY2
+)
+
+// term is one transport problem of a loss.
+type term[T kernels.Float] struct {
+	from, to int
+	weight   float64
+
+	c, cbar []T
+	problem *sinkhorn.Problem[T]
+}
+
+// Transport is a loss made of entropic transport problems between clouds, each solved by exactly L alternating steps and differentiated
+// exactly.
+type Transport[T kernels.Float] struct {
+	cfg      TransportConfig
+	cost     cost[T]
+	terms    []*term[T]
+	clouds   int
+	unrolled sinkhorn.Unrolled[T]
+}
+
+// NewTransport returns the loss of that name, W being the sharp or the entropic value of [sinkhorn.Values]:
+//
+//	sinkhorn    2 W(x,y) - W(x,x) - W(y,y)                                               Genevay, Peyre and Cuturi 2018
+//	divergence  half of that                                                             Feydy et al. 2019, with entropic values
+//	plain       W(x,y)
+//	otgan       W(x,y) + W(x,y') + W(x',y) + W(x',y') - 2 W(x,x') - 2 W(y,y')            Salimans et al. 2018
+//
+// With Self "independent", self terms compare two clouds drawn independently, and both meet the data; its expectation is 0 where the two
+// laws are equal, which that of the loss on one cloud is not:
+//
+//	sinkhorn    W(x,y) + W(x',y') - W(x,x') - W(y,y')
+//
+// plain has no self term and otgan always has independent ones: Self says nothing there.
+func NewTransport[T kernels.Float](cfg TransportConfig) (*Transport[T], error) {
+	if !(cfg.Eps > 0) || math.IsInf(cfg.Eps, 1) || cfg.Steps < 1 {
+		return nil, fmt.Errorf("generative: eps %g and %d iterations, want both positive", cfg.Eps, cfg.Steps)
+	}
+	if !slices.Contains(TransportLosses, cfg.Loss) {
+		return nil, fmt.Errorf("generative: unknown loss %q, want one of %s", cfg.Loss, strings.Join(TransportLosses, ", "))
+	}
+	if !slices.Contains(TransportSelves, cfg.Self) {
+		return nil, fmt.Errorf("generative: self terms on %q, want one of %s", cfg.Self, strings.Join(TransportSelves, ", "))
+	}
+	if cfg.Runner == nil {
+		cfg.Runner = parallel.Default()
+	}
+	t := &Transport[T]{cfg: cfg, clouds: 1}
+	var err error
+	if t.cost, err = newCost[T](cfg.Cost); err != nil {
+		return nil, err
+	}
+	add := func(from, to int, weight float64) {
+		t.terms = append(t.terms, &term[T]{from: from, to: to, weight: weight})
+	}
+	switch {
+	case cfg.Loss == "plain":
+		add(cloudX, cloudY, 1)
+	case cfg.Loss == "otgan":
+		t.clouds = 2
+		add(cloudX, cloudY, 1)
+		add(cloudX, cloudY2, 1)
+		add(cloudX2, cloudY, 1)
+		add(cloudX2, cloudY2, 1)
+		add(cloudX, cloudX2, -2)
+		add(cloudY, cloudY2, -2)
+	case cfg.Self == "independent":
+		t.clouds = 2
+		add(cloudX, cloudY, 1)
+		add(cloudX2, cloudY2, 1)
+		add(cloudX, cloudX2, -1)
+		add(cloudY, cloudY2, -1)
+	default:
+		add(cloudX, cloudY, 2)
+		add(cloudX, cloudX, -1)
+		add(cloudY, cloudY, -1)
+	}
+	if cfg.Loss == "divergence" {
+		for _, term := range t.terms {
+			term.weight /= 2
+		}
+	}
+	return t, nil
+}
+
+// Clouds returns 2 where self terms compare independent clouds, else 1.
+func (t *Transport[T]) Clouds() int { return t.clouds }
+
+// Eval returns the loss, the mean of W over the terms between model and data, and the largest L1 error of the rows of a plan after L
+// steps. Without report the term of the data alone is left out where dy is nil.
+func (t *Transport[T]) Eval(ctx context.Context, x, y []T, n, d int, dx, dy []T, report bool) ([]Metric, error) {
+	size := n * d
+	if n < 1 || d < 1 || len(x) != t.clouds*size || len(y) != t.clouds*size {
+		return nil, fmt.Errorf("generative: %d and %d numbers for %d clouds of %d points of dimension %d", len(x), len(y), t.clouds, n, d)
+	}
+	cloud := func(all, other []T, k int) []T { // of points, or of their derivatives
+		if k >= cloudY {
+			all, k = other, k-cloudY
+		}
+		if all == nil {
+			return nil
+		}
+		return all[k*size : (k+1)*size]
+	}
+	var active []*term[T]
+	for _, term := range t.terms {
+		if term.from < cloudY || report || dy != nil {
+			active = append(active, term)
+		}
+	}
+	for _, term := range active {
+		if err := t.form(term, cloud(x, y, term.from), cloud(x, y, term.to), n, d); err != nil {
+			return nil, err
+		}
+	}
+	eps, err := t.eps(active, n)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.solve(ctx, active, eps); err != nil {
+		return nil, err
+	}
+	metrics := t.weigh(active)
+	if dx == nil && dy == nil {
+		return metrics, nil
+	}
+	clear(dx)
+	clear(dy)
+	cbar := make([][]T, len(active))
+	for k, term := range active {
+		if cloud(dx, dy, term.from) != nil || cloud(dx, dy, term.to) != nil {
+			if term.cbar == nil {
+				term.cbar = make([]T, n*n)
+			}
+			cbar[k] = term.cbar
+		}
+	}
+	if err := t.unrolled.Backward(t.cfg.Value, cbar...); err != nil {
+		return nil, err
+	}
+	for k, term := range active {
+		if cbar[k] == nil {
+			continue
+		}
+		t.cost.pull(t.cfg.Runner, T(term.weight), cbar[k], term.c, cloud(x, y, term.from), cloud(x, y, term.to), n, n, d,
+			cloud(dx, dy, term.from), cloud(dx, dy, term.to))
+	}
+	return metrics, nil
+}
+
+// form sets the cost of a term.
+func (t *Transport[T]) form(term *term[T], x, y []T, n, d int) (err error) {
+	if len(term.c) != n*n {
+		term.c, term.cbar = make([]T, n*n), nil
+		// The matrix is filled below and at every later call.
+		if term.problem, err = sinkhorn.NewProblem(logsumexp.NewStored(term.c, n, n, n), nil, nil); err != nil {
+			return err
+		}
+	}
+	t.cost.form(t.cfg.Runner, term.c, x, y, n, n, d)
+	return nil
+}
+
+// eps returns the temperature.
+func (t *Transport[T]) eps(active []*term[T], n int) (float64, error) {
+	if !t.cfg.OfMean {
+		return t.cfg.Eps, nil
+	}
+	var sum, count float64
+	for _, term := range active {
+		if term.from < cloudY && term.to >= cloudY {
+			for i := range n {
+				sum += float64(kernels.Sum(term.c[i*n : (i+1)*n]))
+			}
+			count += float64(n * n)
+		}
+	}
+	eps := t.cfg.Eps * sum / count
+	if !(eps > 0) || math.IsInf(eps, 1) {
+		return 0, fmt.Errorf("%w: the mean cost between model and data is %g", ErrNotFinite, sum/count)
+	}
+	return eps, nil
+}
+
+func (t *Transport[T]) solve(ctx context.Context, active []*term[T], eps float64) error {
+	problems := make([]*sinkhorn.Problem[T], len(active))
+	for k, term := range active {
+		problems[k] = term.problem
+	}
+	s := sinkhorn.Solver[T]{Eps: eps, Runner: t.cfg.Runner}
+	return s.Unroll(ctx, &t.unrolled, t.cfg.Steps, problems...)
+}
+
+func (t *Transport[T]) weigh(active []*term[T]) []Metric {
+	var loss, cross, crosses, marginal float64
+	for k, term := range active {
+		v := t.unrolled.Values(k)
+		w := v.Entropic
+		if t.cfg.Value == sinkhorn.Sharp {
+			w = v.Sharp
+		}
+		loss += term.weight * w
+		if term.from < cloudY && term.to >= cloudY {
+			cross += w
+			crosses++
+		}
+		marginal = max(marginal, v.MarginalError)
+	}
+	return []Metric{{"loss", loss}, {"w_xy", cross / crosses}, {"marginal_error", marginal}}
+}

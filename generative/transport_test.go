@@ -1,0 +1,225 @@
+package generative_test
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"testing"
+
+	"github.com/sinkcpu/sinkcpu/generative"
+	"github.com/sinkcpu/sinkcpu/internal/random"
+	"github.com/sinkcpu/sinkcpu/sinkhorn"
+)
+
+var costNames = []string{"sqeuclidean", "halfsqeuclidean", "euclidean", "l1", "cosine", "dot", "pow:1.5"}
+
+func transport(t testing.TB, change func(*generative.TransportConfig)) *generative.Transport[float64] {
+	t.Helper()
+	cfg := generative.TransportConfig{Loss: "sinkhorn", Self: "same", Cost: "sqeuclidean", Eps: .7, Steps: 4}
+	change(&cfg)
+	c, err := generative.NewTransport[float64](cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// pairOfClouds returns clouds off the origin, for the sake of the cosine.
+func pairOfClouds(seed uint64, rows, d int) (x, y []float64) {
+	x, y = make([]float64, rows*d), make([]float64, rows*d)
+	random.Normal(random.New(seed, "x"), x, .5, 1)
+	random.Normal(random.New(seed, "y"), y, -.25, .75)
+	return x, y
+}
+
+func eval(t testing.TB, c generative.Criterion[float64], x, y []float64, n, d int, dx, dy []float64, report bool) float64 {
+	t.Helper()
+	m, err := c.Eval(context.Background(), x, y, n, d, dx, dy, report)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m[0].Value
+}
+
+// checkGradient holds dx and dy to central differences.
+func checkGradient(t *testing.T, c generative.Criterion[float64], n, d int, tol float64) {
+	t.Helper()
+	x, y := pairOfClouds(3, n*c.Clouds(), d)
+	dx, dy := make([]float64, len(x)), make([]float64, len(y))
+	eval(t, c, x, y, n, d, dx, dy, true)
+	var size float64
+	for i := range dx {
+		size = max(size, math.Abs(dx[i]), math.Abs(dy[i]))
+	}
+	const h = 1e-5
+	for side, points := range [][]float64{x, y} {
+		for i := range points {
+			was := points[i]
+			points[i] = was + h
+			up := eval(t, c, x, y, n, d, nil, nil, true)
+			points[i] = was - h
+			down := eval(t, c, x, y, n, d, nil, nil, true)
+			points[i] = was
+			got, want := [][]float64{dx, dy}[side][i], (up-down)/(2*h)
+			if !(math.Abs(got-want) <= tol*size) {
+				t.Fatalf("side %d, coordinate %d: derivative %.9g, by differences %.9g", side, i, got, want)
+			}
+		}
+	}
+	// The derivative by x alone is the same with and without that by y, metrics or none.
+	alone := make([]float64, len(x))
+	eval(t, c, x, y, n, d, alone, nil, false)
+	for i := range alone {
+		if !(math.Abs(alone[i]-dx[i]) <= 1e-14*size) {
+			t.Fatalf("coordinate %d: derivative %g alone, %g beside that by y", i, alone[i], dx[i])
+		}
+	}
+}
+
+func TestTransportGradient(t *testing.T) {
+	for _, loss := range generative.TransportLosses {
+		for _, self := range generative.TransportSelves {
+			for _, value := range []sinkhorn.Value{sinkhorn.Sharp, sinkhorn.Entropic} {
+				for _, cost := range costNames {
+					t.Run(fmt.Sprintf("%s/%s/%d/%s", loss, self, value, cost), func(t *testing.T) {
+						c := transport(t, func(cfg *generative.TransportConfig) {
+							cfg.Loss, cfg.Self, cfg.Value, cfg.Cost = loss, self, value, cost
+						})
+						checkGradient(t, c, 5, 3, 1e-7)
+					})
+				}
+			}
+		}
+	}
+}
+
+// TestTransportIsTheLoss: on one batch it is sinkhorn.Loss; its other forms are linear in the same problems.
+func TestTransportIsTheLoss(t *testing.T) {
+	const n, d = 9, 3
+	x, y := pairOfClouds(1, n, d)
+	for _, value := range []sinkhorn.Value{sinkhorn.Sharp, sinkhorn.Entropic} {
+		loss := sinkhorn.Loss[float64]{Solver: sinkhorn.Solver[float64]{Eps: .7}, Steps: 4, Value: value}
+		want, dx := make([]float64, n*d), make([]float64, n*d)
+		v, err := loss.Eval(context.Background(), x, y, n, n, d, want, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		near := func(name string, got, want float64) {
+			t.Helper()
+			if !(math.Abs(got-want) <= 1e-13*v.Loss) {
+				t.Errorf("value %d, %s: %.16g, want %.16g", value, name, got, want)
+			}
+		}
+		with := func(loss, self string) *generative.Transport[float64] {
+			return transport(t, func(c *generative.TransportConfig) { c.Loss, c.Self, c.Value = loss, self, value })
+		}
+		near("sinkhorn", eval(t, with("sinkhorn", "same"), x, y, n, d, dx, nil, true), v.Loss)
+		for i := range dx {
+			if !(math.Abs(dx[i]-want[i]) <= 1e-13) {
+				t.Fatalf("derivative %d: %g, want %g", i, dx[i], want[i])
+			}
+		}
+		near("divergence", eval(t, with("divergence", "same"), x, y, n, d, nil, nil, true), v.Loss/2)
+		xy := v.XY.Sharp
+		if value == sinkhorn.Entropic {
+			xy = v.XY.Entropic
+		}
+		near("plain", eval(t, with("plain", "same"), x, y, n, d, nil, nil, true), xy)
+		twice := func(x []float64) []float64 { return append(append([]float64{}, x...), x...) }
+		near("independent", eval(t, with("sinkhorn", "independent"), twice(x), twice(y), n, d, nil, nil, true), v.Loss)
+		near("otgan", eval(t, with("otgan", "same"), twice(x), twice(y), n, d, nil, nil, true), 2*v.Loss)
+	}
+}
+
+// TestSwapToy holds the converged entropic problem to its closed form: model {theta, -theta}, data {1, -1}, squared cost.
+//
+//	OT(x,y) = theta^2 + 1 - eps log cosh(2 theta/eps),  OT(x,x) = -eps log((1 + exp(-4 theta^2/eps))/2)
+func TestSwapToy(t *testing.T) {
+	for _, eps := range []float64{.5, 1, 3} {
+		plain := transport(t, func(c *generative.TransportConfig) {
+			c.Loss, c.Value, c.Eps, c.Steps = "plain", sinkhorn.Entropic, eps, 200
+		})
+		div := transport(t, func(c *generative.TransportConfig) {
+			c.Loss, c.Value, c.Eps, c.Steps = "divergence", sinkhorn.Entropic, eps, 200
+		})
+		self := func(theta float64) float64 { return -eps * math.Log((1+math.Exp(-4*theta*theta/eps))/2) }
+		for _, theta := range []float64{.1, .5, 1, 2} {
+			x, y, dx := []float64{theta, -theta}, []float64{1, -1}, make([]float64, 2)
+			h := theta*theta + 1 - eps*math.Log(math.Cosh(2*theta/eps))
+			if got := eval(t, plain, x, y, 2, 1, dx, nil, true); !(math.Abs(got-h) <= 1e-9) {
+				t.Errorf("eps %g, theta %g: OT %.12g, want %.12g", eps, theta, got, h)
+			}
+			if got, want := dx[0]-dx[1], 2*theta-2*math.Tanh(2*theta/eps); !(math.Abs(got-want) <= 1e-8) {
+				t.Errorf("eps %g, theta %g: slope %.12g, want %.12g", eps, theta, got, want)
+			}
+			want := h - self(theta)/2 - self(1)/2
+			if got := eval(t, div, x, y, 2, 1, dx, nil, true); !(math.Abs(got-want) <= 1e-9) {
+				t.Errorf("eps %g, theta %g: divergence %.12g, want %.12g", eps, theta, got, want)
+			}
+			if theta == 1 && !(math.Abs(dx[0]-dx[1]) <= 1e-9) {
+				t.Errorf("eps %g: slope %g of the divergence where model and data are equal", eps, dx[0]-dx[1])
+			}
+		}
+	}
+}
+
+// TestIndependentSelfTermsHaveNoBias: over resamples of equal laws their loss has mean 0, that on one batch has not.
+// With 400 resamples the mean lies within 3 standard errors with probability .997; the seed is fixed.
+func TestIndependentSelfTermsHaveNoBias(t *testing.T) {
+	const n, resamples = 20, 400
+	for _, c := range []struct {
+		loss, self string
+		biased     bool
+	}{{"sinkhorn", "independent", false}, {"otgan", "same", false}, {"sinkhorn", "same", true}} {
+		l := transport(t, func(cfg *generative.TransportConfig) { cfg.Loss, cfg.Self, cfg.Eps, cfg.Steps = c.loss, c.self, .1, 20 })
+		rng := random.New(1, "resamples")
+		var sum, squares float64
+		for range resamples {
+			x, y := make([]float64, 2*n*l.Clouds()), make([]float64, 2*n*l.Clouds())
+			random.Normal(rng, x, 0, 1)
+			random.Normal(rng, y, 0, 1)
+			v := eval(t, l, x, y, n, 2, nil, nil, true)
+			sum += v
+			squares += v * v
+		}
+		mean := sum / resamples
+		se := math.Sqrt((squares/resamples - mean*mean) / (resamples - 1))
+		if off := math.Abs(mean) / se; (off > 3) != c.biased || math.IsNaN(off) {
+			t.Errorf("%s, self terms %s: mean %.4g, standard error %.2g", c.loss, c.self, mean, se)
+		}
+	}
+}
+
+// TestEpsOfTheMean: a temperature relative to the batch makes the loss of costs scale with the points.
+func TestEpsOfTheMean(t *testing.T) {
+	const n, d = 7, 2
+	x, y := pairOfClouds(1, n, d)
+	c := transport(t, func(c *generative.TransportConfig) { c.OfMean, c.Eps = true, .1 })
+	small := eval(t, c, x, y, n, d, nil, nil, true)
+	for i := range x {
+		x[i], y[i] = 8*x[i], 8*y[i]
+	}
+	if large := eval(t, c, x, y, n, d, nil, nil, true); !(math.Abs(large-64*small) <= 1e-12*large) {
+		t.Errorf("loss %g of points eight times as large, want 64 times %g", large, small)
+	}
+}
+
+func TestBadTransports(t *testing.T) {
+	for name, change := range map[string]func(*generative.TransportConfig){
+		"loss":  func(c *generative.TransportConfig) { c.Loss = "x" },
+		"self":  func(c *generative.TransportConfig) { c.Self = "x" },
+		"cost":  func(c *generative.TransportConfig) { c.Cost = "x" },
+		"eps":   func(c *generative.TransportConfig) { c.Eps = math.NaN() },
+		"steps": func(c *generative.TransportConfig) { c.Steps = 0 },
+	} {
+		cfg := generative.TransportConfig{Loss: "sinkhorn", Self: "same", Cost: "sqeuclidean", Eps: 1, Steps: 1}
+		change(&cfg)
+		if _, err := generative.NewTransport[float64](cfg); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+	c := transport(t, func(*generative.TransportConfig) {})
+	if _, err := c.Eval(context.Background(), make([]float64, 4), make([]float64, 6), 2, 2, nil, nil, true); err == nil {
+		t.Error("clouds of different size were taken")
+	}
+}
