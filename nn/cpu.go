@@ -165,6 +165,9 @@ func (c *CPU[T]) each(op opcode, y, x, z *Tensor[T], alpha T) {
 		sameSize(y.size, z.size)
 		t.z = z.Data()
 	}
+	if op == opSiLU || op == opSiLUBackward {
+		t.w = t.scratchOf(ceilDiv(t.n, chunk) * activationStep)
+	}
 	c.do(t, (t.n+chunk-1)/chunk)
 	c.release(t)
 }

@@ -25,15 +25,19 @@ func CheckGradients[T kernels.Float](ops Ops[T], params []*Param[T], step int64)
 	return nil
 }
 
-// ClipGradNorm scales all gradients together so that their Euclidean norm is at most limit, and returns the norm they had. Gradients that
-// are not finite stay as they are.
+// ClipGradNorm scales all gradients together so that their Euclidean norm is at most limit, and returns the norm they had:
+//
+//	grad = grad min(1, limit/(norm + 1e-6))
+//
+// as in PyTorch. Gradients whose norm is not finite stay as they are.
 func ClipGradNorm[T kernels.Float](ops Ops[T], params []*Param[T], limit float64) float64 {
 	norm := GradNorm(ops, params)
-	if !(norm > limit) || math.IsInf(norm, 0) {
+	scale := limit / (norm + 1e-6)
+	if !(scale < 1) || math.IsInf(norm, 0) {
 		return norm
 	}
 	for _, p := range params {
-		ops.Scale(p.Grad, T(limit/norm))
+		ops.Scale(p.Grad, T(scale))
 	}
 	return norm
 }

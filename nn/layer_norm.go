@@ -33,7 +33,7 @@ func NewLayerNorm[T kernels.Float](ops Ops[T], size int) *LayerNorm[T] {
 
 // Forward returns y of the shape of x.
 func (l *LayerNorm[T]) Forward(x *Tensor[T]) *Tensor[T] {
-	if _, err := l.OutputShape(x.shape); err != nil {
+	if err := l.check(x.shape); err != nil {
 		panic(err.Error())
 	}
 	l.x, l.y = x, l.work.Like(elementwiseY, x)
@@ -61,10 +61,18 @@ func (l *LayerNorm[T]) Params() []*Param[T] { return []*Param[T]{l.Weight, l.Bia
 
 // OutputShape returns the shape of the input, whose last dimension must be size.
 func (l *LayerNorm[T]) OutputShape(in []int) ([]int, error) {
-	if n := l.Weight.Value.size; len(in) == 0 || in[len(in)-1] != n {
-		return nil, fmt.Errorf("nn: %v: input of shape %v, want last dimension %d", l, in, n)
+	if err := l.check(in); err != nil {
+		return nil, err
 	}
 	return slices.Clone(in), nil
+}
+
+// check returns an error unless the last dimension is size.
+func (l *LayerNorm[T]) check(in []int) error {
+	if n := l.Weight.Value.size; len(in) == 0 || in[len(in)-1] != n {
+		return fmt.Errorf("nn: %v: input of shape %v, want last dimension %d", l, in, n)
+	}
+	return nil
 }
 
 // Share returns a layer with the same parameters and its own activations.

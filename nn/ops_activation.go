@@ -48,6 +48,9 @@ func (c *CPU[T]) GELUBackward(dx, dy, x *Tensor[T]) { c.each(opGELUBackward, dx,
 // SiLU sets y[i] = x[i]/(1 + e^-x[i]).
 func (c *CPU[T]) SiLU(y, x *Tensor[T]) { c.each(opSiLU, y, x, nil, 0) }
 
+// stepOf returns activationStep elements for the block that begins at element lo.
+func (t *task[T]) stepOf(lo int) []T { return t.w[lo/chunk*activationStep:][:activationStep] }
+
 // SiLUBackward sets dx[i] = dy[i] s (1 + x[i] (1 - s)), s = 1/(1 + e^-x[i]).
 func (c *CPU[T]) SiLUBackward(dx, dy, x *Tensor[T]) { c.each(opSiLUBackward, dx, dy, x, 0) }
 
@@ -97,11 +100,10 @@ func geluBackward[T kernels.Float](dx, dy, x []T) {
 	}
 }
 
-// activationStep is the number of elements for which SiLU keeps the sigmoid on the stack.
+// activationStep is the number of elements for which a block keeps an intermediate result.
 const activationStep = 256
 
-func silu[T kernels.Float](y, x []T) {
-	var s [activationStep]T
+func silu[T kernels.Float](y, x, s []T) {
 	for len(x) > 0 {
 		n := min(len(x), activationStep)
 		kernels.Sigmoid(s[:n], x[:n])
@@ -112,8 +114,7 @@ func silu[T kernels.Float](y, x []T) {
 	}
 }
 
-func siluBackward[T kernels.Float](dx, dy, x []T) {
-	var s [activationStep]T
+func siluBackward[T kernels.Float](dx, dy, x, s []T) {
 	for len(x) > 0 {
 		n := min(len(x), activationStep)
 		kernels.Sigmoid(s[:n], x[:n])

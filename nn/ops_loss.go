@@ -80,6 +80,9 @@ func (c *CPU[T]) GaussianKL(dmean, dlogvar, mean, logvar *Tensor[T]) float64 {
 func (c *CPU[T]) loss(op opcode, grad, y, target *Tensor[T], sign T) float64 {
 	sameSize(target.size, y.size)
 	t := c.takeLoss(op, grad, y, 1/float64(y.size))
+	if op == opBinaryCrossEntropy {
+		t.w = t.scratchOf(ceilDiv(y.size, chunk) * activationStep)
+	}
 	t.z, t.hi = target.Data(), sign
 	return c.total(t, ceilDiv(y.size, chunk))
 }
@@ -135,7 +138,7 @@ func (t *task[T]) lossBlock(i int) {
 	case opAbsoluteError:
 		t.sums[i] = absoluteError(dy, y, z, t.alpha)
 	case opBinaryCrossEntropy:
-		t.sums[i] = binaryCrossEntropy(dy, y, z, t.alpha)
+		t.sums[i] = binaryCrossEntropy(dy, y, z, t.stepOf(lo), t.alpha)
 	case opHinge:
 		t.sums[i] = hinge(dy, y, t.hi, t.alpha)
 	case opGaussianKL:
@@ -178,8 +181,7 @@ func absoluteError[T kernels.Float](dy, y, target []T, scale T) (sum float64) {
 }
 
 // binaryCrossEntropy takes the softplus and the sigmoid a few elements at a time.
-func binaryCrossEntropy[T kernels.Float](dy, y, target []T, scale T) (sum float64) {
-	var f [activationStep]T
+func binaryCrossEntropy[T kernels.Float](dy, y, target, f []T, scale T) (sum float64) {
 	for lo := 0; lo < len(y); lo += activationStep {
 		hi := min(lo+activationStep, len(y))
 		s, t := f[:hi-lo], target[lo:hi]

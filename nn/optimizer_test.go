@@ -34,6 +34,15 @@ func mustSGD[T kernels.Float](t *testing.T, ops Ops[T], cfg SGDConfig) *SGD[T] {
 	return o
 }
 
+func mustRMSProp[T kernels.Float](t *testing.T, ops Ops[T], cfg RMSPropConfig) *RMSProp[T] {
+	t.Helper()
+	o, err := NewRMSProp(ops, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
 // With a constant gradient g, bias correction makes m = g and v = g^2 in every step, so after t steps p = p0 - t rate sign(g) |g|/(|g|+eps).
 func TestAdamConstantGradient(t *testing.T) {
 	both(t, func(t *testing.T) { testAdamConstantGradient[float32](t, 3e-6) }, func(t *testing.T) { testAdamConstantGradient[float64](t, 1e-14) })
@@ -160,8 +169,13 @@ func TestRestore(t *testing.T) { both(t, testRestore[float32], testRestore[float
 func testRestore[T kernels.Float](t *testing.T) {
 	ops := NewCPU[T](nil)
 	for name, fresh := range map[string]func() Optimizer[T]{
-		"Adam":                 func() Optimizer[T] { return mustAdam[T](t, ops, DefaultAdam(1e-2)) },
-		"SGD":                  func() Optimizer[T] { return mustSGD[T](t, ops, SGDConfig{Rate: 1e-2, Momentum: 0.9}) },
+		"Adam":    func() Optimizer[T] { return mustAdam[T](t, ops, DefaultAdam(1e-2)) },
+		"SGD":     func() Optimizer[T] { return mustSGD[T](t, ops, SGDConfig{Rate: 1e-2, Momentum: 0.9}) },
+		"RMSProp": func() Optimizer[T] { return mustRMSProp[T](t, ops, DefaultRMSProp(1e-2)) },
+		"RMSProp momentum": func() Optimizer[T] {
+			return mustRMSProp[T](t, ops, RMSPropConfig{Rate: 1e-2, Decay: .9, Eps: 1e-3, Momentum: .5})
+		},
+		"SGD Nesterov":         func() Optimizer[T] { return mustSGD[T](t, ops, SGDConfig{Rate: 1e-2, Momentum: 0.9, Nesterov: true}) },
 		"SGD without momentum": func() Optimizer[T] { return mustSGD[T](t, ops, SGDConfig{Rate: 1e-2}) },
 	} {
 		for _, cut := range []int{0, 1, 7} {
@@ -323,9 +337,21 @@ func TestOptimizerSettings(t *testing.T) {
 			t.Errorf("NewAdam accepts %+v", cfg)
 		}
 	}
-	for _, cfg := range []SGDConfig{{}, {Rate: nan}, {Rate: inf}, {Rate: 1, Momentum: 1}, {Rate: 1, Momentum: -1}, {Rate: 1, Momentum: nan}, {Rate: 1, WeightDecay: -1}} {
+	for _, cfg := range []SGDConfig{{}, {Rate: nan}, {Rate: inf}, {Rate: 1, Momentum: 1}, {Rate: 1, Momentum: -1}, {Rate: 1, Momentum: nan}, {Rate: 1, Nesterov: true}, {Rate: 1, WeightDecay: -1}} {
 		if _, err := NewSGD[float32](ops, cfg); err == nil {
 			t.Errorf("NewSGD accepts %+v", cfg)
+		}
+	}
+}
+
+func TestRMSPropSettings(t *testing.T) {
+	ops := NewCPU[float32](nil)
+	for _, cfg := range []RMSPropConfig{
+		{}, {Rate: 1}, {Rate: math.NaN(), Eps: 1}, {Rate: 1, Eps: math.Inf(1)}, {Rate: 1, Eps: 1, Decay: 1}, {Rate: 1, Eps: 1, Decay: -1}, {Rate: 1, Eps: 1, Decay: 1 - 1e-12},
+		{Rate: 1, Eps: 1, Momentum: 1}, {Rate: 1, Eps: 1, Momentum: math.NaN()}, {Rate: 1, Eps: 1, WeightDecay: -1},
+	} {
+		if _, err := NewRMSProp[float32](ops, cfg); err == nil {
+			t.Errorf("NewRMSProp accepts %+v", cfg)
 		}
 	}
 }

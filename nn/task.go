@@ -211,9 +211,9 @@ func (t *task[T]) elements(lo, hi int) {
 	case opGELUBackward:
 		geluBackward(y, x, t.z[lo:hi])
 	case opSiLU:
-		silu(y, x)
+		silu(y, x, t.stepOf(lo))
 	case opSiLUBackward:
-		siluBackward(y, x, t.z[lo:hi])
+		siluBackward(y, x, t.z[lo:hi], t.stepOf(lo))
 	case opRMSProp:
 		var u []T
 		if t.w != nil {

@@ -2,6 +2,8 @@ package nn
 
 import (
 	"math"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -65,19 +67,27 @@ func withSGD[T kernels.Float](ops Ops[T]) []T {
 	})
 }
 
+// withRMSProp runs trainSome.
+func withRMSProp[T kernels.Float](ops Ops[T]) []T {
+	return trainSome(ops, func() Optimizer[T] {
+		o, _ := NewRMSProp(ops, RMSPropConfig{Rate: 1e-3, Decay: .9, Eps: 1e-6, Momentum: .5})
+		return o
+	})
+}
+
 // The bits do not depend on the number of workers, nor on whether there is a runner.
 func TestWorkers(t *testing.T) { both(t, testWorkers[float32], testWorkers[float64]) }
 
 func testWorkers[T kernels.Float](t *testing.T) {
-	want, wantSGD := withAdam[T](NewCPU[T](nil)), withSGD[T](NewCPU[T](nil))
+	want, wantSGD, wantRMS := withAdam[T](NewCPU[T](nil)), withSGD[T](NewCPU[T](nil)), withRMSProp[T](NewCPU[T](nil))
 	for _, workers := range []int{1, 2, 5} {
 		pool := parallel.New(workers)
-		if !sameBits(withAdam[T](NewCPU[T](pool)), want) || !sameBits(withSGD[T](NewCPU[T](pool)), wantSGD) {
+		if !sameBits(withAdam[T](NewCPU[T](pool)), want) || !sameBits(withSGD[T](NewCPU[T](pool)), wantSGD) || !sameBits(withRMSProp[T](NewCPU[T](pool)), wantRMS) {
 			t.Errorf("%d workers: other bits than without a runner", workers)
 		}
 		pool.Close()
 	}
-	for _, v := range append(want, wantSGD...) {
+	for _, v := range slices.Concat(want, wantSGD, wantRMS) {
 		if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
 			t.Fatalf("training gives %v", v)
 		}
@@ -107,8 +117,31 @@ func TestConcurrentUse(t *testing.T) {
 // Networks and optimisers run unchanged on a device whose memory the host cannot address.
 func TestDevice(t *testing.T) {
 	cpu := NewCPU[float32](nil)
-	if !sameBits(withAdam[float32](device{cpu}), withAdam[float32](cpu)) || !sameBits(withSGD[float32](device{cpu}), withSGD[float32](cpu)) {
+	if !sameBits(withAdam[float32](device{cpu}), withAdam[float32](cpu)) || !sameBits(withRMSProp[float32](device{cpu}), withRMSProp[float32](cpu)) || !sameBits(withSGD[float32](device{cpu}), withSGD[float32](cpu)) {
 		t.Error("other bits on a device")
+	}
+}
+
+// Layers run unchanged there too, all that have a case but the one that is made for the host.
+func TestDeviceLayers(t *testing.T) {
+	cpu := NewCPU[float32](nil)
+	for _, c := range layerCases[float32]() {
+		if strings.HasPrefix(c.name, "MaxPool2d") {
+			continue
+		}
+		run := func(ops Ops[float32]) []float32 {
+			l := c.make(ops)
+			y := l.Forward(upload(ops, drawInput[float32](1, c.shape...)))
+			all := download(ops, y)
+			all = append(all, download(ops, l.Backward(upload(ops, drawNormal(2, y)), WantAll))...)
+			for _, p := range l.Params() {
+				all = append(all, download(ops, p.Grad)...)
+			}
+			return all
+		}
+		if !sameBits(run(device{cpu}), run(cpu)) {
+			t.Errorf("%s: other bits on a device", c.name)
+		}
 	}
 }
 
