@@ -13,6 +13,7 @@ type laplacian struct {
 	chunks     int
 	w          []float64 // W
 	rows, cols []float64 // W 1 and W^T 1
+	damping    float64   // lambda, added as lambda diag(W 1)
 
 	part           [][]float64 // sums of columns, a chunk each
 	mean           []float64
@@ -58,12 +59,15 @@ func (l *laplacian) addColumns(dst []float64, body func(i int, acc []float64)) {
 	}
 }
 
-// solve sets x to the solution of L x = eps r, up to a residual of target in the norm of the preconditioner, by conjugate gradients
-// preconditioned by diag(W 1).
+// solve returns the solution of (L + lambda diag(W 1)) x = eps r, up to a residual of target in the norm of the preconditioner, by
+// conjugate gradients preconditioned by diag(W 1).
 func (l *laplacian) solve(eps float64, r []float64, target float64) []float64 {
 	var rz float64
 	clear(l.x)
-	rest := kernels.Sum(r) / kernels.Sum(l.rows) // rounding leaves a part outside the matrix's range
+	rest := 0.
+	if l.damping == 0 {
+		rest = kernels.Sum(r) / kernels.Sum(l.rows) // rounding leaves a part outside the matrix's range
+	}
 	for i, w := range l.rows {
 		l.re[i] = eps * (r[i] - rest*w)
 		l.z[i], l.d[i] = 0, 0
@@ -118,5 +122,5 @@ func (l *laplacian) product() {
 			l.mean[j] = 0
 		}
 	}
-	l.overRows(func(_, i int) { l.q[i] = l.rows[i]*l.d[i] - kernels.Dot(l.row(i), l.mean) })
+	l.overRows(func(_, i int) { l.q[i] = (1+l.damping)*l.rows[i]*l.d[i] - kernels.Dot(l.row(i), l.mean) })
 }

@@ -11,9 +11,9 @@ import (
 //
 //	h(f)      = <a,f> + <b,g(f)>                    concave
 //	dh/df_i   = a_i - (P 1)_i = r_i
-//	-eps h''  = diag(P 1) - P diag(1/b) P^T         positive semidefinite, 0 on constants
+//	H         = diag(P 1) - P diag(1/b) P^T         minus eps times the second derivative; 0 on constants
 //
-// A step solves (-eps h'') d = eps r by conjugate gradients preconditioned by diag(P 1), in which the eigenvalues are 1 - sigma_k^2 for
+// A step solves H d = eps r by conjugate gradients preconditioned by diag(P 1), in which the eigenvalues are 1 - sigma_k^2 for
 // the singular values sigma_k of diag(P 1)^-1/2 P diag(b)^-1/2: alternation contracts by the largest sigma_k^2 below 1, and where it
 // crawls because of a few of them, conjugate gradients take a few products more.
 type newtonState struct {

@@ -26,6 +26,14 @@ type Reference struct {
 	DivergenceX []float64
 	Unrolled    map[int]*Unrolled
 	Unbalanced  map[float64]*Unbalanced // by rho
+	Quadratic   map[string]*Quadratic   // "plain" and "relative"
+}
+
+// Quadratic is the solution with the norm-2 regulariser of weight Gamma.
+type Quadratic struct {
+	Gamma, Value, PrimalCost float64
+	NonZeros                 int
+	GradX                    []float64
 }
 
 // Unbalanced is the solution with KL penalties of weight rho on both sides.
@@ -97,6 +105,12 @@ type file struct {
 		Value float64
 		GradX [][]float64 `json:"grad_x"`
 	}
+	Quadratic map[string]struct {
+		Gamma, Value float64
+		PrimalCost   float64 `json:"primal_cost"`
+		NonZeros     int
+		GradX        [][]float64 `json:"grad_x"`
+	}
 	Unbalanced map[string]struct {
 		F, G        []float64
 		Value       float64
@@ -147,7 +161,10 @@ func (f *file) reference(name string) *Reference {
 		Name: name, N: len(f.X), M: len(f.Y), D: len(f.X[0]), X: flat(f.X), Y: flat(f.Y), A: f.A, B: f.B,
 		Cost: f.Cost, Special: f.Special, Eps: f.Eps, MeanCost: f.MeanCost,
 		OTaa: f.Self.OTaa, OTbb: f.Self.OTbb, Divergence: f.Divergence.Value, DivergenceX: flat(f.Divergence.GradX),
-		Unrolled: map[int]*Unrolled{}, Unbalanced: map[float64]*Unbalanced{},
+		Unrolled: map[int]*Unrolled{}, Unbalanced: map[float64]*Unbalanced{}, Quadratic: map[string]*Quadratic{},
+	}
+	for name, q := range f.Quadratic {
+		r.Quadratic[name] = &Quadratic{q.Gamma, q.Value, q.PrimalCost, q.NonZeros, flat(q.GradX)}
 	}
 	for name, rho := range map[string]float64{"0.1": .1, "1": 1} {
 		if u, ok := f.Unbalanced[name]; ok {

@@ -1,0 +1,97 @@
+package sinkhorn_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/sinkcpu/sinkcpu/internal/ottest"
+	"github.com/sinkcpu/sinkcpu/logsumexp"
+	"github.com/sinkcpu/sinkcpu/sinkhorn"
+)
+
+// TestQuadraticReferences: the norm-2 regulariser with both references, 1e-9 for values and 1e-8 for gradients.
+func TestQuadraticReferences(t *testing.T) {
+	for _, r := range ottest.References(t, refs) {
+		for name, want := range r.Quadratic {
+			t.Run(fmt.Sprintf("%s/%s", r.Name, name), func(t *testing.T) {
+				c := points[float64](t, r, r.X, r.Y, r.A, r.B)
+				p, err := sinkhorn.NewProblem(c, r.A, r.B)
+				if err != nil {
+					t.Fatal(err)
+				}
+				s := sinkhorn.Solver[float64]{Eps: want.Gamma, Tol: 1e-11, MaxIter: 2000}
+				q, err := s.SolveQuadratic(context.Background(), p, name == "plain")
+				if err != nil {
+					t.Error(err)
+				}
+				t.Logf("%d iterations", q.Iterations)
+				near(t, "value", q.Value, want.Value, 1e-9*r.Scale())
+				near(t, "transport cost", q.TransportCost, want.PrimalCost, 1e-9*r.Scale())
+				if q.NonZeros != want.NonZeros {
+					t.Errorf("%d entries of the plan are not 0, want %d", q.NonZeros, want.NonZeros)
+				}
+				grad := make([]float64, r.N*r.D)
+				q.Gradient(grad, c)
+				nearAll(t, "gradient", grad, want.GradX, 1e-8)
+			})
+		}
+	}
+}
+
+// TestQuadraticClosedForms: values of the theory's worked example, x = (0,1,3), y = (.5,2,2.5,4).
+func TestQuadraticClosedForms(t *testing.T) {
+	x, y := []float64{0, 1, 3}, []float64{.5, 2, 2.5, 4}
+	for _, c := range []struct {
+		ground       logsumexp.Ground
+		eps          float64
+		sharp, value float64
+		nonZeros     int
+	}{
+		{logsumexp.Euclidean, .01, 1, 1.0115625, 7},
+		{logsumexp.Euclidean, 1, 1.2326388889, 1.8871527778, 11},
+		{logsumexp.Euclidean, 10, 1.6013888889, 6.6340277778, 12},
+		{logsumexp.SqEuclidean, .1, 1.2083333333, 1.325, 6},
+		{logsumexp.SqEuclidean, 10, 2.9861111111, 8.4722222222, 12},
+	} {
+		points, err := logsumexp.NewPoints[float64](c.ground, x, y, nil, nil, 3, 4, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := sinkhorn.NewProblem(points, nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := sinkhorn.Solver[float64]{Eps: c.eps, Tol: 1e-13}
+		q, err := s.SolveQuadratic(context.Background(), p, false)
+		if err != nil {
+			t.Error(err)
+		}
+		near(t, "value", q.Value, c.value, 1e-9)
+		if c.eps >= 1 { // below, the plan is not the one optimal plan of the unregularised problem's face
+			near(t, "transport cost", q.TransportCost, c.sharp, 1e-9)
+		}
+	}
+}
+
+func TestQuadraticErrors(t *testing.T) {
+	c := logsumexp.NewStored([]float64{0, 1, 1, 0}, 2, 2, 2)
+	p, err := sinkhorn.NewProblem(c, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := (&sinkhorn.Solver[float64]{}).SolveQuadratic(context.Background(), p, false); err == nil {
+		t.Error("eps 0 was taken")
+	}
+	cancelled, cancel := context.WithCancel(context.Background())
+	cancel()
+	skew, err := sinkhorn.NewProblem(c, []float64{.3, .7}, []float64{.6, .4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	q, err := (&sinkhorn.Solver[float64]{Eps: .1, Tol: 1e-15}).SolveQuadratic(cancelled, skew, false)
+	if !errors.Is(err, sinkhorn.ErrNotConverged) || q.Status != sinkhorn.Cancelled {
+		t.Errorf("cancelled: %v, %v", q.Status, err)
+	}
+}
