@@ -148,6 +148,15 @@ func (l *Conv2d[T]) OutputShape(in []int) ([]int, error) {
 	return []int{in[0], l.cfg.Out, oh, ow}, nil
 }
 
+// FLOPs returns the multiplications and additions of a forward pass, those of the padding included.
+func (l *Conv2d[T]) FLOPs(in []int) int64 {
+	oh, ow, err := l.size(in)
+	if err != nil {
+		return 0
+	}
+	return 2 * int64(in[0]) * int64(oh) * int64(ow) * int64(l.Weight.Value.size)
+}
+
 // Share returns a layer with the same parameters and its own activations.
 func (l *Conv2d[T]) Share() Layer[T] {
 	return &Conv2d[T]{Weight: l.Weight, Bias: l.Bias, cfg: l.cfg, geo: l.geo, ops: l.ops, work: NewWorkspace(l.ops)}

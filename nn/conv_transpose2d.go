@@ -103,6 +103,14 @@ func (l *ConvTranspose2d[T]) OutputShape(in []int) ([]int, error) {
 	return []int{in[0], l.cfg.Out, oh, ow}, nil
 }
 
+// FLOPs returns the multiplications and additions of a forward pass, those outside the output included.
+func (l *ConvTranspose2d[T]) FLOPs(in []int) int64 {
+	if _, _, err := l.size(in); err != nil {
+		return 0
+	}
+	return 2 * int64(in[0]) * int64(in[2]) * int64(in[3]) * int64(l.Weight.Value.size)
+}
+
 // Share returns a layer with the same parameters and its own activations.
 func (l *ConvTranspose2d[T]) Share() Layer[T] {
 	return &ConvTranspose2d[T]{Weight: l.Weight, Bias: l.Bias, cfg: l.cfg, geo: l.geo, ops: l.ops, work: NewWorkspace(l.ops)}

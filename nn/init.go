@@ -56,7 +56,12 @@ func HeNormal(slope float64) Init {
 	}
 }
 
-// FanInUniform is the default of PyTorch's Linear, for weight and bias alike.
+// Normal draws from the normal distribution of that mean and standard deviation, whatever the layer's size.
+func Normal(mean, std float64) Init {
+	return func(src Source, _, _ int) float64 { return mean + std*src.NormFloat64() }
+}
+
+// FanInUniform is the default of PyTorch's Linear and convolutions, for weight and bias alike.
 //
 //	U(-a, a), a = 1/sqrt(fanIn)
 func FanInUniform(src Source, fanIn, _ int) float64 {

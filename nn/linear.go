@@ -87,6 +87,11 @@ func (l *Linear[T]) OutputShape(in []int) ([]int, error) {
 	return out, nil
 }
 
+// FLOPs returns the multiplications and additions of a forward pass.
+func (l *Linear[T]) FLOPs(in []int) int64 {
+	return 2 * int64(sizeOf(in)) * int64(l.Bias.Value.size)
+}
+
 // Share returns a layer with the same parameters and its own activations.
 func (l *Linear[T]) Share() Layer[T] {
 	return &Linear[T]{Weight: l.Weight, Bias: l.Bias, ops: l.ops, work: NewWorkspace(l.ops)}

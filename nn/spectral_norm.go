@@ -145,6 +145,9 @@ func (l *SpectralNorm[T]) Buffers() []Buffer[T] {
 // OutputShape returns that of the layer.
 func (l *SpectralNorm[T]) OutputShape(in []int) ([]int, error) { return l.inner.OutputShape(in) }
 
+// FLOPs returns those of the layer.
+func (l *SpectralNorm[T]) FLOPs(in []int) int64 { return flopsOf[T](l.inner, in) }
+
 // Share returns a layer with the same parameters and estimate and its own activations and mode.
 func (l *SpectralNorm[T]) Share() Layer[T] {
 	s := &SpectralNorm[T]{Weight: l.Weight, u: l.u, v: l.v, training: l.training}

@@ -1,0 +1,110 @@
+package nn
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/sinkcpu/sinkcpu/kernels"
+)
+
+// A LayerInfo is one line of a description of a network.
+type LayerInfo struct {
+	Name   string // of its parameters, such as "0"
+	Layer  string // such as "Linear(2, 500)"
+	Output []int  // shape for one input, without the batch
+	Params int    // numbers that are trained
+	FLOPs  int64  // multiplications and additions of matrix products and convolutions, forward, for one input
+}
+
+// Describe returns a line for each layer of a network for inputs of that shape, without the batch, or which layer it does not fit.
+func Describe[T kernels.Float](l Layer[T], in []int) ([]LayerInfo, error) {
+	lines, _, err := describe(l, "", append([]int{1}, in...))
+	return lines, err
+}
+
+// describe returns the lines of a layer and its output for an input with the batch.
+func describe[T kernels.Float](l Layer[T], name string, in []int) (lines []LayerInfo, out []int, err error) {
+	switch net := l.(type) {
+	case *Sequential[T]:
+		for _, p := range net.parts {
+			inner, next, err := describe(p.Layer, joinedName(name, p.Name), in)
+			if err != nil {
+				return nil, nil, err
+			}
+			lines, in = append(lines, inner...), next
+		}
+		return lines, in, nil
+	case *Graph[T]:
+		return describeGraph(net, name, in)
+	}
+	out, err = l.OutputShape(in)
+	if err != nil {
+		return nil, nil, fmt.Errorf("layer %q: %w", name, err)
+	}
+	info := LayerInfo{Name: name, Layer: l.String(), Output: out[1:], FLOPs: flopsOf(l, in)}
+	for _, p := range l.Params() {
+		info.Params += p.Value.size
+	}
+	return []LayerInfo{info}, out, nil
+}
+
+// describeGraph returns the lines of a graph's nodes, sums among them.
+func describeGraph[T kernels.Float](g *Graph[T], name string, in []int) (lines []LayerInfo, out []int, err error) {
+	if _, err := g.OutputShape(in); err != nil {
+		return nil, nil, fmt.Errorf("layer %q: %w", name, err)
+	}
+	shapes := make([][]int, len(g.nodes))
+	for i, n := range g.nodes {
+		out = in
+		if k := g.from[i][0]; k >= 0 {
+			out = shapes[k]
+		}
+		full := joinedName(name, n.Name)
+		if len(g.from[i]) > 1 {
+			names := make([]string, len(g.from[i]))
+			for j, k := range g.from[i] {
+				names[j] = g.nameOf(k)
+			}
+			lines = append(lines, LayerInfo{Name: full, Layer: "Add(" + strings.Join(names, ", ") + ")", Output: out[1:]})
+		}
+		if n.Layer != nil {
+			inner, next, err := describe(n.Layer, full, out)
+			if err != nil {
+				return nil, nil, err
+			}
+			lines, out = append(lines, inner...), next
+		}
+		shapes[i] = out
+	}
+	return lines, out, nil
+}
+
+// joinedName returns the name of a layer in a network, which has none itself.
+func joinedName(net, name string) string { return strings.TrimPrefix(net+"."+name, ".") }
+
+// flopsOf returns the FLOPs of layers that say, 0 of others.
+func flopsOf[T kernels.Float](l Layer[T], in []int) int64 {
+	if t, ok := l.(*tied[T]); ok {
+		l = t.Layer
+	}
+	if f, ok := l.(interface{ FLOPs(in []int) int64 }); ok {
+		return f.FLOPs(in)
+	}
+	return 0
+}
+
+// WriteDescription writes the lines as a table, with their sums.
+func WriteDescription(w io.Writer, lines []LayerInfo) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "name\tlayer\toutput\tparameters\tFLOP")
+	var params int
+	var flops int64
+	for _, l := range lines {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%d\n", l.Name, l.Layer, strings.Trim(strings.ReplaceAll(fmt.Sprint(l.Output), " ", "x"), "[]"), l.Params, l.FLOPs)
+		params, flops = params+l.Params, flops+l.FLOPs
+	}
+	fmt.Fprintf(t, "total\t\t\t%d\t%d\n", params, flops)
+	return t.Flush()
+}
