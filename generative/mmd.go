@@ -28,10 +28,9 @@ var DefaultBandwidths = []float64{1, 2, 4, 8, 16}
 
 // MMD is the squared maximum mean discrepancy between a cloud of a model and one of data.
 type MMD[T kernels.Float] struct {
-	cfg  MMDConfig
-	w    [3][]T // per term: squared distances, then slopes
-	acc  []float64
-	term [3]float64
+	cfg MMDConfig
+	w   [3][]T // per term: squared distances, then slopes
+	acc []float64
 }
 
 // NewMMD returns the discrepancy

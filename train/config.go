@@ -87,6 +87,11 @@ type Config struct {
 // defaults holds what a run is unless it is told otherwise, for images and for points of the plane or of other small spaces.
 //
 // Images: on the glyphs, 6000 steps give a held-out measure of 15.0 at lr .003 and of 20.8 at lr .001.
+//
+// Points, on grid25 at seed 1, modes found and share of samples within three sigma of one: as here 25 and .82. A uniform prior on [0,1]^2:
+// 2 and .12, for a network whose biases begin at 0 bends the unit square only about its corner. Three hidden layers: 25 and .39 with
+// batches of 200; batches of 300 with self terms on the same batch: 25 and .57. On ring8 8 and .84, with self terms on the same batch and
+// a uniform prior 8 and .60.
 var defaults = func() (d struct{ images, points Config }) {
 	common := Config{
 		Schema: schema, Objective: "sinkhorn", Seed: 1, Batch: 200,
@@ -98,7 +103,10 @@ var defaults = func() (d struct{ images, points Config }) {
 	}
 	d.images, d.points = common, common
 	d.images.Data, d.images.Steps, d.images.Eps, d.images.Iters, d.images.Hidden = "glyphs", 8000, Eps{Value: 1}, 10, []int{500, 500}
-	d.points.Data, d.points.Steps, d.points.Eps, d.points.Iters, d.points.Hidden = "ring8", 5000, Eps{Value: .01, OfMean: true}, 50, []int{128, 128}
+	d.points.Data, d.points.Steps, d.points.Batch = "ring8", 5000, 300
+	d.points.Eps, d.points.Iters, d.points.Self = Eps{Value: .01, OfMean: true}, 20, "independent"
+	d.points.Hidden, d.points.Prior = []int{128, 128, 128, 128}, "normal"
+	d.points.Rate, d.points.HalfLife = .01, 800
 	return d
 }()
 
