@@ -1,0 +1,55 @@
+# BenchmarkModel in PyTorch: forward, backward and Adam, in milliseconds; the best and the median of 20 steps after 3.
+# pip install torch==2.15.0; python benchmark.py
+import time
+import torch
+from torch import nn
+
+
+def bn(c):
+    return [nn.BatchNorm2d(c), nn.ReLU(inplace=True)]
+
+
+def generator(noise, side, *c):
+    layers = [nn.Unflatten(1, (noise, 1, 1)), nn.ConvTranspose2d(noise, c[0], side, bias=False)]
+    for i in range(len(c) - 1):
+        layers += bn(c[i]) + [nn.ConvTranspose2d(c[i], c[i + 1], 4, 2, 1, bias=i + 2 == len(c))]
+    return nn.Sequential(*layers, nn.Sigmoid())
+
+
+def discriminator(channels, *c):
+    layers, last = [], channels
+    for i, k in enumerate(c):
+        layers += [nn.Conv2d(last, k, 4, 2, 1, bias=i == 0)] + ([nn.BatchNorm2d(k)] if i else []) + [nn.LeakyReLU(0.2, inplace=True)]
+        last = k
+    return nn.Sequential(*layers, nn.Conv2d(last, 1, 4), nn.Flatten())
+
+
+MODELS = {
+    "mlp-generator-28": ((2,), lambda: nn.Sequential(nn.Linear(2, 500), nn.Softplus(), nn.Linear(500, 500), nn.Softplus(), nn.Linear(500, 784), nn.Sigmoid())),
+    "dcgan-generator-28": ((100,), lambda: generator(100, 7, 128, 64, 1)),
+    "dcgan-generator-32": ((100,), lambda: generator(100, 4, 256, 128, 64, 3)),
+    "dcgan-discriminator-32": ((3, 32, 32), lambda: discriminator(3, 64, 128, 256)),
+    "classifier-28": ((1, 28, 28), lambda: nn.Sequential(
+        nn.Conv2d(1, 20, 5), nn.MaxPool2d(2), nn.ReLU(inplace=True), nn.Conv2d(20, 50, 5), nn.MaxPool2d(2), nn.ReLU(inplace=True),
+        nn.Flatten(), nn.Linear(800, 500), nn.ReLU(inplace=True), nn.Dropout(0.5), nn.Linear(500, 10))),
+}
+
+print(torch.__version__)
+for name, batch in [("mlp-generator-28", 200), ("dcgan-generator-28", 64), ("dcgan-generator-28", 200), ("dcgan-generator-32", 64),
+                    ("dcgan-discriminator-32", 64), ("classifier-28", 100)]:
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        shape, make = MODELS[name]
+        net = make()
+        opt = torch.optim.Adam(net.parameters(), 1e-4)
+        x = torch.randn(batch, *shape)
+        dy = torch.randn_like(net(x))
+        times = []
+        for _ in range(23):
+            start = time.perf_counter()
+            opt.zero_grad(set_to_none=True)
+            net(x).backward(dy)
+            opt.step()
+            times.append(1e3 * (time.perf_counter() - start))
+        times = sorted(times[3:])
+        print(f"model={name}/batch={batch}/workers={threads}  best {times[0]:.2f} ms  median {times[len(times) // 2]:.2f} ms", flush=True)
