@@ -264,16 +264,3 @@ func SquaredDistances[T kernels.Float](run kernels.Runner, dst []T, ld int, x, y
 		}
 	})
 }
-
-// Centred is here until its callers use NewPoints.
-func Centred[T kernels.Float](run kernels.Runner, x, y, a, b []float64, n, m, d int, scale float64) *Stored[T] {
-	g := SqEuclidean
-	if scale == .5 {
-		g = HalfSqEuclidean
-	}
-	p, err := NewPoints[T](g, x, y, a, b, n, m, d)
-	if err != nil {
-		panic(err)
-	}
-	return p.Form(run)
-}

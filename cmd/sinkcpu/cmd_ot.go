@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sinkcpu/sinkcpu/internal/parallel"
+	"github.com/sinkcpu/sinkcpu/logsumexp"
 )
 
 // otOptions are the flags of ot.
@@ -19,6 +21,7 @@ type otOptions struct {
 	normalize                  bool
 
 	eps       otEps
+	reach     otReach
 	tol       float64
 	maxIter   int
 	debias    bool
@@ -30,19 +33,8 @@ type otOptions struct {
 	potentials, plan, gradient, barycentric, assign string
 }
 
-// otCosts are the costs between points: the factors s of s |x - y|^2.
-var otCosts = []struct {
-	name  string
-	scale float64
-}{{"sqeuclidean", 1}, {"halfsqeuclidean", .5}}
-
-func otCostNames() string {
-	var names []string
-	for _, c := range otCosts {
-		names = append(names, c.name)
-	}
-	return strings.Join(names, ", ")
-}
+// otCosts names the costs between points.
+func otCosts() string { return strings.Join(logsumexp.GroundNames, ", ") }
 
 const (
 	precision32 = "f32"
@@ -50,7 +42,7 @@ const (
 )
 
 func newOTCommand() *cobra.Command {
-	o := &otOptions{cost: otCosts[0].name, eps: otEps{.05, meanCost}, maxIter: 10000, precision: precision32}
+	o := &otOptions{cost: logsumexp.SqEuclidean.String(), eps: otEps{.05, meanCost}, maxIter: 10000, precision: precision32}
 	cmd := &cobra.Command{
 		Use:   "ot X Y | ot --cost-matrix C",
 		Short: "Transport one weighted cloud of points onto another",
@@ -59,18 +51,20 @@ func newOTCommand() *cobra.Command {
   OT_eps = min <P,C> + eps KL(P | a b^T)     over plans P with row sums a and column sums b
 
 The value printed is a lower bound of OT_eps up to rounding, and comes with an upper bound. With --debias it is also that of
-the divergence OT_xy - OT_xx/2 - OT_yy/2, which is 0 for equal clouds.
+the divergence OT_xy - OT_xx/2 - OT_yy/2, which is 0 for equal clouds. With --reach or --tv mass may stay behind or be made,
+at a price.
 
 X and Y hold a point a row, as CSV or .npy, plain or gzip; - is the standard input. C is n x m; +Inf forbids a pair.
 ` + exitStatus,
 		Example: `  sinkcpu ot x.csv y.csv
   sinkcpu ot x.npy y.npy --eps 0.01*mean --precision f64 --tol 1e-9 --debias --json
   sinkcpu ot --cost-matrix c.npy --weights-x a.csv --weights-y b.csv --eps 0.1 --plan plan.npy
+  sinkcpu ot x.csv y.csv --weights-x a.csv --weights-y b.csv --reach 0.5
   sinkcpu ot people.csv jobs.csv --columns age,skill --assign pairs.csv`,
 		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.cost, "cost", o.cost, "cost between points: "+otCostNames())
+	f.StringVar(&o.cost, "cost", o.cost, "cost between points: "+otCosts()+" (the P-th power of the distance)")
 	f.StringVar(&o.costMatrix, "cost-matrix", "", "read the costs, n x m, from a file in place of X and Y")
 	f.StringVar(&o.costXX, "cost-xx", "", "with --cost-matrix and --debias: costs among the rows, n x n, symmetric")
 	f.StringVar(&o.costYY, "cost-yy", "", "with --cost-matrix and --debias: costs among the columns, m x m, symmetric")
@@ -81,6 +75,10 @@ X and Y hold a point a row, as CSV or .npy, plain or gzip; - is the standard inp
 	f.Var(&o.eps, "eps", "regularisation in units of the cost, or a multiple of the mean or standard deviation of all costs")
 	f.Float64Var(&o.tol, "tol", 0, "L1 error of the plan's row and column sums to stop at (default 1e-4 in f32, 1e-6 in f64)")
 	f.IntVar(&o.maxIter, "max-iter", o.maxIter, "iterations at most, a problem")
+	f.Float64Var(&o.reach.both, "reach", 0, "let the row and column sums leave the weights, at RHO KL(sums | weights) a side; weights are used as given")
+	f.Float64Var(&o.reach.x, "reach-x", 0, "the same for the side of X alone")
+	f.Float64Var(&o.reach.y, "reach-y", 0, "the same for the side of Y alone")
+	f.Float64Var(&o.reach.tv, "tv", 0, "let the row and column sums leave the weights, at RHO times the mass that differs")
 	f.BoolVar(&o.debias, "debias", false, "also solve X against X and Y against Y, for the divergence")
 	f.StringVar(&o.precision, "precision", o.precision, "f32 or f64; results are evaluated in f64 either way")
 	f.IntVar(&o.threads, "threads", 0, "workers; 0 for one a processor; the result does not depend on it")
@@ -121,6 +119,9 @@ func (o *otOptions) run(cmd *cobra.Command, args []string) error {
 	}
 	report := answer.report()
 	report.Seconds = time.Since(begin).Seconds()
+	if report.Note != "" {
+		fmt.Fprintf(cmd.ErrOrStderr(), "sinkcpu: note: %s\n", report.Note)
+	}
 	failed := o.write(answer, report, notConverged)
 	if err := o.print(cmd.OutOrStdout(), report); err != nil {
 		return err
@@ -145,8 +146,6 @@ func (o *otOptions) check(cmd *cobra.Command, args []string) error {
 	switch {
 	case o.costMatrix == "" && len(args) != 2:
 		return usagef("%s needs two files of points, or --cost-matrix; %d given", cmd.CommandPath(), len(args))
-	case o.scale() == 0:
-		return usagef("--cost %s is unknown; known are %s, or give the costs by --cost-matrix", o.cost, otCostNames())
 	case o.precision != precision32 && o.precision != precision64:
 		return usagef("--precision %s: want %s or %s", o.precision, precision32, precision64)
 	case given("tol") && !(o.tol > 0 && o.tol <= 2):
@@ -156,20 +155,16 @@ func (o *otOptions) check(cmd *cobra.Command, args []string) error {
 	case o.threads < 0:
 		return usagef("--threads %d: want a number of workers, or 0 for one a processor", o.threads)
 	}
+	if _, err := logsumexp.ParseGround(o.cost); err != nil {
+		return usagef("--cost %s is unknown; known are %s with a number P > 0, or give the costs by --cost-matrix", o.cost, otCosts())
+	}
+	if err := o.reach.check(given, o.debias); err != nil {
+		return err
+	}
 	if err := o.checkMatrixFlags(cmd, args); err != nil {
 		return err
 	}
 	return o.checkFiles(args)
-}
-
-// scale returns s in the cost s |x - y|^2, and 0 for a cost that is unknown.
-func (o *otOptions) scale() float64 {
-	for _, c := range otCosts {
-		if c.name == o.cost {
-			return c.scale
-		}
-	}
-	return 0
 }
 
 // checkMatrixFlags holds the flags of points against those of matrices.

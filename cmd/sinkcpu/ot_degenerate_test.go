@@ -111,8 +111,8 @@ func TestOTEps(t *testing.T) {
 				c = append(c, scale*((x[i]-y[j])*(x[i]-y[j])+(x[i+1]-y[j+1])*(x[i+1]-y[j+1])))
 			}
 		}
-		mean, second, _, _ := finiteMoments(c, 0)
-		std := math.Sqrt(second - mean*mean)
+		q := momentsOf(c, make([]float64, len(c)), 0)
+		mean, std := q.mean, q.std()
 		points := []string{b.file("x.npy", 2, x...), b.file("y.npy", 2, y...), "--cost", cost, "--max-iter", "1"}
 		holes := append(slices.Clone(c), math.Inf(1), math.Inf(1)) // not counted; the row has no mass
 		matrix := []string{"--cost-matrix", b.file("c.npy", 2, holes...), "--weights-x", b.file("a.csv", 1, 1./3, 1./3, 1./3, 0), "--max-iter", "1"}

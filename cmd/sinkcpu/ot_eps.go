@@ -51,7 +51,8 @@ func (e *otEps) Set(s string) error {
 	return nil
 }
 
-// The least eps for which costs over eps stay in the range of the type down to a thousandth of a unit in the last place.
+// The least eps for which costs over eps stay in the range of the type down to a thousandth of a unit in the last place, for a cost that
+// is a sum of squares or a higher power; of a root of such a sum it is the root.
 const (
 	leastEps32 = 1e-30
 	leastEps64 = 1e-290
@@ -59,18 +60,21 @@ const (
 
 // resolve returns eps in the units of the cost.
 func (e *otEps) resolve(pool *parallel.Pool, in *otInput, precision string) (float64, error) {
-	unit := in.epsUnit(pool, e.unit)
+	unit, err := in.epsUnit(pool, e.unit)
+	if err != nil {
+		return 0, err
+	}
 	if math.IsInf(unit, 0) || math.IsNaN(unit) {
 		return 0, in.errorf("the costs are too large for their %s in float64; rescale the data", e.unit)
 	}
 	if unit <= 0 {
 		return 0, usagef("--eps %s: the %s of the costs is %g; give eps as a positive number", e, e.unit, unit)
 	}
-	eps := e.value * unit
+	eps, root := e.value*unit, min(1, distancePower(in.ground)/2)
 	switch {
-	case !(eps >= leastEps32) && precision == precision32:
+	case !(eps >= math.Pow(leastEps32, root)) && precision == precision32:
 		return 0, usagef("--eps %s is %g, below the range of float32; rescale the data, or use --precision f64", e, eps)
-	case !(eps >= leastEps64), math.IsInf(eps, 1):
+	case !(eps >= math.Pow(leastEps64, root)), math.IsInf(eps, 1):
 		return 0, usagef("--eps %s is %g, beyond the range of float64; choose another, or rescale the data", e, eps)
 	}
 	return eps, nil
@@ -78,39 +82,60 @@ func (e *otEps) resolve(pool *parallel.Pool, in *otInput, precision string) (flo
 
 // epsUnit returns the unit of eps. Where all costs are equal the plan is the same for every eps, and a unit without size is their
 // magnitude, or 1 where they are 0.
-func (in *otInput) epsUnit(pool *parallel.Pool, unit epsUnit) float64 {
+func (in *otInput) epsUnit(pool *parallel.Pool, unit epsUnit) (float64, error) {
 	if unit == costUnit || in.samePoints() {
-		return 1
+		return 1, nil
 	}
-	mean := in.meanCost()
-	if unit == stdCost {
-		std, equal := in.stdCost(pool, mean)
-		if !equal {
-			return std
-		}
-		mean = math.Abs(mean)
+	if unit == meanCost && in.squared() {
+		return in.meanSquared(), nil
 	}
-	if mean == 0 && in.zeroCosts() {
-		return 1
+	c, err := in.wideCost()
+	if err != nil {
+		return 0, err
 	}
-	return mean
+	q := costMoments(pool, c)
+	switch {
+	case q.lo == 0 && q.hi == 0:
+		return 1, nil
+	case unit == meanCost:
+		return q.mean, nil
+	case q.lo == q.hi:
+		return math.Abs(q.lo), nil
+	}
+	return q.std(), nil
 }
 
-// meanCost returns the mean over all pairs, or over those that are allowed.
+// wideCost returns the cost in float64.
+func (in *otInput) wideCost() (logsumexp.Cost[float64], error) {
+	if in.c != nil {
+		return logsumexp.NewStored(in.c, in.n, in.m, in.m), nil
+	}
+	c, err := logsumexp.NewPoints[float64](in.ground, in.x, in.y, nil, nil, in.n, in.m, in.dim)
+	if err != nil {
+		return nil, in.errorf("%w", err)
+	}
+	return c, nil
+}
+
+// squared reports whether the cost is a squared distance of points.
+func (in *otInput) squared() bool {
+	return in.c == nil && (in.ground == logsumexp.SqEuclidean || in.ground == logsumexp.HalfSqEuclidean)
+}
+
+// meanSquared returns the mean of a squared distance over all pairs. For s the factor 1 or 1/2 of the cost,
 //
 //	mean_ij s |x_i - y_j|^2 = s (mean_i |x_i - p|^2 + mean_j |y_j - q|^2 + |p - q|^2)      p, q the means of x, y
-func (in *otInput) meanCost() float64 {
-	if in.c != nil {
-		mean, _, _, _ := finiteMoments(in.c, 0)
-		return mean
-	}
+func (in *otInput) meanSquared() float64 {
 	p, spreadX := spread(in.x, in.n, in.dim)
 	q, spreadY := spread(in.y, in.m, in.dim)
 	sum := spreadX + spreadY
 	for k := range p {
 		sum += (p[k] - q[k]) * (p[k] - q[k])
 	}
-	return in.scale * sum
+	if in.ground == logsumexp.HalfSqEuclidean {
+		sum /= 2
+	}
+	return sum
 }
 
 // spread returns the mean of the points and their mean squared distance from it.
@@ -125,52 +150,9 @@ func spread(x []float64, n, d int) (mean []float64, variance float64) {
 	return mean, variance
 }
 
-// stdCost returns the standard deviation over all pairs, or over those that are allowed, and whether the costs are all equal.
-func (in *otInput) stdCost(pool *parallel.Pool, mean float64) (std float64, equal bool) {
-	if in.c != nil {
-		_, second, lo, hi := finiteMoments(in.c, mean)
-		return math.Sqrt(second), lo == hi
-	}
-	count := parallel.Chunks(in.n, 1+16384/in.m, 256)
-	second, lo, hi := make([]float64, count), make([]float64, count), make([]float64, count)
-	pool.For(count, func(k int) {
-		row := make([]float64, in.m)
-		begin, end := parallel.Chunk(in.n, count, k)
-		lo[k], hi[k] = math.Inf(1), math.Inf(-1)
-		for i := begin; i < end; i++ {
-			logsumexp.SquaredDistances(nil, row, in.m, in.x[i*in.dim:(i+1)*in.dim], in.y, 1, in.m, in.dim, in.scale)
-			_, s, l, h := finiteMoments(row, mean)
-			second[k] += s / float64(in.n)
-			lo[k], hi[k] = min(lo[k], l), max(hi[k], h)
-		}
-	})
-	var sum float64
-	least, most := lo[0], hi[0]
-	for k, s := range second {
-		sum += s
-		least, most = min(least, lo[k]), max(most, hi[k])
-	}
-	return math.Sqrt(sum), least == most
-}
-
-// finiteMoments returns the mean, the mean squared distance from centre, and the range of the finite entries.
-func finiteMoments(c []float64, centre float64) (mean, second, lo, hi float64) {
-	lo, hi = math.Inf(1), math.Inf(-1)
-	count := 0.
-	for _, v := range c {
-		if !math.IsInf(v, 0) {
-			mean += v
-			second += (v - centre) * (v - centre)
-			lo, hi = min(lo, v), max(hi, v)
-			count++
-		}
-	}
-	return mean / count, second / count, lo, hi
-}
-
-// samePoints reports whether all points of both clouds are one.
+// samePoints reports whether all points of both clouds are one, at cost 0.
 func (in *otInput) samePoints() bool {
-	if in.c != nil {
+	if in.c != nil || in.ground == logsumexp.DotProduct {
 		return false
 	}
 	for _, cloud := range [][]float64{in.x, in.y} {
@@ -181,10 +163,4 @@ func (in *otInput) samePoints() bool {
 		}
 	}
 	return true
-}
-
-// zeroCosts reports whether all costs that are allowed are 0.
-func (in *otInput) zeroCosts() bool {
-	_, _, lo, hi := finiteMoments(in.c, 0)
-	return lo == 0 && hi == 0
 }

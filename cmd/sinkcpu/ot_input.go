@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/sinkcpu/sinkcpu/data"
+	"github.com/sinkcpu/sinkcpu/logsumexp"
 )
 
 // otInput is what a problem is made of: points or a matrix of costs, and weights.
@@ -13,8 +14,8 @@ type otInput struct {
 	n, m, dim int // dim is 0 for a matrix
 	names     [2]string
 	x, y      []float64
-	scale     float64   // of the squared distance
-	c         []float64 // n x m, nil for points
+	ground    logsumexp.Ground // of points
+	c         []float64        // n x m, nil for points
 	cxx, cyy  []float64
 	a, b      []float64 // nil means uniform
 	massX     float64
@@ -22,20 +23,16 @@ type otInput struct {
 	g         []float64 // to start from, or nil
 }
 
-// maxCostBytes bounds the memory that matrices of costs may take, maxPlanBytes that of a plan to write. They do not look at the machine,
-// so that a command runs on one machine as on another.
-const (
-	maxCostBytes = 8 << 30
-	maxPlanBytes = 1 << 30
-)
+// maxPlanBytes bounds the memory of a plan to write. It does not look at the machine, so that a command runs on one machine as on another.
+const maxPlanBytes = 1 << 30
 
 // read reads and checks all input.
 func (o *otOptions) read(r io.Reader, args []string) (*otInput, error) {
-	in := &otInput{scale: o.scale()}
+	in := new(otInput)
 	var err error
 	if o.costMatrix != "" {
 		err = in.readMatrices(r, o)
-	} else {
+	} else if in.ground, err = logsumexp.ParseGround(o.cost); err == nil {
 		err = in.readPoints(r, args, o.columns)
 	}
 	if err != nil {
@@ -50,8 +47,8 @@ func (o *otOptions) read(r io.Reader, args []string) (*otInput, error) {
 	if in.b, in.massY, err = readWeights(r, o.weightsY, in.m, o.normalize); err != nil {
 		return nil, err
 	}
-	if math.Abs(in.massX-in.massY) > 1e-4*max(in.massX, in.massY) {
-		return nil, fmt.Errorf("the weights of X sum to %.8g (%s) and those of Y to %.8g (%s); use --normalize if only proportions matter",
+	if !o.reach.given() && math.Abs(in.massX-in.massY) > 1e-4*max(in.massX, in.massY) {
+		return nil, fmt.Errorf("the weights of X sum to %.8g (%s) and those of Y to %.8g (%s); use --normalize if only proportions matter, or --reach if mass may stay behind",
 			in.massX, orUniform(o.weightsX), in.massY, orUniform(o.weightsY))
 	}
 	if err := in.checkPartners(o.costMatrix); err != nil {
@@ -93,7 +90,7 @@ func (in *otInput) readPoints(r io.Reader, args []string, columns string) error 
 	}
 	in.n, in.m, in.dim, in.x, in.y = x.Rows, y.Rows, x.Cols, x.Data, y.Data
 	in.names = [2]string{args[0], args[1]}
-	return nil
+	return in.checkOrigin()
 }
 
 func (in *otInput) readMatrices(r io.Reader, o *otOptions) error {
@@ -185,21 +182,9 @@ func readWeights(r io.Reader, path string, n int, normalize bool) ([]float64, fl
 	return w.Data, sum, nil
 }
 
-// checkSize refuses what would not fit.
+// checkSize refuses a plan that would not fit.
 func (in *otInput) checkSize(o *otOptions) error {
-	size := 4.
-	if o.precision == precision64 {
-		size = 8
-	}
 	n, m := float64(in.n), float64(in.m)
-	entries := n * m
-	if o.debias {
-		entries += n*n + m*m
-	}
-	if size*entries > maxCostBytes {
-		return fmt.Errorf("the costs of %d x %d points take %.1f GiB, of at most %d; take a sample of the points",
-			in.n, in.m, size*entries/(1<<30), maxCostBytes>>30)
-	}
 	for _, out := range o.outputs() {
 		if out.path != "" && out.isPlan && 8*n*m > maxPlanBytes {
 			return usagef("--%s: the plan of %d x %d takes %.1f GiB, of at most %d; --assign and --map need no memory for it",

@@ -62,10 +62,13 @@ func (s *otSolution[T]) files(o *otOptions) []otFile {
 	}
 }
 
-// writePotentials writes f and g shifted against each other so that <a,f> = <b,g>.
+// writePotentials writes f and g, shifted against each other so that <a,f> = <b,g> where that changes nothing, in a balanced problem.
 func (s *otSolution[T]) writePotentials(w io.Writer) error {
 	a, b := s.xy.Problem().Weights()
-	shift := (weighted(b, s.xy.G) - weighted(a, s.xy.F)) / 2
+	shift := 0.
+	if !s.o.reach.given() {
+		shift = (weighted(b, s.xy.G) - weighted(a, s.xy.F)) / 2
+	}
 	f, g := make([]float64, len(a)), make([]float64, len(b))
 	for i, v := range s.xy.F {
 		f[i] = v + shift
@@ -100,30 +103,13 @@ func (s *otSolution[T]) writePlan(w io.Writer) error {
 }
 
 func (s *otSolution[T]) writeGradient(w io.Writer) error {
-	in := s.in
-	g := make([]float64, in.n*in.dim)
+	g := make([]float64, s.in.n*s.in.dim)
 	if s.div != nil {
-		s.div.Gradient(g, squaredPull{in.x, in.y, in.dim, in.scale}, squaredPull{in.x, in.x, in.dim, in.scale})
+		s.div.Gradient(g, s.points, s.own)
 	} else {
-		s.xy.Gradient(g, squaredPull{in.x, in.y, in.dim, in.scale})
+		s.xy.Gradient(g, s.points)
 	}
-	return data.WriteNPY(w, in.n, in.dim, g)
-}
-
-// squaredPull takes the derivative of scale |x - y|^2 to the points.
-type squaredPull struct {
-	x, y  []float64
-	dim   int
-	scale float64
-}
-
-func (p squaredPull) AddGradient(dx, _ []float64, i, j0 int, w []float64) {
-	d := p.dim
-	for k, wk := range w {
-		for l, v := range p.y[(j0+k)*d : (j0+k+1)*d] {
-			dx[i*d+l] += 2 * p.scale * wk * (p.x[i*d+l] - v)
-		}
-	}
+	return data.WriteNPY(w, s.in.n, s.in.dim, g)
 }
 
 // writeMap writes the barycentric map, the mean of y under each row of the plan.

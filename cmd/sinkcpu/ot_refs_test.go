@@ -2,6 +2,7 @@ package main
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -12,24 +13,21 @@ import (
 // TestOTMeetsReferences runs ot over the files of an independent implementation, with the default tolerance and a tight one.
 func TestOTMeetsReferences(t *testing.T) {
 	for _, ref := range ottest.References(t, "../../../shared/refs/open") {
-		if ref.CostFactor() == 0 || ref.Balanced == nil {
-			continue
-		}
 		t.Run(ref.Name, func(t *testing.T) {
-			b := newOTBench(t)
-			r := &otReference{otBench: b, ref: ref, cost: map[float64]string{1: "sqeuclidean", .5: "halfsqeuclidean"}[ref.CostFactor()]}
-			r.x, r.y = b.file("x.npy", ref.D, ref.X...), b.file("y.csv", ref.D, ref.Y...)
-			r.a, r.b = b.file("a.csv", 1, ref.A...), b.file("b.npy", 1, ref.B...)
+			r := newOTReference(newOTBench(t), ref)
+			for rho, want := range ref.Unbalanced {
+				r.unbalanced("f64", 1e-9, rho, want, "--tol", "1e-10")
+				r.unbalanced("f32", 2e-5, rho, want)
+			}
+			if ref.Balanced == nil {
+				return
+			}
 			r.values("f64", 1e-9)
 			r.values("f64", 1e-9, "--tol", "1e-12")
 			r.values("f32", 2e-5)
 			r.values("f32", 2e-5, "--tol", "1e-6")
 			r.files("f64", 1e-9, 1e-8, "--tol", "1e-12")
-			gradTol := 1e-2
-			if ref.Eps > .05*ref.MeanCost {
-				gradTol = 1e-3
-			}
-			r.files("f32", 1e-3, gradTol, "--tol", "1e-6")
+			r.files("f32", 1e-3, r.gradTol(), "--tol", "1e-6")
 		})
 	}
 }
@@ -37,13 +35,17 @@ func TestOTMeetsReferences(t *testing.T) {
 type otReference struct {
 	*otBench
 	ref        *ottest.Reference
-	cost       string
 	x, y, a, b string
+}
+
+func newOTReference(b *otBench, ref *ottest.Reference) *otReference {
+	return &otReference{otBench: b, ref: ref, x: b.file("x.npy", ref.D, ref.X...), y: b.file("y.csv", ref.D, ref.Y...),
+		a: b.file("a.csv", 1, ref.A...), b: b.file("b.npy", 1, ref.B...)}
 }
 
 func (r *otReference) run(precision string, more ...string) otResult {
 	r.Helper()
-	return r.solve(append([]string{r.x, r.y, "--weights-x", r.a, "--weights-y", r.b, "--cost", r.cost, "--precision", precision,
+	return r.solve(append([]string{r.x, r.y, "--weights-x", r.a, "--weights-y", r.b, "--cost", r.ref.Ground(), "--precision", precision,
 		"--eps", strconv.FormatFloat(r.ref.Eps, 'g', -1, 64), "--max-iter", "100000"}, more...)...)
 }
 
@@ -83,6 +85,47 @@ func (r *otReference) files(precision string, tol, gradTol float64, more ...stri
 			}
 		}
 	}
+}
+
+// unbalanced checks the problem in which both sides may leave their weights at the price of rho.
+func (r *otReference) unbalanced(precision string, tol, rho float64, want *ottest.Unbalanced, more ...string) {
+	r.Helper()
+	more = append([]string{"--reach", strconv.FormatFloat(rho, 'g', -1, 64)}, more...)
+	own := r.run(precision, append(slices.Clone(more), "--potentials", r.at("p.npz"), "--grad", r.at("g.npy"))...)
+	gradTol := 1e-8
+	if precision == "f32" {
+		gradTol = r.gradTol()
+	}
+	r.gradient("gradient of the unbalanced value", want.GradX, gradTol)
+	res := r.run(precision, append(more, "--debias", "--grad", r.at("g.npy"))...)
+	r.gradient("gradient of the unbalanced divergence", want.DivergenceX, gradTol)
+	tol *= r.ref.Scale()
+	name := precision + ", reach " + more[1] + ": "
+	for key, v := range map[string]float64{"value": want.Value, "divergence": want.Divergence, "transport_cost": want.PrimalCost, "mass": want.Mass} {
+		near(r, name+key, res.num(key), v, tol)
+	}
+	near(r, name+"value alone", own.num("value"), want.Value, tol)
+	for _, key := range []string{"", "divergence"} {
+		lower, upper := bracket(res, key)
+		v, rounding := want.Value, 1e-14*r.ref.Scale()
+		if key != "" {
+			v = want.Divergence
+		}
+		if !(lower <= v+rounding && v <= upper+rounding) {
+			r.Errorf("%s[%.16g, %.16g] does not hold the %s %.16g", name, lower, upper, key, v)
+		}
+	}
+	if res["sinkhorn_loss"] != nil {
+		r.Errorf("%sa sinkhorn loss of %v", name, res["sinkhorn_loss"])
+	}
+}
+
+// gradTol is what float32 may lose of a gradient.
+func (r *otReference) gradTol() float64 {
+	if r.ref.Eps > .05*r.ref.MeanCost {
+		return 1e-3
+	}
+	return 1e-2
 }
 
 func (r *otReference) gradient(what string, want []float64, tol float64) {

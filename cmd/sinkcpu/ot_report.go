@@ -28,14 +28,24 @@ type otReport struct {
 	Status        string   `json:"status"`
 	Method        string   `json:"method"`
 	Seconds       float64  `json:"seconds"`
+	*otUnbalanced
 	*otDivergence
+	Note string `json:"note,omitempty"`
+}
+
+// An otUnbalanced is the part of a problem with a reach.
+type otUnbalanced struct {
+	Penalty string    `json:"penalty"` // kl or tv
+	ReachX  *otNumber `json:"reach_x"` // null for a marginal that is exact
+	ReachY  *otNumber `json:"reach_y"`
+	Mass    otNumber  `json:"mass"` // of the plan
 }
 
 type otDivergence struct {
 	Divergence      otNumber   `json:"divergence"`
 	DivergenceLower otNumber   `json:"divergence_lower"`
 	DivergenceUpper otNumber   `json:"divergence_upper"`
-	SinkhornLoss    otNumber   `json:"sinkhorn_loss"`
+	SinkhornLoss    *otNumber  `json:"sinkhorn_loss,omitempty"` // absent with a reach
 	Problems        otProblems `json:"problems"`
 }
 
@@ -78,17 +88,44 @@ func (s *otSolution[T]) report() *otReport {
 	if in.c == nil {
 		r.Dim, r.Cost = &in.dim, s.o.cost
 	}
+	if s.o.reach.given() {
+		r.otUnbalanced = newOTUnbalanced(&s.o.reach, xy.Mass())
+	}
 	if s.div == nil {
 		return r
+	}
+	if in.c == nil && !in.ground.NegativeDefinite() {
+		r.Note = fmt.Sprintf("the cost %s is not conditionally negative definite: its divergence can be negative, and 0 for clouds that differ", in.ground)
 	}
 	lower, upper = s.div.Bounds()
 	r.Status = s.div.Status().String()
 	r.otDivergence = &otDivergence{
 		Divergence: otNumber(s.div.Value()), DivergenceLower: otNumber(lower), DivergenceUpper: otNumber(upper),
-		SinkhornLoss: otNumber(s.div.SinkhornLoss()),
-		Problems:     otProblems{newOTProblem(s.div.XY), newOTProblem(s.div.XX), newOTProblem(s.div.YY)},
+		Problems: otProblems{newOTProblem(s.div.XY), newOTProblem(s.div.XX), newOTProblem(s.div.YY)},
+	}
+	if !s.o.reach.given() {
+		loss := otNumber(s.div.SinkhornLoss())
+		r.SinkhornLoss = &loss
 	}
 	return r
+}
+
+func newOTUnbalanced(reach *otReach, mass float64) *otUnbalanced {
+	u := &otUnbalanced{Penalty: "kl", Mass: otNumber(mass)}
+	x, y := reach.sides()
+	if x.Penalty == sinkhorn.TV {
+		u.Penalty = "tv"
+	}
+	for _, side := range []struct {
+		reach sinkhorn.Reach
+		dst   **otNumber
+	}{{x, &u.ReachX}, {y, &u.ReachY}} {
+		if side.reach.Penalty != sinkhorn.Exact {
+			rho := otNumber(side.reach.Rho)
+			*side.dst = &rho
+		}
+	}
+	return u
 }
 
 func newOTProblem[T kernels.Float](r *sinkhorn.Result[T]) otProblem {
@@ -111,7 +148,12 @@ func (r *otReport) text() string {
 	line("transport cost", "%.9g", r.TransportCost)
 	if d := r.otDivergence; d != nil {
 		line("divergence", "%.9g  in [%.9g, %.9g]", d.Divergence, d.DivergenceLower, d.DivergenceUpper)
-		line("sinkhorn loss", "%.9g", d.SinkhornLoss)
+		if d.SinkhornLoss != nil {
+			line("sinkhorn loss", "%.9g", *d.SinkhornLoss)
+		}
+	}
+	if u := r.otUnbalanced; u != nil {
+		line("mass", "%.9g of %.9g and %.9g, penalty %s", u.Mass, r.MassX, r.MassY, u.Penalty)
 	}
 	line("marginal error", "%.3g", r.MarginalError)
 	line("status", "%s after %d iterations (%s), %.3g s", r.Status, r.Iterations, r.Method, r.Seconds)

@@ -18,18 +18,24 @@ type otSolution[T kernels.Float] struct {
 	pool *parallel.Pool
 	xy   *sinkhorn.Result[T]
 	div  *sinkhorn.Divergence[T] // nil without --debias
+
+	points, own *logsumexp.Points[T] // of xy and xx; nil for matrices
 }
 
 // solveOT forms the costs and solves. The answer is nil for bad data; with an error of [sinkhorn.ErrNotConverged] it is there.
 func solveOT[T kernels.Float](ctx context.Context, o *otOptions, in *otInput, eps float64, pool *parallel.Pool, progress *otProgress) (otAnswer, error) {
+	x, y := o.reach.sides()
 	s := &otSolution[T]{o: o, in: in, pool: pool}
 	solver := sinkhorn.Solver[T]{Eps: eps, Tol: o.tol, MaxIter: o.maxIter, G: in.g, Runner: pool, Progress: progress.callback()}
-	xy, err := s.problem()
-	if err != nil {
+	if err := in.checkRange(o.precision); err != nil {
 		return nil, err
 	}
-	if size := costSize(xy.Cost()); eps < leastRatio*size {
+	if size := in.costSize(); eps < leastRatio*size {
 		return nil, usagef("--eps %s is %g, less than %.0e of the costs, which go to %.3g: float64 cannot tell their sums apart", &o.eps, eps, leastRatio, size)
+	}
+	xy, err := s.problem(x, y)
+	if err != nil {
+		return nil, err
 	}
 	if !o.debias {
 		if s.xy, err = solver.Solve(ctx, xy); s.xy == nil {
@@ -37,117 +43,86 @@ func solveOT[T kernels.Float](ctx context.Context, o *otOptions, in *otInput, ep
 		}
 		return s, err
 	}
-	xx, err := s.selfProblem(o.costXX, in.cxx, in.x, in.a, in.n)
+	own, xx, err := s.selfProblem(x, o.costXX, in.cxx, in.x, in.a, in.n)
 	if err != nil {
 		return nil, err
 	}
-	yy, err := s.selfProblem(o.costYY, in.cyy, in.y, in.b, in.m)
+	_, yy, err := s.selfProblem(y, o.costYY, in.cyy, in.y, in.b, in.m)
 	if err != nil {
 		return nil, err
 	}
 	if s.div, err = solver.Divergence(ctx, xy, xx, yy); s.div == nil {
 		return nil, err
 	}
-	s.xy = s.div.XY
+	s.xy, s.own = s.div.XY, own
 	return s, err
 }
 
 // leastRatio is eps over the size of the costs below which rounding of a cost in float64 changes an entry of the plan by a factor.
 const leastRatio = 0x1p-50
 
-// costSize returns a bound of the magnitude of the finite costs.
-func costSize[T kernels.Float](c logsumexp.Cost[T]) float64 {
-	n, m := c.Dims()
-	u, v := shifts(c, n, m)
-	var size float64
-	row := make([]T, m)
-	for i := range n {
-		t, _ := c.Tile(row, i, i+1, 0, m)
-		for _, x := range t {
-			if x := math.Abs(float64(x)); !math.IsInf(x, 1) {
-				size = max(size, x)
-			}
-		}
+// costSize returns a bound of the magnitude of the finite costs between the sides.
+func (in *otInput) costSize() (size float64) {
+	if in.c == nil {
+		size, _ = in.costBound()
+		return size
 	}
-	return size + largest(u) + largest(v)
-}
-
-func largest(x []float64) (size float64) {
-	for _, v := range x {
-		size = max(size, math.Abs(v))
+	for _, v := range in.c {
+		if v = math.Abs(v); !math.IsInf(v, 1) {
+			size = max(size, v)
+		}
 	}
 	return size
 }
 
-func (s *otSolution[T]) problem() (*sinkhorn.Problem[T], error) {
+func (s *otSolution[T]) problem(x, y sinkhorn.Reach) (*sinkhorn.Problem[T], error) {
 	in := s.in
 	if in.c != nil {
-		c, err := stored[T](s.o.costMatrix, in.c, in.n, in.m)
+		c, err := rounded[T](s.o.costMatrix, in.c, in.n, in.m)
 		if err != nil {
 			return nil, err
 		}
-		return sinkhorn.NewProblem(c, in.a, in.b)
+		return sinkhorn.NewUnbalanced(c, in.a, in.b, x, y)
 	}
-	c := logsumexp.Centred[T](s.pool, in.x, in.y, in.a, in.b, in.n, in.m, in.dim, in.scale)
-	if err := checkRange(in, c); err != nil {
+	points, c, err := s.between(in.x, in.y, in.a, in.b, in.n, in.m)
+	if err != nil {
 		return nil, err
 	}
-	return sinkhorn.NewProblem(c, in.a, in.b)
+	s.points = points
+	return sinkhorn.NewUnbalanced(c, in.a, in.b, x, y)
 }
 
-// selfProblem returns the problem of one side against itself, from the matrix c of the file path or from points.
-func (s *otSolution[T]) selfProblem(path string, c, x, w []float64, n int) (*sinkhorn.Problem[T], error) {
+// selfProblem returns the problem of one side against itself, from the matrix c of the file path or from points, which come with it.
+func (s *otSolution[T]) selfProblem(reach sinkhorn.Reach, path string, c, x, w []float64, n int) (*logsumexp.Points[T], *sinkhorn.Problem[T], error) {
 	if c != nil {
-		st, err := stored[T](path, c, n, n)
+		st, err := rounded[T](path, c, n, n)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		p, err := sinkhorn.NewSelfProblem(st, w)
+		p, err := sinkhorn.NewUnbalancedSelf(st, w, reach)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
+			return nil, nil, fmt.Errorf("%s: %w", path, err)
 		}
-		return p, nil
+		return nil, p, nil
 	}
-	own := logsumexp.Centred[T](s.pool, x, x, w, w, n, n, s.in.dim, s.in.scale)
-	if err := checkRange(s.in, own); err != nil {
-		return nil, err
+	points, own, err := s.between(x, x, w, w, n, n)
+	if err != nil {
+		return nil, nil, err
 	}
-	return sinkhorn.NewSelfProblem(own, w)
+	p, err := sinkhorn.NewUnbalancedSelf(own, w, reach)
+	return points, p, err
 }
 
-// stored rounds a matrix of costs to T and refuses finite costs beyond its range.
-func stored[T kernels.Float](path string, c []float64, n, m int) (*logsumexp.Stored[T], error) {
-	rounded := make([]T, len(c))
+// rounded rounds a matrix of costs to T and refuses finite costs beyond its range.
+func rounded[T kernels.Float](path string, c []float64, n, m int) (*logsumexp.Stored[T], error) {
+	narrow := make([]T, len(c))
 	for k, v := range c {
-		rounded[k] = T(v)
-		if math.IsInf(float64(rounded[k]), 0) && !math.IsInf(v, 0) {
+		narrow[k] = T(v)
+		if math.IsInf(float64(narrow[k]), 0) && !math.IsInf(v, 0) {
 			return nil, fmt.Errorf("%s: row %d, column %d: %g is beyond the range of float32; use --precision f64", path, k/m+1, k%m+1, v)
 		}
 	}
-	return logsumexp.NewStored(rounded, n, m, m), nil
-}
-
-// checkRange refuses points whose distances overflow.
-func checkRange[T kernels.Float](in *otInput, c *logsumexp.Stored[T]) error {
-	n, m := c.Dims()
-	entries, _ := c.Tile(nil, 0, n, 0, m)
-	u, v := c.Shift()
-	if finite(entries) && finite(u) && finite(v) {
-		return nil
-	}
-	if _, narrow := any(entries).([]float32); narrow {
-		return in.errorf("a cost between points is beyond the range of float32; rescale the data, or use --precision f64")
-	}
-	return in.errorf("a cost between points is beyond the range of float64; rescale the data")
-}
-
-func finite[T kernels.Float](x []T) bool {
-	for _, v := range x {
-		if v-v != 0 {
-			return false
-		}
-	}
-	return true
+	return logsumexp.NewStored(narrow, n, m, m), nil
 }
 
 // shifts returns the terms that were taken out of a cost of n x m, zeros for none.
