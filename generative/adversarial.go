@@ -145,3 +145,20 @@ func (o *Adversarial) clip() {
 		}
 	}
 }
+
+// State is that of [Fit] and the buffers of the critic.
+func (o *Adversarial) State() (map[string][]byte, error) {
+	state, err := o.Fit.State()
+	if err != nil {
+		return nil, err
+	}
+	return state, saveBuffers(state, "critic.", o.features)
+}
+
+// Restore sets what State returned.
+func (o *Adversarial) Restore(state map[string][]byte) error {
+	if err := restoreBuffers(state, "critic.", o.features); err != nil {
+		return err
+	}
+	return o.Fit.Restore(state)
+}

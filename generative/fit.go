@@ -26,22 +26,15 @@ type FitConfig struct {
 // OptimizerNames are the names that [FitConfig] takes.
 var OptimizerNames = []string{"adam", "rmsprop"}
 
-// newOptimizer returns the optimiser of that name: Adam as its paper has it, or the root-mean-square rule
-//
-//	v = .99 v + .01 grad^2;   p = p - rate grad/(sqrt(v/(1 - .99^t)) + 1e-8)
-//
-// which is Adam without momentum, and RMSProp with the average corrected for its start from 0: without that, the first steps are up to
-// ten times the rate.
+// newOptimizer returns Adam or RMSProp with the settings of their papers, or of PyTorch.
 func newOptimizer(ops nn.Ops[float32], name string, rate float64) (nn.Optimizer[float32], error) {
-	cfg := nn.DefaultAdam(rate)
 	switch name {
 	case "", "adam":
+		return nn.NewAdam(ops, nn.DefaultAdam(rate))
 	case "rmsprop":
-		cfg.Beta1, cfg.Beta2 = 0, .99
-	default:
-		return nil, fmt.Errorf("generative: unknown optimiser %q, want adam or rmsprop", name)
+		return nn.NewRMSProp(ops, nn.DefaultRMSProp(rate))
 	}
-	return nn.NewAdam(ops, cfg)
+	return nil, fmt.Errorf("generative: unknown optimiser %q, want adam or rmsprop", name)
 }
 
 // Fit learns a model by a criterion on clouds of the model and of data, cloud sizes being equal:
@@ -157,16 +150,17 @@ func (o *Fit) LatentPoint(dst, u []float32) { o.model.point(dst, u) }
 // Decode applies the model to rows of z, a batch at a time.
 func (o *Fit) Decode(dst, z []float32, rows int) { o.model.decode(dst, z, rows) }
 
-// State returns the state of the noise, the number of steps and what identifies the model.
+// State returns the state of the noise, the number of steps, the buffers of the network, and what identifies the model.
 func (o *Fit) State() (map[string][]byte, error) {
 	noise, err := o.noise.MarshalBinary()
 	if err != nil {
 		return nil, err
 	}
-	return map[string][]byte{"noise": noise, "steps": binary.AppendUvarint(nil, o.done), "model": o.model.shape()}, nil
+	state := map[string][]byte{"noise": noise, "steps": binary.AppendUvarint(nil, o.done), "model": o.model.shape()}
+	return state, saveBuffers(state, "generator.", o.model.net)
 }
 
-// Restore sets the state of the noise and the number of steps. A state of another model is refused.
+// Restore sets what State returned. A state of another model is refused.
 func (o *Fit) Restore(state map[string][]byte) error {
 	if string(state["model"]) != string(o.model.shape()) {
 		return errors.New("generative: the state belongs to a model of other sizes")
@@ -174,6 +168,9 @@ func (o *Fit) Restore(state map[string][]byte) error {
 	done, n := binary.Uvarint(state["steps"])
 	if n <= 0 || n != len(state["steps"]) {
 		return errors.New("generative: the state has no number of steps")
+	}
+	if err := restoreBuffers(state, "generator.", o.model.net); err != nil {
+		return err
 	}
 	if err := o.noise.UnmarshalBinary(state["noise"]); err != nil {
 		return err

@@ -38,7 +38,13 @@ func NewMLPModel(ops nn.Ops[float32], d nn.MLP, prior string, seed uint64) (*Mod
 	if err != nil {
 		return nil, err
 	}
-	m := &Model{net: net, latent: d.Sizes[0], dim: d.Sizes[len(d.Sizes)-1], decoder: net.Share(), kind: "network on " + prior}
+	return newNetwork(net, d.Sizes[0], d.Sizes[len(d.Sizes)-1], prior)
+}
+
+// newNetwork returns the model that a network is on latent points of a prior.
+func newNetwork(net nn.Layer[float32], latent, dim int, prior string) (*Model, error) {
+	m := &Model{net: net, latent: latent, dim: dim, decoder: net.Share(), kind: "network on " + prior}
+	nn.SetTraining(m.decoder, false)
 	switch prior {
 	case "uniform":
 		m.draw = func(noise *random.Stream, z []float32) { random.Uniform(noise, z, 0, 1) }

@@ -31,7 +31,8 @@ var (
 	valueNames      = []string{"sharp", "entropic"}
 	estimateNames   = []string{"biased", "unbiased"}
 	activationNames = []string{"relu", "leaky_relu", "softplus", "tanh", "sigmoid"}
-	modelNames      = []string{"network", "ellipsoids", "mixture"}
+	modelNames      = []string{"network", "dcgan", "ellipsoids", "mixture"}
+	criticNames     = []string{"mlp", "dcgan"}
 )
 
 // A Config is everything that defines a run. Two runs of one config on one tier have the same bits.
@@ -60,7 +61,7 @@ type Config struct {
 	Model      string `json:"model"`      // network, ellipsoids or mixture
 	Latent     int    `json:"latent"`     // dimension of the network's latent points
 	Prior      string `json:"prior"`      // of those points: uniform or normal
-	Hidden     []int  `json:"hidden"`     // widths of the network's hidden layers
+	Hidden     []int  `json:"hidden"`     // widths of the network's hidden layers, channels of the dcgan's
 	Activation string `json:"activation"` // of those layers
 	Components int    `json:"components"` // ellipsoids, or Gaussians of the mixture
 
@@ -70,7 +71,8 @@ type Config struct {
 	HalfLife  float64 `json:"lr_half_life"` // steps in which the learning rates halve; 0 for constant rates
 
 	// The learned cost.
-	Features       []int   `json:"features"`        // widths of the critic's layers; none for a fixed cost
+	Critic         string  `json:"critic"`          // mlp or dcgan
+	Features       []int   `json:"features"`        // widths or channels of the critic's layers; none for a fixed cost
 	CriticSteps    int     `json:"critic_steps"`    // before each turn of the generator
 	GeneratorSteps int     `json:"generator_steps"` // a turn
 	Clip           float64 `json:"clip"`            // bound of the critic's weights; 0 for none
@@ -98,7 +100,7 @@ var defaults = func() (d struct{ images, points Config }) {
 		Loss: "sinkhorn", Self: "same", Value: "sharp", Cost: "sqeuclidean",
 		Kernel: "gaussian", Bandwidths: generative.DefaultBandwidths, Estimate: "biased",
 		Model: "network", Latent: 2, Prior: "uniform", Activation: "relu", Components: 3,
-		Optimizer: "adam", Rate: 3e-3, CriticSteps: 1, GeneratorSteps: 1, Clip: .01, CriticRate: 1e-3, Features: []int{},
+		Optimizer: "adam", Rate: 3e-3, CriticSteps: 1, GeneratorSteps: 1, Clip: .01, CriticRate: 1e-3, Features: []int{}, Critic: "mlp",
 		LogEvery: 10, SampleEvery: 1000, SaveEvery: 500,
 	}
 	d.images, d.points = common, common
@@ -164,6 +166,7 @@ func (c Config) Validate() error {
 		oneOf("kernel", c.Kernel, generative.MMDKernels),
 		oneOf("estimate", c.Estimate, estimateNames),
 		oneOf("model", c.Model, modelNames),
+		oneOf("critic", c.Critic, criticNames),
 		oneOf("prior", c.Prior, generative.Priors),
 		oneOf("activation", c.Activation, activationNames),
 		oneOf("optimizer", c.Optimizer, generative.OptimizerNames),
@@ -206,6 +209,8 @@ func (c Config) Validate() error {
 		return bad("components", c.Components, fmt.Sprintf("want 1 to %d; the default is %d", maxWidth, d.Components))
 	case !narrow(c.Hidden):
 		return bad("hidden", joinInts(c.Hidden), fmt.Sprintf("want widths from 1 to %d, separated by commas; the default is %s", maxWidth, joinInts(d.Hidden)))
+	case c.Model == "dcgan" && len(c.Hidden) == 0:
+		return bad("hidden", `""`, "the dcgan needs channels, such as 128,64")
 	case !narrow(c.Features):
 		return bad("features", joinInts(c.Features), fmt.Sprintf("want widths from 1 to %d, separated by commas, or none", maxWidth))
 	case c.CriticSteps < 1:

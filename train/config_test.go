@@ -61,6 +61,8 @@ func TestABadSettingIsNamedWithItsRemedy(t *testing.T) {
 		"--components 0":      func(c *Config) { c.Components = 0 },
 		"--optimizer x":       func(c *Config) { c.Optimizer = "x" },
 		"--lr-half-life -1":   func(c *Config) { c.HalfLife = -1 },
+		"--critic x":          func(c *Config) { c.Critic = "x" },
+		`--hidden ""`:         func(c *Config) { c.Model, c.Hidden = "dcgan", nil },
 		"--features 0":        func(c *Config) { c.Features = []int{0} },
 		"--critic-steps 0":    func(c *Config) { c.CriticSteps = 0 },
 		"--generator-steps 0": func(c *Config) { c.GeneratorSteps = 0 },

@@ -38,14 +38,25 @@ func NewObjective(c Config, eps float64, d DataState, pool *parallel.Pool) (gene
 	if err != nil || len(c.Features) == 0 {
 		return fit, err
 	}
-	critic := nn.MLP{Sizes: append([]int{d.Dim}, c.Features...), Hidden: "leaky_relu"}
-	features, err := nn.NewMLP(ops, critic, random.New(c.Seed, "critic"), nn.XavierUniform(1), nil)
+	features, err := newCritic(ops, c, d)
 	if err != nil {
 		return nil, err
 	}
 	return generative.NewAdversarial(fit, features, generative.CriticConfig{
 		Steps: c.CriticSteps, GeneratorSteps: c.GeneratorSteps, Clip: c.Clip, Optimizer: c.Optimizer, Rate: c.CriticRate,
 	})
+}
+
+func newCritic(ops nn.Ops[float32], c Config, d DataState) (nn.Layer[float32], error) {
+	if last := len(c.Features) - 1; c.Critic == "dcgan" {
+		return generative.NewDCGANFeatures(ops, c.Features[:last], c.Features[last], d.image(), c.Seed)
+	}
+	sizes := append([]int{d.Dim}, c.Features...)
+	return nn.NewMLP(ops, nn.MLP{Sizes: sizes, Hidden: "leaky_relu"}, random.New(c.Seed, "critic"), nn.XavierUniform(1), nil)
+}
+
+func (d DataState) image() generative.ImageShape {
+	return generative.ImageShape{Channels: d.Channels, Height: d.Height, Width: d.Width}
 }
 
 func newTransport(c Config, eps float64, pool *parallel.Pool) (generative.Criterion[float32], error) {
@@ -66,6 +77,8 @@ func newMMD(c Config, _ float64, pool *parallel.Pool) (generative.Criterion[floa
 
 func newModel(ops nn.Ops[float32], c Config, d DataState) (*generative.Model, error) {
 	switch c.Model {
+	case "dcgan":
+		return generative.NewDCGANModel(ops, c.Latent, c.Hidden, d.image(), c.Prior, c.Seed)
 	case "ellipsoids":
 		return generative.NewEllipsoidsModel(ops, c.Components, d.Dim, c.Seed)
 	case "mixture":

@@ -24,6 +24,10 @@ var kinds = map[string]func(c *Config){
 	"learned": func(c *Config) {
 		c.Features, c.Cost, c.CriticSteps, c.GeneratorSteps, c.Optimizer = []int{8, 3}, "euclidean", 2, 3, "rmsprop"
 	},
+	"dcgan": func(c *Config) { c.Data, c.Model, c.Hidden = "glyphs", "dcgan", []int{6, 4} },
+	"learned dcgan": func(c *Config) {
+		c.Data, c.Model, c.Hidden, c.Critic, c.Features, c.Eps = "glyphs", "dcgan", []int{4}, "dcgan", []int{3, 5}, Eps{.1, true}
+	},
 	"learned mmd": func(c *Config) { c.Objective, c.Features = "mmd", []int{4} },
 }
 
@@ -40,12 +44,34 @@ func prepared(t testing.TB, dir string, c Config, workers int) Options {
 	t.Helper()
 	pool := parallel.New(workers)
 	t.Cleanup(pool.Close)
-	o, err := Prepare(c, pool)
+	if c.Data != "glyphs" {
+		o, err := Prepare(c, pool)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Dir = dir
+		return o
+	}
+	src := smallImages()
+	obj, err := NewObjective(c, .1, shapeOf(src.Train), pool)
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.Dir = dir
-	return o
+	return Options{Dir: dir, Config: c, Source: src, Eps: .1, Objective: obj, Pool: pool}
+}
+
+// smallImages are 40 images of 8 x 12 pixels in two channels.
+func smallImages() *data.Source {
+	pixels := make([]uint8, 40*8*12*2)
+	rng := random.New(1, "pixels")
+	for i := range pixels {
+		pixels[i] = uint8(rng.IntN(256))
+	}
+	d, err := data.NewImages(8, 12, 2, pixels, nil)
+	if err != nil {
+		panic(err)
+	}
+	return &data.Source{Name: "noise", Train: d}
 }
 
 // TestEveryKindResumesBitForBit, on other numbers of workers, and its model can be loaded.
@@ -77,13 +103,30 @@ func TestEveryKindResumesBitForBit(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, want := make([]float32, 20), make([]float32, 20)
-			model.Sample(got, 10, random.New(1, "x"))
-			o.Objective.Sample(want, 10, random.New(1, "x"))
+			got, want := make([]float32, 3*o.Source.Train.Dim), make([]float32, 3*o.Source.Train.Dim)
+			model.Sample(got, 3, random.New(1, "x"))
+			o.Objective.Sample(want, 3, random.New(1, "x"))
 			if !slices.Equal(got, want) {
 				t.Errorf("the loaded model makes %v, the trained one %v", got, want)
 			}
 		})
+	}
+}
+
+func TestConvolutionsNeedImages(t *testing.T) {
+	for flag, c := range map[string]Config{
+		"--model dcgan":  kindConfig(func(c *Config) { c.Model = "dcgan" }),
+		"--critic dcgan": kindConfig(func(c *Config) { c.Critic, c.Features = "dcgan", []int{3, 3} }),
+	} {
+		var bad *ConfigError
+		if _, err := Prepare(c, nil); !errors.As(err, &bad) || bad.Flag != flag {
+			t.Errorf("%s on points: %v", flag, err)
+		}
+	}
+	c := kindConfig(kinds["dcgan"])
+	c.Hidden = []int{8, 8, 8} // 12 pixels cannot be halved three times
+	if err := c.fits(smallImages().Train); err == nil {
+		t.Error("12 pixels were halved three times")
 	}
 }
 

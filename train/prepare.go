@@ -20,6 +20,9 @@ func Prepare(c Config, pool *parallel.Pool) (Options, error) {
 	if err != nil {
 		return Options{}, err
 	}
+	if err := c.fits(src.Train); err != nil {
+		return Options{}, err
+	}
 	eps, err := c.resolveEps(src.Train)
 	if err != nil {
 		return Options{}, err
@@ -35,6 +38,26 @@ func Prepare(c Config, pool *parallel.Pool) (Options, error) {
 		m.SpreadOver(rows, n)
 	}
 	return Options{Config: c, Source: src, Eps: eps, Objective: obj, Pool: pool}, nil
+}
+
+// fits returns a [*ConfigError] where convolutions are asked for and the rows are no images of a size that they can halve.
+func (c Config) fits(ds *data.Dataset) error {
+	for _, net := range []struct {
+		flag, name string
+		halvings   int
+	}{{"model", c.Model, len(c.Hidden)}, {"critic", c.Critic, len(c.Features) - 1}} {
+		if net.name != "dcgan" || net.halvings < 0 {
+			continue
+		}
+		flag := "--" + net.flag + " dcgan"
+		if ds.H == 0 {
+			return &ConfigError{Flag: flag, Problem: "the rows of " + c.Data + " are no images; use network or mlp"}
+		}
+		if n := net.halvings; n > 16 || ds.H%(1<<n) != 0 || ds.W%(1<<n) != 0 {
+			return &ConfigError{Flag: flag, Problem: fmt.Sprintf("images of %d x %d pixels cannot be halved %d times, once for each number of channels", ds.H, ds.W, n)}
+		}
+	}
+	return nil
 }
 
 // spreadRows is the number of rows over which a model without a network is spread before it learns.

@@ -53,17 +53,18 @@ happened, and also after a kill. The defaults of the settings depend on the data
 	f.StringVar(&c.Optimizer, "optimizer", c.Optimizer, "adam or rmsprop")
 	f.Float64Var(&c.Rate, "lr", c.Rate, "learning rate")
 	f.Float64Var(&c.HalfLife, "lr-half-life", c.HalfLife, "steps in which the learning rate halves; 0 for a constant rate")
-	f.StringVar(&c.Model, "model", c.Model, "network, ellipsoids or mixture (of Gaussians)")
+	f.StringVar(&c.Model, "model", c.Model, "network, dcgan, ellipsoids or mixture (of Gaussians)")
 	f.StringVar(&c.Prior, "prior", c.Prior, "of the network's latent points: uniform on the unit cube, or normal")
 	f.IntVar(&c.Components, "components", c.Components, "ellipsoids, or Gaussians of the mixture")
 	f.StringVar(&c.Activation, "activation", c.Activation, "of the hidden layers: relu, leaky_relu, softplus, tanh or sigmoid")
-	f.IntSliceVar(&c.Features, "features", c.Features, "widths of the critic's layers, for a learned cost between features; none for a fixed cost")
+	f.StringVar(&c.Critic, "critic", c.Critic, "of a learned cost: mlp or dcgan")
+	f.IntSliceVar(&c.Features, "features", c.Features, "widths or channels of the critic's layers, for a learned cost between its outputs; none for a fixed cost")
 	f.IntVar(&c.CriticSteps, "critic-steps", c.CriticSteps, "steps of the critic before each turn of the generator")
 	f.IntVar(&c.GeneratorSteps, "generator-steps", c.GeneratorSteps, "steps of the generator a turn")
 	f.Float64Var(&c.Clip, "clip", c.Clip, "bound of the critic's weights; 0 for none")
 	f.Float64Var(&c.CriticRate, "critic-lr", c.CriticRate, "learning rate of the critic")
 	f.IntVar(&c.Latent, "latent", c.Latent, "dimension of the latent space; with 2, pictures show the latent square")
-	f.IntSliceVar(&c.Hidden, "hidden", c.Hidden, "widths of the generator's hidden layers")
+	f.IntSliceVar(&c.Hidden, "hidden", c.Hidden, "widths of the network's hidden layers, or channels of the dcgan's")
 	f.Uint64Var(&c.Seed, "seed", c.Seed, "seed of all random numbers")
 	f.IntVar(&c.Threads, "threads", c.Threads, "workers; 0 for one a processor; the result does not depend on it")
 	f.IntVar(&c.LogEvery, "log-every", c.LogEvery, "steps between lines of metrics.jsonl")
@@ -97,6 +98,7 @@ var settings = map[string]func(dst, flags *train.Config){
 	"components":      func(dst, flags *train.Config) { dst.Components = flags.Components },
 	"prior":           func(dst, flags *train.Config) { dst.Prior = flags.Prior },
 	"activation":      func(dst, flags *train.Config) { dst.Activation = flags.Activation },
+	"critic":          func(dst, flags *train.Config) { dst.Critic = flags.Critic },
 	"features":        func(dst, flags *train.Config) { dst.Features = flags.Features },
 	"critic-steps":    func(dst, flags *train.Config) { dst.CriticSteps = flags.CriticSteps },
 	"generator-steps": func(dst, flags *train.Config) { dst.GeneratorSteps = flags.GeneratorSteps },
