@@ -7,3 +7,4 @@ package asm
 
 //go:generate go run ../gen/poly -o ../gen/poly/coeff/coeff.go
 //go:generate go run ../gen/amd64
+//go:generate go run ../gen/arm64

@@ -26,9 +26,15 @@ func TestTablesAreComplete(t *testing.T) {
 
 func TestChoose(t *testing.T) {
 	tables := []*impl[float32]{{tier: Generic}, {tier: AVX2}, {tier: AVX512}}
-	for limit, want := range map[string]Tier{"": AVX512, "avx512": AVX512, "avx2": AVX2, "AVX2": AVX2, "generic": Generic, "sse9": AVX512} {
+	for limit, want := range map[string]Tier{"": AVX512, "avx512": AVX512, "avx2": AVX2, "AVX2": AVX2, "generic": Generic, "neon": AVX512, "sse9": AVX512} {
 		if got := choose(tables, limit).tier; got != want {
 			t.Errorf("%q chooses %v, want %v", limit, got, want)
+		}
+	}
+	neon := []*impl[float32]{{tier: Generic}, {tier: NEON}}
+	for limit, want := range map[string]Tier{"": NEON, "neon": NEON, "generic": Generic, "avx2": NEON, "avx512": NEON} {
+		if got := choose(neon, limit).tier; got != want {
+			t.Errorf("on arm64 %q chooses %v, want %v", limit, got, want)
 		}
 	}
 	if got := choose(tables[:1], "avx512").tier; got != Generic {

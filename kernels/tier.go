@@ -13,6 +13,7 @@ const (
 	Generic Tier = iota // portable Go, the reference
 	AVX2                // AVX2 and FMA
 	AVX512              // AVX-512 F, BW, DQ, VL and CD
+	NEON                // arm64's vectors of 128 bits
 )
 
 // String returns the name that SINKCPU_ISA takes.
@@ -23,9 +24,10 @@ func (t Tier) String() string {
 	return "unknown"
 }
 
-var tierNames = [...]string{Generic: "generic", AVX2: "avx2", AVX512: "avx512"}
+var tierNames = [...]string{Generic: "generic", AVX2: "avx2", AVX512: "avx512", NEON: "neon"}
 
-// EnvISA is the environment variable that caps the tier: generic, avx2 or avx512. It is read once, at start-up.
+// EnvISA is the environment variable that caps the tier: generic, avx2, avx512 or neon. It is read once, at start-up. A tier of another
+// architecture caps nothing.
 const EnvISA = "SINKCPU_ISA"
 
 // Active returns the tier in use.
@@ -57,11 +59,16 @@ func parseTier(name string) Tier {
 	return -1
 }
 
+// within tells whether a cap lets a tier through: those below it do, and those of another architecture.
+func (t Tier) within(limit Tier) bool {
+	return t <= limit || limit != Generic && (t == NEON) != (limit == NEON)
+}
+
 // choose returns the last table that does not exceed the cap.
 func choose[T Float](tables []*impl[T], limit string) *impl[T] {
 	best := tables[0]
 	for _, t := range tables {
-		if c := parseTier(limit); c < 0 || t.tier <= c {
+		if c := parseTier(limit); c < 0 || t.tier.within(c) {
 			best = t
 		}
 	}

@@ -1,0 +1,81 @@
+package main
+
+// each emits body for n elements behind the pointers: a loop over unroll vectors at a time, a loop over one, and one over the up to
+// three elements that are left, each in the first lane of a vector. The body finds its vectors by at(pointer, k), k < count. n and the
+// pointers are moved to the end.
+func (m *machine) each(n gp, unroll int, pointers []gp, body func(count int)) {
+	counts := []int{unroll, 1}
+	if unroll == 1 {
+		counts = counts[1:]
+	}
+	for _, count := range counts {
+		m.times(n, count*lanes, func() {
+			body(count)
+			for _, p := range pointers {
+				m.add(p, count*bytes)
+			}
+		})
+	}
+	tail, done := m.label("tail"), m.label("done")
+	m.CBZ(n, done)
+	m.Label(tail)
+	m.single = true
+	body(1)
+	m.single = false
+	for _, p := range pointers {
+		m.add(p, 4)
+	}
+	m.SUBS(1, n)
+	m.CBNZ(n, tail)
+	m.Label(done)
+}
+
+// times emits body as a loop that takes step off n while that leaves no less than 0.
+func (m *machine) times(n gp, step int, body func()) {
+	loop, next := m.label("loop"), m.label("next")
+	m.SUBS(step, n)
+	m.BLO(next)
+	m.Label(loop)
+	body()
+	m.SUBS(step, n)
+	m.BHS(loop)
+	m.Label(next)
+	m.add(n, step)
+}
+
+// load loads a vector; in a tail the lanes beyond it read as 0 and touch no memory.
+func (m *machine) load(from mem, r vec) {
+	if m.single {
+		m.loadS(from, r)
+	} else {
+		m.loadQ(from, r)
+	}
+}
+
+// loadOr is load with lanes beyond the tail set to those of fill.
+func (m *machine) loadOr(from mem, fill, r vec) {
+	if !m.single {
+		m.loadQ(from, r)
+		return
+	}
+	t := m.vec()
+	m.loadS(from, t)
+	m.VMOV(fill, r)
+	m.VMOVLane(0, t, 0, r)
+}
+
+// loaded returns a vector from memory in a new register.
+func (m *machine) loaded(from mem) vec {
+	r := m.vec()
+	m.load(from, r)
+	return r
+}
+
+// store stores a vector; lanes beyond the tail touch no memory.
+func (m *machine) store(r vec, to mem) {
+	if m.single {
+		m.storeS(r, to)
+	} else {
+		m.storeQ(r, to)
+	}
+}

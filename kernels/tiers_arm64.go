@@ -1,0 +1,46 @@
+//go:build arm64 && !purego
+
+package kernels
+
+import "github.com/sinkcpu/sinkcpu/asm"
+
+// registerTiers adds NEON, which every arm64 processor that Go runs on has.
+func registerTiers() {
+	neon := *tables32[0]
+	neon.tier = NEON
+	elementwiseNEON(&neon)
+	sweepNEON(&neon)
+	distanceNEON(&neon)
+	networkNEON(&neon)
+	tables32 = append(tables32, &neon)
+}
+
+func elementwiseNEON(t *impl[float32]) {
+	t.exp, t.exp2 = mapAsm(asm.ExpF32NEON), mapAsm(asm.Exp2F32NEON)
+	t.softplus, t.sigmoid, t.tanh = mapAsm(asm.SoftplusF32NEON), mapAsm(asm.SigmoidF32NEON), mapAsm(asm.TanhF32NEON)
+	t.max, t.sum, t.dot = maxAsm(asm.MaxF32NEON), sumAsm(asm.SumF32NEON), dotAsm(asm.DotF32NEON)
+	t.logSumExp = logSumExpAsm(asm.LogSumExpF32NEON)
+}
+
+func sweepNEON(t *impl[float32]) {
+	t.rowMax, t.colMax = rowMaxAsm(asm.RowMaxF32NEON), colMaxAsm(asm.ColMaxF32NEON)
+	t.sweepRows, t.sweepRowsDot = sweepRowsAsm(asm.SweepRowsF32NEON), sweepRowsDotAsm(asm.SweepRowsDotF32NEON)
+	t.sweepCols = sweepColsAsm(asm.SweepColsF32NEON)
+	t.sweepAdjoint = sweepAdjointAsm(asm.SweepAdjointF32NEON)
+	t.sweepValue = sweepValueAsm(asm.SweepValueF32NEON, asm.SweepValueGradF32NEON)
+}
+
+func distanceNEON(t *impl[float32]) {
+	t.addSquared, t.addAbsolute = addDistancesAsm(asm.AddSquaredDistancesF32NEON), addDistancesAsm(asm.AddAbsoluteDistancesF32NEON)
+	t.addNorms, t.sqrt = addNormsAsm(asm.AddNormsF32NEON), mapAsm(asm.SqrtF32NEON)
+}
+
+func networkNEON(t *impl[float32]) {
+	t.axpy, t.scale = axpyAsm(asm.AxpyF32NEON), scaleAsm(asm.ScaleF32NEON)
+	t.leakyReLU, t.leakyReLUBw = leakyReLUAsm(asm.LeakyReLUF32NEON), leakyReLUBwAsm(asm.LeakyReLUBackwardF32NEON)
+	t.softplusBw = backwardAsm(asm.SoftplusBackwardF32NEON)
+	t.sigmoidBw = backwardAsm(asm.SigmoidBackwardF32NEON)
+	t.tanhBw = backwardAsm(asm.TanhBackwardF32NEON)
+	t.adam = adamAsm(asm.AdamF32NEON)
+	t.addRow, t.columnSums = addRowAsm(asm.AddRowF32NEON), columnSumsAsm(asm.ColumnSumsF32NEON)
+}
