@@ -96,9 +96,9 @@ func (j *convJob[T]) smallBlock(task int) {
 	z, s := &j.z, j.takeScratch()
 	r0 := task * j.rows
 	r1 := min(r0+j.rows, z.n*z.oh)
-	cols := (r1 - r0) * z.ow
+	cols := (r1 - r0) * z.step
 	one := z.nextRange(r0, r1)
-	whole := one.y1-one.y0 == r1-r0 // the block lies in one image
+	whole := one.y1-one.y0 == r1-r0 && z.step == z.ow // the block is a block of the image
 	var dst []T
 	ld := cols
 	if whole {
@@ -139,7 +139,7 @@ func (c *CPU[T]) ConvTranspose(y, x, weight, bias *Tensor[T], g ConvGeometry) {
 		j.bias = bias.Data()
 	}
 	j.images = z.imagesPerBlock()
-	j.channels = z.channelsPerBlock(max(1, convDepth/2*convCols/(j.images*z.place)))
+	j.channels = z.channelsPerBlock(max(1, convDepth/2*convCols/(j.images*z.cols)))
 	c.tasks(ceilDiv(z.n, j.images)*ceilDiv(z.c, j.channels), j.toLarge)
 	c.releaseConv(j)
 }
@@ -152,7 +152,7 @@ func (j *convJob[T]) largeBlock(task int) {
 	across := ceilDiv(z.c, j.channels)
 	n0, c0 := task/across*j.images, task%across*j.channels
 	n1, c1 := min(n0+j.images, z.n), min(c0+j.channels, z.c)
-	cols, rows := (n1-n0)*z.place, (c1-c0)*z.taps
+	cols, rows := (n1-n0)*z.cols, (c1-c0)*z.taps
 	src, ld := s.gatherPlaces(z, j.small, n0*z.oh, n1*z.oh)
 	s.patch = grown(s.patch, rows*cols)
 	kernels.Gemm(nil, true, false, rows, cols, z.o, 1, j.weight[c0*z.taps:], z.depth, src, ld, 0, s.patch, cols)
@@ -162,7 +162,7 @@ func (j *convJob[T]) largeBlock(task int) {
 			if j.bias != nil {
 				bias = j.bias[c]
 			}
-			s.scatter(z, j.large[(n*z.c+c)*z.h*z.w:][:z.h*z.w], s.patch[(c-c0)*z.taps*cols:], cols, (n-n0)*z.place, bias)
+			s.scatter(z, j.large[(n*z.c+c)*z.h*z.w:][:z.h*z.w], s.patch[(c-c0)*z.taps*cols:], cols, (n-n0)*z.cols, bias)
 		}
 	}
 	j.giveScratch(s)
@@ -203,7 +203,7 @@ func (j *convJob[T]) weightBlock(task int) {
 	for b := first; b < end; b++ {
 		r0 := b * j.rows
 		r1 := min(r0+j.rows, z.n*z.oh)
-		cols := (r1 - r0) * z.ow
+		cols := (r1 - r0) * z.step
 		s.gather(z, j.large, c0, c1, r0, r1)
 		src, ld := s.gatherPlaces(z, j.small, r0, r1)
 		kernels.Gemm(nil, false, true, z.o, (c1-c0)*z.taps, cols, 1, src, ld, s.patch, cols, betaAfter[T](b-first), dst, z.depth)

@@ -32,9 +32,11 @@ func (z *convSizes) nextRange(r, r1 int) rowRange {
 
 // gather writes the patches of channels c0 to c1-1 at the rows r0 to r1-1 of places, counted through all images:
 //
-//	patch[(c-c0, ki, kj)][place] = x[n, c, y stride + ki - padding, x stride + kj - padding]
+//	patch[(c-c0, ki, kj)][place] = x[n, c, i stride + ki - padding, j stride + kj - padding]
+//
+// Rows of places are step columns apart; columns beyond a row's places are numbers of x or zero.
 func (s *convScratch[T]) gather(z *convSizes, x []T, c0, c1, r0, r1 int) {
-	cols := (r1 - r0) * z.ow
+	cols := (r1 - r0) * z.step
 	s.patch = grown(s.patch, (c1-c0)*z.taps*cols)
 	for c := c0; c < c1; c++ {
 		rows := s.patch[(c-c0)*z.taps*cols:]
@@ -45,7 +47,12 @@ func (s *convScratch[T]) gather(z *convSizes, x []T, c0, c1, r0, r1 int) {
 			for ki := range z.k {
 				for kj := range z.k {
 					from := (ki%z.s*z.phases+kj%z.s)*size + ki/z.s*z.pitch + kj/z.s
-					moveRows(rows[(ki*z.k+kj)*cols+(r-r0)*z.ow:], z.ow, s.phases[from:], z.pitch, g.y1-g.y0)
+					dst := rows[(ki*z.k+kj)*cols+(r-r0)*z.step:]
+					if n := (g.y1 - g.y0) * z.step; z.step == z.pitch {
+						copy(dst[:n], s.phases[from:])
+					} else {
+						moveRows(dst, z.ow, s.phases[from:], z.pitch, g.y1-g.y0)
+					}
 				}
 			}
 			r += g.y1 - g.y0
@@ -55,6 +62,10 @@ func (s *convScratch[T]) gather(z *convSizes, x []T, c0, c1, r0, r1 int) {
 
 // moveRows copies rows of width elements, pitch apart in src, next to each other into dst, whole units at a time.
 func moveRows[T kernels.Float](dst []T, width int, src []T, pitch, rows int) {
+	if pitch == width {
+		copy(dst[:rows*width], src)
+		return
+	}
 	for r := range rows {
 		d, s := dst[r*width:], src[r*pitch:]
 		if (rows-r)*width < (width+unit-1)/unit*unit {
@@ -70,7 +81,9 @@ func moveRows[T kernels.Float](dst []T, width int, src []T, pitch, rows int) {
 // split takes a channel of an image apart into phases, over the rows that the places of g see.
 func (s *convScratch[T]) split(z *convSizes, x []T, g rowRange) {
 	size := z.phaseSize(g.y1 - g.y0)
-	s.phases = grown(s.phases, z.phases*z.phases*size)
+	all := z.phases * z.phases * size
+	s.phases = grown(s.phases, all+z.extra)
+	clear(s.phases[all:][:z.extra]) // what the last row of places takes beyond the last phase
 	for a := range z.phases {
 		for t := range g.y1 - g.y0 + z.extra {
 			y := (g.y0+t)*z.s + a - z.p
@@ -116,31 +129,39 @@ func splitRow[T kernels.Float](z *convSizes, row, x []T, b int) {
 //	y[n, c, i, j] = bias + sum of patch[(c, ki, kj)][place] over the places and elements that see (i, j)
 func (s *convScratch[T]) scatter(z *convSizes, y, rows []T, cols, at int, bias T) {
 	size := z.phaseSize(z.oh)
-	s.phases = grown(s.phases, z.phases*z.phases*size)
-	clear(s.phases[:z.phases*z.phases*size])
+	all := z.phases*z.phases*size + z.extra
+	s.phases = grown(s.phases, all)
+	clear(s.phases[:all])
 	for ki := range z.k {
 		for kj := range z.k {
 			to := (ki%z.s*z.phases+kj%z.s)*size + ki/z.s*z.pitch + kj/z.s
-			addRows(s.phases[to:], z.pitch, rows[(ki*z.k+kj)*cols+at:], z.ow, z.oh)
+			addRows(s.phases[to:], z.pitch, rows[(ki*z.k+kj)*cols+at:], z.step, z.oh)
 		}
 	}
-	for i := range y {
-		y[i] = bias
-	}
-	for a := range z.phases {
-		for t := range z.oh + z.extra {
-			i := t*z.s + a - z.p
-			if i < 0 || i >= z.h {
-				continue
-			}
-			for b := range z.phases {
-				mergeRow(z, y[i*z.w:][:z.w], s.phases[(a*z.phases+b)*size+t*z.pitch:][:z.pitch], b)
-			}
+	for i := range z.h {
+		row := y[i*z.w:][:z.w]
+		a, t := (i+z.p)%z.s, (i+z.p)/z.s
+		if a >= z.phases || t >= z.oh+z.extra {
+			fill(row, bias)
+			continue
+		}
+		if z.phases < z.s || z.w+z.p > z.pitch*z.s {
+			fill(row, bias)
+		}
+		for b := range z.phases {
+			mergeRow(z, row, s.phases[(a*z.phases+b)*size+t*z.pitch:][:z.pitch], b, bias)
 		}
 	}
 }
 
-// addRows undoes moveRows: it adds rows of width elements, next to each other in src, to rows pitch apart in dst.
+// fill sets each element of x to v.
+func fill[T kernels.Float](x []T, v T) {
+	for i := range x {
+		x[i] = v
+	}
+}
+
+// addRows undoes the copy of gather: it adds rows of width elements, next to each other in src, to rows pitch apart in dst.
 func addRows[T kernels.Float](dst []T, pitch int, src []T, width, rows int) {
 	if pitch == width {
 		rows, width = 1, rows*width
@@ -157,8 +178,8 @@ func addRows[T kernels.Float](dst []T, pitch int, src []T, width, rows int) {
 	}
 }
 
-// mergeRow undoes splitRow: it adds the row of phase b to a row of the image.
-func mergeRow[T kernels.Float](z *convSizes, y, row []T, b int) {
+// mergeRow undoes splitRow: it sets the pixels of phase b in a row of the image, with the bias added.
+func mergeRow[T kernels.Float](z *convSizes, y, row []T, b int, bias T) {
 	lo, hi, ix := z.span(b)
 	if lo == hi {
 		return
@@ -168,50 +189,63 @@ func mergeRow[T kernels.Float](z *convSizes, y, row []T, b int) {
 	case 1:
 		y = y[:len(row)]
 		for i, v := range row {
-			y[i] += v
+			y[i] = v + bias
 		}
 	case 2:
 		for i, v := range row {
-			y[2*i] += v
+			y[2*i] = v + bias
 		}
 	default:
 		for i, v := range row {
-			y[i*z.s] += v
+			y[i*z.s] = v + bias
 		}
 	}
 }
 
-// gatherPlaces lays the channels of the small image at the rows r0 to r1-1 of places next to each other, a channel a row, and returns
-// them with the distance of two rows. Rows of a single image are returned where they lie.
+// gatherPlaces lays the channels of the small image at the rows r0 to r1-1 of places next to each other, a channel a row, in the columns
+// of the patches, and returns them with the distance of two rows. The columns between two rows of places are zero. Rows of a single image
+// are returned where they lie, where there are no such columns.
 func (s *convScratch[T]) gatherPlaces(z *convSizes, y []T, r0, r1 int) ([]T, int) {
-	if g := z.nextRange(r0, r1); g.y1-g.y0 == r1-r0 {
+	if g := z.nextRange(r0, r1); g.y1-g.y0 == r1-r0 && z.step == z.ow {
 		return y[g.image*z.o*z.place+g.y0*z.ow:], z.place
 	}
-	cols := (r1 - r0) * z.ow
+	cols := (r1 - r0) * z.step
 	s.places = grown(s.places, z.o*cols)
 	for r := r0; r < r1; {
 		g := z.nextRange(r, r1)
-		n := (g.y1 - g.y0) * z.ow
-		from, to := y[g.image*z.o*z.place+g.y0*z.ow:], s.places[(r-r0)*z.ow:]
+		from, to := y[g.image*z.o*z.place+g.y0*z.ow:], s.places[(r-r0)*z.step:]
 		for o := range z.o {
-			copy(to[o*cols:][:n], from[o*z.place:])
+			spreadRows(to[o*cols:], z.step, from[o*z.place:], z.ow, g.y1-g.y0)
 		}
 		r += g.y1 - g.y0
 	}
 	return s.places, cols
 }
 
+// spreadRows copies rows of width elements, next to each other in src, to rows step apart in dst, with zeros between them.
+func spreadRows[T kernels.Float](dst []T, step int, src []T, width, rows int) {
+	if step == width {
+		copy(dst[:rows*width], src)
+		return
+	}
+	for r := range rows {
+		d := dst[r*step:][:step]
+		copy(d[:width], src[r*width:])
+		clear(d[width:])
+	}
+}
+
 // scatterPlaces undoes gatherPlaces: it writes the channels to the small image, each with its bias added.
 func (s *convScratch[T]) scatterPlaces(z *convSizes, y []T, r0, r1 int, bias []T) {
-	cols := (r1 - r0) * z.ow
+	cols := (r1 - r0) * z.step
 	for r := r0; r < r1; {
 		g := z.nextRange(r, r1)
-		n := (g.y1 - g.y0) * z.ow
-		to, from := y[g.image*z.o*z.place+g.y0*z.ow:], s.places[(r-r0)*z.ow:]
+		to, from := y[g.image*z.o*z.place+g.y0*z.ow:], s.places[(r-r0)*z.step:]
 		for o := range z.o {
-			copy(to[o*z.place:][:n], from[o*cols:])
+			row := to[o*z.place:][:(g.y1-g.y0)*z.ow]
+			moveRows(row, z.ow, from[o*cols:], z.step, g.y1-g.y0)
 			if bias != nil {
-				addTo(to[o*z.place:][:n], bias[o])
+				addTo(row, bias[o])
 			}
 		}
 		r += g.y1 - g.y0

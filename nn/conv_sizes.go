@@ -44,6 +44,8 @@ type convSizes struct {
 	phases int // along a side
 	extra  int // rows and columns of a phase beyond those of the small image
 	pitch  int // columns of a phase
+	step   int // columns of patches from one row of places to the next
+	cols   int // oh step
 }
 
 // sizesOf returns the sizes of a convolution from a tensor of shape large to one of shape small. It panics when they do not fit.
@@ -64,8 +66,19 @@ func sizesOf(g ConvGeometry, large, small, weight []int) convSizes {
 	z.phases = min(z.s, z.k)
 	z.extra = (z.k - 1) / z.s
 	z.pitch = z.ow + z.extra
+	z.step = z.ow
+	if z.pitch*widest.den <= z.ow*widest.num {
+		z.step = z.pitch
+	}
+	z.cols = z.oh * z.step
 	return z
 }
+
+// widest is the greatest ratio of the columns of a phase to those of the places at which patches take rows of a phase whole: element
+// (ki, kj) of the window is then a single copy for each image, while the columns between two rows of places stand for nothing. They are
+// not read where patches are multiplied from the left, and meet zeros where they are summed over. For places of 7x7 and a window of 4 that
+// is 14 % more multiplications; copying row by row takes 25 % of the time of a layer on a Zen 5.
+var widest = struct{ num, den int }{6, 5}
 
 // The blocks of convolutions, functions of the sizes only. A block of patches has convCols columns or a little more, one for each place,
 // and convDepth rows, one for each element of the patch: half a MB in float32, which stays in the second level of cache. With 512 columns
@@ -77,9 +90,9 @@ const (
 
 // rowsPerBlock returns the number of rows of places in a block, whole images where they are small.
 func (z *convSizes) rowsPerBlock() int {
-	rows := (convCols + z.ow - 1) / z.ow
+	rows := ceilDiv(convCols, z.step)
 	if rows >= z.oh {
-		rows = max(1, (convCols+z.place-1)/z.place) * z.oh
+		rows = ceilDiv(convCols, z.cols) * z.oh
 	}
 	return rows
 }
@@ -88,7 +101,7 @@ func (z *convSizes) rowsPerBlock() int {
 func (z *convSizes) channelsPerBlock(depth int) int { return min(z.c, max(1, depth/z.taps)) }
 
 // imagesPerBlock returns the number of whole images that have convCols places together.
-func (z *convSizes) imagesPerBlock() int { return max(1, min(z.n, convCols/z.place)) }
+func (z *convSizes) imagesPerBlock() int { return max(1, min(z.n, convCols/z.cols)) }
 
 // phaseSize returns the elements of one phase over rows rows of the small image.
 func (z *convSizes) phaseSize(rows int) int { return (rows + z.extra) * z.pitch }

@@ -134,6 +134,25 @@ func maxPool[T kernels.Float](p *poolArgs, y, x []T) {
 
 func maxPoolBackward[T kernels.Float](p *poolArgs, dx, dy, x []T) {
 	clear(dx)
+	if p.Kernel == 2 && p.Stride == 2 && p.Padding == 0 {
+		for i := range p.oh {
+			top, bottom, row := x[2*i*p.w:][:p.w], x[(2*i+1)*p.w:][:p.w], dy[i*p.ow:][:p.ow]
+			for j, d := range row {
+				at, best := 2*i*p.w+2*j, top[2*j]
+				if v := top[2*j+1]; best == best && !(v <= best) {
+					at, best = at+1, v
+				}
+				if v := bottom[2*j]; best == best && !(v <= best) {
+					at, best = (2*i+1)*p.w+2*j, v
+				}
+				if v := bottom[2*j+1]; best == best && !(v <= best) {
+					at = (2*i+1)*p.w + 2*j + 1
+				}
+				dx[at] = d
+			}
+		}
+		return
+	}
 	for i := range p.oh {
 		for j := range p.ow {
 			dx[argmax(p, x, i, j)] += dy[i*p.ow+j]
