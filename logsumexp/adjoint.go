@@ -11,7 +11,7 @@ import "github.com/sinkcpu/sinkcpu/kernels"
 //	cbar_ij       = P_ij (1 - C_ij invEps)              where cbar is not nil, with leading dimension len(g)
 func (s *Scratch[T]) Value(c Cost[T], i0, i1 int, kappa T, f, g, a []T, p, sum []float64, acc, h, cbar []T, invEps T) {
 	m := len(g)
-	cols := s.cols(c)
+	cols := s.cols(c, m)
 	for step := s.rows(m); i0 < i1; i0 += step {
 		top := min(i0+step, i1)
 		r := top - i0
@@ -92,7 +92,7 @@ func (s *Scratch[T]) AdjointApart(c Cost[T], i0, i1 int, kappa T, f, g, g0, q, a
 func (s *Scratch[T]) columnStep(c Cost[T], i0, i1 int, kappa T, f, g, q, a, alpha, fbar []T) {
 	m := len(g)
 	clear(s.sum[:])
-	cols := s.cols(c)
+	cols := s.cols(c, m)
 	for j := 0; j < m; j += cols {
 		end := min(j+cols, m)
 		t, ld := c.Tile(s.tile, i0, i1, j, end)
@@ -110,7 +110,7 @@ func (s *Scratch[T]) columnStep(c Cost[T], i0, i1 int, kappa T, f, g, q, a, alph
 // tile reaches: columns j0 to j0+len(c)-1. visit must not keep or write to c; it may overwrite e.
 func (s *Scratch[T]) Each(c Cost[T], i0, i1 int, kappa T, f, g []T, visit func(i, j0 int, c, e []T)) {
 	m := len(g)
-	cols := s.cols(c)
+	cols := s.cols(c, m)
 	for step := s.rows(m); i0 < i1; i0 += step {
 		top := min(i0+step, i1)
 		for j := 0; j < m; j += cols {

@@ -1,6 +1,8 @@
 package logsumexp
 
 import (
+	"sync"
+
 	"github.com/sinkcpu/sinkcpu/kernels"
 )
 
@@ -57,19 +59,28 @@ func (s *Stored[T]) Tile(_ []T, i0, i1, j0, j1 int) (c []T, ld int) {
 func (s *Stored[T]) Shift() (u, v []float64) { return s.u, s.v }
 
 // Widen returns a float32 cost as a float64 one, converted tile by tile.
-func Widen(c Cost[float32]) Cost[float64] { return &widened{c} }
+func Widen(c Cost[float32]) Cost[float64] { return &widened{c: c} }
 
-type widened struct{ c Cost[float32] }
+type widened struct {
+	c     Cost[float32]
+	tiles sync.Pool // of *[]float32, for costs that are computed
+}
 
 func (w *widened) Dims() (n, m int) { return w.c.Dims() }
 
 func (w *widened) Tile(buf []float64, i0, i1, j0, j1 int) (c []float64, ld int) {
+	cols := j1 - j0
 	var narrow []float32
 	if _, stored := w.c.(*Stored[float32]); !stored {
-		narrow = make([]float32, (i1-i0)*(j1-j0))
+		keep, _ := w.tiles.Get().(*[]float32)
+		if keep == nil || len(*keep) < (i1-i0)*cols {
+			fresh := make([]float32, (i1-i0)*cols)
+			keep = &fresh
+		}
+		defer w.tiles.Put(keep)
+		narrow = *keep
 	}
 	t, tld := w.c.Tile(narrow, i0, i1, j0, j1)
-	cols := j1 - j0
 	for i := range i1 - i0 {
 		row := buf[i*cols : (i+1)*cols]
 		for j, v := range t[i*tld : i*tld+cols] {

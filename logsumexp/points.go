@@ -153,31 +153,12 @@ func (p *Points[T]) fill(run kernels.Runner, dst []T, ld, i0, i1, j0, j1 int) {
 	for i := i0; i < i1; i++ {
 		row := dst[(i-i0)*ld:][:j1-j0]
 		clear(row)
-		for k, v := range p.x[i*p.d : (i+1)*p.d] {
-			if p.ground.kind == manhattan {
-				addAbsolute(row, v, p.yt[k*p.m+j0:k*p.m+j1])
-			} else {
-				addSquare(row, v, p.yt[k*p.m+j0:k*p.m+j1])
-			}
+		if p.ground.kind == manhattan {
+			kernels.AddAbsoluteDistances(row, p.x[i*p.d:(i+1)*p.d], p.yt[j0:], p.m)
+		} else {
+			kernels.AddSquaredDistances(row, p.x[i*p.d:(i+1)*p.d], p.yt[j0:], p.m)
 		}
 		p.finish(row)
-	}
-}
-
-// addSquare updates dst[j] += (x - y[j])^2.
-func addSquare[T kernels.Float](dst []T, x T, y []T) {
-	y = y[:len(dst)]
-	for j := range dst {
-		t := x - y[j]
-		dst[j] += t * t
-	}
-}
-
-// addAbsolute updates dst[j] += |x - y[j]|.
-func addAbsolute[T kernels.Float](dst []T, x T, y []T) {
-	y = y[:len(dst)]
-	for j := range dst {
-		dst[j] += max(x-y[j], y[j]-x)
 	}
 }
 
@@ -187,9 +168,7 @@ func (p *Points[T]) finish(row []T) {
 	case halfSquared:
 		kernels.Scale(row, .5)
 	case euclidean:
-		for j, v := range row {
-			row[j] = T(math.Sqrt(float64(v)))
-		}
+		kernels.Sqrt(row, row)
 	case power:
 		for j, v := range row {
 			row[j] = T(math.Pow(float64(v), p.ground.p/2))
@@ -219,18 +198,10 @@ func (p *Points[T]) fromProducts(run kernels.Runner, dst []T, ld, i0, i1, j0, j1
 				}
 				continue
 			}
-			addNorms(row, p.xx[i0+i], p.yy[j0:j1])
+			kernels.AddNorms(row, p.xx[i0+i], p.yy[j0:j1])
 			p.finish(row)
 		}
 	})
-}
-
-// addNorms sets dst[j] = max(0, dst[j] + x + y[j]).
-func addNorms[T kernels.Float](dst []T, x T, y []T) {
-	y = y[:len(dst)]
-	for j, v := range dst {
-		dst[j] = max(0, v+x+y[j])
-	}
 }
 
 // SquaredDistances sets

@@ -6,14 +6,12 @@ import (
 	"github.com/sinkcpu/sinkcpu/kernels"
 )
 
-// A block of rows is at most maxRows high, and keeps at most keepEntries exponentials, 256 KiB in float32: half of a usual second level
-// of cache. A call of a kernel spans at most storedCols columns of a stored cost, so that none lasts longer than about 100 us, and
-// tileCols of a computed one, whose tile of 32 KiB should not leave the first level.
+// A block has as many rows as [kernels.SweepBlock] says, at most maxRows. A call of a kernel spans at most storedCols columns of a stored
+// cost, so that none lasts longer than about 100 us, and tileCols of a computed one, whose tile should not leave the first level of cache.
 const (
-	maxRows     = 8
-	keepEntries = 1 << 16
-	storedCols  = 1 << 14
-	tileCols    = 1 << 10
+	maxRows    = 32
+	storedCols = 1 << 14
+	tileCols   = 1 << 10
 )
 
 // A sum of a row outside [minRowSum, maxRowSum], or of a column below MinColSum, has lost precision to the range of float32; it is
@@ -39,20 +37,20 @@ type Scratch[T kernels.Float] struct {
 
 // rows returns the height of a block for m columns.
 func (s *Scratch[T]) rows(m int) int {
-	r := max(1, min(maxRows, keepEntries/max(m, 1)))
+	r := min(maxRows, kernels.SweepBlock(m))
 	if len(s.e) < r*m {
 		s.e = make([]T, r*m)
 	}
 	return r
 }
 
-// cols returns how many columns a call of a kernel spans.
-func (s *Scratch[T]) cols(c Cost[T]) int {
+// cols returns how many columns of m a call of a kernel spans.
+func (s *Scratch[T]) cols(c Cost[T], m int) int {
 	if _, stored := c.(*Stored[T]); stored {
 		return storedCols
 	}
-	if s.tile == nil {
-		s.tile = make([]T, maxRows*tileCols)
+	if size := s.rows(m) * min(m, tileCols); len(s.tile) < size {
+		s.tile = make([]T, size)
 	}
 	return tileCols
 }
@@ -105,7 +103,7 @@ func (s *Scratch[T]) shift(c Cost[T], i0, i1 int, kappa T, f, g []T) {
 	for k := range f {
 		f[k] = T(math.Inf(-1))
 	}
-	cols := s.cols(c)
+	cols := s.cols(c, len(g))
 	for j := 0; j < len(g); j += cols {
 		end := min(j+cols, len(g))
 		t, ld := c.Tile(s.tile, i0, i1, j, end)
@@ -127,7 +125,7 @@ func (s *Scratch[T]) shift(c Cost[T], i0, i1 int, kappa T, f, g []T) {
 func (s *Scratch[T]) rowSums(c Cost[T], i0, i1 int, kappa T, f, g []T) {
 	m := len(g)
 	clear(s.sum[:])
-	cols := s.cols(c)
+	cols := s.cols(c, len(g))
 	for j := 0; j < m; j += cols {
 		end := min(j+cols, m)
 		t, ld := c.Tile(s.tile, i0, i1, j, end)
@@ -144,7 +142,7 @@ func (s *Scratch[T]) redo(c Cost[T], i0, k int, kappa T, f, g []T) {
 	s.shift(c, i, i+1, kappa, f[i:i+1], g)
 	m := len(g)
 	var sum float64
-	cols := s.cols(c)
+	cols := s.cols(c, len(g))
 	for j := 0; j < m; j += cols {
 		end := min(j+cols, m)
 		t, ld := c.Tile(s.tile, i, i+1, j, end)
@@ -157,7 +155,7 @@ func (s *Scratch[T]) redo(c Cost[T], i0, k int, kappa T, f, g []T) {
 // ColMax updates mx_j = max(mx_j, max_i (f_i - kappa C_ij)) over rows i0 to i1-1.
 func (s *Scratch[T]) ColMax(c Cost[T], i0, i1 int, kappa T, f, mx []T) {
 	m := len(mx)
-	cols := s.cols(c)
+	cols := s.cols(c, m)
 	for step := s.rows(m); i0 < i1; i0 += step {
 		top := min(i0+step, i1)
 		for j := 0; j < m; j += cols {
