@@ -84,6 +84,16 @@ func (c *CPU[T]) Conv(y, x, weight, bias *Tensor[T], g ConvGeometry) {
 		sameSize(bias.size, j.z.o)
 		j.bias = bias.Data()
 	}
+	if z := &j.z; z.single {
+		kernels.Gemm(c.run, false, true, z.n, z.o, z.depth, 1, j.large, z.depth, j.weight, z.depth, 0, j.small, z.o)
+		for n := range z.n {
+			if j.bias != nil {
+				kernels.Axpy(j.small[n*z.o:][:z.o], 1, j.bias)
+			}
+		}
+		c.releaseConv(j)
+		return
+	}
 	j.rows, j.channels = j.z.rowsPerBlock(), j.z.channelsPerBlock(convDepth)
 	c.tasks(ceilDiv(j.z.n*j.z.oh, j.rows), j.toSmall)
 	c.releaseConv(j)
@@ -138,6 +148,16 @@ func (c *CPU[T]) ConvTranspose(y, x, weight, bias *Tensor[T], g ConvGeometry) {
 		sameSize(bias.size, z.c)
 		j.bias = bias.Data()
 	}
+	if z.single {
+		kernels.Gemm(c.run, false, false, z.n, z.depth, z.o, 1, j.small, z.o, j.weight, z.depth, 0, j.large, z.depth)
+		for i := range z.n * z.c {
+			if j.bias != nil {
+				addTo(j.large[i*z.taps:][:z.taps], j.bias[i%z.c])
+			}
+		}
+		c.releaseConv(j)
+		return
+	}
 	j.images = z.imagesPerBlock()
 	j.channels = z.channelsPerBlock(max(1, convDepth/2*convCols/(j.images*z.cols)))
 	c.tasks(ceilDiv(z.n, j.images)*ceilDiv(z.c, j.channels), j.toLarge)
@@ -179,6 +199,11 @@ func (c *CPU[T]) ConvWeight(dweight, small, large *Tensor[T], g ConvGeometry) {
 	}
 	j := c.takeConv(g, large, small, dweight)
 	z := &j.z
+	if z.single {
+		kernels.Gemm(c.run, true, false, z.o, z.depth, z.n, 1, j.small, z.o, j.large, z.depth, 1, j.weight, z.depth)
+		c.releaseConv(j)
+		return
+	}
 	j.rows, j.channels = z.rowsPerBlock(), z.channelsPerBlock(convDepth)
 	blocks := ceilDiv(z.c, j.channels)
 	j.groups = max(1, min(ceilDiv(convTasks, blocks), ceilDiv(z.n*z.oh, j.rows)))

