@@ -14,6 +14,8 @@ type trainOptions struct {
 	config     train.Config // the flags, where they were given
 	out        string
 	configFile string
+	preset     string
+	list       bool
 	resume     bool
 	json       bool
 }
@@ -30,6 +32,7 @@ Ctrl-C ends after the step in progress with a checkpoint; --resume goes on from 
 happened, and also after a kill. The defaults of the settings depend on the data: those below are for images.
 ` + exitStatus,
 		Example: `  sinkcpu train
+  sinkcpu train --preset grid25
   sinkcpu train --data mnist:DIR --batch 200 --eps 1 --iters 10 --out runs/mnist
   sinkcpu train --resume --out runs/mnist --steps 20000`,
 		Args: noArgs,
@@ -37,7 +40,7 @@ happened, and also after a kill. The defaults of the settings depend on the data
 	}
 	f, c := cmd.Flags(), &o.config
 	f.StringVar(&c.Objective, "objective", c.Objective, "what is minimised: sinkhorn or mmd")
-	f.StringVar(&c.Data, "data", c.Data, "glyphs, ring8, grid25, moons, spiral, ellipse, mnist:DIR or points:FILE")
+	f.StringVar(&c.Data, "data", c.Data, "glyphs, ring8, grid25, moons, spiral, ellipse, mnist:DIR, cifar10:DIR, images:DIR or points:FILE")
 	f.StringVar(&o.out, "out", "", "folder of the run (default runs/NAME-SEED, or the next that is free)")
 	f.IntVar(&c.Steps, "steps", c.Steps, "steps to train, counted from the start of the run")
 	f.IntVar(&c.Batch, "batch", c.Batch, "rows a batch")
@@ -72,6 +75,8 @@ happened, and also after a kill. The defaults of the settings depend on the data
 	f.IntVar(&c.SaveEvery, "save-every", c.SaveEvery, "steps between checkpoints")
 	f.IntVar(&c.EvalEvery, "eval-every", c.EvalEvery, "steps between held-out measures; 0 to measure at the end, -1 never")
 	f.StringVar(&o.configFile, "config", "", "read settings from a config.json; flags override it")
+	f.StringVar(&o.preset, "preset", "", "begin from the settings of that name; --config and flags override them")
+	f.BoolVar(&o.list, "list-presets", false, "list the presets and end")
 	f.BoolVar(&o.resume, "resume", false, "go on with the run in --out; only --steps and --threads may change")
 	f.BoolVar(&o.json, "json", false, "print the summary as one JSON object")
 	return cmd
@@ -116,6 +121,12 @@ var settings = map[string]func(dst, flags *train.Config){
 }
 
 func (o *trainOptions) run(cmd *cobra.Command) error {
+	if o.list {
+		for _, p := range train.Presets() {
+			fmt.Fprintf(cmd.OutOrStdout(), "%-16s %s\n", p.Name, p.About)
+		}
+		return nil
+	}
 	c, err := o.resolve(cmd)
 	if err != nil {
 		return err
@@ -145,7 +156,7 @@ func (o *trainOptions) run(cmd *cobra.Command) error {
 	return err
 }
 
-// resolve returns the config: defaults, then the file, then the flags; or that of the run to resume.
+// resolve returns the config: defaults, then the preset, then the file, then the flags; or that of the run to resume.
 func (o *trainOptions) resolve(cmd *cobra.Command) (train.Config, error) {
 	if o.resume {
 		return o.resolveResumed(cmd)
@@ -162,6 +173,12 @@ func (o *trainOptions) resolve(cmd *cobra.Command) (train.Config, error) {
 		spec = o.config.Data
 	}
 	c := train.DefaultConfig(spec)
+	if o.preset != "" {
+		var err error
+		if c, err = train.PresetConfig(o.preset, spec); err != nil {
+			return c, err
+		}
+	}
 	if o.configFile != "" {
 		var err error
 		if c, err = train.ReadConfig(o.configFile, c); err != nil {
@@ -184,6 +201,9 @@ func (o *trainOptions) resolveResumed(cmd *cobra.Command) (train.Config, error) 
 		if name != "steps" && name != "threads" && cmd.Flags().Changed(name) {
 			return train.Config{}, usagef("--%s cannot change on --resume: config.json holds the settings; only --steps and --threads may", name)
 		}
+	}
+	if o.preset != "" {
+		return train.Config{}, usagef("--preset cannot be given with --resume: the run has its own config.json")
 	}
 	if o.configFile != "" {
 		return train.Config{}, usagef("--config cannot be given with --resume: the run has its own config.json")
