@@ -104,21 +104,3 @@ func packColsAsm(mr int, a, b func(dst *float32, x *float32, ld, cols, k int)) f
 		kernel(&dst[0], &x[0], ld, cols, k)
 	}
 }
-
-// gemmDots are kernels for one and four rows, by one and two rows of y.
-type gemmDots [2][2]func(d *float32, k int, x *float32, ldx int, y *float32, ldy int)
-
-// dots wraps the kernels: four rows or one by one, two rows of y at a time.
-func (kernel gemmDots) dots(d []float32, k int, x []float32, ldx, rows int, y []float32, ldy, cols int) {
-	_, _, _ = d[thin*thin-1], x[(rows-1)*ldx+k-1], y[(cols-1)*ldy+k-1]
-	raceReadBlock(x, ldx, rows, k)
-	four, step := 0, 1
-	if rows == 4 {
-		four, step = 1, 4
-	}
-	for r := 0; r < rows; r += step {
-		for s := 0; s < cols; s += 2 {
-			kernel[four][min(cols-s, 2)-1](&d[r*thin+s], k, &x[r*ldx], ldx, &y[s*ldy], ldy)
-		}
-	}
-}

@@ -12,6 +12,7 @@ func registerTiers() {
 	sweepNEON(&neon)
 	distanceNEON(&neon)
 	networkNEON(&neon)
+	neon.gemm = gemmNEON()
 	tables32 = append(tables32, &neon)
 }
 

@@ -69,17 +69,12 @@ func (c *code) VADDV(x, dst vec) { c.named("VADDV %v.S4, %v", []reg{x}, []reg{ds
 // VMOVI clears.
 func (c *code) VMOVI(dst vec) { c.named("VMOVI $0, %v.B16", nil, []reg{dst}, dst) }
 
-// VZIP1 and VZIP2 interleave the lower and the upper lanes, VZIP1D and VZIP2D those of 64 bits.
-func (c *code) VZIP1(y, x, dst vec) { c.zip("VZIP1 %v.S4, %v.S4, %v.S4", y, x, dst) }
-func (c *code) VZIP2(y, x, dst vec) { c.zip("VZIP2 %v.S4, %v.S4, %v.S4", y, x, dst) }
-func (c *code) VZIP1D(y, x, dst vec) {
-	c.zip("VZIP1 %v.D2, %v.D2, %v.D2", y, x, dst)
+// VZIP1 and VZIP2 interleave the lower and the upper lanes: those of x come first.
+func (c *code) VZIP1(y, x, dst vec) {
+	c.named("VZIP1 %v.S4, %v.S4, %v.S4", []reg{x, y}, []reg{dst}, y, x, dst)
 }
-func (c *code) VZIP2D(y, x, dst vec) {
-	c.zip("VZIP2 %v.D2, %v.D2, %v.D2", y, x, dst)
-}
-func (c *code) zip(format string, y, x, dst vec) {
-	c.named(format, []reg{x, y}, []reg{dst}, y, x, dst)
+func (c *code) VZIP2(y, x, dst vec) {
+	c.named("VZIP2 %v.S4, %v.S4, %v.S4", []reg{x, y}, []reg{dst}, y, x, dst)
 }
 
 // Loads and stores of a whole vector, of the lower half and of the first lane; the loads clear the other lanes.
@@ -170,6 +165,11 @@ func (c *code) FMLALane(lane int, y, x, dst vec) {
 func (c *code) MOVD(x, dst gp) { c.named("MOVD %v, %v", []reg{x}, []reg{dst}, x, dst) }
 func (c *code) ADD(y, x, dst gp) {
 	c.named("ADD %v, %v, %v", []reg{x, y}, []reg{dst}, y, x, dst)
+}
+
+// ADDW is of 32 bits.
+func (c *code) ADDW(y, x, dst gp) {
+	c.named("ADDW %v, %v, %v", []reg{x, y}, []reg{dst}, y, x, dst)
 }
 
 // ADDShifted is dst = x + (y << bits).
