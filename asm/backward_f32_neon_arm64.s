@@ -393,7 +393,7 @@ loop3:
 	FMOVQ 0(R9), F10
 	FMOVQ 0(R13), F11
 	WORD $0x6e2bdd4b // fmul v11.4s, v10.4s, v11.4s
-	WORD $0x4ea0d94a // fcmeq v10.4s, v10.4s, #0.0
+	WORD $0x4ea0d94a // fcmeq v10.4s, v10.4s, #0
 	VBIT V10.B16, V0.B16, V11.B16
 	WORD $0x4e2bd4a5 // fadd v5.4s, v5.4s, v11.4s
 	VFMLA V11.S4, V1.S4, V9.S4
@@ -401,7 +401,7 @@ loop3:
 	FMOVQ 0(R10), F10
 	FMOVQ 0(R14), F11
 	WORD $0x6e2bdd4b // fmul v11.4s, v10.4s, v11.4s
-	WORD $0x4ea0d94a // fcmeq v10.4s, v10.4s, #0.0
+	WORD $0x4ea0d94a // fcmeq v10.4s, v10.4s, #0
 	VBIT V10.B16, V0.B16, V11.B16
 	WORD $0x4e2bd4c6 // fadd v6.4s, v6.4s, v11.4s
 	VFMLA V11.S4, V2.S4, V9.S4
@@ -409,7 +409,7 @@ loop3:
 	FMOVQ 0(R11), F10
 	FMOVQ 0(R15), F11
 	WORD $0x6e2bdd4b // fmul v11.4s, v10.4s, v11.4s
-	WORD $0x4ea0d94a // fcmeq v10.4s, v10.4s, #0.0
+	WORD $0x4ea0d94a // fcmeq v10.4s, v10.4s, #0
 	VBIT V10.B16, V0.B16, V11.B16
 	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
 	VFMLA V11.S4, V3.S4, V9.S4
@@ -417,7 +417,7 @@ loop3:
 	FMOVQ 0(R12), F10
 	FMOVQ 0(R16), F11
 	WORD $0x6e2bdd4b // fmul v11.4s, v10.4s, v11.4s
-	WORD $0x4ea0d94a // fcmeq v10.4s, v10.4s, #0.0
+	WORD $0x4ea0d94a // fcmeq v10.4s, v10.4s, #0
 	VBIT V10.B16, V0.B16, V11.B16
 	WORD $0x4e2bd508 // fadd v8.4s, v8.4s, v11.4s
 	VFMLA V11.S4, V4.S4, V9.S4
@@ -426,28 +426,28 @@ loop3:
 	FMOVQ 16(R9), F10
 	FMOVQ 16(R13), F11
 	WORD $0x6e2bdd4b // fmul v11.4s, v10.4s, v11.4s
-	WORD $0x4ea0d94a // fcmeq v10.4s, v10.4s, #0.0
+	WORD $0x4ea0d94a // fcmeq v10.4s, v10.4s, #0
 	VBIT V10.B16, V0.B16, V11.B16
 	WORD $0x4e2bd4a5 // fadd v5.4s, v5.4s, v11.4s
 	VFMLA V11.S4, V1.S4, V9.S4
 	FMOVQ 16(R10), F10
 	FMOVQ 16(R14), F11
 	WORD $0x6e2bdd4b // fmul v11.4s, v10.4s, v11.4s
-	WORD $0x4ea0d94a // fcmeq v10.4s, v10.4s, #0.0
+	WORD $0x4ea0d94a // fcmeq v10.4s, v10.4s, #0
 	VBIT V10.B16, V0.B16, V11.B16
 	WORD $0x4e2bd4c6 // fadd v6.4s, v6.4s, v11.4s
 	VFMLA V11.S4, V2.S4, V9.S4
 	FMOVQ 16(R11), F10
 	FMOVQ 16(R15), F11
 	WORD $0x6e2bdd4b // fmul v11.4s, v10.4s, v11.4s
-	WORD $0x4ea0d94a // fcmeq v10.4s, v10.4s, #0.0
+	WORD $0x4ea0d94a // fcmeq v10.4s, v10.4s, #0
 	VBIT V10.B16, V0.B16, V11.B16
 	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
 	VFMLA V11.S4, V3.S4, V9.S4
 	FMOVQ 16(R12), F10
 	FMOVQ 16(R16), F11
 	WORD $0x6e2bdd4b // fmul v11.4s, v10.4s, v11.4s
-	WORD $0x4ea0d94a // fcmeq v10.4s, v10.4s, #0.0
+	WORD $0x4ea0d94a // fcmeq v10.4s, v10.4s, #0
 	VBIT V10.B16, V0.B16, V11.B16
 	WORD $0x4e2bd508 // fadd v8.4s, v8.4s, v11.4s
 	VFMLA V11.S4, V4.S4, V9.S4
@@ -475,7 +475,7 @@ loop5:
 	FMOVQ 0(R9), F10
 	FMOVQ 0(R13), F11
 	WORD $0x6e2bdd4b // fmul v11.4s, v10.4s, v11.4s
-	WORD $0x4ea0d94a // fcmeq v10.4s, v10.4s, #0.0
+	WORD $0x4ea0d94a // fcmeq v10.4s, v10.4s, #0
 	VBIT V10.B16, V0.B16, V11.B16
 	WORD $0x4e2bd4a5 // fadd v5.4s, v5.4s, v11.4s
 	VFMLA V11.S4, V1.S4, V9.S4
@@ -483,7 +483,7 @@ loop5:
 	FMOVQ 0(R10), F10
 	FMOVQ 0(R14), F11
 	WORD $0x6e2bdd4b // fmul v11.4s, v10.4s, v11.4s
-	WORD $0x4ea0d94a // fcmeq v10.4s, v10.4s, #0.0
+	WORD $0x4ea0d94a // fcmeq v10.4s, v10.4s, #0
 	VBIT V10.B16, V0.B16, V11.B16
 	WORD $0x4e2bd4c6 // fadd v6.4s, v6.4s, v11.4s
 	VFMLA V11.S4, V2.S4, V9.S4
@@ -491,7 +491,7 @@ loop5:
 	FMOVQ 0(R11), F10
 	FMOVQ 0(R15), F11
 	WORD $0x6e2bdd4b // fmul v11.4s, v10.4s, v11.4s
-	WORD $0x4ea0d94a // fcmeq v10.4s, v10.4s, #0.0
+	WORD $0x4ea0d94a // fcmeq v10.4s, v10.4s, #0
 	VBIT V10.B16, V0.B16, V11.B16
 	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
 	VFMLA V11.S4, V3.S4, V9.S4
@@ -499,7 +499,7 @@ loop5:
 	FMOVQ 0(R12), F10
 	FMOVQ 0(R16), F11
 	WORD $0x6e2bdd4b // fmul v11.4s, v10.4s, v11.4s
-	WORD $0x4ea0d94a // fcmeq v10.4s, v10.4s, #0.0
+	WORD $0x4ea0d94a // fcmeq v10.4s, v10.4s, #0
 	VBIT V10.B16, V0.B16, V11.B16
 	WORD $0x4e2bd508 // fadd v8.4s, v8.4s, v11.4s
 	VFMLA V11.S4, V4.S4, V9.S4
@@ -525,28 +525,28 @@ tail7:
 	FMOVS 0(R9), F10
 	FMOVS 0(R13), F11
 	WORD $0x6e2bdd4b // fmul v11.4s, v10.4s, v11.4s
-	WORD $0x4ea0d94a // fcmeq v10.4s, v10.4s, #0.0
+	WORD $0x4ea0d94a // fcmeq v10.4s, v10.4s, #0
 	VBIT V10.B16, V0.B16, V11.B16
 	WORD $0x4e2bd4a5 // fadd v5.4s, v5.4s, v11.4s
 	VFMLA V11.S4, V1.S4, V9.S4
 	FMOVS 0(R10), F10
 	FMOVS 0(R14), F11
 	WORD $0x6e2bdd4b // fmul v11.4s, v10.4s, v11.4s
-	WORD $0x4ea0d94a // fcmeq v10.4s, v10.4s, #0.0
+	WORD $0x4ea0d94a // fcmeq v10.4s, v10.4s, #0
 	VBIT V10.B16, V0.B16, V11.B16
 	WORD $0x4e2bd4c6 // fadd v6.4s, v6.4s, v11.4s
 	VFMLA V11.S4, V2.S4, V9.S4
 	FMOVS 0(R11), F10
 	FMOVS 0(R15), F11
 	WORD $0x6e2bdd4b // fmul v11.4s, v10.4s, v11.4s
-	WORD $0x4ea0d94a // fcmeq v10.4s, v10.4s, #0.0
+	WORD $0x4ea0d94a // fcmeq v10.4s, v10.4s, #0
 	VBIT V10.B16, V0.B16, V11.B16
 	WORD $0x4e2bd4e7 // fadd v7.4s, v7.4s, v11.4s
 	VFMLA V11.S4, V3.S4, V9.S4
 	FMOVS 0(R12), F10
 	FMOVS 0(R16), F11
 	WORD $0x6e2bdd4b // fmul v11.4s, v10.4s, v11.4s
-	WORD $0x4ea0d94a // fcmeq v10.4s, v10.4s, #0.0
+	WORD $0x4ea0d94a // fcmeq v10.4s, v10.4s, #0
 	VBIT V10.B16, V0.B16, V11.B16
 	WORD $0x4e2bd508 // fadd v8.4s, v8.4s, v11.4s
 	VFMLA V11.S4, V4.S4, V9.S4
@@ -598,7 +598,7 @@ loop11:
 	FMOVQ 0(R9), F4
 	FMOVQ 0(R10), F5
 	WORD $0x6e25dc85 // fmul v5.4s, v4.4s, v5.4s
-	WORD $0x4ea0d884 // fcmeq v4.4s, v4.4s, #0.0
+	WORD $0x4ea0d884 // fcmeq v4.4s, v4.4s, #0
 	VBIT V4.B16, V0.B16, V5.B16
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
 	VFMLA V5.S4, V1.S4, V3.S4
@@ -607,7 +607,7 @@ loop11:
 	FMOVQ 16(R9), F4
 	FMOVQ 16(R10), F5
 	WORD $0x6e25dc85 // fmul v5.4s, v4.4s, v5.4s
-	WORD $0x4ea0d884 // fcmeq v4.4s, v4.4s, #0.0
+	WORD $0x4ea0d884 // fcmeq v4.4s, v4.4s, #0
 	VBIT V4.B16, V0.B16, V5.B16
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
 	VFMLA V5.S4, V1.S4, V3.S4
@@ -629,7 +629,7 @@ loop13:
 	FMOVQ 0(R9), F4
 	FMOVQ 0(R10), F5
 	WORD $0x6e25dc85 // fmul v5.4s, v4.4s, v5.4s
-	WORD $0x4ea0d884 // fcmeq v4.4s, v4.4s, #0.0
+	WORD $0x4ea0d884 // fcmeq v4.4s, v4.4s, #0
 	VBIT V4.B16, V0.B16, V5.B16
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
 	VFMLA V5.S4, V1.S4, V3.S4
@@ -649,7 +649,7 @@ tail15:
 	FMOVS 0(R9), F4
 	FMOVS 0(R10), F5
 	WORD $0x6e25dc85 // fmul v5.4s, v4.4s, v5.4s
-	WORD $0x4ea0d884 // fcmeq v4.4s, v4.4s, #0.0
+	WORD $0x4ea0d884 // fcmeq v4.4s, v4.4s, #0
 	VBIT V4.B16, V0.B16, V5.B16
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
 	VFMLA V5.S4, V1.S4, V3.S4
@@ -719,7 +719,7 @@ loop3:
 	FMOVQ 0(R11), F7
 	FMOVQ 0(R13), F8
 	WORD $0x6e28dce8 // fmul v8.4s, v7.4s, v8.4s
-	WORD $0x4ea0d8e9 // fcmeq v9.4s, v7.4s, #0.0
+	WORD $0x4ea0d8e9 // fcmeq v9.4s, v7.4s, #0
 	VBIT V9.B16, V1.B16, V8.B16
 	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
 	VFMLA V8.S4, V2.S4, V6.S4
@@ -730,7 +730,7 @@ loop3:
 	FMOVQ 0(R12), F7
 	FMOVQ 0(R14), F8
 	WORD $0x6e28dce8 // fmul v8.4s, v7.4s, v8.4s
-	WORD $0x4ea0d8e9 // fcmeq v9.4s, v7.4s, #0.0
+	WORD $0x4ea0d8e9 // fcmeq v9.4s, v7.4s, #0
 	VBIT V9.B16, V1.B16, V8.B16
 	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
 	VFMLA V8.S4, V3.S4, V6.S4
@@ -742,7 +742,7 @@ loop3:
 	FMOVQ 16(R11), F7
 	FMOVQ 16(R13), F8
 	WORD $0x6e28dce8 // fmul v8.4s, v7.4s, v8.4s
-	WORD $0x4ea0d8e9 // fcmeq v9.4s, v7.4s, #0.0
+	WORD $0x4ea0d8e9 // fcmeq v9.4s, v7.4s, #0
 	VBIT V9.B16, V1.B16, V8.B16
 	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
 	VFMLA V8.S4, V2.S4, V6.S4
@@ -752,7 +752,7 @@ loop3:
 	FMOVQ 16(R12), F7
 	FMOVQ 16(R14), F8
 	WORD $0x6e28dce8 // fmul v8.4s, v7.4s, v8.4s
-	WORD $0x4ea0d8e9 // fcmeq v9.4s, v7.4s, #0.0
+	WORD $0x4ea0d8e9 // fcmeq v9.4s, v7.4s, #0
 	VBIT V9.B16, V1.B16, V8.B16
 	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
 	VFMLA V8.S4, V3.S4, V6.S4
@@ -781,7 +781,7 @@ loop5:
 	FMOVQ 0(R11), F7
 	FMOVQ 0(R13), F8
 	WORD $0x6e28dce8 // fmul v8.4s, v7.4s, v8.4s
-	WORD $0x4ea0d8e9 // fcmeq v9.4s, v7.4s, #0.0
+	WORD $0x4ea0d8e9 // fcmeq v9.4s, v7.4s, #0
 	VBIT V9.B16, V1.B16, V8.B16
 	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
 	VFMLA V8.S4, V2.S4, V6.S4
@@ -792,7 +792,7 @@ loop5:
 	FMOVQ 0(R12), F7
 	FMOVQ 0(R14), F8
 	WORD $0x6e28dce8 // fmul v8.4s, v7.4s, v8.4s
-	WORD $0x4ea0d8e9 // fcmeq v9.4s, v7.4s, #0.0
+	WORD $0x4ea0d8e9 // fcmeq v9.4s, v7.4s, #0
 	VBIT V9.B16, V1.B16, V8.B16
 	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
 	VFMLA V8.S4, V3.S4, V6.S4
@@ -819,7 +819,7 @@ tail7:
 	FMOVS 0(R11), F7
 	FMOVS 0(R13), F8
 	WORD $0x6e28dce8 // fmul v8.4s, v7.4s, v8.4s
-	WORD $0x4ea0d8e9 // fcmeq v9.4s, v7.4s, #0.0
+	WORD $0x4ea0d8e9 // fcmeq v9.4s, v7.4s, #0
 	VBIT V9.B16, V1.B16, V8.B16
 	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
 	VFMLA V8.S4, V2.S4, V6.S4
@@ -829,7 +829,7 @@ tail7:
 	FMOVS 0(R12), F7
 	FMOVS 0(R14), F8
 	WORD $0x6e28dce8 // fmul v8.4s, v7.4s, v8.4s
-	WORD $0x4ea0d8e9 // fcmeq v9.4s, v7.4s, #0.0
+	WORD $0x4ea0d8e9 // fcmeq v9.4s, v7.4s, #0
 	VBIT V9.B16, V1.B16, V8.B16
 	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
 	VFMLA V8.S4, V3.S4, V6.S4
@@ -889,7 +889,7 @@ loop11:
 	FMOVQ 0(R11), F5
 	FMOVQ 0(R12), F6
 	WORD $0x6e26dca6 // fmul v6.4s, v5.4s, v6.4s
-	WORD $0x4ea0d8a7 // fcmeq v7.4s, v5.4s, #0.0
+	WORD $0x4ea0d8a7 // fcmeq v7.4s, v5.4s, #0
 	VBIT V7.B16, V1.B16, V6.B16
 	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
 	VFMLA V6.S4, V2.S4, V4.S4
@@ -901,7 +901,7 @@ loop11:
 	FMOVQ 16(R11), F5
 	FMOVQ 16(R12), F6
 	WORD $0x6e26dca6 // fmul v6.4s, v5.4s, v6.4s
-	WORD $0x4ea0d8a7 // fcmeq v7.4s, v5.4s, #0.0
+	WORD $0x4ea0d8a7 // fcmeq v7.4s, v5.4s, #0
 	VBIT V7.B16, V1.B16, V6.B16
 	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
 	VFMLA V6.S4, V2.S4, V4.S4
@@ -927,7 +927,7 @@ loop13:
 	FMOVQ 0(R11), F5
 	FMOVQ 0(R12), F6
 	WORD $0x6e26dca6 // fmul v6.4s, v5.4s, v6.4s
-	WORD $0x4ea0d8a7 // fcmeq v7.4s, v5.4s, #0.0
+	WORD $0x4ea0d8a7 // fcmeq v7.4s, v5.4s, #0
 	VBIT V7.B16, V1.B16, V6.B16
 	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
 	VFMLA V6.S4, V2.S4, V4.S4
@@ -951,7 +951,7 @@ tail15:
 	FMOVS 0(R11), F5
 	FMOVS 0(R12), F6
 	WORD $0x6e26dca6 // fmul v6.4s, v5.4s, v6.4s
-	WORD $0x4ea0d8a7 // fcmeq v7.4s, v5.4s, #0.0
+	WORD $0x4ea0d8a7 // fcmeq v7.4s, v5.4s, #0
 	VBIT V7.B16, V1.B16, V6.B16
 	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
 	VFMLA V6.S4, V2.S4, V4.S4

@@ -168,22 +168,22 @@ TEXT ·LeakyReLUF32NEON(SB), NOSPLIT, $0-52
 loop1:
 	FMOVQ 0(R1), F1
 	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	WORD $0x4ea0c823 // fcmgt v3.4s, v1.4s, #0.0
+	WORD $0x4ea0c823 // fcmgt v3.4s, v1.4s, #0
 	VBIT V3.B16, V1.B16, V2.B16
 	FMOVQ F2, 0(R0)
 	FMOVQ 16(R1), F1
 	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	WORD $0x4ea0c823 // fcmgt v3.4s, v1.4s, #0.0
+	WORD $0x4ea0c823 // fcmgt v3.4s, v1.4s, #0
 	VBIT V3.B16, V1.B16, V2.B16
 	FMOVQ F2, 16(R0)
 	FMOVQ 32(R1), F1
 	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	WORD $0x4ea0c823 // fcmgt v3.4s, v1.4s, #0.0
+	WORD $0x4ea0c823 // fcmgt v3.4s, v1.4s, #0
 	VBIT V3.B16, V1.B16, V2.B16
 	FMOVQ F2, 32(R0)
 	FMOVQ 48(R1), F1
 	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	WORD $0x4ea0c823 // fcmgt v3.4s, v1.4s, #0.0
+	WORD $0x4ea0c823 // fcmgt v3.4s, v1.4s, #0
 	VBIT V3.B16, V1.B16, V2.B16
 	FMOVQ F2, 48(R0)
 	ADD $64, R0
@@ -199,7 +199,7 @@ next2:
 loop3:
 	FMOVQ 0(R1), F1
 	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	WORD $0x4ea0c823 // fcmgt v3.4s, v1.4s, #0.0
+	WORD $0x4ea0c823 // fcmgt v3.4s, v1.4s, #0
 	VBIT V3.B16, V1.B16, V2.B16
 	FMOVQ F2, 0(R0)
 	ADD $16, R0
@@ -214,7 +214,7 @@ next4:
 tail5:
 	FMOVS 0(R1), F1
 	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	WORD $0x4ea0c823 // fcmgt v3.4s, v1.4s, #0.0
+	WORD $0x4ea0c823 // fcmgt v3.4s, v1.4s, #0
 	VBIT V3.B16, V1.B16, V2.B16
 	FMOVS F2, 0(R0)
 	ADD $4, R0
@@ -240,25 +240,25 @@ loop1:
 	FMOVQ 0(R1), F1
 	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
 	FMOVQ 0(R3), F3
-	WORD $0x4ea0c863 // fcmgt v3.4s, v3.4s, #0.0
+	WORD $0x4ea0c863 // fcmgt v3.4s, v3.4s, #0
 	VBIT V3.B16, V1.B16, V2.B16
 	FMOVQ F2, 0(R0)
 	FMOVQ 16(R1), F1
 	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
 	FMOVQ 16(R3), F3
-	WORD $0x4ea0c863 // fcmgt v3.4s, v3.4s, #0.0
+	WORD $0x4ea0c863 // fcmgt v3.4s, v3.4s, #0
 	VBIT V3.B16, V1.B16, V2.B16
 	FMOVQ F2, 16(R0)
 	FMOVQ 32(R1), F1
 	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
 	FMOVQ 32(R3), F3
-	WORD $0x4ea0c863 // fcmgt v3.4s, v3.4s, #0.0
+	WORD $0x4ea0c863 // fcmgt v3.4s, v3.4s, #0
 	VBIT V3.B16, V1.B16, V2.B16
 	FMOVQ F2, 32(R0)
 	FMOVQ 48(R1), F1
 	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
 	FMOVQ 48(R3), F3
-	WORD $0x4ea0c863 // fcmgt v3.4s, v3.4s, #0.0
+	WORD $0x4ea0c863 // fcmgt v3.4s, v3.4s, #0
 	VBIT V3.B16, V1.B16, V2.B16
 	FMOVQ F2, 48(R0)
 	ADD $64, R0
@@ -276,7 +276,7 @@ loop3:
 	FMOVQ 0(R1), F1
 	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
 	FMOVQ 0(R3), F3
-	WORD $0x4ea0c863 // fcmgt v3.4s, v3.4s, #0.0
+	WORD $0x4ea0c863 // fcmgt v3.4s, v3.4s, #0
 	VBIT V3.B16, V1.B16, V2.B16
 	FMOVQ F2, 0(R0)
 	ADD $16, R0
@@ -293,7 +293,7 @@ tail5:
 	FMOVS 0(R1), F1
 	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
 	FMOVS 0(R3), F3
-	WORD $0x4ea0c863 // fcmgt v3.4s, v3.4s, #0.0
+	WORD $0x4ea0c863 // fcmgt v3.4s, v3.4s, #0
 	VBIT V3.B16, V1.B16, V2.B16
 	FMOVS F2, 0(R0)
 	ADD $4, R0

@@ -142,10 +142,10 @@ func (c *code) FSQRT(x, dst vec)    { c.unary(0x6ea1f800, "fsqrt", x, dst) }
 
 // FCMEQZero sets the lanes where x = 0, FCMGTZero those where x > 0.
 func (c *code) FCMEQZero(x, dst vec) {
-	c.encoded(0x4ea0d800, "fcmeq v%d.4s, v%d.4s, #0.0", nil, dst, x)
+	c.encoded(0x4ea0d800, "fcmeq v%d.4s, v%d.4s, #0", nil, dst, x)
 }
 func (c *code) FCMGTZero(x, dst vec) {
-	c.encoded(0x4ea0c800, "fcmgt v%d.4s, v%d.4s, #0.0", nil, dst, x)
+	c.encoded(0x4ea0c800, "fcmgt v%d.4s, v%d.4s, #0", nil, dst, x)
 }
 
 // SSHR shifts integers to the right and copies their sign.
