@@ -22,8 +22,9 @@ type Points[T kernels.Float] struct {
 	n, m, d int
 	ox, oy  []float64 // the points as they were given, for gradients
 	x, y    []T       // row-major, centred or normalised as the ground allows
-	yt      []T       // d x m, for differences; nil where inner products are used
-	xx, yy  []T       // squared lengths, for inner products
+	yt      []T       // y by coordinates, d rows of leading dimension ldy; nil where a matrix is formed once
+	ldy     int
+	xx, yy  []T // squared lengths, for inner products
 	u, v    []float64
 }
 
@@ -72,23 +73,28 @@ func NewPoints[T kernels.Float](ground Ground, x, y, a, b []float64, n, m, d int
 		zero := make([]float64, d)
 		p.x, p.y = moved[T](x, zero), moved[T](y, zero)
 	}
-	p.prepare()
+	p.prepare(false)
 	return p, nil
 }
 
-// prepare lays out y as the ground wants it.
-func (p *Points[T]) prepare() {
-	if p.direct() {
-		p.yt = make([]T, p.d*p.m)
-		for j := range p.m {
-			for k, v := range p.y[j*p.d : (j+1)*p.d] {
-				p.yt[k*p.m+j] = v
-			}
-		}
+// prepare lays out y by coordinates, along which differences are taken and a tile's inner products read it in place, and squares for inner
+// products. A matrix that is formed once leaves y as it is.
+func (p *Points[T]) prepare(once bool) {
+	if !p.direct() && p.ground.radial() {
+		p.xx, p.yy = squares(p.x, p.d), squares(p.y, p.d)
+	}
+	if once && !p.direct() {
 		return
 	}
-	if p.ground.radial() {
-		p.xx, p.yy = squares(p.x, p.d), squares(p.y, p.d)
+	p.ldy = (p.m+15)/16*16 + 16 // not a power of two, whose rows would share the same few places of the cache
+	p.yt = make([]T, p.d*p.ldy)
+	const tile = 32
+	for j0 := 0; j0 < p.m; j0 += tile {
+		for k := range p.d {
+			for j := j0; j < min(j0+tile, p.m); j++ {
+				p.yt[k*p.ldy+j] = p.y[j*p.d+k]
+			}
+		}
 	}
 }
 
@@ -154,9 +160,9 @@ func (p *Points[T]) fill(run kernels.Runner, dst []T, ld, i0, i1, j0, j1 int) {
 		row := dst[(i-i0)*ld:][:j1-j0]
 		clear(row)
 		if p.ground.kind == manhattan {
-			kernels.AddAbsoluteDistances(row, p.x[i*p.d:(i+1)*p.d], p.yt[j0:], p.m)
+			kernels.AddAbsoluteDistances(row, p.x[i*p.d:(i+1)*p.d], p.yt[j0:], p.ldy)
 		} else {
-			kernels.AddSquaredDistances(row, p.x[i*p.d:(i+1)*p.d], p.yt[j0:], p.m)
+			kernels.AddSquaredDistances(row, p.x[i*p.d:(i+1)*p.d], p.yt[j0:], p.ldy)
 		}
 		p.finish(row)
 	}
@@ -183,7 +189,11 @@ func (p *Points[T]) fromProducts(run kernels.Runner, dst []T, ld, i0, i1, j0, j1
 	if p.ground.radial() {
 		alpha = -2
 	}
-	kernels.Gemm(run, false, true, n, m, p.d, alpha, p.x[i0*p.d:], p.d, p.y[j0*p.d:], p.d, 0, dst, ld)
+	if p.yt != nil {
+		kernels.Gemm(run, false, false, n, m, p.d, alpha, p.x[i0*p.d:], p.d, p.yt[j0:], p.ldy, 0, dst, ld)
+	} else {
+		kernels.Gemm(run, false, true, n, m, p.d, alpha, p.x[i0*p.d:], p.d, p.y[j0*p.d:], p.d, 0, dst, ld)
+	}
 	if p.ground.kind == dot {
 		return
 	}
@@ -216,7 +226,7 @@ func SquaredDistances[T kernels.Float](run kernels.Runner, dst []T, ld int, x, y
 		panic("logsumexp: points shorter than their rows and columns")
 	}
 	p := Points[T]{n: n, m: m, d: d, x: x[:n*d], y: y[:m*d]}
-	p.prepare()
+	p.prepare(true)
 	if !p.direct() {
 		p.fromProducts(run, dst, ld, 0, n, 0, m)
 		if scale != 1 {
