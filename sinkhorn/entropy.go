@@ -1,0 +1,97 @@
+package sinkhorn
+
+import (
+	"math"
+
+	"github.com/sinkcpu/sinkcpu/logsumexp"
+)
+
+// Entropy returns the entropy of the plan scaled to mass 1, in nats:
+//
+//	-sum_ij p_ij log p_ij          p = P / sum P
+//
+// In a balanced problem it lies between max(H(a), H(b)), which an assignment has, and H(a) + H(b), that of a b^T. It is 0 for a plan without
+// mass. It takes one pass over the cost.
+func (r *Result[T]) Entropy() float64 {
+	s := r.spread()
+	var mass, sum float64 // of P and of P log P
+	for i, a := range r.p.a {
+		if a > 0 {
+			mass += a * s.rows[i].mass
+			sum += a * (s.rows[i].logs + s.rows[i].mass*math.Log(a))
+		}
+	}
+	if !(mass > 0) {
+		return 0
+	}
+	return math.Log(mass) - sum/mass
+}
+
+// Partners returns the effective number of partners of each row and of each column, the exponential of the entropy of its part of the plan:
+//
+//	exp(-sum_j q_j log q_j)          q_j = P_ij / sum_j P_ij
+//
+// It is 1 where all mass goes to one partner, m for a row that is spread evenly over all columns, and 0 for a point without mass. It takes one
+// pass over the cost.
+func (r *Result[T]) Partners() (rows, columns []float64) {
+	s := r.spread()
+	rows, columns = make([]float64, r.p.n), make([]float64, r.p.m)
+	for i, q := range s.rows {
+		if r.p.a[i] > 0 {
+			rows[i] = q.perplexity()
+		}
+	}
+	for j, q := range s.columns {
+		if r.p.b[j] > 0 {
+			columns[j] = q.perplexity()
+		}
+	}
+	return rows, columns
+}
+
+// A spreadOf holds sums of w and of w log w over the entries w of a row or column.
+type spreadOf struct{ mass, logs float64 }
+
+// perplexity returns the exponential of the entropy of w over its sum.
+func (q spreadOf) perplexity() float64 {
+	if !(q.mass > 0) {
+		return 0
+	}
+	return q.mass * math.Exp(-q.logs/q.mass)
+}
+
+type spreads struct {
+	rows    []spreadOf // of e = P_ij/a_i
+	columns []spreadOf // of P_ij
+}
+
+// spread passes over the plan once. Logarithms are the exponents, and none is taken of an entry.
+func (r *Result[T]) spread() *spreads {
+	n, m := r.p.n, r.p.m
+	s := &spreads{make([]spreadOf, n), make([]spreadOf, m)}
+	kappa, f, g := r.base()
+	r.overRows(func(scratch *logsumexp.Scratch[float64], c logsumexp.Cost[float64], lo, hi int, acc []float64) {
+		scratch.Each(c, lo, hi, kappa, f, g, func(i, j0 int, c, e []float64) {
+			a, row := r.p.a[i], &s.rows[i]
+			logA := math.Log(a)
+			for k, v := range e {
+				if v == 0 {
+					continue
+				}
+				log := (f[i] + g[j0+k] - kappa*c[k]) * math.Ln2
+				row.mass += v
+				row.logs += v * log
+				if a > 0 {
+					acc[2*(j0+k)] += a * v
+					acc[2*(j0+k)+1] += a * v * (log + logA)
+				}
+			}
+		})
+	}, 2*m, func(acc []float64) {
+		for j := range s.columns {
+			s.columns[j].mass += acc[2*j]
+			s.columns[j].logs += acc[2*j+1]
+		}
+	})
+	return s
+}
