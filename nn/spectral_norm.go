@@ -109,13 +109,18 @@ func (l *SpectralNorm[T]) Forward(x *Tensor[T]) *Tensor[T] {
 	l.ut, l.vt = l.work.Like(spectralU, l.u), l.work.Like(spectralV, l.v)
 	l.ops.Copy(l.ut, l.u)
 	l.ops.Copy(l.vt, l.v)
+	l.scale()
+	l.y = l.inner.Forward(x)
+	return l.y
+}
+
+// scale sets the weight of the layer to W/sigma.
+func (l *SpectralNorm[T]) scale() {
 	wv := l.work.Like(spectralWV, l.u)
 	l.ops.Gemm(false, true, 1, l.v, l.w, 0, wv)
 	l.sigma = l.ops.Dot(l.u, wv)
 	l.ops.Copy(l.scaled.Value, l.Weight.Value)
 	l.ops.Scale(l.scaled.Value, T(1/l.sigma))
-	l.y = l.inner.Forward(x)
-	return l.y
 }
 
 // Backward adds to the gradients of W and of the bias, and returns dx.
