@@ -1,7 +1,7 @@
-// Package nn is neural networks with hand-written backward passes: tensors, layers, initialisation and optimisers in float32 and
-// float64.
+// Package nn is neural networks with hand-written backward passes: tensors, layers, losses, initialisation and optimisers in float32 and
+// float64, built-in models ([NewModel]), and files that PyTorch ([SaveModel]) and onnxruntime ([WriteONNX]) read.
 //
-// There is no tape and no graph. A [Layer] computes its output in Forward, keeps what its derivative needs, and undoes the forward pass
+// There is no tape. A [Layer] computes its output in Forward, keeps what its derivative needs, and undoes the forward pass
 // line by line in Backward. In code and documentation dX is the gradient of the loss with respect to X: dy of a layer's output, dx of its
 // input, dWeight and dBias of its parameters.
 //
@@ -16,6 +16,13 @@
 // call of the same method. Forward keeps a reference to its input, which must not change before Backward. After the first pass of the
 // largest batch, a pass allocates nothing. For two batches in flight, [Layer].Share gives a layer with the same parameters and its own
 // activations.
+//
+// # Networks
+//
+// [Sequential] is layers in a row, [Graph] named layers that add their inputs. Both check when they are built, by [BuildSequential] and
+// [NewGraph], that each layer fits the one before, and that no layer is in two places and no parameter shared, unless by [Tied].
+// Parameters and [Buffers], such as running moments, have the names of PyTorch's state_dict. [SetTraining] sets the mode of a network and
+// all inside; layers are made in training mode.
 //
 // # Devices
 //

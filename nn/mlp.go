@@ -10,15 +10,21 @@ import (
 // leakySlope is the slope of "leaky_relu", that of the DCGAN paper.
 const leakySlope = 0.2
 
-var activationNames = []string{"relu", "leaky_relu", "softplus", "tanh", "sigmoid"}
+var activationNames = []string{"relu", "leaky_relu", "elu", "gelu", "silu", "softplus", "tanh", "sigmoid"}
 
-// NewActivation returns the activation of that name: relu, leaky_relu (slope 0.2), softplus, tanh or sigmoid.
+// NewActivation returns the activation of that name: relu, leaky_relu (slope 0.2), elu (alpha 1), gelu, silu, softplus, tanh or sigmoid.
 func NewActivation[T kernels.Float](ops Ops[T], name string) (Layer[T], error) {
 	switch name {
 	case "relu":
 		return NewReLU(ops), nil
 	case "leaky_relu":
 		return NewLeakyReLU(ops, leakySlope), nil
+	case "elu":
+		return NewELU(ops, 1), nil
+	case "gelu":
+		return NewGELU(ops), nil
+	case "silu":
+		return NewSiLU(ops), nil
 	case "softplus":
 		return NewSoftplus(ops), nil
 	case "tanh":
