@@ -52,9 +52,6 @@ GLOBL word_41a00000<>(SB), RODATA|NOPTR, $4
 DATA word_43000000<>+0(SB)/4, $0x43000000
 GLOBL word_43000000<>(SB), RODATA|NOPTR, $4
 
-DATA word_43010000<>+0(SB)/4, $0x43010000
-GLOBL word_43010000<>(SB), RODATA|NOPTR, $4
-
 DATA word_4b40007f<>+0(SB)/4, $0x4b40007f
 GLOBL word_4b40007f<>(SB), RODATA|NOPTR, $4
 
@@ -349,157 +346,155 @@ TEXT ·LogSumExpF32NEON(SB), NOSPLIT, $0-32
 	VLD1R (R2), [V11.S4]
 	MOVD $word_41a00000<>(SB), R2
 	VLD1R (R2), [V12.S4]
-	VMOVI $0, V13.B16
 	MOVD $word_ff7fffff<>(SB), R2
-	VLD1R (R2), [V14.S4]
+	VLD1R (R2), [V13.S4]
+	VMOVI $0, V14.B16
+	VMOVI $0, V15.B16
+	VMOVI $0, V16.B16
+	VMOVI $0, V17.B16
 	SUBS $16, R1
 	BLO next2
 
 loop1:
-	FMOVQ 0(R0), F15
-	FMOVQ 16(R0), F16
-	FMOVQ 32(R0), F17
-	FMOVQ 48(R0), F18
-	VMOV V14.B16, V19.B16
-	WORD $0x4e2fc673 // fmaxnm v19.4s, v19.4s, v15.4s
-	WORD $0x4e30c673 // fmaxnm v19.4s, v19.4s, v16.4s
-	WORD $0x4e31c673 // fmaxnm v19.4s, v19.4s, v17.4s
-	WORD $0x4e32c673 // fmaxnm v19.4s, v19.4s, v18.4s
-	WORD $0x4eaed674 // fsub v20.4s, v19.4s, v14.4s
-	WORD $0x6eace694 // fcmgt v20.4s, v20.4s, v12.4s
-	VADDV V20.S4, V20
-	VMOV V20.S[0], R2
+	FMOVQ 0(R0), F18
+	FMOVQ 16(R0), F19
+	FMOVQ 32(R0), F20
+	FMOVQ 48(R0), F21
+	VMOV V13.B16, V22.B16
+	WORD $0x4e32c6d6 // fmaxnm v22.4s, v22.4s, v18.4s
+	WORD $0x4e33c6d6 // fmaxnm v22.4s, v22.4s, v19.4s
+	WORD $0x4e34c6d6 // fmaxnm v22.4s, v22.4s, v20.4s
+	WORD $0x4e35c6d6 // fmaxnm v22.4s, v22.4s, v21.4s
+	WORD $0x4eadd6d7 // fsub v23.4s, v22.4s, v13.4s
+	WORD $0x6eace6f7 // fcmgt v23.4s, v23.4s, v12.4s
+	VADDV V23.S4, V23
+	VMOV V23.S[0], R2
 	CBZW R2, same3
-	WORD $0x4eb3d5ce // fsub v14.4s, v14.4s, v19.4s
-	WORD $0x6e2addce // fmul v14.4s, v14.4s, v10.4s
-	MOVD $word_3f800000<>(SB), R2
-	VLD1R (R2), [V20.S4]
-	MOVD $word_3f317218<>(SB), R2
-	VLD1R (R2), [V21.S4]
-	MOVD $word_3e75fdee<>(SB), R2
-	VLD1R (R2), [V22.S4]
-	MOVD $word_3d6357be<>(SB), R2
+	WORD $0x4eb6d5ad // fsub v13.4s, v13.4s, v22.4s
+	WORD $0x6e2addad // fmul v13.4s, v13.4s, v10.4s
+	MOVD $word_c3180000<>(SB), R2
 	VLD1R (R2), [V23.S4]
-	MOVD $word_3c1d96f0<>(SB), R2
+	WORD $0x4e37f5ad // fmax v13.4s, v13.4s, v23.4s
+	WORD $0x4e2189b7 // frintn v23.4s, v13.4s
+	WORD $0x4eb7d5ad // fsub v13.4s, v13.4s, v23.4s
+	MOVD $word_3920b599<>(SB), R2
 	VLD1R (R2), [V24.S4]
 	MOVD $word_3aaf8415<>(SB), R2
 	VLD1R (R2), [V25.S4]
-	MOVD $word_3920b599<>(SB), R2
-	VLD1R (R2), [V26.S4]
-	MOVD $word_c3180000<>(SB), R2
-	VLD1R (R2), [V27.S4]
-	MOVD $word_43010000<>(SB), R2
-	VLD1R (R2), [V28.S4]
+	VFMLA V24.S4, V13.S4, V25.S4
+	MOVD $word_3c1d96f0<>(SB), R2
+	VLD1R (R2), [V24.S4]
+	VFMLA V25.S4, V13.S4, V24.S4
+	MOVD $word_3d6357be<>(SB), R2
+	VLD1R (R2), [V25.S4]
+	VFMLA V24.S4, V13.S4, V25.S4
+	MOVD $word_3e75fdee<>(SB), R2
+	VLD1R (R2), [V24.S4]
+	VFMLA V25.S4, V13.S4, V24.S4
+	MOVD $word_3f317218<>(SB), R2
+	VLD1R (R2), [V25.S4]
+	VFMLA V24.S4, V13.S4, V25.S4
 	MOVD $word_3f800000<>(SB), R2
-	VLD1R (R2), [V29.S4]
-	WORD $0x4e3bf5ce // fmax v14.4s, v14.4s, v27.4s
-	WORD $0x4ebcf5ce // fmin v14.4s, v14.4s, v28.4s
-	WORD $0x4e2189db // frintn v27.4s, v14.4s
-	WORD $0x4ebbd5ce // fsub v14.4s, v14.4s, v27.4s
-	WORD $0x6e2edddc // fmul v28.4s, v14.4s, v14.4s
-	VMOV V25.B16, V25.B16
-	VFMLA V26.S4, V14.S4, V25.S4
-	VMOV V23.B16, V23.B16
-	VFMLA V24.S4, V14.S4, V23.S4
-	VFMLA V25.S4, V28.S4, V23.S4
-	VMOV V21.B16, V21.B16
-	VFMLA V22.S4, V14.S4, V21.S4
-	VFMLA V23.S4, V28.S4, V21.S4
-	VMOV V20.B16, V20.B16
-	VFMLA V21.S4, V14.S4, V20.S4
-	WORD $0x4e21ab7b // fcvtns v27.4s, v27.4s
-	WORD $0x4f3f076e // sshr v14.4s, v27.4s, #1
-	VSUB V14.S4, V27.S4, V27.S4
-	VSHL $23, V14.S4, V14.S4
-	VADD V29.S4, V14.S4, V14.S4
-	WORD $0x6e2ede94 // fmul v20.4s, v20.4s, v14.4s
-	VSHL $23, V27.S4, V27.S4
-	VADD V29.S4, V27.S4, V27.S4
-	WORD $0x6e3bde94 // fmul v20.4s, v20.4s, v27.4s
-	WORD $0x6e34ddad // fmul v13.4s, v13.4s, v20.4s
-	VMOV V19.B16, V14.B16
+	VLD1R (R2), [V24.S4]
+	VFMLA V25.S4, V13.S4, V24.S4
+	MOVD $word_3f800000<>(SB), R2
+	VLD1R (R2), [V13.S4]
+	WORD $0x4e21aaf7 // fcvtns v23.4s, v23.4s
+	WORD $0x4f3f06f9 // sshr v25.4s, v23.4s, #1
+	VSUB V25.S4, V23.S4, V23.S4
+	VSHL $23, V25.S4, V25.S4
+	VADD V13.S4, V25.S4, V25.S4
+	WORD $0x6e39df18 // fmul v24.4s, v24.4s, v25.4s
+	VSHL $23, V23.S4, V23.S4
+	VADD V13.S4, V23.S4, V23.S4
+	WORD $0x6e37df18 // fmul v24.4s, v24.4s, v23.4s
+	WORD $0x6e38ddce // fmul v14.4s, v14.4s, v24.4s
+	WORD $0x6e38ddef // fmul v15.4s, v15.4s, v24.4s
+	WORD $0x6e38de10 // fmul v16.4s, v16.4s, v24.4s
+	WORD $0x6e38de31 // fmul v17.4s, v17.4s, v24.4s
+	VMOV V22.B16, V13.B16
 
 same3:
-	WORD $0x4eaed5ef // fsub v15.4s, v15.4s, v14.4s
-	VMOV V9.B16, V19.B16
-	VFMLA V10.S4, V15.S4, V19.S4
-	WORD $0x4e26f673 // fmax v19.4s, v19.4s, v6.4s
-	WORD $0x4ea7f673 // fmin v19.4s, v19.4s, v7.4s
-	WORD $0x4e28d66f // fadd v15.4s, v19.4s, v8.4s
-	WORD $0x4ea8d5f4 // fsub v20.4s, v15.4s, v8.4s
-	WORD $0x4eb4d673 // fsub v19.4s, v19.4s, v20.4s
-	WORD $0x6e33de74 // fmul v20.4s, v19.4s, v19.4s
+	WORD $0x4eadd652 // fsub v18.4s, v18.4s, v13.4s
+	VMOV V9.B16, V22.B16
+	VFMLA V10.S4, V18.S4, V22.S4
+	WORD $0x4e26f6d6 // fmax v22.4s, v22.4s, v6.4s
+	WORD $0x4ea7f6d6 // fmin v22.4s, v22.4s, v7.4s
+	WORD $0x4e28d6d2 // fadd v18.4s, v22.4s, v8.4s
+	WORD $0x4ea8d657 // fsub v23.4s, v18.4s, v8.4s
+	WORD $0x4eb7d6d6 // fsub v22.4s, v22.4s, v23.4s
+	WORD $0x6e36ded7 // fmul v23.4s, v22.4s, v22.4s
+	VMOV V3.B16, V24.B16
+	VFMLA V4.S4, V22.S4, V24.S4
+	VFMLA V5.S4, V23.S4, V24.S4
+	VMOV V1.B16, V25.B16
+	VFMLA V2.S4, V22.S4, V25.S4
+	VFMLA V24.S4, V23.S4, V25.S4
+	VMOV V0.B16, V23.B16
+	VFMLA V25.S4, V22.S4, V23.S4
+	VSHL $23, V18.S4, V18.S4
+	WORD $0x6e32def7 // fmul v23.4s, v23.4s, v18.4s
+	WORD $0x4e37d5ce // fadd v14.4s, v14.4s, v23.4s
+	WORD $0x4eadd673 // fsub v19.4s, v19.4s, v13.4s
+	VMOV V9.B16, V18.B16
+	VFMLA V10.S4, V19.S4, V18.S4
+	WORD $0x4e26f652 // fmax v18.4s, v18.4s, v6.4s
+	WORD $0x4ea7f652 // fmin v18.4s, v18.4s, v7.4s
+	WORD $0x4e28d653 // fadd v19.4s, v18.4s, v8.4s
+	WORD $0x4ea8d676 // fsub v22.4s, v19.4s, v8.4s
+	WORD $0x4eb6d652 // fsub v18.4s, v18.4s, v22.4s
+	WORD $0x6e32de56 // fmul v22.4s, v18.4s, v18.4s
+	VMOV V3.B16, V23.B16
+	VFMLA V4.S4, V18.S4, V23.S4
+	VFMLA V5.S4, V22.S4, V23.S4
+	VMOV V1.B16, V24.B16
+	VFMLA V2.S4, V18.S4, V24.S4
+	VFMLA V23.S4, V22.S4, V24.S4
+	VMOV V0.B16, V22.B16
+	VFMLA V24.S4, V18.S4, V22.S4
+	VSHL $23, V19.S4, V19.S4
+	WORD $0x6e33ded6 // fmul v22.4s, v22.4s, v19.4s
+	WORD $0x4e36d5ef // fadd v15.4s, v15.4s, v22.4s
+	WORD $0x4eadd694 // fsub v20.4s, v20.4s, v13.4s
+	VMOV V9.B16, V18.B16
+	VFMLA V10.S4, V20.S4, V18.S4
+	WORD $0x4e26f652 // fmax v18.4s, v18.4s, v6.4s
+	WORD $0x4ea7f652 // fmin v18.4s, v18.4s, v7.4s
+	WORD $0x4e28d653 // fadd v19.4s, v18.4s, v8.4s
+	WORD $0x4ea8d674 // fsub v20.4s, v19.4s, v8.4s
+	WORD $0x4eb4d652 // fsub v18.4s, v18.4s, v20.4s
+	WORD $0x6e32de54 // fmul v20.4s, v18.4s, v18.4s
+	VMOV V3.B16, V22.B16
+	VFMLA V4.S4, V18.S4, V22.S4
+	VFMLA V5.S4, V20.S4, V22.S4
+	VMOV V1.B16, V23.B16
+	VFMLA V2.S4, V18.S4, V23.S4
+	VFMLA V22.S4, V20.S4, V23.S4
+	VMOV V0.B16, V20.B16
+	VFMLA V23.S4, V18.S4, V20.S4
+	VSHL $23, V19.S4, V19.S4
+	WORD $0x6e33de94 // fmul v20.4s, v20.4s, v19.4s
+	WORD $0x4e34d610 // fadd v16.4s, v16.4s, v20.4s
+	WORD $0x4eadd6b5 // fsub v21.4s, v21.4s, v13.4s
+	VMOV V9.B16, V18.B16
+	VFMLA V10.S4, V21.S4, V18.S4
+	WORD $0x4e26f652 // fmax v18.4s, v18.4s, v6.4s
+	WORD $0x4ea7f652 // fmin v18.4s, v18.4s, v7.4s
+	WORD $0x4e28d653 // fadd v19.4s, v18.4s, v8.4s
+	WORD $0x4ea8d674 // fsub v20.4s, v19.4s, v8.4s
+	WORD $0x4eb4d652 // fsub v18.4s, v18.4s, v20.4s
+	WORD $0x6e32de54 // fmul v20.4s, v18.4s, v18.4s
 	VMOV V3.B16, V21.B16
-	VFMLA V4.S4, V19.S4, V21.S4
+	VFMLA V4.S4, V18.S4, V21.S4
 	VFMLA V5.S4, V20.S4, V21.S4
 	VMOV V1.B16, V22.B16
-	VFMLA V2.S4, V19.S4, V22.S4
+	VFMLA V2.S4, V18.S4, V22.S4
 	VFMLA V21.S4, V20.S4, V22.S4
 	VMOV V0.B16, V20.B16
-	VFMLA V22.S4, V19.S4, V20.S4
-	VSHL $23, V15.S4, V15.S4
-	WORD $0x6e2fde94 // fmul v20.4s, v20.4s, v15.4s
-	WORD $0x4e34d5ad // fadd v13.4s, v13.4s, v20.4s
-	WORD $0x4eaed610 // fsub v16.4s, v16.4s, v14.4s
-	VMOV V9.B16, V15.B16
-	VFMLA V10.S4, V16.S4, V15.S4
-	WORD $0x4e26f5ef // fmax v15.4s, v15.4s, v6.4s
-	WORD $0x4ea7f5ef // fmin v15.4s, v15.4s, v7.4s
-	WORD $0x4e28d5f0 // fadd v16.4s, v15.4s, v8.4s
-	WORD $0x4ea8d613 // fsub v19.4s, v16.4s, v8.4s
-	WORD $0x4eb3d5ef // fsub v15.4s, v15.4s, v19.4s
-	WORD $0x6e2fddf3 // fmul v19.4s, v15.4s, v15.4s
-	VMOV V3.B16, V20.B16
-	VFMLA V4.S4, V15.S4, V20.S4
-	VFMLA V5.S4, V19.S4, V20.S4
-	VMOV V1.B16, V21.B16
-	VFMLA V2.S4, V15.S4, V21.S4
-	VFMLA V20.S4, V19.S4, V21.S4
-	VMOV V0.B16, V19.B16
-	VFMLA V21.S4, V15.S4, V19.S4
-	VSHL $23, V16.S4, V16.S4
-	WORD $0x6e30de73 // fmul v19.4s, v19.4s, v16.4s
-	WORD $0x4e33d5ad // fadd v13.4s, v13.4s, v19.4s
-	WORD $0x4eaed631 // fsub v17.4s, v17.4s, v14.4s
-	VMOV V9.B16, V15.B16
-	VFMLA V10.S4, V17.S4, V15.S4
-	WORD $0x4e26f5ef // fmax v15.4s, v15.4s, v6.4s
-	WORD $0x4ea7f5ef // fmin v15.4s, v15.4s, v7.4s
-	WORD $0x4e28d5f0 // fadd v16.4s, v15.4s, v8.4s
-	WORD $0x4ea8d611 // fsub v17.4s, v16.4s, v8.4s
-	WORD $0x4eb1d5ef // fsub v15.4s, v15.4s, v17.4s
-	WORD $0x6e2fddf1 // fmul v17.4s, v15.4s, v15.4s
-	VMOV V3.B16, V19.B16
-	VFMLA V4.S4, V15.S4, V19.S4
-	VFMLA V5.S4, V17.S4, V19.S4
-	VMOV V1.B16, V20.B16
-	VFMLA V2.S4, V15.S4, V20.S4
-	VFMLA V19.S4, V17.S4, V20.S4
-	VMOV V0.B16, V17.B16
-	VFMLA V20.S4, V15.S4, V17.S4
-	VSHL $23, V16.S4, V16.S4
-	WORD $0x6e30de31 // fmul v17.4s, v17.4s, v16.4s
-	WORD $0x4e31d5ad // fadd v13.4s, v13.4s, v17.4s
-	WORD $0x4eaed652 // fsub v18.4s, v18.4s, v14.4s
-	VMOV V9.B16, V15.B16
-	VFMLA V10.S4, V18.S4, V15.S4
-	WORD $0x4e26f5ef // fmax v15.4s, v15.4s, v6.4s
-	WORD $0x4ea7f5ef // fmin v15.4s, v15.4s, v7.4s
-	WORD $0x4e28d5f0 // fadd v16.4s, v15.4s, v8.4s
-	WORD $0x4ea8d611 // fsub v17.4s, v16.4s, v8.4s
-	WORD $0x4eb1d5ef // fsub v15.4s, v15.4s, v17.4s
-	WORD $0x6e2fddf1 // fmul v17.4s, v15.4s, v15.4s
-	VMOV V3.B16, V18.B16
-	VFMLA V4.S4, V15.S4, V18.S4
-	VFMLA V5.S4, V17.S4, V18.S4
-	VMOV V1.B16, V19.B16
-	VFMLA V2.S4, V15.S4, V19.S4
-	VFMLA V18.S4, V17.S4, V19.S4
-	VMOV V0.B16, V17.B16
-	VFMLA V19.S4, V15.S4, V17.S4
-	VSHL $23, V16.S4, V16.S4
-	WORD $0x6e30de31 // fmul v17.4s, v17.4s, v16.4s
-	WORD $0x4e31d5ad // fadd v13.4s, v13.4s, v17.4s
+	VFMLA V22.S4, V18.S4, V20.S4
+	VSHL $23, V19.S4, V19.S4
+	WORD $0x6e33de94 // fmul v20.4s, v20.4s, v19.4s
+	WORD $0x4e34d631 // fadd v17.4s, v17.4s, v20.4s
 	ADD $64, R0
 	SUBS $16, R1
 	BHS loop1
@@ -510,84 +505,79 @@ next2:
 	BLO next5
 
 loop4:
-	FMOVQ 0(R0), F15
-	VMOV V14.B16, V16.B16
-	WORD $0x4e2fc610 // fmaxnm v16.4s, v16.4s, v15.4s
-	WORD $0x4eaed611 // fsub v17.4s, v16.4s, v14.4s
-	WORD $0x6eace631 // fcmgt v17.4s, v17.4s, v12.4s
-	VADDV V17.S4, V17
-	VMOV V17.S[0], R2
+	FMOVQ 0(R0), F18
+	VMOV V13.B16, V19.B16
+	WORD $0x4e32c673 // fmaxnm v19.4s, v19.4s, v18.4s
+	WORD $0x4eadd674 // fsub v20.4s, v19.4s, v13.4s
+	WORD $0x6eace694 // fcmgt v20.4s, v20.4s, v12.4s
+	VADDV V20.S4, V20
+	VMOV V20.S[0], R2
 	CBZW R2, same6
-	WORD $0x4eb0d5ce // fsub v14.4s, v14.4s, v16.4s
-	WORD $0x6e2addce // fmul v14.4s, v14.4s, v10.4s
-	MOVD $word_3f800000<>(SB), R2
-	VLD1R (R2), [V17.S4]
-	MOVD $word_3f317218<>(SB), R2
-	VLD1R (R2), [V18.S4]
-	MOVD $word_3e75fdee<>(SB), R2
-	VLD1R (R2), [V19.S4]
-	MOVD $word_3d6357be<>(SB), R2
+	WORD $0x4eb3d5ad // fsub v13.4s, v13.4s, v19.4s
+	WORD $0x6e2addad // fmul v13.4s, v13.4s, v10.4s
+	MOVD $word_c3180000<>(SB), R2
 	VLD1R (R2), [V20.S4]
-	MOVD $word_3c1d96f0<>(SB), R2
+	WORD $0x4e34f5ad // fmax v13.4s, v13.4s, v20.4s
+	WORD $0x4e2189b4 // frintn v20.4s, v13.4s
+	WORD $0x4eb4d5ad // fsub v13.4s, v13.4s, v20.4s
+	MOVD $word_3920b599<>(SB), R2
 	VLD1R (R2), [V21.S4]
 	MOVD $word_3aaf8415<>(SB), R2
 	VLD1R (R2), [V22.S4]
-	MOVD $word_3920b599<>(SB), R2
-	VLD1R (R2), [V23.S4]
-	MOVD $word_c3180000<>(SB), R2
-	VLD1R (R2), [V24.S4]
-	MOVD $word_43010000<>(SB), R2
-	VLD1R (R2), [V25.S4]
+	VFMLA V21.S4, V13.S4, V22.S4
+	MOVD $word_3c1d96f0<>(SB), R2
+	VLD1R (R2), [V21.S4]
+	VFMLA V22.S4, V13.S4, V21.S4
+	MOVD $word_3d6357be<>(SB), R2
+	VLD1R (R2), [V22.S4]
+	VFMLA V21.S4, V13.S4, V22.S4
+	MOVD $word_3e75fdee<>(SB), R2
+	VLD1R (R2), [V21.S4]
+	VFMLA V22.S4, V13.S4, V21.S4
+	MOVD $word_3f317218<>(SB), R2
+	VLD1R (R2), [V22.S4]
+	VFMLA V21.S4, V13.S4, V22.S4
 	MOVD $word_3f800000<>(SB), R2
-	VLD1R (R2), [V26.S4]
-	WORD $0x4e38f5ce // fmax v14.4s, v14.4s, v24.4s
-	WORD $0x4eb9f5ce // fmin v14.4s, v14.4s, v25.4s
-	WORD $0x4e2189d8 // frintn v24.4s, v14.4s
-	WORD $0x4eb8d5ce // fsub v14.4s, v14.4s, v24.4s
-	WORD $0x6e2eddd9 // fmul v25.4s, v14.4s, v14.4s
-	VMOV V22.B16, V22.B16
-	VFMLA V23.S4, V14.S4, V22.S4
-	VMOV V20.B16, V20.B16
-	VFMLA V21.S4, V14.S4, V20.S4
-	VFMLA V22.S4, V25.S4, V20.S4
-	VMOV V18.B16, V18.B16
-	VFMLA V19.S4, V14.S4, V18.S4
-	VFMLA V20.S4, V25.S4, V18.S4
-	VMOV V17.B16, V17.B16
-	VFMLA V18.S4, V14.S4, V17.S4
-	WORD $0x4e21ab18 // fcvtns v24.4s, v24.4s
-	WORD $0x4f3f070e // sshr v14.4s, v24.4s, #1
-	VSUB V14.S4, V24.S4, V24.S4
-	VSHL $23, V14.S4, V14.S4
-	VADD V26.S4, V14.S4, V14.S4
-	WORD $0x6e2ede31 // fmul v17.4s, v17.4s, v14.4s
-	VSHL $23, V24.S4, V24.S4
-	VADD V26.S4, V24.S4, V24.S4
-	WORD $0x6e38de31 // fmul v17.4s, v17.4s, v24.4s
-	WORD $0x6e31ddad // fmul v13.4s, v13.4s, v17.4s
-	VMOV V16.B16, V14.B16
+	VLD1R (R2), [V21.S4]
+	VFMLA V22.S4, V13.S4, V21.S4
+	MOVD $word_3f800000<>(SB), R2
+	VLD1R (R2), [V13.S4]
+	WORD $0x4e21aa94 // fcvtns v20.4s, v20.4s
+	WORD $0x4f3f0696 // sshr v22.4s, v20.4s, #1
+	VSUB V22.S4, V20.S4, V20.S4
+	VSHL $23, V22.S4, V22.S4
+	VADD V13.S4, V22.S4, V22.S4
+	WORD $0x6e36deb5 // fmul v21.4s, v21.4s, v22.4s
+	VSHL $23, V20.S4, V20.S4
+	VADD V13.S4, V20.S4, V20.S4
+	WORD $0x6e34deb5 // fmul v21.4s, v21.4s, v20.4s
+	WORD $0x6e35ddce // fmul v14.4s, v14.4s, v21.4s
+	WORD $0x6e35ddef // fmul v15.4s, v15.4s, v21.4s
+	WORD $0x6e35de10 // fmul v16.4s, v16.4s, v21.4s
+	WORD $0x6e35de31 // fmul v17.4s, v17.4s, v21.4s
+	VMOV V19.B16, V13.B16
 
 same6:
-	WORD $0x4eaed5ef // fsub v15.4s, v15.4s, v14.4s
-	VMOV V9.B16, V16.B16
-	VFMLA V10.S4, V15.S4, V16.S4
-	WORD $0x4e26f610 // fmax v16.4s, v16.4s, v6.4s
-	WORD $0x4ea7f610 // fmin v16.4s, v16.4s, v7.4s
-	WORD $0x4e28d60f // fadd v15.4s, v16.4s, v8.4s
-	WORD $0x4ea8d5f1 // fsub v17.4s, v15.4s, v8.4s
-	WORD $0x4eb1d610 // fsub v16.4s, v16.4s, v17.4s
-	WORD $0x6e30de11 // fmul v17.4s, v16.4s, v16.4s
-	VMOV V3.B16, V18.B16
-	VFMLA V4.S4, V16.S4, V18.S4
-	VFMLA V5.S4, V17.S4, V18.S4
-	VMOV V1.B16, V19.B16
-	VFMLA V2.S4, V16.S4, V19.S4
-	VFMLA V18.S4, V17.S4, V19.S4
-	VMOV V0.B16, V17.B16
-	VFMLA V19.S4, V16.S4, V17.S4
-	VSHL $23, V15.S4, V15.S4
-	WORD $0x6e2fde31 // fmul v17.4s, v17.4s, v15.4s
-	WORD $0x4e31d5ad // fadd v13.4s, v13.4s, v17.4s
+	WORD $0x4eadd652 // fsub v18.4s, v18.4s, v13.4s
+	VMOV V9.B16, V19.B16
+	VFMLA V10.S4, V18.S4, V19.S4
+	WORD $0x4e26f673 // fmax v19.4s, v19.4s, v6.4s
+	WORD $0x4ea7f673 // fmin v19.4s, v19.4s, v7.4s
+	WORD $0x4e28d672 // fadd v18.4s, v19.4s, v8.4s
+	WORD $0x4ea8d654 // fsub v20.4s, v18.4s, v8.4s
+	WORD $0x4eb4d673 // fsub v19.4s, v19.4s, v20.4s
+	WORD $0x6e33de74 // fmul v20.4s, v19.4s, v19.4s
+	VMOV V3.B16, V21.B16
+	VFMLA V4.S4, V19.S4, V21.S4
+	VFMLA V5.S4, V20.S4, V21.S4
+	VMOV V1.B16, V22.B16
+	VFMLA V2.S4, V19.S4, V22.S4
+	VFMLA V21.S4, V20.S4, V22.S4
+	VMOV V0.B16, V20.B16
+	VFMLA V22.S4, V19.S4, V20.S4
+	VSHL $23, V18.S4, V18.S4
+	WORD $0x6e32de94 // fmul v20.4s, v20.4s, v18.4s
+	WORD $0x4e34d5ce // fadd v14.4s, v14.4s, v20.4s
 	ADD $16, R0
 	SUBS $4, R1
 	BHS loop4
@@ -597,144 +587,137 @@ next5:
 	CBZ R1, done8
 
 tail7:
-	FMOVS 0(R0), F15
-	VMOV V11.B16, V16.B16
-	VMOV V15.S[0], V16.S[0]
-	VMOV V14.B16, V15.B16
-	WORD $0x4e30c5ef // fmaxnm v15.4s, v15.4s, v16.4s
-	WORD $0x4eaed5f1 // fsub v17.4s, v15.4s, v14.4s
-	WORD $0x6eace631 // fcmgt v17.4s, v17.4s, v12.4s
-	VADDV V17.S4, V17
-	VMOV V17.S[0], R2
+	FMOVS 0(R0), F18
+	VMOV V11.B16, V19.B16
+	VMOV V18.S[0], V19.S[0]
+	VMOV V13.B16, V18.B16
+	WORD $0x4e33c652 // fmaxnm v18.4s, v18.4s, v19.4s
+	WORD $0x4eadd654 // fsub v20.4s, v18.4s, v13.4s
+	WORD $0x6eace694 // fcmgt v20.4s, v20.4s, v12.4s
+	VADDV V20.S4, V20
+	VMOV V20.S[0], R2
 	CBZW R2, same9
-	WORD $0x4eafd5ce // fsub v14.4s, v14.4s, v15.4s
-	WORD $0x6e2addce // fmul v14.4s, v14.4s, v10.4s
-	MOVD $word_3f800000<>(SB), R2
-	VLD1R (R2), [V17.S4]
-	MOVD $word_3f317218<>(SB), R2
-	VLD1R (R2), [V18.S4]
-	MOVD $word_3e75fdee<>(SB), R2
-	VLD1R (R2), [V19.S4]
-	MOVD $word_3d6357be<>(SB), R2
+	WORD $0x4eb2d5ad // fsub v13.4s, v13.4s, v18.4s
+	WORD $0x6e2addad // fmul v13.4s, v13.4s, v10.4s
+	MOVD $word_c3180000<>(SB), R2
 	VLD1R (R2), [V20.S4]
-	MOVD $word_3c1d96f0<>(SB), R2
+	WORD $0x4e34f5ad // fmax v13.4s, v13.4s, v20.4s
+	WORD $0x4e2189b4 // frintn v20.4s, v13.4s
+	WORD $0x4eb4d5ad // fsub v13.4s, v13.4s, v20.4s
+	MOVD $word_3920b599<>(SB), R2
 	VLD1R (R2), [V21.S4]
 	MOVD $word_3aaf8415<>(SB), R2
 	VLD1R (R2), [V22.S4]
-	MOVD $word_3920b599<>(SB), R2
-	VLD1R (R2), [V23.S4]
-	MOVD $word_c3180000<>(SB), R2
-	VLD1R (R2), [V24.S4]
-	MOVD $word_43010000<>(SB), R2
-	VLD1R (R2), [V25.S4]
+	VFMLA V21.S4, V13.S4, V22.S4
+	MOVD $word_3c1d96f0<>(SB), R2
+	VLD1R (R2), [V21.S4]
+	VFMLA V22.S4, V13.S4, V21.S4
+	MOVD $word_3d6357be<>(SB), R2
+	VLD1R (R2), [V22.S4]
+	VFMLA V21.S4, V13.S4, V22.S4
+	MOVD $word_3e75fdee<>(SB), R2
+	VLD1R (R2), [V21.S4]
+	VFMLA V22.S4, V13.S4, V21.S4
+	MOVD $word_3f317218<>(SB), R2
+	VLD1R (R2), [V22.S4]
+	VFMLA V21.S4, V13.S4, V22.S4
 	MOVD $word_3f800000<>(SB), R2
-	VLD1R (R2), [V26.S4]
-	WORD $0x4e38f5ce // fmax v14.4s, v14.4s, v24.4s
-	WORD $0x4eb9f5ce // fmin v14.4s, v14.4s, v25.4s
-	WORD $0x4e2189d8 // frintn v24.4s, v14.4s
-	WORD $0x4eb8d5ce // fsub v14.4s, v14.4s, v24.4s
-	WORD $0x6e2eddd9 // fmul v25.4s, v14.4s, v14.4s
-	VMOV V22.B16, V22.B16
-	VFMLA V23.S4, V14.S4, V22.S4
-	VMOV V20.B16, V20.B16
-	VFMLA V21.S4, V14.S4, V20.S4
-	VFMLA V22.S4, V25.S4, V20.S4
-	VMOV V18.B16, V18.B16
-	VFMLA V19.S4, V14.S4, V18.S4
-	VFMLA V20.S4, V25.S4, V18.S4
-	VMOV V17.B16, V17.B16
-	VFMLA V18.S4, V14.S4, V17.S4
-	WORD $0x4e21ab18 // fcvtns v24.4s, v24.4s
-	WORD $0x4f3f070e // sshr v14.4s, v24.4s, #1
-	VSUB V14.S4, V24.S4, V24.S4
-	VSHL $23, V14.S4, V14.S4
-	VADD V26.S4, V14.S4, V14.S4
-	WORD $0x6e2ede31 // fmul v17.4s, v17.4s, v14.4s
-	VSHL $23, V24.S4, V24.S4
-	VADD V26.S4, V24.S4, V24.S4
-	WORD $0x6e38de31 // fmul v17.4s, v17.4s, v24.4s
-	WORD $0x6e31ddad // fmul v13.4s, v13.4s, v17.4s
-	VMOV V15.B16, V14.B16
+	VLD1R (R2), [V21.S4]
+	VFMLA V22.S4, V13.S4, V21.S4
+	MOVD $word_3f800000<>(SB), R2
+	VLD1R (R2), [V13.S4]
+	WORD $0x4e21aa94 // fcvtns v20.4s, v20.4s
+	WORD $0x4f3f0696 // sshr v22.4s, v20.4s, #1
+	VSUB V22.S4, V20.S4, V20.S4
+	VSHL $23, V22.S4, V22.S4
+	VADD V13.S4, V22.S4, V22.S4
+	WORD $0x6e36deb5 // fmul v21.4s, v21.4s, v22.4s
+	VSHL $23, V20.S4, V20.S4
+	VADD V13.S4, V20.S4, V20.S4
+	WORD $0x6e34deb5 // fmul v21.4s, v21.4s, v20.4s
+	WORD $0x6e35ddce // fmul v14.4s, v14.4s, v21.4s
+	WORD $0x6e35ddef // fmul v15.4s, v15.4s, v21.4s
+	WORD $0x6e35de10 // fmul v16.4s, v16.4s, v21.4s
+	WORD $0x6e35de31 // fmul v17.4s, v17.4s, v21.4s
+	VMOV V18.B16, V13.B16
 
 same9:
-	WORD $0x4eaed610 // fsub v16.4s, v16.4s, v14.4s
-	VMOV V9.B16, V15.B16
-	VFMLA V10.S4, V16.S4, V15.S4
-	WORD $0x4e26f5ef // fmax v15.4s, v15.4s, v6.4s
-	WORD $0x4ea7f5ef // fmin v15.4s, v15.4s, v7.4s
-	WORD $0x4e28d5f0 // fadd v16.4s, v15.4s, v8.4s
-	WORD $0x4ea8d611 // fsub v17.4s, v16.4s, v8.4s
-	WORD $0x4eb1d5ef // fsub v15.4s, v15.4s, v17.4s
-	WORD $0x6e2fddf1 // fmul v17.4s, v15.4s, v15.4s
-	VMOV V3.B16, V18.B16
-	VFMLA V4.S4, V15.S4, V18.S4
-	VFMLA V5.S4, V17.S4, V18.S4
-	VMOV V1.B16, V19.B16
-	VFMLA V2.S4, V15.S4, V19.S4
-	VFMLA V18.S4, V17.S4, V19.S4
-	VMOV V0.B16, V17.B16
-	VFMLA V19.S4, V15.S4, V17.S4
-	VSHL $23, V16.S4, V16.S4
-	WORD $0x6e30de31 // fmul v17.4s, v17.4s, v16.4s
-	WORD $0x4e31d5ad // fadd v13.4s, v13.4s, v17.4s
+	WORD $0x4eadd673 // fsub v19.4s, v19.4s, v13.4s
+	VMOV V9.B16, V18.B16
+	VFMLA V10.S4, V19.S4, V18.S4
+	WORD $0x4e26f652 // fmax v18.4s, v18.4s, v6.4s
+	WORD $0x4ea7f652 // fmin v18.4s, v18.4s, v7.4s
+	WORD $0x4e28d653 // fadd v19.4s, v18.4s, v8.4s
+	WORD $0x4ea8d674 // fsub v20.4s, v19.4s, v8.4s
+	WORD $0x4eb4d652 // fsub v18.4s, v18.4s, v20.4s
+	WORD $0x6e32de54 // fmul v20.4s, v18.4s, v18.4s
+	VMOV V3.B16, V21.B16
+	VFMLA V4.S4, V18.S4, V21.S4
+	VFMLA V5.S4, V20.S4, V21.S4
+	VMOV V1.B16, V22.B16
+	VFMLA V2.S4, V18.S4, V22.S4
+	VFMLA V21.S4, V20.S4, V22.S4
+	VMOV V0.B16, V20.B16
+	VFMLA V22.S4, V18.S4, V20.S4
+	VSHL $23, V19.S4, V19.S4
+	WORD $0x6e33de94 // fmul v20.4s, v20.4s, v19.4s
+	WORD $0x4e34d5ce // fadd v14.4s, v14.4s, v20.4s
 	ADD $4, R0
 	SUBS $1, R1
 	CBNZ R1, tail7
 
 done8:
 	// Bring the lanes to one shift.
-	WORD $0x6e2ec5c0 // fmaxnmp v0.4s, v14.4s, v14.4s
+	WORD $0x6e2dc5a0 // fmaxnmp v0.4s, v13.4s, v13.4s
 	WORD $0x6e20c400 // fmaxnmp v0.4s, v0.4s, v0.4s
-	WORD $0x4ea0d5ce // fsub v14.4s, v14.4s, v0.4s
-	WORD $0x6e2addce // fmul v14.4s, v14.4s, v10.4s
-	MOVD $word_3f800000<>(SB), R0
-	VLD1R (R0), [V1.S4]
-	MOVD $word_3f317218<>(SB), R0
-	VLD1R (R0), [V2.S4]
-	MOVD $word_3e75fdee<>(SB), R0
-	VLD1R (R0), [V3.S4]
-	MOVD $word_3d6357be<>(SB), R0
-	VLD1R (R0), [V4.S4]
-	MOVD $word_3c1d96f0<>(SB), R0
-	VLD1R (R0), [V5.S4]
-	MOVD $word_3aaf8415<>(SB), R0
-	VLD1R (R0), [V6.S4]
-	MOVD $word_3920b599<>(SB), R0
-	VLD1R (R0), [V7.S4]
+	WORD $0x4ea0d5ad // fsub v13.4s, v13.4s, v0.4s
+	WORD $0x6e2addad // fmul v13.4s, v13.4s, v10.4s
 	MOVD $word_c3180000<>(SB), R0
-	VLD1R (R0), [V8.S4]
-	MOVD $word_43010000<>(SB), R0
-	VLD1R (R0), [V9.S4]
+	VLD1R (R0), [V1.S4]
+	WORD $0x4e21f5ad // fmax v13.4s, v13.4s, v1.4s
+	WORD $0x4e2189a1 // frintn v1.4s, v13.4s
+	WORD $0x4ea1d5ad // fsub v13.4s, v13.4s, v1.4s
+	MOVD $word_3920b599<>(SB), R0
+	VLD1R (R0), [V2.S4]
+	MOVD $word_3aaf8415<>(SB), R0
+	VLD1R (R0), [V3.S4]
+	VFMLA V2.S4, V13.S4, V3.S4
+	MOVD $word_3c1d96f0<>(SB), R0
+	VLD1R (R0), [V2.S4]
+	VFMLA V3.S4, V13.S4, V2.S4
+	MOVD $word_3d6357be<>(SB), R0
+	VLD1R (R0), [V3.S4]
+	VFMLA V2.S4, V13.S4, V3.S4
+	MOVD $word_3e75fdee<>(SB), R0
+	VLD1R (R0), [V2.S4]
+	VFMLA V3.S4, V13.S4, V2.S4
+	MOVD $word_3f317218<>(SB), R0
+	VLD1R (R0), [V3.S4]
+	VFMLA V2.S4, V13.S4, V3.S4
 	MOVD $word_3f800000<>(SB), R0
-	VLD1R (R0), [V10.S4]
-	WORD $0x4e28f5ce // fmax v14.4s, v14.4s, v8.4s
-	WORD $0x4ea9f5ce // fmin v14.4s, v14.4s, v9.4s
-	WORD $0x4e2189c8 // frintn v8.4s, v14.4s
-	WORD $0x4ea8d5ce // fsub v14.4s, v14.4s, v8.4s
-	WORD $0x6e2eddc9 // fmul v9.4s, v14.4s, v14.4s
-	VMOV V6.B16, V6.B16
-	VFMLA V7.S4, V14.S4, V6.S4
-	VMOV V4.B16, V4.B16
-	VFMLA V5.S4, V14.S4, V4.S4
-	VFMLA V6.S4, V9.S4, V4.S4
-	VMOV V2.B16, V2.B16
-	VFMLA V3.S4, V14.S4, V2.S4
-	VFMLA V4.S4, V9.S4, V2.S4
-	VMOV V1.B16, V1.B16
-	VFMLA V2.S4, V14.S4, V1.S4
-	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
-	WORD $0x4f3f0502 // sshr v2.4s, v8.4s, #1
-	VSUB V2.S4, V8.S4, V8.S4
-	VSHL $23, V2.S4, V2.S4
-	VADD V10.S4, V2.S4, V2.S4
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	VSHL $23, V8.S4, V8.S4
-	VADD V10.S4, V8.S4, V8.S4
-	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
-	WORD $0x6e21ddad // fmul v13.4s, v13.4s, v1.4s
-	VMOV V0.B16, V14.B16
+	VLD1R (R0), [V2.S4]
+	VFMLA V3.S4, V13.S4, V2.S4
+	MOVD $word_3f800000<>(SB), R0
+	VLD1R (R0), [V3.S4]
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4f3f0424 // sshr v4.4s, v1.4s, #1
+	VSUB V4.S4, V1.S4, V1.S4
+	VSHL $23, V4.S4, V4.S4
+	VADD V3.S4, V4.S4, V4.S4
+	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	VSHL $23, V1.S4, V1.S4
+	VADD V3.S4, V1.S4, V1.S4
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x6e22ddce // fmul v14.4s, v14.4s, v2.4s
+	WORD $0x6e22ddef // fmul v15.4s, v15.4s, v2.4s
+	WORD $0x6e22de10 // fmul v16.4s, v16.4s, v2.4s
+	WORD $0x6e22de31 // fmul v17.4s, v17.4s, v2.4s
+	VMOV V0.B16, V13.B16
+	WORD $0x4e2fd5ce // fadd v14.4s, v14.4s, v15.4s
+	WORD $0x4e31d610 // fadd v16.4s, v16.4s, v17.4s
+	WORD $0x4e30d5ce // fadd v14.4s, v14.4s, v16.4s
 	FMOVS F0, shift+24(FP)
-	WORD $0x6e2dd5a0 // faddp v0.4s, v13.4s, v13.4s
+	WORD $0x6e2ed5c0 // faddp v0.4s, v14.4s, v14.4s
 	WORD $0x6e20d400 // faddp v0.4s, v0.4s, v0.4s
 	FMOVS F0, sum+28(FP)
 	RET

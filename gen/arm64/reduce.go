@@ -1,6 +1,10 @@
 package main
 
-import "math"
+import (
+	"math"
+
+	"github.com/sinkcpu/sinkcpu/gen/poly/coeff"
+)
 
 func init() { register("reduce", emitReduce) }
 
@@ -78,14 +82,17 @@ func (m *machine) dot() reduction {
 // their sums, which costs an error each time, only now and then.
 const slack = 20
 
-// logSumExp emits the reduction with a shift in each lane that follows its maximum. It rarely moves after the first vectors, so the sum
-// is rescaled in a branch.
+// logSumExp emits the reduction with a shift in each lane that follows its maximum. It rarely moves after the first vectors, so the sums
+// are rescaled in a branch. Four sums lose no more than a vector of 16 lanes does.
 func (m *machine) logSumExp() {
 	m.function("LogSumExp", "func(x []float32) (shift, sum float32)",
 		"returns sum = sum_i e^(x[i] - shift), for a shift at most 20 below the largest x[i] and not above it, or the lowest float32.")
 	x, n := m.pointer("x"), m.length("x")
 	exp, log2e, lowest := m.exp2Fast(), m.broadcast(math.Log2E), m.broadcast(float32(math.Inf(-1)))
-	above, sum, shift := m.broadcast(slack), m.zero(), m.broadcast(-math.MaxFloat32)
+	above, shift, sums := m.broadcast(slack), m.broadcast(-math.MaxFloat32), m.vecs(4)
+	for _, s := range sums {
+		m.VMOVI(s)
+	}
 
 	// expOf returns e^(v - shift), and destroys v.
 	expOf := func(v vec) vec {
@@ -94,14 +101,17 @@ func (m *machine) logSumExp() {
 		m.VFMLA(log2e, v, y)
 		return exp.apply([]vec{y})[0]
 	}
-	// move makes top, which is no smaller, the shift and scales the sum, by 1 exactly in the lanes that stay.
+	// move makes top, which is no smaller, the shift and scales the sums, by 1 exactly in the lanes that stay.
 	move := func(top vec) {
 		m.FSUB(top, shift, shift)
 		m.FMUL(log2e, shift, shift)
-		m.FMUL(m.exp2()([]vec{shift})[0], sum, sum)
+		factor := m.exp2Once(shift)
+		for _, s := range sums {
+			m.FMUL(factor, s, s)
+		}
 		m.VMOV(top, shift)
 	}
-	m.each(n, 4, []gp{x}, func(count int) {
+	m.each(n, len(sums), []gp{x}, func(count int) {
 		same := m.label("same")
 		v := m.vecs(count)
 		for k := range v {
@@ -116,16 +126,36 @@ func (m *machine) logSumExp() {
 		m.jumpUnlessAnyAbove(rise, above, same)
 		move(top)
 		m.Label(same)
-		for _, w := range v {
-			m.FADD(expOf(w), sum, sum)
+		for k, w := range v {
+			m.FADD(expOf(w), sums[k], sums[k])
 		}
 	})
 	m.Commentf("Bring the lanes to one shift.")
 	top := m.fold(shift, m.maximum())
 	move(top)
+	m.FADD(sums[1], sums[0], sums[0])
+	m.FADD(sums[3], sums[2], sums[2])
+	m.FADD(sums[2], sums[0], sums[0])
 	m.result("shift", top)
-	m.result("sum", m.fold(sum, m.addition()))
+	m.result("sum", m.fold(sums[0], m.addition()))
 	m.ret()
+}
+
+// exp2Once is exp2 for x <= 0 where code runs too seldom to keep its constants: each is loaded where it is used. It destroys x.
+func (m *machine) exp2Once(x vec) vec {
+	m.clamp([]vec{x}, m.bound(-152), nil)
+	k := m.vec()
+	m.FRINTN(x, k)
+	m.FSUB(k, x, x)
+	c := coeff.Exp2Near6
+	p := m.broadcast(c[len(c)-1])
+	for i := len(c) - 2; i >= 0; i-- {
+		t := m.broadcast(c[i])
+		m.VFMLA(p, x, t)
+		p = t
+	}
+	m.scale()([]vec{p}, []vec{k})
+	return p
 }
 
 // jumpUnlessAnyAbove jumps to the label when no lane of x is above that of y.
