@@ -207,7 +207,7 @@ func TestRealMNIST(t *testing.T) {
 }
 
 func TestOpenNamesWhatItKnows(t *testing.T) {
-	for _, spec := range []string{"", "glyph", "cifar10:dir", "images:dir", "mnist", "mnist:", "points:", "ring8:2"} {
+	for _, spec := range []string{"", "glyph", "mnist", "mnist:", "points:", "ring8:2"} {
 		_, err := Open(spec, 1)
 		if err == nil {
 			t.Errorf("%q: no error", spec)

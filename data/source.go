@@ -66,10 +66,10 @@ func Names() []Builtin {
 
 // Open returns the source that spec names.
 //
-//	glyphs | ring8 | grid25 | moons | spiral | ellipse | mnist:DIR | points:FILE
+//	glyphs | ring8 | grid25 | moons | spiral | ellipse | mnist:DIR | cifar10:DIR | images:DIR | points:FILE
 //
-// The built-in sources are generated from seed, with 20,000 rows to train on and 4,000 to test. See OpenMNIST and OpenPoints for the
-// others. An unknown spec is an error that lists the known ones.
+// The built-in sources are generated from seed, with 20,000 rows to train on and 4,000 to test. See OpenMNIST, OpenCIFAR10, OpenImages and
+// OpenPoints for the others. An unknown spec is an error that lists the known ones.
 func Open(spec string, seed uint64) (*Source, error) {
 	for _, b := range builtins {
 		if b.Name == spec {
@@ -86,6 +86,14 @@ func Open(spec string, seed uint64) (*Source, error) {
 			return nil, err
 		}
 		return &Source{Name: scheme, Train: train, Test: test}, nil
+	case scheme == "cifar10" && where != "":
+		train, test, err := OpenCIFAR10(where)
+		if err != nil {
+			return nil, err
+		}
+		return &Source{Name: scheme, Train: train, Test: test}, nil
+	case scheme == "images" && where != "":
+		return OpenImages(where)
 	case scheme == "points" && where != "":
 		return OpenPoints(where, PointsOptions{})
 	}
@@ -93,5 +101,5 @@ func Open(spec string, seed uint64) (*Source, error) {
 	for i, b := range builtins {
 		names[i] = b.Name
 	}
-	return nil, fmt.Errorf("unknown data source %q; known are %s, mnist:DIR, points:FILE", spec, strings.Join(names, ", "))
+	return nil, fmt.Errorf("unknown data source %q; known are %s, mnist:DIR, cifar10:DIR, images:DIR, points:FILE", spec, strings.Join(names, ", "))
 }
