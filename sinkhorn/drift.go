@@ -1,0 +1,143 @@
+package sinkhorn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/sinkcpu/sinkcpu/internal/parallel"
+	"github.com/sinkcpu/sinkcpu/internal/random"
+	"github.com/sinkcpu/sinkcpu/kernels"
+	"github.com/sinkcpu/sinkcpu/logsumexp"
+)
+
+// A Drift answers whether two samples may come from one law, by their divergence.
+type Drift struct {
+	Divergence float64
+	Reps       int
+
+	// PValue is the probability under one common law of a divergence at least as large, by random relabelling of the pooled points:
+	//
+	//	(1 + #{relabelled divergences >= Divergence}) / (1 + Reps)
+	PValue float64
+
+	// Lower and Upper hold the middle 95 % of the divergences of samples drawn again with replacement from each side. A divergence of
+	// samples is biased upwards, and so are these.
+	Lower, Upper float64
+}
+
+// Drift compares the first n points of a pooled cost with the others, all of one weight, by Feydy's divergence; cost is N x N,
+// symmetric. The relabellings and the draws are reps each, from seed, and are solved as batches; all three problems of each stop at the
+// solver's tolerance.
+func (s *Solver[T]) Drift(ctx context.Context, cost logsumexp.Cost[T], n, reps int, seed uint64) (*Drift, error) {
+	total, m := cost.Dims()
+	switch {
+	case total != m:
+		return nil, fmt.Errorf("sinkhorn: the pooled cost is %d x %d, want a square", total, m)
+	case n < 2 || total-n < 2:
+		return nil, fmt.Errorf("sinkhorn: %d and %d points to compare, want at least 2 on each side", n, total-n)
+	case reps < 1:
+		return nil, fmt.Errorf("sinkhorn: %d repetitions, want at least 1", reps)
+	}
+	index := make([]int, total)
+	for i := range index {
+		index[i] = i
+	}
+	seen, err := s.subsetDivergence(ctx, cost, index, n)
+	if err != nil {
+		return nil, err
+	}
+	permuted, err := s.redraw(ctx, cost, n, reps, func(rep int) []int {
+		at := slices.Clone(index)
+		random.New(seed, "permutation", uint64(rep)).Shuffle(total, func(i, j int) { at[i], at[j] = at[j], at[i] })
+		return at
+	})
+	if err != nil {
+		return nil, err
+	}
+	drawn, err := s.redraw(ctx, cost, n, reps, func(rep int) []int {
+		at, stream := make([]int, total), random.New(seed, "bootstrap", uint64(rep))
+		for i := range at {
+			if i < n {
+				at[i] = stream.IntN(n)
+			} else {
+				at[i] = n + stream.IntN(total-n)
+			}
+		}
+		return at
+	})
+	if err != nil {
+		return nil, err
+	}
+	d := &Drift{Divergence: seen, Reps: reps, PValue: 1}
+	for _, v := range permuted {
+		if v >= seen {
+			d.PValue++
+		}
+	}
+	d.PValue /= float64(1 + reps)
+	slices.Sort(drawn)
+	d.Lower, d.Upper = quantile(drawn, .025), quantile(drawn, .975)
+	return d, nil
+}
+
+// quantile returns the value below which a share q of sorted values lies.
+func quantile(sorted []float64, q float64) float64 {
+	at := q * float64(len(sorted)-1)
+	lo := int(math.Floor(at))
+	hi := min(lo+1, len(sorted)-1)
+	return sorted[lo] + (at-float64(lo))*(sorted[hi]-sorted[lo])
+}
+
+// redraw returns the divergences of reps drawings of the points, many at once.
+func (s *Solver[T]) redraw(ctx context.Context, cost logsumexp.Cost[T], n, reps int, draw func(rep int) []int) ([]float64, error) {
+	values, errs := make([]float64, reps), make([]error, reps)
+	parallel.For(s.runner(), reps, func(rep int) {
+		values[rep], errs[rep] = s.subsetDivergence(ctx, cost, draw(rep), n)
+	})
+	return values, errors.Join(errs...)
+}
+
+// subsetDivergence returns the divergence between the points index[:n] and index[n:] of a pooled cost.
+func (s *Solver[T]) subsetDivergence(ctx context.Context, cost logsumexp.Cost[T], index []int, n int) (float64, error) {
+	own := *s
+	own.G, own.Progress = nil, nil
+	x, y := index[:n], index[n:]
+	xy, err1 := NewProblem(gather(cost, x, y), nil, nil)
+	xx, err2 := NewSelfProblem(gather(cost, x, x), nil)
+	yy, err3 := NewSelfProblem(gather(cost, y, y), nil)
+	if err := errors.Join(err1, err2, err3); err != nil {
+		return 0, err
+	}
+	d, err := own.Divergence(ctx, xy, xx, yy)
+	if err != nil {
+		return 0, err
+	}
+	return d.Value(), nil
+}
+
+// gather returns rows and columns of a cost as a matrix, its terms taken out put back.
+func gather[T kernels.Float](cost logsumexp.Cost[T], rows, cols []int) *logsumexp.Stored[T] {
+	_, m := cost.Dims()
+	var u, v []float64
+	if sh, ok := cost.(logsumexp.Shifted); ok {
+		u, v = sh.Shift()
+	}
+	c, buf := make([]T, len(rows)*len(cols)), make([]T, m)
+	for i, from := range rows {
+		row, _ := cost.Tile(buf, from, from+1, 0, m)
+		for j, at := range cols {
+			entry := float64(row[at])
+			if u != nil {
+				entry += u[from]
+			}
+			if v != nil {
+				entry += v[at]
+			}
+			c[i*len(cols)+j] = T(entry)
+		}
+	}
+	return logsumexp.NewStored(c, len(rows), len(cols), len(cols))
+}

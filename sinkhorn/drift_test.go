@@ -1,0 +1,81 @@
+package sinkhorn_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/sinkcpu/sinkcpu/internal/parallel"
+	"github.com/sinkcpu/sinkcpu/internal/random"
+	"github.com/sinkcpu/sinkcpu/logsumexp"
+	"github.com/sinkcpu/sinkcpu/sinkhorn"
+)
+
+// pooled is the cost of n points of N(0,1)^2 and m of N(shift,1)^2.
+func pooled(t *testing.T, seed uint64, n, m int, shift float64) *logsumexp.Stored[float32] {
+	t.Helper()
+	x := make([]float64, 2*(n+m))
+	random.Normal(random.New(seed, "pooled"), x[:2*n], 0, 1)
+	random.Normal(random.New(seed, "other"), x[2*n:], shift, 1)
+	c, err := logsumexp.NewPoints[float32](logsumexp.SqEuclidean, x, x, nil, nil, n+m, n+m, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.Form(nil)
+}
+
+// TestDriftLevels: under one law the p-value is uniform: of 40 tests, 2 are expected below .05, and at least 8 have probability 1e-3; under
+// a shift of one standard deviation it is the least that there can be, and the divergence is near 2.
+func TestDriftLevels(t *testing.T) {
+	s := sinkhorn.Solver[float32]{Eps: .5}
+	const reps = 39
+	low := 0
+	for seed := range uint64(40) {
+		d, err := s.Drift(context.Background(), pooled(t, seed, 20, 25, 0), 20, reps, seed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d.PValue <= .05 {
+			low++
+		}
+	}
+	if low >= 8 {
+		t.Errorf("%d of 40 tests of equal laws reject at 5 %%", low)
+	}
+	d, err := s.Drift(context.Background(), pooled(t, 1, 60, 50, 1), 60, reps, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.PValue != 1./(reps+1) {
+		t.Errorf("p-value %g of a shift by one standard deviation", d.PValue)
+	}
+	// |t|^2 = 2, with a standard error of about 2 |t| sqrt(1/60 + 1/50) = .54.
+	if !(d.Divergence > .8 && d.Divergence < 3.2 && d.Lower < d.Upper && d.Lower < d.Divergence) {
+		t.Errorf("divergence %g, interval [%g, %g]", d.Divergence, d.Lower, d.Upper)
+	}
+}
+
+// TestDriftRepeats: the same bits for any number of workers, and errors for what cannot be compared.
+func TestDriftRepeats(t *testing.T) {
+	c := pooled(t, 3, 15, 15, .3)
+	var first *sinkhorn.Drift
+	for _, workers := range []int{1, 3} {
+		pool := parallel.New(workers)
+		defer pool.Close()
+		s := sinkhorn.Solver[float32]{Eps: .5, Runner: pool}
+		d, err := s.Drift(context.Background(), c, 15, 20, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first == nil {
+			first = d
+		} else if *d != *first {
+			t.Errorf("%+v on %d workers, %+v on one", *d, workers, *first)
+		}
+	}
+	s := sinkhorn.Solver[float32]{Eps: .5}
+	for _, c := range []struct{ n, reps int }{{1, 10}, {29, 10}, {15, 0}} {
+		if _, err := s.Drift(context.Background(), pooled(t, 3, 15, 15, 0), c.n, c.reps, 1); err == nil {
+			t.Errorf("n=%d, reps=%d: no error", c.n, c.reps)
+		}
+	}
+}
