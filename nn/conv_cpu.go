@@ -18,8 +18,9 @@ type convJob[T kernels.Float] struct {
 	channels int // of a block of channels of the large image
 	groups   int // partial sums of the weight's gradient
 	partial  []T
+	laid     []T // the small image, a block after the other; empty where blocks are read where they lie
 
-	toSmall, toLarge, toWeight func(task int) // the methods, bound once
+	toSmall, toLarge, toWeight, lay func(task int) // the methods, bound once
 
 	mu      sync.Mutex
 	scratch []*convScratch[T]
@@ -35,7 +36,7 @@ func (c *CPU[T]) takeConv(g ConvGeometry, large, small, weight *Tensor[T]) *conv
 		j, c.convs = c.convs[n-1], c.convs[:n-1]
 	} else {
 		j = new(convJob[T])
-		j.toSmall, j.toLarge, j.toWeight = j.smallBlock, j.largeBlock, j.weightBlock
+		j.toSmall, j.toLarge, j.toWeight, j.lay = j.smallBlock, j.largeBlock, j.weightBlock, j.layBlock
 	}
 	j.z, j.large, j.small, j.weight = z, large.Data(), small.Data(), weight.Data()
 	return j
@@ -75,6 +76,36 @@ func (j *convJob[T]) giveScratch(s *convScratch[T]) {
 	j.mu.Lock()
 	j.scratch = append(j.scratch, s)
 	j.mu.Unlock()
+}
+
+// layAll brings the small image into blocks of j.rows rows of places, unless they may be read where they lie.
+func (c *CPU[T]) layAll(j *convJob[T]) {
+	z := &j.z
+	if z.step == z.ow && z.oh%j.rows == 0 {
+		j.laid = j.laid[:0]
+		return
+	}
+	if n := z.n * z.o * z.cols; cap(j.laid) < n {
+		j.laid = make([]T, n)
+	} else {
+		j.laid = j.laid[:n]
+	}
+	c.tasks(ceilDiv(z.n*z.oh, j.rows), j.lay)
+}
+
+// layBlock lays one block.
+func (j *convJob[T]) layBlock(task int) {
+	z, r0 := &j.z, task*j.rows
+	layPlaces(z, j.laid[r0*z.step*z.o:], j.small, r0, min(r0+j.rows, z.n*z.oh))
+}
+
+// places returns the small image from row r0 of places on, the first of a block, with the distance of two channels.
+func (j *convJob[T]) places(r0, cols int) ([]T, int) {
+	z := &j.z
+	if len(j.laid) > 0 {
+		return j.laid[r0*z.step*z.o:], cols
+	}
+	return j.small[r0/z.oh*z.o*z.place+r0%z.oh*z.ow:], z.place
 }
 
 // Conv sets the small image from the large one: a task a block of rows of places.
@@ -160,6 +191,8 @@ func (c *CPU[T]) ConvTranspose(y, x, weight, bias *Tensor[T], g ConvGeometry) {
 	}
 	j.images = z.imagesPerBlock()
 	j.channels = z.channelsPerBlock(max(1, convDepth/2*convCols/(j.images*z.cols)))
+	j.rows = j.images * z.oh
+	c.layAll(j)
 	c.tasks(ceilDiv(z.n, j.images)*ceilDiv(z.c, j.channels), j.toLarge)
 	c.releaseConv(j)
 }
@@ -173,7 +206,7 @@ func (j *convJob[T]) largeBlock(task int) {
 	n0, c0 := task/across*j.images, task%across*j.channels
 	n1, c1 := min(n0+j.images, z.n), min(c0+j.channels, z.c)
 	cols, rows := (n1-n0)*z.cols, (c1-c0)*z.taps
-	src, ld := s.gatherPlaces(z, j.small, n0*z.oh, n1*z.oh)
+	src, ld := j.places(n0*z.oh, cols)
 	s.patch = grown(s.patch, rows*cols)
 	kernels.Gemm(nil, true, false, rows, cols, z.o, 1, j.weight[c0*z.taps:], z.depth, src, ld, 0, s.patch, cols)
 	for n := n0; n < n1; n++ {
@@ -207,6 +240,7 @@ func (c *CPU[T]) ConvWeight(dweight, small, large *Tensor[T], g ConvGeometry) {
 	j.rows, j.channels = z.rowsPerBlock(), z.channelsPerBlock(convDepth)
 	blocks := ceilDiv(z.c, j.channels)
 	j.groups = max(1, min(ceilDiv(convTasks, blocks), ceilDiv(z.n*z.oh, j.rows)))
+	c.layAll(j)
 	j.partial = grown(j.partial, j.groups*len(j.weight))
 	c.tasks(blocks*j.groups, j.toWeight)
 	for k := range j.groups {
@@ -230,7 +264,7 @@ func (j *convJob[T]) weightBlock(task int) {
 		r1 := min(r0+j.rows, z.n*z.oh)
 		cols := (r1 - r0) * z.step
 		s.gather(z, j.large, c0, c1, r0, r1)
-		src, ld := s.gatherPlaces(z, j.small, r0, r1)
+		src, ld := j.places(r0, cols)
 		kernels.Gemm(nil, false, true, z.o, (c1-c0)*z.taps, cols, 1, src, ld, s.patch, cols, betaAfter[T](b-first), dst, z.depth)
 	}
 	j.giveScratch(s)

@@ -60,20 +60,29 @@ func (s *convScratch[T]) gather(z *convSizes, x []T, c0, c1, r0, r1 int) {
 	}
 }
 
-// moveRows copies rows of width elements, pitch apart in src, next to each other into dst, whole units at a time.
+// moveRows copies rows of width elements, pitch apart in src, next to each other into dst, in whole units where the row is short.
 func moveRows[T kernels.Float](dst []T, width int, src []T, pitch, rows int) {
-	if pitch == width {
+	switch {
+	case pitch == width:
 		copy(dst[:rows*width], src)
-		return
-	}
-	for r := range rows {
-		d, s := dst[r*width:], src[r*pitch:]
-		if (rows-r)*width < (width+unit-1)/unit*unit {
-			copy(d[:width], s)
-			continue
+	case width == unit/2:
+		for r, at := 0, 0; r < rows; r, at = r+1, at+pitch {
+			*(*[unit / 2]T)(dst[r*(unit/2):]) = *(*[unit / 2]T)(src[at:])
 		}
-		for j := 0; j < width; j += unit {
-			*(*[unit]T)(d[j:]) = *(*[unit]T)(s[j:])
+	case width <= 4*unit:
+		whole := max(0, rows-(unit-1)/width-1) // rows whose units end before the last row does
+		for r := range whole {
+			d, s := dst[r*width:], src[r*pitch:]
+			for j := 0; j < width; j += unit {
+				*(*[unit]T)(d[j:]) = *(*[unit]T)(s[j:])
+			}
+		}
+		for r := whole; r < rows; r++ {
+			copy(dst[r*width:][:width], src[r*pitch:])
+		}
+	default:
+		for r := range rows {
+			copy(dst[r*width:][:width], src[r*pitch:])
 		}
 	}
 }
@@ -197,24 +206,18 @@ func putEvery[T kernels.Float](y, row []T, stride int, bias T) {
 	}
 }
 
-// gatherPlaces lays the channels of the small image at the rows r0 to r1-1 of places next to each other, a channel a row, in the columns
-// of the patches, and returns them with the distance of two rows. The columns between two rows of places are zero. Rows of a single image
-// are returned where they lie, where there are no such columns.
-func (s *convScratch[T]) gatherPlaces(z *convSizes, y []T, r0, r1 int) ([]T, int) {
-	if g := z.nextRange(r0, r1); g.y1-g.y0 == r1-r0 && z.step == z.ow {
-		return y[g.image*z.o*z.place+g.y0*z.ow:], z.place
-	}
+// layPlaces lays the channels of the small image at the rows r0 to r1-1 of places next to each other, a channel a row, in the columns of
+// the patches. The columns between two rows of places are zero.
+func layPlaces[T kernels.Float](z *convSizes, dst, y []T, r0, r1 int) {
 	cols := (r1 - r0) * z.step
-	s.places = grown(s.places, z.o*cols)
 	for r := r0; r < r1; {
 		g := z.nextRange(r, r1)
-		from, to := y[g.image*z.o*z.place+g.y0*z.ow:], s.places[(r-r0)*z.step:]
+		from, to := y[g.image*z.o*z.place+g.y0*z.ow:], dst[(r-r0)*z.step:]
 		for o := range z.o {
 			spreadRows(to[o*cols:], z.step, from[o*z.place:], z.ow, g.y1-g.y0)
 		}
 		r += g.y1 - g.y0
 	}
-	return s.places, cols
 }
 
 // spreadRows copies rows of width elements, next to each other in src, to rows step apart in dst, with zeros between them.
@@ -224,13 +227,19 @@ func spreadRows[T kernels.Float](dst []T, step int, src []T, width, rows int) {
 		return
 	}
 	for r := range rows {
-		d := dst[r*step:][:step]
-		copy(d[:width], src[r*width:])
-		clear(d[width:])
+		d, s := dst[r*step:], src[r*width:]
+		if width <= unit && r+1 < rows && len(s) >= unit { // what lies beyond is overwritten by the next row
+			*(*[unit]T)(d) = *(*[unit]T)(s)
+		} else {
+			copy(d[:width], s)
+		}
+		for i := width; i < step; i++ {
+			d[i] = 0
+		}
 	}
 }
 
-// scatterPlaces undoes gatherPlaces: it writes the channels to the small image, each with its bias added.
+// scatterPlaces undoes layPlaces: it writes the channels to the small image, each with its bias added.
 func (s *convScratch[T]) scatterPlaces(z *convSizes, y []T, r0, r1 int, bias []T) {
 	cols := (r1 - r0) * z.step
 	for r := r0; r < r1; {
