@@ -31,6 +31,10 @@ type otOptions struct {
 
 	json                                            bool
 	potentials, plan, gradient, barycentric, assign string
+	pairs, pairsMode                                string
+	pairsCount                                      int
+	seed                                            uint64
+	plot                                            string
 }
 
 // otCosts names the costs between points.
@@ -39,10 +43,15 @@ func otCosts() string { return strings.Join(logsumexp.GroundNames, ", ") }
 const (
 	precision32 = "f32"
 	precision64 = "f64"
+	pairsTop    = "top"
+	pairsSample = "sample"
 )
 
+// defaultPartners is how many partners of a point --pairs writes.
+const defaultPartners = 10
+
 func newOTCommand() *cobra.Command {
-	o := &otOptions{cost: logsumexp.SqEuclidean.String(), eps: otEps{.05, meanCost}, maxIter: 10000, precision: precision32}
+	o := &otOptions{cost: logsumexp.SqEuclidean.String(), eps: otEps{.05, meanCost}, maxIter: 10000, precision: precision32, pairsMode: pairsTop, seed: 1}
 	cmd := &cobra.Command{
 		Use:   "ot X Y | ot --cost-matrix C",
 		Short: "Transport one weighted cloud of points onto another",
@@ -89,6 +98,11 @@ X and Y hold a point a row, as CSV or .npy, plain or gzip; - is the standard inp
 	f.StringVar(&o.gradient, "grad", "", "write the gradient of the value (with --debias, of the divergence) with respect to X, n x d, to a .npy; with --cost-matrix, with respect to C")
 	f.StringVar(&o.barycentric, "map", "", "write the mean partner of each point of X, n x d, to a .npy")
 	f.StringVar(&o.assign, "assign", "", "write the likeliest partner of each point of X to a CSV: i,j,p, from 0")
+	f.StringVar(&o.pairs, "pairs", "", "write pairs of the plan to a CSV: i,j,p, from 0, p the plan's entry")
+	f.StringVar(&o.pairsMode, "pairs-mode", o.pairsMode, "top: the largest partners of each point of X; sample: pairs drawn from the plan")
+	f.IntVar(&o.pairsCount, "pairs-count", 0, fmt.Sprintf("top: partners of a point, default %d; sample: draws, default one a point of X", defaultPartners))
+	f.Uint64Var(&o.seed, "seed", o.seed, "seed of --pairs-mode sample")
+	f.StringVar(&o.plot, "plot", "", "draw points of one or two dimensions and the strongest pairs to a .png")
 	return cmd
 }
 
@@ -152,6 +166,12 @@ func (o *otOptions) check(cmd *cobra.Command, args []string) error {
 		return usagef("--tol %g: want a number over 0, at most 2", o.tol)
 	case o.maxIter < 1:
 		return usagef("--max-iter %d: want at least 1", o.maxIter)
+	case o.pairsMode != pairsTop && o.pairsMode != pairsSample:
+		return usagef("--pairs-mode %s: want %s or %s", o.pairsMode, pairsTop, pairsSample)
+	case given("pairs-count") && o.pairsCount < 1:
+		return usagef("--pairs-count %d: want at least 1", o.pairsCount)
+	case o.pairs == "" && (given("pairs-mode") || given("pairs-count")):
+		return usagef("--pairs-mode and --pairs-count go with --pairs FILE")
 	case o.threads < 0:
 		return usagef("--threads %d: want a number of workers, or 0 for one a processor", o.threads)
 	}
@@ -178,7 +198,7 @@ func (o *otOptions) checkMatrixFlags(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
 		return usagef("--cost-matrix takes the place of the points, but %q is given too", args[0])
 	}
-	for _, name := range []string{"cost", "columns", "map"} {
+	for _, name := range []string{"cost", "columns", "map", "plot"} {
 		if cmd.Flags().Changed(name) {
 			return usagef("--%s goes with points, not with --cost-matrix", name)
 		}

@@ -189,7 +189,7 @@ func TestOTThreadsDoNotChangeBits(t *testing.T) {
 	random.Normal(random.New(5, "x"), x, 0, 1)
 	random.Normal(random.New(5, "y"), y, .3, 1.2)
 	args := []string{b.file("x.npy", 3, x...), b.file("y.npy", 3, y...), "--debias", "--eps", "0.05*std", "--plan", b.at("p.npy"), "--map", b.at("m.npy"),
-		"--grad", b.at("g.npy"), "--potentials", b.at("f.npz"), "--assign", b.at("a.csv")}
+		"--grad", b.at("g.npy"), "--potentials", b.at("f.npz"), "--assign", b.at("a.csv"), "--pairs", b.at("s.csv"), "--pairs-mode", "sample"}
 	for _, precision := range []string{"f32", "f64"} {
 		var first otResult
 		var files []string
@@ -197,7 +197,7 @@ func TestOTThreadsDoNotChangeBits(t *testing.T) {
 			r := b.solve(append(args, "--precision", precision, "--threads", threads)...)
 			r["seconds"] = nil
 			var got []string
-			for _, name := range []string{"p.npy", "m.npy", "g.npy", "f.npz", "a.csv"} {
+			for _, name := range []string{"p.npy", "m.npy", "g.npy", "f.npz", "a.csv", "s.csv"} {
 				got = append(got, readFile(t, b.at(name)))
 			}
 			if first == nil {

@@ -38,6 +38,9 @@ func (o *otOptions) read(r io.Reader, args []string) (*otInput, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.plot != "" && in.dim > 2 {
+		return nil, usagef("--plot draws points of one or two dimensions, and these have %d; choose by --columns", in.dim)
+	}
 	if err := in.checkSize(o); err != nil {
 		return nil, err
 	}

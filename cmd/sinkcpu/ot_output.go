@@ -5,13 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"strconv"
 
 	"github.com/sinkcpu/sinkcpu/data"
 	"github.com/sinkcpu/sinkcpu/internal/atomicfile"
-	"github.com/sinkcpu/sinkcpu/internal/parallel"
-	"github.com/sinkcpu/sinkcpu/kernels"
+	"github.com/sinkcpu/sinkcpu/internal/random"
+	"github.com/sinkcpu/sinkcpu/sinkhorn"
 )
 
 // An otOutput is a file that a flag asks for.
@@ -27,6 +26,8 @@ func (o *otOptions) outputs() []otOutput {
 		{"grad", o.gradient, o.costMatrix != ""},
 		{"map", o.barycentric, false},
 		{"assign", o.assign, false},
+		{"pairs", o.pairs, false},
+		{"plot", o.plot, false},
 	}
 }
 
@@ -59,6 +60,7 @@ func (s *otSolution[T]) files(o *otOptions) []otFile {
 	}
 	return []otFile{
 		{o.potentials, s.writePotentials}, {o.plan, s.writePlan}, {o.gradient, gradient}, {o.barycentric, s.writeMap}, {o.assign, s.writeAssignment},
+		{o.pairs, s.writePairs}, {o.plot, s.writePlot},
 	}
 }
 
@@ -113,72 +115,50 @@ func (s *otSolution[T]) writeGradient(w io.Writer) error {
 }
 
 // writeMap writes the barycentric map, the mean of y under each row of the plan.
-//
-//	T_i = (P y)_i / (P 1)_i
 func (s *otSolution[T]) writeMap(w io.Writer) error {
-	in := s.in
-	t := make([]float64, in.n*in.dim)
-	s.eachRow(func(i int, log []float64) {
-		top, row := kernels.Max(log), t[i*in.dim:(i+1)*in.dim]
-		var sum float64
-		for j, v := range log {
-			p := math.Exp(v - top)
-			sum += p
-			kernels.Axpy(row, p, in.y[j*in.dim:(j+1)*in.dim])
-		}
-		kernels.Scale(row, 1/sum)
-	})
-	return data.WriteNPY(w, in.n, in.dim, t)
+	t := make([]float64, s.in.n*s.in.dim)
+	s.xy.BarycentricMap(t, s.in.y, s.in.dim)
+	return data.WriteNPY(w, s.in.n, s.in.dim, t)
 }
 
-// writeAssignment writes for each row i its largest entry p = P_ij, the first where several are; a row without any is left out.
-func (s *otSolution[T]) writeAssignment(w io.Writer) error {
-	partner, p := make([]int, s.in.n), make([]float64, s.in.n)
-	a, _ := s.xy.Problem().Weights()
-	s.eachRow(func(i int, log []float64) {
-		best := math.Inf(-1)
-		partner[i] = -1
-		for j, v := range log {
-			if v > best {
-				best, partner[i] = v, j
-			}
+// writeAssignment writes for each row its largest entry of the plan.
+func (s *otSolution[T]) writeAssignment(w io.Writer) error { return writePairs(w, s.topPairs(1)) }
+
+func (s *otSolution[T]) writePairs(w io.Writer) error { return writePairs(w, s.pairs()) }
+
+// pairs returns what --pairs asks for.
+func (s *otSolution[T]) pairs() []sinkhorn.Pair {
+	count := s.o.pairsCount
+	if s.o.pairsMode == pairsSample {
+		if count == 0 {
+			count = s.in.n
 		}
-		if a[i] > 0 {
-			p[i] = a[i] * math.Exp(best+s.xy.F[i]/s.xy.Eps())
-		}
-	})
-	out := bufio.NewWriter(w)
-	fmt.Fprintln(out, "i,j,p")
-	for i, j := range partner {
+		return s.xy.Sample(random.New(s.o.seed, "pairs").Rand, count)
+	}
+	if count == 0 {
+		count = defaultPartners
+	}
+	return s.topPairs(count)
+}
+
+// topPairs returns up to k partners of each row, row by row.
+func (s *otSolution[T]) topPairs(k int) []sinkhorn.Pair {
+	k = min(k, s.in.m)
+	columns, p := s.xy.TopK(k)
+	pairs := make([]sinkhorn.Pair, 0, len(columns))
+	for e, j := range columns {
 		if j >= 0 {
-			fmt.Fprintf(out, "%d,%d,%s\n", i, j, strconv.FormatFloat(p[i], 'g', -1, 64))
+			pairs = append(pairs, sinkhorn.Pair{I: e / k, J: j, P: p[e]})
 		}
 	}
-	return out.Flush()
+	return pairs
 }
 
-// eachRow shows visit, for every row i, the logarithms of its entries of the plan up to its weight and potential:
-//
-//	log_j = log b_j + (g_j - C_ij)/eps = log P_ij - log a_i - f_i/eps
-//
-// They tell apart the entries of a row whatever its weight, and do not underflow. Rows come at once; visit may overwrite log.
-func (s *otSolution[T]) eachRow(visit func(i int, log []float64)) {
-	r, n, m := s.xy, s.in.n, s.in.m
-	a, b := r.Problem().Weights()
-	u, v := shifts(r.Problem().Cost(), n, m)
-	count := parallel.Chunks(len(a), 1+16384/m, 256)
-	s.pool.For(count, func(k int) {
-		log, buf := make([]float64, m), make([]T, m)
-		lo, hi := parallel.Chunk(n, count, k)
-		for i := lo; i < hi; i++ {
-			c, _ := r.Problem().Cost().Tile(buf, i, i+1, 0, m)
-			for j := range log {
-				log[j] = math.Log(b[j])
-				if b[j] > 0 {
-					log[j] += (r.G[j] - v[j] - (float64(c[j]) + u[i])) / r.Eps()
-				}
-			}
-			visit(i, log)
-		}
-	})
+func writePairs(w io.Writer, pairs []sinkhorn.Pair) error {
+	out := bufio.NewWriter(w)
+	fmt.Fprintln(out, "i,j,p")
+	for _, q := range pairs {
+		fmt.Fprintf(out, "%d,%d,%s\n", q.I, q.J, strconv.FormatFloat(q.P, 'g', -1, 64))
+	}
+	return out.Flush()
 }

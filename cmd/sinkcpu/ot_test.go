@@ -47,6 +47,7 @@ func TestOTExitStatus(t *testing.T) {
 	b.file("wneg.csv", 1, 1.5, -.5, 0)
 	b.file("wzero.csv", 1, 0, 0, 0)
 	b.file("wcols.csv", 3, .2, .3, .5)
+	b.file("w3d.csv", 3, .2, .3, .5)
 	b.file("c.npy", 2, 0, 1, 1, 0, 2, 2)
 	b.file("cnan.npy", 2, 0, nan, 1, 0)
 	b.file("cninf.npy", 2, 0, -inf, 1, 0)
@@ -92,6 +93,12 @@ func TestOTExitStatus(t *testing.T) {
 		{ok + "--reach 1 --weights-x DIR/w3s.csv --debias", 0, ""},
 		{ok + "--reach-x 1 --weights-x DIR/w3s.csv --weights-y DIR/w2.csv", 0, ""},
 		{ok + "--tv 3 --precision f64", 0, ""},
+		{ok + "--pairs DIR/p.out --pairs-mode best", 2, "top or sample"},
+		{ok + "--pairs DIR/p.out --pairs-count 0", 2, "--pairs-count 0"},
+		{ok + "--pairs-mode sample", 2, "--pairs FILE"},
+		{ok + "--pairs DIR/p.out --plot DIR/p.out", 2, "same file"},
+		{matrix + "--plot DIR/p.png", 2, "--plot"},
+		{"DIR/w3d.csv DIR/w3d.csv --plot DIR/p.png", 2, "--columns"},
 		{ok + "--cost cosine", 1, "x.csv: row 1 is the origin"},
 		{ok + "--cost pow:0", 2, "P > 0"},
 		{ok + "--cost pow:two", 2, "P > 0"},
