@@ -67,7 +67,7 @@ func TestPanics(t *testing.T) {
 		"SoftplusBackward":              func() { SoftplusBackward(x(4), x(3), x(4)) },
 		"SigmoidBackward":               func() { SigmoidBackward(x(4), x(4), x(3)) },
 		"TanhBackward":                  func() { TanhBackward(x(3), x(4), x(4)) },
-		"Adam":                          func() { Adam(x(4), x(4), x(4), x(3), step) },
+		"Adam":                          func() { Adam(x(4), x(4), x(4), x(3), step[float32]()) },
 		"AddRow":                        func() { AddRow(x(11), 4, 3, x(4)) },
 		"AddRow, negative rows":         func() { AddRow(x(11), 4, -3, x(4)) },
 		"ColumnSums":                    func() { ColumnSums(x(4), x(11), 4, 3) },

@@ -5,24 +5,38 @@ import (
 	"testing"
 )
 
-// near fails the test unless got is within tol of want relative to scale, the sum of the magnitudes that want is made of.
-func near(t *testing.T, s shape, what string, i int, got float32, want, scale, tol float64) {
+// near fails the test unless got is within tol, in float64 tol 2^-27, of want relative to scale, the sum of the magnitudes that want is made
+// of. It leaves float64 4 units where float32 has one, for what want itself is off.
+func near[T Float](t *testing.T, s shape, what string, i int, got T, want, scale, tol float64) {
 	t.Helper()
+	tol *= unit[T]() / 0x1p-24
 	if err := math.Abs(float64(got) - want); !(err <= tol*scale+1e-37) {
 		t.Fatalf("%+v: %s %d = %v, want %v (error %.3g of %.3g)", s, what, i, got, want, err, scale)
 	}
 }
 
-// laneSum bounds the relative error of a sum of n terms in float32, in any order.
+// unit is the rounding unit of float32, and four of float64.
+func unit[T Float]() float64 {
+	if is32[T]() {
+		return 0x1p-24
+	}
+	return 0x1p-51
+}
+
+// laneSum bounds the relative error of a sum of n terms in T, in any order.
 func laneSum(n int) float64 { return 3e-7 + 6e-8*float64(n) }
 
 func TestRowMaxAndColMax(t *testing.T) {
+	both(t, testRowMaxAndColMax[float32], testRowMaxAndColMax[float64])
+}
+
+func testRowMaxAndColMax[T Float](t *testing.T) {
 	const kappa = 1.5
-	eachTier(t, func(t *testing.T, k *impl[float32]) {
+	eachTier(t, func(t *testing.T, k *impl[T]) {
 		rng := newRand()
 		for _, s := range shapes() {
-			c, g, f := s.block(rng, -2, 3), offset(rng, s.offset, s.cols, -9, 1), offset(rng, s.offset, s.rows, -1, 15)
-			got, want := make([]float32, s.rows), make([]float32, s.rows)
+			c, g, f := block[T](rng, s, -2, 3), offset[T](rng, s.offset, s.cols, -9, 1), offset[T](rng, s.offset, s.rows, -1, 15)
+			got, want := make([]T, s.rows), make([]T, s.rows)
 			k.rowMax(got, c, s.ld, kappa, g)
 			rowMaxGo(want, c, s.ld, kappa, g)
 			for r := range got {
@@ -30,8 +44,8 @@ func TestRowMaxAndColMax(t *testing.T) {
 					near(t, s, "row maximum", r, got[r], float64(want[r]), math.Abs(float64(want[r]))+1, 3e-7)
 				}
 			}
-			cols := offset(rng, s.offset, s.cols, 5, 9)
-			wantCols := append([]float32(nil), cols...)
+			cols := offset[T](rng, s.offset, s.cols, 5, 9)
+			wantCols := append([]T(nil), cols...)
 			k.colMax(cols, c, s.ld, kappa, f)
 			colMaxGo(wantCols, c, s.ld, kappa, f)
 			for j := range cols {
@@ -42,30 +56,34 @@ func TestRowMaxAndColMax(t *testing.T) {
 }
 
 func TestMaximaIgnoreNaN(t *testing.T) {
-	nan, inf := float32(math.NaN()), float32(math.Inf(1))
-	for _, k := range tables32 {
+	both(t, testMaximaIgnoreNaN[float32], testMaximaIgnoreNaN[float64])
+}
+
+func testMaximaIgnoreNaN[T Float](t *testing.T) {
+	nan, inf := T(math.NaN()), T(math.Inf(1))
+	for _, k := range tables[T]() {
 		for n := 1; n < 70; n++ {
-			c, g := make([]float32, 5*n), make([]float32, n)
+			c, g := make([]T, 5*n), make([]T, n)
 			for i := range c {
 				c[i] = nan
 				if i%n == n/2 {
 					c[i] = 3
 				}
 			}
-			mx := make([]float32, 5)
+			mx := make([]T, 5)
 			k.rowMax(mx, c, n, 2, g)
-			cols := make([]float32, n)
+			cols := make([]T, n)
 			for j := range cols {
 				cols[j] = -inf
 			}
-			k.colMax(cols, c, n, 2, make([]float32, 5))
+			k.colMax(cols, c, n, 2, make([]T, 5))
 			for r := range mx {
 				if mx[r] != -6 {
 					t.Fatalf("%v: row maximum %v of %d columns, want -6", k.tier, mx[r], n)
 				}
 			}
 			for j, v := range cols {
-				if want := map[bool]float32{true: -6, false: -inf}[j == n/2]; v != want {
+				if want := map[bool]T{true: -6, false: -inf}[j == n/2]; v != want {
 					t.Fatalf("%v: maximum %v of column %d, want %v", k.tier, v, j, want)
 				}
 			}
@@ -73,13 +91,15 @@ func TestMaximaIgnoreNaN(t *testing.T) {
 	}
 }
 
-func TestSweepRowsDot(t *testing.T) {
+func TestSweepRowsDot(t *testing.T) { both(t, testSweepRowsDot[float32], testSweepRowsDot[float64]) }
+
+func testSweepRowsDot[T Float](t *testing.T) {
 	const kappa = 4
-	eachTier(t, func(t *testing.T, k *impl[float32]) {
+	eachTier(t, func(t *testing.T, k *impl[T]) {
 		rng := newRand()
 		for _, s := range shapes() {
-			c, g, f, q := s.block(rng, 0, 3), offset(rng, s.offset, s.cols, -9, 1), offset(rng, s.offset, s.rows, -1, 15), offset(rng, s.offset, s.cols, -1, 1)
-			e, sum, d, e2 := s.block(rng, 0, 0), make([]float32, s.rows), make([]float32, s.rows), s.block(rng, 0, 0)
+			c, g, f, q := block[T](rng, s, 0, 3), offset[T](rng, s.offset, s.cols, -9, 1), offset[T](rng, s.offset, s.rows, -1, 15), offset[T](rng, s.offset, s.cols, -1, 1)
+			e, sum, d, e2 := block[T](rng, s, 0, 0), make([]T, s.rows), make([]T, s.rows), block[T](rng, s, 0, 0)
 			k.sweepRows(e, s.ld, sum, c, s.ld, kappa, g, f)
 			k.sweepRowsDot(e2, s.ld, d, c, s.ld, kappa, g, f, q)
 			for r := range s.rows {
@@ -98,14 +118,16 @@ func TestSweepRowsDot(t *testing.T) {
 	})
 }
 
-func TestSweepAdjoint(t *testing.T) {
-	eachTier(t, func(t *testing.T, k *impl[float32]) {
+func TestSweepAdjoint(t *testing.T) { both(t, testSweepAdjoint[float32], testSweepAdjoint[float64]) }
+
+func testSweepAdjoint[T Float](t *testing.T) {
+	eachTier(t, func(t *testing.T, k *impl[T]) {
 		rng := newRand()
 		for _, s := range shapes() {
-			e, cbar := s.block(rng, 0, 1), s.block(rng, -1, 1)
-			h, q, rr := offset(rng, s.offset, s.cols, -1, 1), offset(rng, s.offset, s.cols, -1, 1), offset(rng, s.offset, s.cols, -1, 1)
-			a, fbar := offset(rng, s.offset, s.rows, 0, 1), offset(rng, s.offset, s.rows, -1, 1)
-			wantC, wantH := append([]float32(nil), cbar...), append([]float32(nil), h...)
+			e, cbar := block[T](rng, s, 0, 1), block[T](rng, s, -1, 1)
+			h, q, rr := offset[T](rng, s.offset, s.cols, -1, 1), offset[T](rng, s.offset, s.cols, -1, 1), offset[T](rng, s.offset, s.cols, -1, 1)
+			a, fbar := offset[T](rng, s.offset, s.rows, 0, 1), offset[T](rng, s.offset, s.rows, -1, 1)
+			wantC, wantH := append([]T(nil), cbar...), append([]T(nil), h...)
 			sweepAdjointGo(wantH, wantC, s.ld, e, s.ld, q, rr, a, fbar)
 			k.sweepAdjoint(h, cbar, s.ld, e, s.ld, q, rr, a, fbar)
 			for i := range cbar {
@@ -118,21 +140,23 @@ func TestSweepAdjoint(t *testing.T) {
 	})
 }
 
-func TestSweepValue(t *testing.T) {
+func TestSweepValue(t *testing.T) { both(t, testSweepValue[float32], testSweepValue[float64]) }
+
+func testSweepValue[T Float](t *testing.T) {
 	const invEps = 2.5
-	inf, nan := float32(math.Inf(1)), float32(math.NaN())
-	eachTier(t, func(t *testing.T, k *impl[float32]) {
+	inf, nan := T(math.Inf(1)), T(math.NaN())
+	eachTier(t, func(t *testing.T, k *impl[T]) {
 		rng := newRand()
 		for _, s := range shapes() {
-			e, c := s.block(rng, 0, 1), s.block(rng, 0, 3)
+			e, c := block[T](rng, s, 0, 1), block[T](rng, s, 0, 3)
 			for i := range e { // forbidden pairs: e = 0 whatever c is
 				if rng.IntN(4) == 0 {
-					e[i], c[i] = 0, []float32{inf, nan, -inf, 7}[rng.IntN(4)]
+					e[i], c[i] = 0, []T{inf, nan, -inf, 7}[rng.IntN(4)]
 				}
 			}
-			h, cbar, a := offset(rng, s.offset, s.cols, 0, 1), s.block(rng, 9, 9), offset(rng, s.offset, s.rows, 0, 1)
-			h2, p, p2 := append([]float32(nil), h...), make([]float32, s.rows), make([]float32, s.rows)
-			wantH, wantP, wantC := append([]float32(nil), h...), make([]float32, s.rows), append([]float32(nil), cbar...)
+			h, cbar, a := offset[T](rng, s.offset, s.cols, 0, 1), block[T](rng, s, 9, 9), offset[T](rng, s.offset, s.rows, 0, 1)
+			h2, p, p2 := append([]T(nil), h...), make([]T, s.rows), make([]T, s.rows)
+			wantH, wantP, wantC := append([]T(nil), h...), make([]T, s.rows), append([]T(nil), cbar...)
 			sweepValueGo(wantP, wantH, wantC, s.ld, e, s.ld, c, s.ld, a, invEps)
 			k.sweepValue(p, h, cbar, s.ld, e, s.ld, c, s.ld, a, invEps)
 			k.sweepValue(p2, h2, nil, 0, e, s.ld, c, s.ld, a, invEps)
@@ -152,13 +176,17 @@ func TestSweepValue(t *testing.T) {
 }
 
 func TestAddRowAndColumnSums(t *testing.T) {
-	eachTier(t, func(t *testing.T, k *impl[float32]) {
+	both(t, testAddRowAndColumnSums[float32], testAddRowAndColumnSums[float64])
+}
+
+func testAddRowAndColumnSums[T Float](t *testing.T) {
+	eachTier(t, func(t *testing.T, k *impl[T]) {
 		rng := newRand()
 		for _, s := range shapes() {
-			x, bias := s.block(rng, -1, 1), offset(rng, s.offset, s.cols, -1, 1)
-			want := append([]float32(nil), x...)
+			x, bias := block[T](rng, s, -1, 1), offset[T](rng, s.offset, s.cols, -1, 1)
+			want := append([]T(nil), x...)
 			addRowGo(want, s.ld, s.rows, bias)
-			acc := offset(rng, s.offset, s.cols, 0, 1)
+			acc := offset[T](rng, s.offset, s.cols, 0, 1)
 			wantAcc := make([]float64, s.cols)
 			for j := range wantAcc {
 				wantAcc[j] = float64(acc[j])
@@ -180,12 +208,14 @@ func TestAddRowAndColumnSums(t *testing.T) {
 	})
 }
 
-func TestAddDistances(t *testing.T) {
-	eachTier(t, func(t *testing.T, k *impl[float32]) {
+func TestAddDistances(t *testing.T) { both(t, testAddDistances[float32], testAddDistances[float64]) }
+
+func testAddDistances[T Float](t *testing.T) {
+	eachTier(t, func(t *testing.T, k *impl[T]) {
 		rng := newRand()
 		for _, s := range shapes() {
-			yt, x := s.block(rng, -1, 1), offset(rng, s.offset, s.rows, -1, 1)
-			squared, absolute := offset(rng, s.offset, s.cols, 0, 1), offset(rng, s.offset, s.cols, 0, 1)
+			yt, x := block[T](rng, s, -1, 1), offset[T](rng, s.offset, s.rows, -1, 1)
+			squared, absolute := offset[T](rng, s.offset, s.cols, 0, 1), offset[T](rng, s.offset, s.cols, 0, 1)
 			wantS, wantA := make([]float64, s.cols), make([]float64, s.cols)
 			for j := range s.cols {
 				wantS[j], wantA[j] = float64(squared[j]), float64(absolute[j])
@@ -205,13 +235,15 @@ func TestAddDistances(t *testing.T) {
 	})
 }
 
-func TestAddNorms(t *testing.T) {
-	nan := float32(math.NaN())
-	for _, k := range tables32 {
+func TestAddNorms(t *testing.T) { both(t, testAddNorms[float32], testAddNorms[float64]) }
+
+func testAddNorms[T Float](t *testing.T) {
+	nan := T(math.NaN())
+	for _, k := range tables[T]() {
 		eachLength(func(n, off int) {
 			rng := newRand()
-			dst, y := offset(rng, off, n, -2, 1), offset(rng, off, n, 0, 1)
-			want := make([]float32, n)
+			dst, y := offset[T](rng, off, n, -2, 1), offset[T](rng, off, n, 0, 1)
+			want := make([]T, n)
 			for j := range dst {
 				if rng.IntN(20) == 0 {
 					y[j] = nan

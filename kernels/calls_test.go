@@ -8,14 +8,14 @@ import (
 
 // A call is a kernel with arguments for rows and columns; one on vectors takes rows x cols elements. take returns an argument of n
 // random values on [lo, hi), and may place it anywhere.
-type call struct {
+type call[T Float] struct {
 	name string
-	make func(k *impl[float32], rows, cols int, take func(n int, lo, hi float32) []float32) func()
+	make func(k *impl[T], rows, cols int, take func(n int, lo, hi T) []T) func()
 }
 
 // vectorCall is a call with up to four vector arguments.
-func vectorCall(name string, run func(k *impl[float32], x, y, z, w []float32)) call {
-	return call{name, func(k *impl[float32], rows, cols int, take func(n int, lo, hi float32) []float32) func() {
+func vectorCall[T Float](name string, run func(k *impl[T], x, y, z, w []T)) call[T] {
+	return call[T]{name, func(k *impl[T], rows, cols int, take func(n int, lo, hi T) []T) func() {
 		n := rows * cols
 		x, y, z, w := take(n, 0, 1), take(n, 0, 1), take(n, 0, 1), take(n, 0, 1)
 		return func() { run(k, x, y, z, w) }
@@ -23,16 +23,16 @@ func vectorCall(name string, run func(k *impl[float32], x, y, z, w []float32)) c
 }
 
 // blockArgs are the arguments of a call on blocks.
-type blockArgs struct {
+type blockArgs[T Float] struct {
 	rows, cols, ld   int
-	a, b, c          []float32 // blocks
-	row1, row2       []float32
-	col1, col2, col3 []float32
+	a, b, c          []T // blocks
+	row1, row2       []T
+	col1, col2, col3 []T
 }
 
-func blockCall(name string, run func(k *impl[float32], s *blockArgs)) call {
-	return call{name, func(k *impl[float32], rows, cols int, take func(n int, lo, hi float32) []float32) func() {
-		s := &blockArgs{ld: cols + rows%3, rows: rows, cols: cols}
+func blockCall[T Float](name string, run func(k *impl[T], s *blockArgs[T])) call[T] {
+	return call[T]{name, func(k *impl[T], rows, cols int, take func(n int, lo, hi T) []T) func() {
+		s := &blockArgs[T]{ld: cols + rows%3, rows: rows, cols: cols}
 		size := shape{rows: rows, cols: cols, ld: s.ld}.size()
 		s.a, s.b, s.c = take(size, 0, 1), take(size, 0, 1), take(size, 0, 1)
 		s.row1, s.row2 = take(rows, 0, 1), take(rows, 0, 1)
@@ -41,74 +41,85 @@ func blockCall(name string, run func(k *impl[float32], s *blockArgs)) call {
 	}}
 }
 
-var step = &AdamStep[float32]{Beta1: .9, Beta2: .99, StepSize: .01, InvSqrtBias2: 2, Eps: 1e-3, WeightDecay: .01}
+func step[T Float]() *AdamStep[T] {
+	return &AdamStep[T]{Beta1: .9, Beta2: .99, StepSize: .01, InvSqrtBias2: 2, Eps: 1e-3, WeightDecay: .01}
+}
 
 // calls are all kernels of the table but GEMM.
-var calls = []call{
-	vectorCall("exp", func(k *impl[float32], x, y, _, _ []float32) { k.exp(x, y) }),
-	vectorCall("exp2", func(k *impl[float32], x, y, _, _ []float32) { k.exp2(x, y) }),
-	vectorCall("softplus", func(k *impl[float32], x, y, _, _ []float32) { k.softplus(x, y) }),
-	vectorCall("sigmoid", func(k *impl[float32], x, y, _, _ []float32) { k.sigmoid(x, y) }),
-	vectorCall("tanh", func(k *impl[float32], x, y, _, _ []float32) { k.tanh(x, y) }),
-	vectorCall("max", func(k *impl[float32], x, y, _, _ []float32) { set(x, k.max(y)) }),
-	vectorCall("sum", func(k *impl[float32], x, y, _, _ []float32) { set(x, k.sum(y)) }),
-	vectorCall("logSumExp", func(k *impl[float32], x, y, _, _ []float32) { set(x, k.logSumExp(y)) }),
-	vectorCall("dot", func(k *impl[float32], x, y, z, _ []float32) { set(x, k.dot(y, z)) }),
-	vectorCall("axpy", func(k *impl[float32], x, y, _, _ []float32) { k.axpy(x, .5, y) }),
-	vectorCall("scale", func(k *impl[float32], x, _, _, _ []float32) { k.scale(x, .5) }),
-	vectorCall("leakyReLU", func(k *impl[float32], x, y, _, _ []float32) { k.leakyReLU(x, y, .1) }),
-	vectorCall("leakyReLUBw", func(k *impl[float32], x, y, z, _ []float32) { k.leakyReLUBw(x, y, z, .1) }),
-	vectorCall("softplusBw", func(k *impl[float32], x, y, z, _ []float32) { k.softplusBw(x, y, z) }),
-	vectorCall("sigmoidBw", func(k *impl[float32], x, y, z, _ []float32) { k.sigmoidBw(x, y, z) }),
-	vectorCall("tanhBw", func(k *impl[float32], x, y, z, _ []float32) { k.tanhBw(x, y, z) }),
-	vectorCall("adam", func(k *impl[float32], x, y, z, w []float32) { k.adam(x, y, z, w, step) }),
-	vectorCall("sqrt", func(k *impl[float32], x, y, _, _ []float32) { k.sqrt(x, y) }),
-	vectorCall("addNorms", func(k *impl[float32], x, y, _, _ []float32) { k.addNorms(x, -.75, y) }),
-	blockCall("addSquared", func(k *impl[float32], s *blockArgs) { k.addSquared(s.col1, s.row1, s.a, s.ld) }),
-	blockCall("addAbsolute", func(k *impl[float32], s *blockArgs) { k.addAbsolute(s.col1, s.row1, s.a, s.ld) }),
-	blockCall("rowMax", func(k *impl[float32], s *blockArgs) { k.rowMax(s.row1, s.a, s.ld, 2, s.col1) }),
-	blockCall("colMax", func(k *impl[float32], s *blockArgs) { k.colMax(s.col1, s.a, s.ld, 2, s.row1) }),
-	blockCall("sweepRows", func(k *impl[float32], s *blockArgs) {
-		k.sweepRows(s.a, s.ld, s.row1, s.b, s.ld, 2, s.col1, s.row2)
-	}),
-	blockCall("sweepRowsDot", func(k *impl[float32], s *blockArgs) {
-		k.sweepRowsDot(s.a, s.ld, s.row1, s.b, s.ld, 2, s.col1, s.row2, s.col2)
-	}),
-	blockCall("sweepCols", func(k *impl[float32], s *blockArgs) { k.sweepCols(s.col1, s.a, s.ld, s.row1) }),
-	blockCall("sweepAdjoint", func(k *impl[float32], s *blockArgs) {
-		k.sweepAdjoint(s.col1, s.a, s.ld, s.b, s.ld, s.col2, s.col3, s.row1, s.row2)
-	}),
-	blockCall("sweepValue", func(k *impl[float32], s *blockArgs) {
-		k.sweepValue(s.row1, s.col1, nil, 0, s.b, s.ld, s.c, s.ld, s.row2, 2)
-	}),
-	blockCall("sweepValue with gradient", func(k *impl[float32], s *blockArgs) {
-		k.sweepValue(s.row1, s.col1, s.a, s.ld, s.b, s.ld, s.c, s.ld, s.row2, 2)
-	}),
-	blockCall("addRow", func(k *impl[float32], s *blockArgs) { k.addRow(s.a, s.ld, s.rows, s.col1) }),
-	blockCall("columnSums", func(k *impl[float32], s *blockArgs) { k.columnSums(s.col1, s.a, s.ld, s.rows) }),
+func calls[T Float]() []call[T] {
+	adam := step[T]()
+	return []call[T]{
+		vectorCall("exp", func(k *impl[T], x, y, _, _ []T) { k.exp(x, y) }),
+		vectorCall("exp2", func(k *impl[T], x, y, _, _ []T) { k.exp2(x, y) }),
+		vectorCall("expm1", func(k *impl[T], x, y, _, _ []T) { k.expm1(x, y) }),
+		vectorCall("log", func(k *impl[T], x, y, _, _ []T) { k.log(x, y) }),
+		vectorCall("log2", func(k *impl[T], x, y, _, _ []T) { k.log2(x, y) }),
+		vectorCall("log1p", func(k *impl[T], x, y, _, _ []T) { k.log1p(x, y) }),
+		vectorCall("softplus", func(k *impl[T], x, y, _, _ []T) { k.softplus(x, y) }),
+		vectorCall("sigmoid", func(k *impl[T], x, y, _, _ []T) { k.sigmoid(x, y) }),
+		vectorCall("tanh", func(k *impl[T], x, y, _, _ []T) { k.tanh(x, y) }),
+		vectorCall("max", func(k *impl[T], x, y, _, _ []T) { set(x, k.max(y)) }),
+		vectorCall("sum", func(k *impl[T], x, y, _, _ []T) { set(x, k.sum(y)) }),
+		vectorCall("logSumExp", func(k *impl[T], x, y, _, _ []T) { set(x, k.logSumExp(y)) }),
+		vectorCall("dot", func(k *impl[T], x, y, z, _ []T) { set(x, k.dot(y, z)) }),
+		vectorCall("axpy", func(k *impl[T], x, y, _, _ []T) { k.axpy(x, .5, y) }),
+		vectorCall("scale", func(k *impl[T], x, _, _, _ []T) { k.scale(x, .5) }),
+		vectorCall("leakyReLU", func(k *impl[T], x, y, _, _ []T) { k.leakyReLU(x, y, .1) }),
+		vectorCall("leakyReLUBw", func(k *impl[T], x, y, z, _ []T) { k.leakyReLUBw(x, y, z, .1) }),
+		vectorCall("softplusBw", func(k *impl[T], x, y, z, _ []T) { k.softplusBw(x, y, z) }),
+		vectorCall("sigmoidBw", func(k *impl[T], x, y, z, _ []T) { k.sigmoidBw(x, y, z) }),
+		vectorCall("tanhBw", func(k *impl[T], x, y, z, _ []T) { k.tanhBw(x, y, z) }),
+		vectorCall("adam", func(k *impl[T], x, y, z, w []T) { k.adam(x, y, z, w, adam) }),
+		vectorCall("sqrt", func(k *impl[T], x, y, _, _ []T) { k.sqrt(x, y) }),
+		vectorCall("addNorms", func(k *impl[T], x, y, _, _ []T) { k.addNorms(x, -.75, y) }),
+		blockCall("addSquared", func(k *impl[T], s *blockArgs[T]) { k.addSquared(s.col1, s.row1, s.a, s.ld) }),
+		blockCall("addAbsolute", func(k *impl[T], s *blockArgs[T]) { k.addAbsolute(s.col1, s.row1, s.a, s.ld) }),
+		blockCall("rowMax", func(k *impl[T], s *blockArgs[T]) { k.rowMax(s.row1, s.a, s.ld, 2, s.col1) }),
+		blockCall("colMax", func(k *impl[T], s *blockArgs[T]) { k.colMax(s.col1, s.a, s.ld, 2, s.row1) }),
+		blockCall("sweepRows", func(k *impl[T], s *blockArgs[T]) {
+			k.sweepRows(s.a, s.ld, s.row1, s.b, s.ld, 2, s.col1, s.row2)
+		}),
+		blockCall("sweepRowsDot", func(k *impl[T], s *blockArgs[T]) {
+			k.sweepRowsDot(s.a, s.ld, s.row1, s.b, s.ld, 2, s.col1, s.row2, s.col2)
+		}),
+		blockCall("sweepCols", func(k *impl[T], s *blockArgs[T]) { k.sweepCols(s.col1, s.a, s.ld, s.row1) }),
+		blockCall("sweepAdjoint", func(k *impl[T], s *blockArgs[T]) {
+			k.sweepAdjoint(s.col1, s.a, s.ld, s.b, s.ld, s.col2, s.col3, s.row1, s.row2)
+		}),
+		blockCall("sweepValue", func(k *impl[T], s *blockArgs[T]) {
+			k.sweepValue(s.row1, s.col1, nil, 0, s.b, s.ld, s.c, s.ld, s.row2, 2)
+		}),
+		blockCall("sweepValue with gradient", func(k *impl[T], s *blockArgs[T]) {
+			k.sweepValue(s.row1, s.col1, s.a, s.ld, s.b, s.ld, s.c, s.ld, s.row2, 2)
+		}),
+		blockCall("addRow", func(k *impl[T], s *blockArgs[T]) { k.addRow(s.a, s.ld, s.rows, s.col1) }),
+		blockCall("columnSums", func(k *impl[T], s *blockArgs[T]) { k.columnSums(s.col1, s.a, s.ld, s.rows) }),
+	}
 }
 
 // set stores a result where a test sees it.
-func set(x []float32, v float32) {
+func set[T Float](x []T, v T) {
 	if len(x) > 0 {
 		x[0] = v
 	}
 }
 
 // TestTiersAgree runs each call on the same arguments in every tier and compares all arguments afterwards with those of the reference.
-func TestTiersAgree(t *testing.T) {
-	for _, c := range calls {
+func TestTiersAgree(t *testing.T) { both(t, testTiersAgree[float32], testTiersAgree[float64]) }
+
+func testTiersAgree[T Float](t *testing.T) {
+	for _, c := range calls[T]() {
 		for _, size := range [][2]int{{0, 0}, {1, 1}, {3, 0}, {5, 37}, {9, 130}, {17, 1000}, {2, 5000}} {
-			var want []float32
-			for _, k := range tables32 {
+			var want []T
+			for _, k := range tables[T]() {
 				rng := newRand()
-				var all [][]float32
-				run := c.make(k, size[0], size[1], func(n int, lo, hi float32) []float32 {
-					all = append(all, random(rng, n, lo, hi))
+				var all [][]T
+				run := c.make(k, size[0], size[1], func(n int, lo, hi T) []T {
+					all = append(all, random[T](rng, n, lo, hi))
 					return all[len(all)-1]
 				})
 				run()
-				var got []float32
+				var got []T
 				for _, x := range all {
 					got = append(got, x...)
 				}
@@ -117,7 +128,7 @@ func TestTiersAgree(t *testing.T) {
 					continue
 				}
 				for i, v := range got {
-					if err := math.Abs(float64(v) - float64(want[i])); v != want[i] && !(err <= 1e-5*(1+math.Abs(float64(want[i])))) {
+					if err := math.Abs(float64(v) - float64(want[i])); v != want[i] && !(err <= unit[T]()*200*(1+math.Abs(float64(want[i])))) {
 						t.Fatalf("%s, %v: argument element %d is %v in tier %v and %v in tier generic", c.name, size, i, v, k.tier, want[i])
 					}
 				}
@@ -127,21 +138,23 @@ func TestTiersAgree(t *testing.T) {
 }
 
 // TestDeterminism runs each call twice at other addresses.
-func TestDeterminism(t *testing.T) {
-	for _, c := range calls {
-		for _, k := range tables32 {
-			var first []float32
+func TestDeterminism(t *testing.T) { both(t, testDeterminism[float32], testDeterminism[float64]) }
+
+func testDeterminism[T Float](t *testing.T) {
+	for _, c := range calls[T]() {
+		for _, k := range tables[T]() {
+			var first []T
 			for off := range 2 {
 				rng := newRand()
-				var all [][]float32
-				run := c.make(k, 7, 333, func(n int, lo, hi float32) []float32 {
-					x := make([]float32, n+off)[off:]
-					copy(x, random(rng, n, lo, hi))
+				var all [][]T
+				run := c.make(k, 7, 333, func(n int, lo, hi T) []T {
+					x := make([]T, n+off)[off:]
+					copy(x, random[T](rng, n, lo, hi))
 					all = append(all, x)
 					return x
 				})
 				run()
-				var got []float32
+				var got []T
 				for _, x := range all {
 					got = append(got, x...)
 				}
@@ -155,10 +168,12 @@ func TestDeterminism(t *testing.T) {
 	}
 }
 
-func TestNoAllocation(t *testing.T) {
-	for _, c := range calls {
-		for _, k := range tables32 {
-			run := c.make(k, 6, 300, func(n int, lo, hi float32) []float32 { return make([]float32, n) })
+func TestNoAllocation(t *testing.T) { both(t, testNoAllocation[float32], testNoAllocation[float64]) }
+
+func testNoAllocation[T Float](t *testing.T) {
+	for _, c := range calls[T]() {
+		for _, k := range tables[T]() {
+			run := c.make(k, 6, 300, func(n int, lo, hi T) []T { return make([]T, n) })
 			if n := testing.AllocsPerRun(10, run); n != 0 {
 				t.Errorf("%s in tier %v: %v allocations", c.name, k.tier, n)
 			}
@@ -167,38 +182,44 @@ func TestNoAllocation(t *testing.T) {
 }
 
 // TestAliasing runs the element-wise kernels with the destination in place of each source that the documentation allows.
-func TestAliasing(t *testing.T) {
-	unary := map[string]func(k *impl[float32], dst, x []float32){
-		"exp":       func(k *impl[float32], dst, x []float32) { k.exp(dst, x) },
-		"exp2":      func(k *impl[float32], dst, x []float32) { k.exp2(dst, x) },
-		"softplus":  func(k *impl[float32], dst, x []float32) { k.softplus(dst, x) },
-		"sigmoid":   func(k *impl[float32], dst, x []float32) { k.sigmoid(dst, x) },
-		"tanh":      func(k *impl[float32], dst, x []float32) { k.tanh(dst, x) },
-		"sqrt":      func(k *impl[float32], dst, x []float32) { k.sqrt(dst, x) },
-		"leakyReLU": func(k *impl[float32], dst, x []float32) { k.leakyReLU(dst, x, .1) },
+func TestAliasing(t *testing.T) { both(t, testAliasing[float32], testAliasing[float64]) }
+
+func testAliasing[T Float](t *testing.T) {
+	unary := map[string]func(k *impl[T], dst, x []T){
+		"exp":       func(k *impl[T], dst, x []T) { k.exp(dst, x) },
+		"exp2":      func(k *impl[T], dst, x []T) { k.exp2(dst, x) },
+		"expm1":     func(k *impl[T], dst, x []T) { k.expm1(dst, x) },
+		"log":       func(k *impl[T], dst, x []T) { k.log(dst, x) },
+		"log2":      func(k *impl[T], dst, x []T) { k.log2(dst, x) },
+		"log1p":     func(k *impl[T], dst, x []T) { k.log1p(dst, x) },
+		"softplus":  func(k *impl[T], dst, x []T) { k.softplus(dst, x) },
+		"sigmoid":   func(k *impl[T], dst, x []T) { k.sigmoid(dst, x) },
+		"tanh":      func(k *impl[T], dst, x []T) { k.tanh(dst, x) },
+		"sqrt":      func(k *impl[T], dst, x []T) { k.sqrt(dst, x) },
+		"leakyReLU": func(k *impl[T], dst, x []T) { k.leakyReLU(dst, x, .1) },
 	}
-	binary := map[string]func(k *impl[float32], dx, dy, y []float32){
-		"leakyReLUBw": func(k *impl[float32], dx, dy, y []float32) { k.leakyReLUBw(dx, dy, y, .1) },
-		"softplusBw":  func(k *impl[float32], dx, dy, y []float32) { k.softplusBw(dx, dy, y) },
-		"sigmoidBw":   func(k *impl[float32], dx, dy, y []float32) { k.sigmoidBw(dx, dy, y) },
-		"tanhBw":      func(k *impl[float32], dx, dy, y []float32) { k.tanhBw(dx, dy, y) },
+	binary := map[string]func(k *impl[T], dx, dy, y []T){
+		"leakyReLUBw": func(k *impl[T], dx, dy, y []T) { k.leakyReLUBw(dx, dy, y, .1) },
+		"softplusBw":  func(k *impl[T], dx, dy, y []T) { k.softplusBw(dx, dy, y) },
+		"sigmoidBw":   func(k *impl[T], dx, dy, y []T) { k.sigmoidBw(dx, dy, y) },
+		"tanhBw":      func(k *impl[T], dx, dy, y []T) { k.tanhBw(dx, dy, y) },
 	}
-	for _, k := range tables32 {
+	for _, k := range tables[T]() {
 		for _, n := range lengths() {
 			rng := newRand()
-			x, y, dst := random(rng, n, -3, 3), random(rng, n, 0, 1), make([]float32, n)
+			x, y, dst := random[T](rng, n, -3, 3), random[T](rng, n, 0, 1), make([]T, n)
 			for name, f := range unary {
 				f(k, dst, x)
-				in := append([]float32(nil), x...)
+				in := append([]T(nil), x...)
 				f(k, in, in)
 				same(t, name, in, dst)
 			}
 			for name, f := range binary {
 				f(k, dst, x, y)
-				dy := append([]float32(nil), x...)
+				dy := append([]T(nil), x...)
 				f(k, dy, dy, y)
 				same(t, name+" over dy", dy, dst)
-				out := append([]float32(nil), y...)
+				out := append([]T(nil), y...)
 				f(k, out, x, out)
 				same(t, name+" over y", out, dst)
 			}
@@ -207,8 +228,8 @@ func TestAliasing(t *testing.T) {
 }
 
 // fill sets x to random values.
-func fill(rng *rand.Rand, x []float32, lo, hi float32) {
+func fill[T Float](rng *rand.Rand, x []T, lo, hi T) {
 	for i := range x {
-		x[i] = lo + (hi-lo)*rng.Float32()
+		x[i] = lo + (hi-lo)*T(rng.Float64())
 	}
 }

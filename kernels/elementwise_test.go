@@ -20,6 +20,10 @@ var elementwise = []struct {
 }{
 	{"exp", func(k *impl[float32]) func(dst, x []float32) { return k.exp }, math.Exp, 1, -105, 90},
 	{"exp2", func(k *impl[float32]) func(dst, x []float32) { return k.exp2 }, math.Exp2, 1, -151, 129},
+	{"expm1", func(k *impl[float32]) func(dst, x []float32) { return k.expm1 }, math.Expm1, 2, -20, 90},
+	{"log", func(k *impl[float32]) func(dst, x []float32) { return k.log }, math.Log, 1, .5, 2},
+	{"log2", func(k *impl[float32]) func(dst, x []float32) { return k.log2 }, log2In64, 2, .5, 2},
+	{"log1p", func(k *impl[float32]) func(dst, x []float32) { return k.log1p }, math.Log1p, 2, -1, 2},
 	{"softplus", func(k *impl[float32]) func(dst, x []float32) { return k.softplus }, func(x float64) float64 { return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }, 2, -105, 20},
 	{"sigmoid", func(k *impl[float32]) func(dst, x []float32) { return k.sigmoid }, func(x float64) float64 {
 		u := math.Exp(-math.Abs(x))

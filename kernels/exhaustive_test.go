@@ -3,3 +3,5 @@
 package kernels
 
 const stride = 1
+
+const accuracySamples = 100_000_000

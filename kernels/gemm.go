@@ -17,7 +17,7 @@ type Runner interface {
 // not survive; every other NaN does. An element of C is a sum in an order that depends on m, n, k and the transposes only: the same
 // bits for any Runner.
 //
-// Gemm packs panels of A and B into buffers that the package keeps for later calls: at most 11 MB in float32, or 7 MB in float64, for
+// Gemm packs panels of A and B into buffers that the package keeps for later calls: at most 11 MB for
 // each of the calls that run at the same time, or for a product of at most 4 rows or columns as much as its smaller operand.
 func Gemm[T Float](run Runner, transA, transB bool, m, n, k int, alpha T, a []T, lda int, b []T, ldb int, beta T, c []T, ldc int) {
 	checkGemm(transA, transB, m, n, k, a, lda, b, ldb, c, ldc)

@@ -5,14 +5,14 @@ package kernels
 import "github.com/sinkcpu/sinkcpu/asm"
 
 // gemmRows are the micro-kernels of a tier by their number of rows.
-type gemmRows []func(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc, cols int)
+type gemmRows[T Float] []func(k int, alpha T, a *T, lda int, b *T, ldb int, beta T, c *T, ldc, cols int)
 
 var (
-	gemmRowsAVX2 = gemmRows{
+	gemmRowsAVX2 = gemmRows[float32]{
 		1: asm.Gemm1x16F32AVX2, 2: asm.Gemm2x16F32AVX2, 3: asm.Gemm3x16F32AVX2,
 		4: asm.Gemm4x16F32AVX2, 5: asm.Gemm5x16F32AVX2, 6: asm.Gemm6x16F32AVX2,
 	}
-	gemmRowsAVX512 = gemmRows{
+	gemmRowsAVX512 = gemmRows[float32]{
 		1: asm.Gemm1x32F32AVX512, 2: asm.Gemm2x32F32AVX512, 3: asm.Gemm3x32F32AVX512, 4: asm.Gemm4x32F32AVX512,
 		5: asm.Gemm5x32F32AVX512, 6: asm.Gemm6x32F32AVX512, 7: asm.Gemm7x32F32AVX512, 8: asm.Gemm8x32F32AVX512,
 		9: asm.Gemm9x32F32AVX512, 10: asm.Gemm10x32F32AVX512, 11: asm.Gemm11x32F32AVX512, 12: asm.Gemm12x32F32AVX512,
@@ -24,28 +24,28 @@ var (
 // GFLOP/s with 512, 200 with 384 and 190 with 256; up to 1024 the three are equal. A panel of B then exceeds the first level of cache, but
 // the second level supplies the 9 bytes a cycle that it takes. Tasks of 224 or 336 rows instead of 112 change nothing.
 
-// gemmAVX2 is the tile of AVX2.
-func gemmAVX2() gemmTile[float32] {
-	return gemmTile[float32]{
+// gemmAVX2 sets the tile of AVX2.
+func gemmAVX2(t *impl[float32]) {
+	t.gemm = gemmTile[float32]{
 		mr: 6, nr: 16, kc: 512, mc: 2016, nc: 3072,
 		update:   gemmRowsAVX2.update(16),
 		packRows: packRowsAsm(asm.GemmPackRows4F32AVX2, asm.GemmPackRows2F32AVX2),
 		packCols: packColsAsm(6, asm.GemmPackColsAF32AVX2, asm.GemmPackColsBF32AVX2),
-		dots: gemmDots{
+		dots: gemmDots[float32]{
 			{asm.GemmDots1x1F32AVX2, asm.GemmDots1x2F32AVX2},
 			{asm.GemmDots4x1F32AVX2, asm.GemmDots4x2F32AVX2},
 		}.dots,
 	}
 }
 
-// gemmAVX512 is the tile of AVX-512.
-func gemmAVX512() gemmTile[float32] {
-	return gemmTile[float32]{
+// gemmAVX512 sets the tile of AVX-512.
+func gemmAVX512(t *impl[float32]) {
+	t.gemm = gemmTile[float32]{
 		mr: 14, nr: 32, kc: 512, mc: 2016, nc: 3072,
 		update:   gemmRowsAVX512.update(32),
 		packRows: packRowsAsm(asm.GemmPackRows4F32AVX512, asm.GemmPackRows2F32AVX512),
 		packCols: packColsAsm(14, asm.GemmPackColsAF32AVX512, asm.GemmPackColsBF32AVX512),
-		dots: gemmDots{
+		dots: gemmDots[float32]{
 			{asm.GemmDots1x1F32AVX512, asm.GemmDots1x2F32AVX512},
 			{asm.GemmDots4x1F32AVX512, asm.GemmDots4x2F32AVX512},
 		}.dots,
@@ -53,8 +53,8 @@ func gemmAVX512() gemmTile[float32] {
 }
 
 // update wraps the micro-kernels, nr columns wide.
-func (kernel gemmRows) update(nr int) func(k int, alpha float32, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc, rows, cols int) {
-	return func(k int, alpha float32, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc, rows, cols int) {
+func (kernel gemmRows[T]) update(nr int) func(k int, alpha T, a []T, lda int, b []T, ldb int, beta T, c []T, ldc, rows, cols int) {
+	return func(k int, alpha T, a []T, lda int, b []T, ldb int, beta T, c []T, ldc, rows, cols int) {
 		_, _, _ = a[(k-1)*lda+rows-1], b[(k-1)*ldb+nr-1], c[(rows-1)*ldc+cols-1]
 		raceWriteBlock(c, ldc, rows, cols)
 		kernel[rows](k, alpha, &a[0], lda, &b[0], ldb, beta, &c[0], ldc, cols)
@@ -62,8 +62,8 @@ func (kernel gemmRows) update(nr int) func(k int, alpha float32, a []float32, ld
 }
 
 // packRowsAsm wraps the transposing copies of four and of two rows.
-func packRowsAsm(four, two func(dst *float32, width int, x *float32, ld, k int)) func(dst []float32, width int, x []float32, ld, rows, k int) {
-	return func(dst []float32, width int, x []float32, ld, rows, k int) {
+func packRowsAsm[T Float](four, two func(dst *T, width int, x *T, ld, k int)) func(dst []T, width int, x []T, ld, rows, k int) {
+	return func(dst []T, width int, x []T, ld, rows, k int) {
 		_, _ = dst[width*k-1], x[(rows-1)*ld+k-1]
 		raceReadBlock(x, ld, rows, k)
 		i := 0
@@ -80,10 +80,10 @@ func packRowsAsm(four, two func(dst *float32, width int, x *float32, ld, k int))
 }
 
 // packRestGo packs the last row and the zeros after it.
-func packRestGo(dst []float32, width int, x []float32, ld, rows, end, k int) {
+func packRestGo[T Float](dst []T, width int, x []T, ld, rows, end, k int) {
 	for i := range end {
 		for l := range k {
-			v := float32(0)
+			v := T(0)
 			if i < rows {
 				v = x[i*ld+l]
 			}
@@ -93,8 +93,8 @@ func packRestGo(dst []float32, width int, x []float32, ld, rows, end, k int) {
 }
 
 // packColsAsm wraps the copies for panels of A, mr wide, and of B.
-func packColsAsm(mr int, a, b func(dst *float32, x *float32, ld, cols, k int)) func(dst []float32, width int, x []float32, ld, cols, k int) {
-	return func(dst []float32, width int, x []float32, ld, cols, k int) {
+func packColsAsm[T Float](mr int, a, b func(dst *T, x *T, ld, cols, k int)) func(dst []T, width int, x []T, ld, cols, k int) {
+	return func(dst []T, width int, x []T, ld, cols, k int) {
 		_, _ = dst[width*k-1], x[(k-1)*ld+cols-1]
 		raceReadBlock(x, ld, k, cols)
 		kernel := b

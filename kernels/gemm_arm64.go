@@ -9,7 +9,7 @@ func gemmNEON() gemmTile[float32] {
 	return gemmTile[float32]{
 		mr: 8, nr: 12, kc: 512, mc: 2016, nc: 3072,
 		update: gemmUpdateNEON, packRows: packRowsNEON, packCols: packColsNEON,
-		dots: gemmDots{
+		dots: gemmDots[float32]{
 			{asm.GemmDots1x1F32NEON, asm.GemmDots1x2F32NEON},
 			{asm.GemmDots4x1F32NEON, asm.GemmDots4x2F32NEON},
 		}.dots,

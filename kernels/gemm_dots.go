@@ -3,10 +3,10 @@
 package kernels
 
 // gemmDots are kernels for one and four rows, by one and two rows of y.
-type gemmDots [2][2]func(d *float32, k int, x *float32, ldx int, y *float32, ldy int)
+type gemmDots[T Float] [2][2]func(d *T, k int, x *T, ldx int, y *T, ldy int)
 
 // dots wraps the kernels: four rows or one by one, two rows of y at a time.
-func (kernel gemmDots) dots(d []float32, k int, x []float32, ldx, rows int, y []float32, ldy, cols int) {
+func (kernel gemmDots[T]) dots(d []T, k int, x []T, ldx, rows int, y []T, ldy, cols int) {
 	_, _, _ = d[thin*thin-1], x[(rows-1)*ldx+k-1], y[(cols-1)*ldy+k-1]
 	raceReadBlock(x, ldx, rows, k)
 	four, step := 0, 1

@@ -10,7 +10,9 @@ func generic[T Float]() *impl[T] {
 	return &impl[T]{
 		tier: Generic,
 
-		exp: mapGo(expGo[T]), exp2: mapGo(exp2Go[T]), softplus: mapGo(softplusGo[T]), sigmoid: mapGo(sigmoidGo[T]), tanh: mapGo(tanhGo[T]),
+		exp: viaFloat64[T](exp64), exp2: mapGo(exp2Go[T]), expm1: viaFloat64[T](math.Expm1),
+		log: viaFloat64[T](log64), log2: viaFloat64[T](log2In64), log1p: viaFloat64[T](math.Log1p),
+		softplus: mapGo(softplusGo[T]), sigmoid: viaFloat64[T](sigmoid64), tanh: viaFloat64[T](math.Tanh),
 		max: maxGo[T], sum: sumGo[T], logSumExp: logSumExpGo[T], dot: dotGo[T],
 
 		rowMax: rowMaxGo[T], colMax: colMaxGo[T],
@@ -20,7 +22,7 @@ func generic[T Float]() *impl[T] {
 		gemm: gemmGo[T](),
 
 		addSquared: addSquaredGo[T], addAbsolute: addAbsoluteGo[T], addNorms: addNormsGo[T],
-		sqrt: mapGo(func(v T) T { return T(math.Sqrt(float64(v))) }),
+		sqrt: viaFloat64[T](math.Sqrt),
 
 		axpy: axpyGo[T], scale: scaleGo[T],
 		leakyReLU: leakyReLUGo[T], leakyReLUBw: leakyReLUBwGo[T],
@@ -37,10 +39,15 @@ func mapGo[T Float](f func(T) T) func(dst, x []T) {
 	}
 }
 
+// viaFloat64 applies a function of package math.
+func viaFloat64[T Float](f func(float64) float64) func(dst, x []T) {
+	return mapGo(func(v T) T { return T(f(float64(v))) })
+}
+
 func is32[T Float]() bool { var z T; return unsafe.Sizeof(z) == 4 }
 
-// exp2Go rounds x to the nearest integer k and evaluates the Taylor polynomial of 2^(x-k): degree 7 for float32 and 13 for float64,
-// whose truncation, 2^-27 and 2^-58, is below half an ULP.
+// exp2Go rounds x to the nearest integer k and evaluates the Taylor polynomial of 2^(x-k), for float32 of degree 7, whose truncation of
+// 2^-27 is below half an ULP.
 func exp2Go[T Float](x T) T {
 	if is32[T]() {
 		if !(x > -152) {
@@ -55,7 +62,7 @@ func exp2Go[T Float](x T) T {
 		k := math.RoundToEven(float64(x))
 		return T(math.Float64frombits(uint64(int64(k)+1023)<<52) * exp2Frac7(float64(x)-k))
 	}
-	return T(math.Exp2(float64(x)))
+	return T(exp2In64(float64(x)))
 }
 
 // exp2Frac7 is 2^r for |r| <= 1/2 to 2^-29.
@@ -66,12 +73,9 @@ func exp2Frac7(r float64) float64 {
 	return (1 + l*r) + r2*((c2+c3*r)+r2*((c4+c5*r)+r2*(c6+c7*r)))
 }
 
-func expGo[T Float](x T) T     { return T(math.Exp(float64(x))) }
-func sigmoidGo[T Float](x T) T { return T(1 / (1 + math.Exp(-float64(x)))) }
-func tanhGo[T Float](x T) T    { return T(math.Tanh(float64(x))) }
 func softplusGo[T Float](x T) T {
 	v := float64(x)
-	return T(max(v, 0) + math.Log1p(math.Exp(-math.Abs(v))))
+	return T(max(v, 0) + math.Log1p(exp64(-math.Abs(v))))
 }
 
 func maxGo[T Float](x []T) T {
@@ -98,9 +102,11 @@ func logSumExpGo[T Float](x []T) T {
 		return T(m)
 	}
 	m = max(m, -math.MaxFloat64)
-	var s float64
+	var s, lost float64 // Kahan's sum
 	for _, v := range x {
-		s += math.Exp(float64(v) - m)
+		y := math.Exp(float64(v)-m) - lost
+		next := s + y
+		s, lost = next, next-s-y
 	}
 	return T(m + math.Log(s))
 }

@@ -8,12 +8,14 @@ import (
 )
 
 // TestGuardPages runs every call with each argument against a page that cannot be touched, behind it and before it.
-func TestGuardPages(t *testing.T) {
+func TestGuardPages(t *testing.T) { both(t, testGuardPages[float32], testGuardPages[float64]) }
+
+func testGuardPages[T Float](t *testing.T) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	const arguments, room = 9, 4096 // elements: whole pages, so that both ends border on a guard
-	arena := make([][]float32, arguments)
+	arena := make([][]T, arguments)
 	for i := range arena {
-		x, release := guarded[float32](t, room, true)
+		x, release := guarded[T](t, room, true)
 		defer release()
 		arena[i] = x
 	}
@@ -25,8 +27,8 @@ func TestGuardPages(t *testing.T) {
 	for rows := range 14 {
 		sizes = append(sizes, [2]int{rows, 19}, [2]int{rows, 48})
 	}
-	for _, c := range calls {
-		for _, k := range tables32 {
+	for _, c := range calls[T]() {
+		for _, k := range tables[T]() {
 			for _, size := range sizes {
 				for _, atEnd := range []bool{true, false} {
 					func() {
@@ -36,7 +38,7 @@ func TestGuardPages(t *testing.T) {
 							}
 						}()
 						next := 0
-						c.make(k, size[0], size[1], func(n int, lo, hi float32) []float32 {
+						c.make(k, size[0], size[1], func(n int, lo, hi T) []T {
 							x := arena[next][:n:n]
 							if atEnd {
 								x = arena[next][room-n:]

@@ -26,16 +26,16 @@ func shapes() []shape {
 }
 
 // eachTier runs f as a subtest for every tier above the reference.
-func eachTier(t *testing.T, f func(t *testing.T, k *impl[float32])) {
+func eachTier[T Float](t *testing.T, f func(t *testing.T, k *impl[T])) {
 	t.Helper()
-	for _, k := range tables32[1:] {
+	for _, k := range tables[T]()[1:] {
 		t.Run("isa="+k.tier.String(), func(t *testing.T) { f(t, k) })
 	}
 }
 
 // offset returns n random values that start off elements after the start of their array.
-func offset(rng *rand.Rand, off, n int, lo, hi float32) []float32 {
-	return random(rng, off+n, lo, hi)[off:]
+func offset[T Float](rng *rand.Rand, off, n int, lo, hi T) []T {
+	return random[T](rng, off+n, lo, hi)[off:]
 }
 
 // size is the elements of a block.
@@ -46,17 +46,36 @@ func (s shape) size() int {
 	return (s.rows-1)*s.ld + s.cols
 }
 
-func (s shape) block(rng *rand.Rand, lo, hi float32) []float32 {
-	return offset(rng, s.offset, s.size(), lo, hi)
+func block[T Float](rng *rand.Rand, s shape, lo, hi T) []T {
+	return offset[T](rng, s.offset, s.size(), lo, hi)
+}
+
+// both runs a test for each type of elements.
+func both(t *testing.T, single, double func(t *testing.T)) {
+	t.Run("float32", single)
+	t.Run("float64", double)
+}
+
+// tables returns the rows of the dispatch table for T.
+func tables[T Float]() []*impl[T] {
+	var t any = tables32
+	if !is32[T]() {
+		t = tables64
+	}
+	return t.([]*impl[T])
 }
 
 func TestSweepRowsAndCols(t *testing.T) {
+	both(t, testSweepRowsAndCols[float32], testSweepRowsAndCols[float64])
+}
+
+func testSweepRowsAndCols[T Float](t *testing.T) {
 	const kappa = 7
-	eachTier(t, func(t *testing.T, k *impl[float32]) {
+	eachTier(t, func(t *testing.T, k *impl[T]) {
 		rng := newRand()
 		for _, s := range shapes() {
-			c, g, f := s.block(rng, 0, 3), offset(rng, s.offset, s.cols, -9, 1), offset(rng, s.offset, s.rows, -1, 15)
-			e, sum := s.block(rng, 5, 6), make([]float32, s.rows)
+			c, g, f := block[T](rng, s, 0, 3), offset[T](rng, s.offset, s.cols, -9, 1), offset[T](rng, s.offset, s.rows, -1, 15)
+			e, sum := block[T](rng, s, 5, 6), make([]T, s.rows)
 			k.sweepRows(e, s.ld, sum, c, s.ld, kappa, g, f)
 			for r := range s.rows {
 				var want float64
@@ -64,15 +83,15 @@ func TestSweepRowsAndCols(t *testing.T) {
 					x := float64(g[j]) - kappa*float64(c[r*s.ld+j]) + float64(f[r])
 					v := math.Exp2(x)
 					want += v
-					if err := math.Abs(float64(e[r*s.ld+j])/v - 1); !(err <= 4e-6) {
+					if err := math.Abs(float64(e[r*s.ld+j])/v - 1); !(err <= 67*unit[T]()) {
 						t.Fatalf("%+v: e[%d][%d] = %v, want %v", s, r, j, e[r*s.ld+j], v)
 					}
 				}
-				if err := math.Abs(float64(sum[r]) - want); !(err <= 2e-6*want) {
+				if err := math.Abs(float64(sum[r]) - want); !(err <= 34*unit[T]()*want) {
 					t.Fatalf("%+v: s[%d] = %v, want %v", s, r, sum[r], want)
 				}
 			}
-			acc := offset(rng, s.offset, s.cols, 0, 1)
+			acc := offset[T](rng, s.offset, s.cols, 0, 1)
 			want := make([]float64, s.cols)
 			for j := range want {
 				want[j] = float64(acc[j])
@@ -82,7 +101,7 @@ func TestSweepRowsAndCols(t *testing.T) {
 			}
 			k.sweepCols(acc, e, s.ld, f)
 			for j := range want {
-				if err := math.Abs(float64(acc[j]) - want[j]); !(err <= (2e-6+6e-8*float64(s.rows))*math.Abs(want[j])+1e-5) {
+				if err := math.Abs(float64(acc[j]) - want[j]); !(err <= (34+float64(s.rows))*unit[T]()*(math.Abs(want[j])+5)) {
 					t.Fatalf("%+v: acc[%d] = %v, want %v", s, j, acc[j], want[j])
 				}
 			}
@@ -91,28 +110,35 @@ func TestSweepRowsAndCols(t *testing.T) {
 }
 
 func TestSweepRowsSpecialValues(t *testing.T) {
-	inf := float32(math.Inf(1))
-	eachTier(t, func(t *testing.T, k *impl[float32]) {
+	both(t, testSweepRowsSpecialValues[float32], testSweepRowsSpecialValues[float64])
+}
+
+func testSweepRowsSpecialValues[T Float](t *testing.T) {
+	inf, top := T(math.Inf(1)), T(127)
+	if !is32[T]() {
+		top = 1023
+	}
+	eachTier(t, func(t *testing.T, k *impl[T]) {
 		for _, tc := range []struct {
-			c, g, f, want float32
+			c, g, f, want T
 		}{
 			{inf, 3, 5, 0}, {inf, -inf, 0, 0}, {1, -inf, 0, 0}, {1e7, 0, 0, 0}, {1e38, 0, 0, 0}, {0, -1e6, 0, 0}, {-1e30, 0, 0, inf},
-			{0, 127, 0, 0x1p127}, {0, 128.25, 0, inf}, {0, 0, 0, 1}, {0, -125, 0, 0x1p-125}, {0, -160, 0, 0},
-			{float32(math.NaN()), 0, 0, float32(math.NaN())}, {0, float32(math.NaN()), 0, float32(math.NaN())},
+			{0, top, 0, T(math.Ldexp(1, int(top)))}, {0, top + 1.25, 0, inf}, {0, 0, 0, 1}, {0, 2 - top, 0, T(math.Ldexp(1, int(2-top)))}, {0, -33 - top, 0, 0},
+			{T(math.NaN()), 0, 0, T(math.NaN())}, {0, T(math.NaN()), 0, T(math.NaN())},
 		} {
 			for _, n := range []int{1, 8, 16, 35} {
-				c, g := make([]float32, n), make([]float32, n)
+				c, g := make([]T, n), make([]T, n)
 				for j := range n {
 					c[j], g[j] = tc.c, tc.g
 				}
-				e, s := make([]float32, n), make([]float32, 1)
-				k.sweepRows(e, n, s, c, n, 1, g, []float32{tc.f})
+				e, s := make([]T, n), make([]T, 1)
+				k.sweepRows(e, n, s, c, n, 1, g, []T{tc.f})
 				for j, v := range e {
-					if !(v == tc.want || math.Abs(float64(v/tc.want)-1) < 2e-7 || v != v && tc.want != tc.want) {
+					if !(v == tc.want || math.Abs(float64(v/tc.want)-1) < 3.4*unit[T]() || v != v && tc.want != tc.want) {
 						t.Fatalf("n=%d: 2^(%v - %v + %v) = %v at %d, want %v", n, tc.g, tc.c, tc.f, v, j, tc.want)
 					}
 				}
-				if want := float32(n) * tc.want; !(s[0] == want || math.Abs(float64(s[0]/want)-1) < 1e-6 || s[0] != s[0] && want != want) {
+				if want := T(n) * tc.want; !(s[0] == want || math.Abs(float64(s[0]/want)-1) < 17*unit[T]() || s[0] != s[0] && want != want) {
 					t.Fatalf("n=%d: sum of 2^(%v - %v + %v) = %v", n, tc.g, tc.c, tc.f, s[0])
 				}
 			}

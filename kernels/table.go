@@ -8,7 +8,8 @@ type impl[T Float] struct {
 	tier Tier
 
 	// Element-wise, len(dst) == len(x).
-	exp, exp2, softplus, sigmoid, tanh func(dst, x []T)
+	exp, exp2, expm1, log, log2, log1p func(dst, x []T)
+	softplus, sigmoid, tanh            func(dst, x []T)
 
 	// Reductions of a vector.
 	max, sum, logSumExp func(x []T) T

@@ -15,29 +15,24 @@ var (
 )
 
 func registerTiers() {
-	if !cpuid.CPU.Supports(needsAVX2...) {
-		return
+	if cpuid.CPU.Supports(needsAVX2...) {
+		add(&tables32, AVX2, elementwiseAVX2, logAVX2, sweepAVX2, distanceAVX2, networkAVX2, gemmAVX2)
+		add(&tables64, AVX2, elementwise64AVX2, log64AVX2, sweep64AVX2, distance64AVX2, network64AVX2, gemm64AVX2)
 	}
-	avx2 := *tables32[0]
-	avx2.tier = AVX2
-	elementwiseAVX2(&avx2)
-	sweepAVX2(&avx2)
-	distanceAVX2(&avx2)
-	networkAVX2(&avx2)
-	avx2.gemm = gemmAVX2()
-	tables32 = append(tables32, &avx2)
+	if cpuid.CPU.Supports(needsAVX512...) {
+		add(&tables32, AVX512, elementwiseAVX512, logAVX512, sweepAVX512, distanceAVX512, networkAVX512, gemmAVX512)
+		add(&tables64, AVX512, elementwise64AVX512, log64AVX512, sweep64AVX512, distance64AVX512, network64AVX512, gemm64AVX512)
+	}
+}
 
-	if !cpuid.CPU.Supports(needsAVX512...) {
-		return
+// add appends a row to the table: the last one with what the families override.
+func add[T Float](tables *[]*impl[T], tier Tier, families ...func(*impl[T])) {
+	t := *(*tables)[len(*tables)-1]
+	t.tier = tier
+	for _, family := range families {
+		family(&t)
 	}
-	avx512 := avx2
-	avx512.tier = AVX512
-	elementwiseAVX512(&avx512)
-	sweepAVX512(&avx512)
-	distanceAVX512(&avx512)
-	networkAVX512(&avx512)
-	avx512.gemm = gemmAVX512()
-	tables32 = append(tables32, &avx512)
+	*tables = append(*tables, &t)
 }
 
 func elementwiseAVX2(t *impl[float32]) {
@@ -45,6 +40,11 @@ func elementwiseAVX2(t *impl[float32]) {
 	t.softplus, t.sigmoid, t.tanh = mapAsm(asm.SoftplusF32AVX2), mapAsm(asm.SigmoidF32AVX2), mapAsm(asm.TanhF32AVX2)
 	t.max, t.sum, t.dot = maxAsm(asm.MaxF32AVX2), sumAsm(asm.SumF32AVX2), dotAsm(asm.DotF32AVX2)
 	t.logSumExp = logSumExpAsm(asm.LogSumExpF32AVX2)
+}
+
+func logAVX2(t *impl[float32]) {
+	t.log, t.log2, t.log1p = mapAsm(asm.LogF32AVX2), mapAsm(asm.Log2F32AVX2), mapAsm(asm.Log1pF32AVX2)
+	t.expm1 = mapAsm(asm.Expm1F32AVX2)
 }
 
 func sweepAVX2(t *impl[float32]) {
@@ -75,6 +75,11 @@ func elementwiseAVX512(t *impl[float32]) {
 	t.softplus, t.sigmoid, t.tanh = mapAsm(asm.SoftplusF32AVX512), mapAsm(asm.SigmoidF32AVX512), mapAsm(asm.TanhF32AVX512)
 	t.max, t.sum, t.dot = maxAsm(asm.MaxF32AVX512), sumAsm(asm.SumF32AVX512), dotAsm(asm.DotF32AVX512)
 	t.logSumExp = logSumExpAsm(asm.LogSumExpF32AVX512)
+}
+
+func logAVX512(t *impl[float32]) {
+	t.log, t.log2, t.log1p = mapAsm(asm.LogF32AVX512), mapAsm(asm.Log2F32AVX512), mapAsm(asm.Log1pF32AVX512)
+	t.expm1 = mapAsm(asm.Expm1F32AVX512)
 }
 
 func sweepAVX512(t *impl[float32]) {

@@ -24,7 +24,10 @@ func TestTiersRequireWhatKernelsNeed(t *testing.T) {
 		t.Fatal("asm.Requires is empty")
 	}
 	for kernel, sets := range asm.Requires {
-		_, tier, _ := strings.Cut(kernel, "F32")
+		_, tier, single := strings.Cut(kernel, "F32")
+		if !single {
+			_, tier, _ = strings.Cut(kernel, "F64")
+		}
 		if asked[tier] == nil {
 			t.Errorf("%s names no tier", kernel)
 			continue

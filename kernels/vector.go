@@ -2,7 +2,7 @@ package kernels
 
 // Exp sets dst[i] = e^x[i].
 //
-// len(dst) must equal len(x); dst may be x. Overflow gives +Inf, underflow goes through the denormals to 0. In float32 within 1 ULP.
+// len(dst) must equal len(x); dst may be x. Overflow gives +Inf, underflow goes through the denormals to 0. Within 1 ULP.
 func Exp[T Float](dst, x []T) {
 	sameLen(dst, x)
 	active[T]().exp(dst, x)
@@ -10,15 +10,47 @@ func Exp[T Float](dst, x []T) {
 
 // Exp2 sets dst[i] = 2^x[i].
 //
-// len(dst) must equal len(x); dst may be x. Overflow gives +Inf, underflow goes through the denormals to 0. In float32 within 1 ULP.
+// len(dst) must equal len(x); dst may be x. Overflow gives +Inf, underflow goes through the denormals to 0. Within 1 ULP.
 func Exp2[T Float](dst, x []T) {
 	sameLen(dst, x)
 	active[T]().exp2(dst, x)
 }
 
+// Expm1 sets dst[i] = e^x[i] - 1, exact to its last bits for small x[i] too.
+//
+// len(dst) must equal len(x); dst may be x. Within 2 ULP.
+func Expm1[T Float](dst, x []T) {
+	sameLen(dst, x)
+	active[T]().expm1(dst, x)
+}
+
+// Log sets dst[i] to the natural logarithm of x[i]: -Inf for 0, NaN below.
+//
+// len(dst) must equal len(x); dst may be x. Within 1 ULP.
+func Log[T Float](dst, x []T) {
+	sameLen(dst, x)
+	active[T]().log(dst, x)
+}
+
+// Log2 sets dst[i] to the binary logarithm of x[i]: -Inf for 0, NaN below, exact for powers of 2.
+//
+// len(dst) must equal len(x); dst may be x. Within 2 ULP.
+func Log2[T Float](dst, x []T) {
+	sameLen(dst, x)
+	active[T]().log2(dst, x)
+}
+
+// Log1p sets dst[i] = log(1 + x[i]), exact to its last bits for small x[i] too: -Inf for -1, NaN below.
+//
+// len(dst) must equal len(x); dst may be x. Within 2 ULP.
+func Log1p[T Float](dst, x []T) {
+	sameLen(dst, x)
+	active[T]().log1p(dst, x)
+}
+
 // Softplus sets dst[i] = log(1 + e^x[i]), without overflow.
 //
-// len(dst) must equal len(x); dst may be x. In float32 within 2 ULP.
+// len(dst) must equal len(x); dst may be x. Within 2 ULP.
 func Softplus[T Float](dst, x []T) {
 	sameLen(dst, x)
 	active[T]().softplus(dst, x)
@@ -26,7 +58,7 @@ func Softplus[T Float](dst, x []T) {
 
 // Sigmoid sets dst[i] = 1/(1 + e^-x[i]).
 //
-// len(dst) must equal len(x); dst may be x. In float32 within 2 ULP.
+// len(dst) must equal len(x); dst may be x. Within 2 ULP.
 func Sigmoid[T Float](dst, x []T) {
 	sameLen(dst, x)
 	active[T]().sigmoid(dst, x)
@@ -34,7 +66,7 @@ func Sigmoid[T Float](dst, x []T) {
 
 // Tanh sets dst[i] = tanh(x[i]).
 //
-// len(dst) must equal len(x); dst may be x. In float32 within 2 ULP.
+// len(dst) must equal len(x); dst may be x. Within 2 ULP.
 func Tanh[T Float](dst, x []T) {
 	sameLen(dst, x)
 	active[T]().tanh(dst, x)

@@ -32,11 +32,13 @@ func eachLength(f func(n, off int)) {
 	}
 }
 
-func TestReductions(t *testing.T) {
-	eachTier(t, func(t *testing.T, k *impl[float32]) {
+func TestReductions(t *testing.T) { both(t, testReductions[float32], testReductions[float64]) }
+
+func testReductions[T Float](t *testing.T) {
+	eachTier(t, func(t *testing.T, k *impl[T]) {
 		rng := newRand()
 		eachLength(func(n, off int) {
-			x, y := offset(rng, off, n, -1, 1), offset(rng, off, n, -1, 1)
+			x, y := offset[T](rng, off, n, -1, 1), offset[T](rng, off, n, -1, 1)
 			var sum, dot, abs float64
 			top := math.Inf(-1)
 			for i, v := range x {
@@ -53,11 +55,13 @@ func TestReductions(t *testing.T) {
 	})
 }
 
-func TestMaxAnywhere(t *testing.T) {
-	nan, inf := float32(math.NaN()), float32(math.Inf(1))
-	for _, k := range tables32 {
+func TestMaxAnywhere(t *testing.T) { both(t, testMaxAnywhere[float32], testMaxAnywhere[float64]) }
+
+func testMaxAnywhere[T Float](t *testing.T) {
+	nan, inf := T(math.NaN()), T(math.Inf(1))
+	for _, k := range tables[T]() {
 		for n := 1; n < 140; n++ {
-			x := make([]float32, n)
+			x := make([]T, n)
 			for i := range x {
 				x[i] = -3
 			}
@@ -79,7 +83,7 @@ func TestMaxAnywhere(t *testing.T) {
 	}
 }
 
-func logSumExp64(x []float32) float64 {
+func logSumExp64[T Float](x []T) float64 {
 	m := math.Inf(-1)
 	for _, v := range x {
 		m = max(m, float64(v))
@@ -87,27 +91,31 @@ func logSumExp64(x []float32) float64 {
 	if math.IsInf(m, 0) {
 		return m
 	}
-	var s float64
+	var s, lost float64 // Kahan's sum
 	for _, v := range x {
-		s += math.Exp(float64(v) - m)
+		y := math.Exp(float64(v)-m) - lost
+		next := s + y
+		s, lost = next, next-s-y
 	}
 	return m + math.Log(s)
 }
 
-func TestLogSumExp(t *testing.T) {
-	for _, k := range tables32 {
+func TestLogSumExp(t *testing.T) { both(t, testLogSumExp[float32], testLogSumExp[float64]) }
+
+func testLogSumExp[T Float](t *testing.T) {
+	for _, k := range tables[T]() {
 		t.Run("isa="+k.tier.String(), func(t *testing.T) {
 			rng := newRand()
-			for _, width := range []float32{0, 1, 20, 200, 1e5} {
+			for _, width := range []T{0, 1, 20, 200, 1e5} {
 				eachLength(func(n, off int) {
-					x := offset(rng, off, n, -width, width)
+					x := offset[T](rng, off, n, -width, width)
 					if n > 1 && n%3 == 0 { // rising, so that the maximum moves in every vector
 						for i := range x {
-							x[i] = 2 * width * (float32(i)/float32(n) - .5)
+							x[i] = 2 * width * (T(i)/T(n) - .5)
 						}
 					}
 					want := logSumExp64(x)
-					if got := float64(k.logSumExp(x)); got != want && !(math.Abs(got-want) <= 1e-6+1.3e-7*math.Abs(want)) {
+					if got := float64(k.logSumExp(x)); got != want && !(math.Abs(got-want) <= unit[T]()*(17+2.2*math.Abs(want))) {
 						t.Fatalf("length %d of width %v: %v, want %v", n, width, got, want)
 					}
 				})
@@ -117,25 +125,29 @@ func TestLogSumExp(t *testing.T) {
 }
 
 func TestLogSumExpSpecialValues(t *testing.T) {
-	nan, inf := float32(math.NaN()), float32(math.Inf(1))
-	for _, k := range tables32 {
+	both(t, testLogSumExpSpecialValues[float32], testLogSumExpSpecialValues[float64])
+}
+
+func testLogSumExpSpecialValues[T Float](t *testing.T) {
+	nan, inf := T(math.NaN()), T(math.Inf(1))
+	for _, k := range tables[T]() {
 		for _, n := range []int{1, 2, 7, 8, 9, 16, 33, 128, 300, 1 << 17} {
-			fill := func(all, one float32) []float32 {
-				x := make([]float32, n)
+			fill := func(all, one T) []T {
+				x := make([]T, n)
 				for i := range x {
 					x[i] = all
 				}
 				x[n/2] = one
 				return x
 			}
-			for _, tc := range []struct{ all, one, want float32 }{
+			for _, tc := range []struct{ all, one, want T }{
 				{-inf, -inf, -inf}, {-inf, 5, 5}, {0, inf, inf}, {inf, inf, inf}, {nan, inf, inf}, {-1e30, 1e30, 1e30}, {-inf, nan, nan}, {0, nan, nan},
 				{-math.MaxFloat32, 1, 1}, {-math.MaxFloat32, math.MaxFloat32, math.MaxFloat32}, {-inf, -math.MaxFloat32, -math.MaxFloat32},
 			} {
 				if n == 1 {
 					tc.want = tc.one
 				}
-				if got := k.logSumExp(fill(tc.all, tc.one)); got != tc.want && !(got != got && tc.want != tc.want) && !(math.Abs(float64(got/tc.want)-1) < 1.2e-7) {
+				if got := k.logSumExp(fill(tc.all, tc.one)); got != tc.want && !(got != got && tc.want != tc.want) && !(math.Abs(float64(got/tc.want)-1) < 2.1*unit[T]()) {
 					t.Errorf("%v: %d of %v and one %v: %v, want %v", k.tier, n-1, tc.all, tc.one, got, tc.want)
 				}
 			}
@@ -143,12 +155,14 @@ func TestLogSumExpSpecialValues(t *testing.T) {
 	}
 }
 
-func TestAxpyAndScale(t *testing.T) {
-	eachTier(t, func(t *testing.T, k *impl[float32]) {
+func TestAxpyAndScale(t *testing.T) { both(t, testAxpyAndScale[float32], testAxpyAndScale[float64]) }
+
+func testAxpyAndScale[T Float](t *testing.T) {
+	eachTier(t, func(t *testing.T, k *impl[T]) {
 		rng := newRand()
 		eachLength(func(n, off int) {
-			x, y := offset(rng, off, n, -1, 1), offset(rng, (off+3)%16, n, -1, 1)
-			want := append([]float32(nil), y...)
+			x, y := offset[T](rng, off, n, -1, 1), offset[T](rng, (off+3)%16, n, -1, 1)
+			want := append([]T(nil), y...)
 			k.axpy(y, 1.25, x)
 			axpyGo(want, 1.25, x)
 			for i := range y {
@@ -166,19 +180,21 @@ func TestAxpyAndScale(t *testing.T) {
 	})
 }
 
-func TestLeakyReLU(t *testing.T) {
-	eachTier(t, func(t *testing.T, k *impl[float32]) {
+func TestLeakyReLU(t *testing.T) { both(t, testLeakyReLU[float32], testLeakyReLU[float64]) }
+
+func testLeakyReLU[T Float](t *testing.T) {
+	eachTier(t, func(t *testing.T, k *impl[T]) {
 		rng := newRand()
 		eachLength(func(n, off int) {
-			x, dy := offset(rng, off, n, -1, 1), offset(rng, off, n, -1, 1)
+			x, dy := offset[T](rng, off, n, -1, 1), offset[T](rng, off, n, -1, 1)
 			edges := numtest.Edges()
 			for i := range x {
 				if rng.IntN(3) == 0 {
-					x[i] = edges[rng.IntN(len(edges))]
+					x[i] = T(edges[rng.IntN(len(edges))])
 				}
 			}
-			got, want := make([]float32, n), make([]float32, n)
-			for _, slope := range []float32{0, .2} {
+			got, want := make([]T, n), make([]T, n)
+			for _, slope := range []T{0, .2} {
 				k.leakyReLU(got, x, slope)
 				leakyReLUGo(want, x, slope)
 				same(t, "LeakyReLU", got, want)
@@ -191,7 +207,7 @@ func TestLeakyReLU(t *testing.T) {
 }
 
 // same fails the test unless got and want are equal, NaN included.
-func same(t *testing.T, what string, got, want []float32) {
+func same[T Float](t *testing.T, what string, got, want []T) {
 	t.Helper()
 	for i := range want {
 		if got[i] != want[i] && !(got[i] != got[i] && want[i] != want[i]) {
@@ -201,25 +217,29 @@ func same(t *testing.T, what string, got, want []float32) {
 }
 
 func TestActivationBackwards(t *testing.T) {
+	both(t, testActivationBackwards[float32], testActivationBackwards[float64])
+}
+
+func testActivationBackwards[T Float](t *testing.T) {
 	for _, tc := range []struct {
 		name   string
-		f      func(k *impl[float32]) func(dx, dy, y []float32)
+		f      func(k *impl[T]) func(dx, dy, y []T)
 		want   func(y float64) float64
-		lo, hi float32 // of the output y
+		lo, hi T // of the output y
 		tol    float64
 	}{
-		{"softplus", func(k *impl[float32]) func(dx, dy, y []float32) { return k.softplusBw }, func(y float64) float64 { return -math.Expm1(-y) }, 0, 20, 3e-7},
-		{"softplus of small values", func(k *impl[float32]) func(dx, dy, y []float32) { return k.softplusBw }, func(y float64) float64 { return -math.Expm1(-y) }, 0, 1e-5, 3e-7},
-		{"softplus of large values", func(k *impl[float32]) func(dx, dy, y []float32) { return k.softplusBw }, func(y float64) float64 { return -math.Expm1(-y) }, 0, 1e6, 3e-7},
-		{"sigmoid", func(k *impl[float32]) func(dx, dy, y []float32) { return k.sigmoidBw }, func(y float64) float64 { return y * (1 - y) }, 0, 1, 3e-7},
-		{"tanh", func(k *impl[float32]) func(dx, dy, y []float32) { return k.tanhBw }, func(y float64) float64 { return 1 - y*y }, -1, 1, 3e-7},
+		{"softplus", func(k *impl[T]) func(dx, dy, y []T) { return k.softplusBw }, func(y float64) float64 { return -math.Expm1(-y) }, 0, 20, 3e-7},
+		{"softplus of small values", func(k *impl[T]) func(dx, dy, y []T) { return k.softplusBw }, func(y float64) float64 { return -math.Expm1(-y) }, 0, 1e-5, 3e-7},
+		{"softplus of large values", func(k *impl[T]) func(dx, dy, y []T) { return k.softplusBw }, func(y float64) float64 { return -math.Expm1(-y) }, 0, 1e6, 3e-7},
+		{"sigmoid", func(k *impl[T]) func(dx, dy, y []T) { return k.sigmoidBw }, func(y float64) float64 { return y * (1 - y) }, 0, 1, 3e-7},
+		{"tanh", func(k *impl[T]) func(dx, dy, y []T) { return k.tanhBw }, func(y float64) float64 { return (1 - y) * (1 + y) }, -1, 1, 3e-7},
 	} {
-		for _, k := range tables32 {
+		for _, k := range tables[T]() {
 			t.Run(tc.name+"/isa="+k.tier.String(), func(t *testing.T) {
 				rng := newRand()
 				eachLength(func(n, off int) {
-					dy, y := offset(rng, off, n, -2, 2), offset(rng, off, n, tc.lo, tc.hi)
-					dx := make([]float32, n)
+					dy, y := offset[T](rng, off, n, -2, 2), offset[T](rng, off, n, tc.lo, tc.hi)
+					dx := make([]T, n)
 					tc.f(k)(dx, dy, y)
 					for i := range dx {
 						want := float64(dy[i]) * tc.want(float64(y[i]))
@@ -231,16 +251,18 @@ func TestActivationBackwards(t *testing.T) {
 	}
 }
 
-func TestAdam(t *testing.T) {
-	eachTier(t, func(t *testing.T, k *impl[float32]) {
+func TestAdam(t *testing.T) { both(t, testAdam[float32], testAdam[float64]) }
+
+func testAdam[T Float](t *testing.T) {
+	eachTier(t, func(t *testing.T, k *impl[T]) {
 		rng := newRand()
-		step := &AdamStep[float32]{Beta1: .9, Beta2: .99, StepSize: .003, InvSqrtBias2: 1.7, Eps: 1e-8, WeightDecay: .01}
+		step := &AdamStep[T]{Beta1: .9, Beta2: .99, StepSize: .003, InvSqrtBias2: 1.7, Eps: 1e-8, WeightDecay: .01}
 		eachLength(func(n, off int) {
-			p, g, m, v := offset(rng, off, n, -1, 1), offset(rng, (off+1)%16, n, -1, 1), offset(rng, (off+2)%16, n, -1, 1), offset(rng, (off+3)%16, n, 0, 1)
+			p, g, m, v := offset[T](rng, off, n, -1, 1), offset[T](rng, (off+1)%16, n, -1, 1), offset[T](rng, (off+2)%16, n, -1, 1), offset[T](rng, (off+3)%16, n, 0, 1)
 			if n > 3 {
 				g[3], m[3], v[3] = 0, 0, 0
 			}
-			p2, m2, v2 := append([]float32(nil), p...), append([]float32(nil), m...), append([]float32(nil), v...)
+			p2, m2, v2 := append([]T(nil), p...), append([]T(nil), m...), append([]T(nil), v...)
 			k.adam(p, g, m, v, step)
 			adamGo(p2, g, m2, v2, step)
 			s := shape{cols: n, offset: off}

@@ -5,7 +5,7 @@ package kernels
 import "math"
 
 const (
-	// chunkCols is the columns of a call on a block: few enough that float32 lanes lose little, and that the vectors along the
+	// chunkCols is the columns of a call on a block: few enough that T lanes lose little, and that the vectors along the
 	// columns stay in the first level of cache.
 	chunkCols = 4096
 	// chunkBlock is the entries of a call on a block.
@@ -22,13 +22,13 @@ func eachCall(rows, cols int, f func(r0, r1, j0, j1 int)) {
 	}
 }
 
-func rowMaxAsm(f func(mx, c []float32, ldc int, kappa float32, g []float32)) func(mx, c []float32, ldc int, kappa float32, g []float32) {
-	return func(mx, c []float32, ldc int, kappa float32, g []float32) {
+func rowMaxAsm[T Float](f func(mx, c []T, ldc int, kappa T, g []T)) func(mx, c []T, ldc int, kappa T, g []T) {
+	return func(mx, c []T, ldc int, kappa T, g []T) {
 		raceReadBlock(c, ldc, len(mx), len(g))
 		raceRead(g)
 		raceWrite(mx)
 		for r := range mx {
-			mx[r] = float32(math.Inf(-1))
+			mx[r] = T(math.Inf(-1))
 		}
 		eachCall(len(mx), len(g), func(r0, r1, j0, j1 int) {
 			f(mx[r0:r1], c[r0*ldc+j0:], ldc, kappa, g[j0:j1])
@@ -36,8 +36,8 @@ func rowMaxAsm(f func(mx, c []float32, ldc int, kappa float32, g []float32)) fun
 	}
 }
 
-func colMaxAsm(f func(mx, c []float32, ldc int, kappa float32, f []float32)) func(mx, c []float32, ldc int, kappa float32, f []float32) {
-	return func(mx, c []float32, ldc int, kappa float32, fr []float32) {
+func colMaxAsm[T Float](f func(mx, c []T, ldc int, kappa T, f []T)) func(mx, c []T, ldc int, kappa T, f []T) {
+	return func(mx, c []T, ldc int, kappa T, fr []T) {
 		raceReadBlock(c, ldc, len(fr), len(mx))
 		raceRead(fr)
 		raceWrite(mx)
@@ -47,8 +47,8 @@ func colMaxAsm(f func(mx, c []float32, ldc int, kappa float32, f []float32)) fun
 	}
 }
 
-func sweepRowsAsm(f func(e []float32, lde int, s, c []float32, ldc int, kappa float32, g, f []float32)) func(e []float32, lde int, s, c []float32, ldc int, kappa float32, g, f []float32) {
-	return func(e []float32, lde int, s, c []float32, ldc int, kappa float32, g, fr []float32) {
+func sweepRowsAsm[T Float](f func(e []T, lde int, s, c []T, ldc int, kappa T, g, f []T)) func(e []T, lde int, s, c []T, ldc int, kappa T, g, f []T) {
+	return func(e []T, lde int, s, c []T, ldc int, kappa T, g, fr []T) {
 		raceWriteBlock(e, lde, len(fr), len(g))
 		raceReadBlock(c, ldc, len(fr), len(g))
 		raceRead(g)
@@ -60,8 +60,8 @@ func sweepRowsAsm(f func(e []float32, lde int, s, c []float32, ldc int, kappa fl
 	}
 }
 
-func sweepRowsDotAsm(f func(e []float32, lde int, d, c []float32, ldc int, kappa float32, g, f, q []float32)) func(e []float32, lde int, d, c []float32, ldc int, kappa float32, g, f, q []float32) {
-	return func(e []float32, lde int, d, c []float32, ldc int, kappa float32, g, fr, q []float32) {
+func sweepRowsDotAsm[T Float](f func(e []T, lde int, d, c []T, ldc int, kappa T, g, f, q []T)) func(e []T, lde int, d, c []T, ldc int, kappa T, g, f, q []T) {
+	return func(e []T, lde int, d, c []T, ldc int, kappa T, g, fr, q []T) {
 		raceWriteBlock(e, lde, len(fr), len(g))
 		raceReadBlock(c, ldc, len(fr), len(g))
 		raceRead(g)
@@ -74,8 +74,8 @@ func sweepRowsDotAsm(f func(e []float32, lde int, d, c []float32, ldc int, kappa
 	}
 }
 
-func sweepColsAsm(f func(acc, e []float32, lde int, w []float32)) func(acc, e []float32, lde int, w []float32) {
-	return func(acc, e []float32, lde int, w []float32) {
+func sweepColsAsm[T Float](f func(acc, e []T, lde int, w []T)) func(acc, e []T, lde int, w []T) {
+	return func(acc, e []T, lde int, w []T) {
 		raceWrite(acc)
 		raceReadBlock(e, lde, len(w), len(acc))
 		raceRead(w)
@@ -85,8 +85,8 @@ func sweepColsAsm(f func(acc, e []float32, lde int, w []float32)) func(acc, e []
 	}
 }
 
-func sweepAdjointAsm(f func(h, cbar []float32, ldcbar int, e []float32, lde int, q, rr, a, fbar []float32)) func(h, cbar []float32, ldcbar int, e []float32, lde int, q, rr, a, fbar []float32) {
-	return func(h, cbar []float32, ldcbar int, e []float32, lde int, q, rr, a, fbar []float32) {
+func sweepAdjointAsm[T Float](f func(h, cbar []T, ldcbar int, e []T, lde int, q, rr, a, fbar []T)) func(h, cbar []T, ldcbar int, e []T, lde int, q, rr, a, fbar []T) {
+	return func(h, cbar []T, ldcbar int, e []T, lde int, q, rr, a, fbar []T) {
 		raceWrite(h)
 		raceWriteBlock(cbar, ldcbar, len(a), len(h))
 		raceReadBlock(e, lde, len(a), len(h))
@@ -100,8 +100,8 @@ func sweepAdjointAsm(f func(h, cbar []float32, ldcbar int, e []float32, lde int,
 	}
 }
 
-func sweepValueAsm(value func(p, h, e []float32, lde int, c []float32, ldc int, a []float32), grad func(p, h, cbar []float32, ldcbar int, e []float32, lde int, c []float32, ldc int, a []float32, invEps float32)) func(p, h, cbar []float32, ldcbar int, e []float32, lde int, c []float32, ldc int, a []float32, invEps float32) {
-	return func(p, h, cbar []float32, ldcbar int, e []float32, lde int, c []float32, ldc int, a []float32, invEps float32) {
+func sweepValueAsm[T Float](value func(p, h, e []T, lde int, c []T, ldc int, a []T), grad func(p, h, cbar []T, ldcbar int, e []T, lde int, c []T, ldc int, a []T, invEps T)) func(p, h, cbar []T, ldcbar int, e []T, lde int, c []T, ldc int, a []T, invEps T) {
+	return func(p, h, cbar []T, ldcbar int, e []T, lde int, c []T, ldc int, a []T, invEps T) {
 		raceWrite(h)
 		raceReadBlock(e, lde, len(a), len(h))
 		raceReadBlock(c, ldc, len(a), len(h))
@@ -120,24 +120,24 @@ func sweepValueAsm(value func(p, h, e []float32, lde int, c []float32, ldc int, 
 	}
 }
 
-func addRowAsm(f func(dst []float32, ldd, rows int, bias []float32)) func(dst []float32, ldd, rows int, bias []float32) {
-	return func(dst []float32, ldd, rows int, bias []float32) {
+func addRowAsm[T Float](f func(dst []T, ldd, rows int, bias []T)) func(dst []T, ldd, rows int, bias []T) {
+	return func(dst []T, ldd, rows int, bias []T) {
 		raceWriteBlock(dst, ldd, rows, len(bias))
 		raceRead(bias)
 		eachCall(rows, len(bias), func(r0, r1, j0, j1 int) { f(dst[r0*ldd+j0:], ldd, r1-r0, bias[j0:j1]) })
 	}
 }
 
-func columnSumsAsm(f func(acc, x []float32, ldx, rows int)) func(acc, x []float32, ldx, rows int) {
-	return func(acc, x []float32, ldx, rows int) {
+func columnSumsAsm[T Float](f func(acc, x []T, ldx, rows int)) func(acc, x []T, ldx, rows int) {
+	return func(acc, x []T, ldx, rows int) {
 		raceWrite(acc)
 		raceReadBlock(x, ldx, rows, len(acc))
 		eachCall(rows, len(acc), func(r0, r1, j0, j1 int) { f(acc[j0:j1], x[r0*ldx+j0:], ldx, r1-r0) })
 	}
 }
 
-func addDistancesAsm(f func(dst, x, yt []float32, ldy int)) func(dst, x, yt []float32, ldy int) {
-	return func(dst, x, yt []float32, ldy int) {
+func addDistancesAsm[T Float](f func(dst, x, yt []T, ldy int)) func(dst, x, yt []T, ldy int) {
+	return func(dst, x, yt []T, ldy int) {
 		raceWrite(dst)
 		raceRead(x)
 		raceReadBlock(yt, ldy, len(x), len(dst))

@@ -31,10 +31,10 @@ func (m *machine) sweepAdjoint() {
 				for r := range a {
 					m.prefetch(m.row(cbar, r, k))
 					x, t, c := m.loaded(m.row(e, r, k)), m.vec(), m.loaded(m.row(cbar, r, k))
-					m.VFMADD231PS(fbar[r], x, h)
-					m.VMULPS(q, a[r], t)
-					m.VFMADD231PS(rr, fbar[r], t)
-					m.VFMADD231PS(t, x, c)
+					m.VFMADD231(fbar[r], x, h)
+					m.VMUL(q, a[r], t)
+					m.VFMADD231(rr, fbar[r], t)
+					m.VFMADD231(t, x, c)
 					m.store(c, m.row(cbar, r, k))
 				}
 				m.store(h, m.at(v[0], k))
@@ -79,11 +79,11 @@ func (m *machine) sweepValue(name string, gradient bool, doc ...string) {
 					m.prefetch(m.row(c, r, k))
 					x := m.loaded(m.row(e, r, k))
 					xc := m.productOrZero(x, m.row(c, r, k), zero)
-					m.VADDPS(xc, sums[r], sums[r])
-					m.VFMADD231PS(xc, a[r], h)
+					m.VADD(xc, sums[r], sums[r])
+					m.VFMADD231(xc, a[r], h)
 					if gradient {
-						m.VFNMADD231PS(xc, invEps, x)
-						m.VMULPS(a[r], x, x)
+						m.VFNMADD231(xc, invEps, x)
+						m.VMUL(a[r], x, x)
 						m.store(x, m.row(cbar, r, k))
 					}
 				}
@@ -102,13 +102,13 @@ func (m *machine) productOrZero(x reg.VecVirtual, y operand.Mem, zero reg.VecVir
 	p := m.loaded(y)
 	if m.wide() {
 		k := m.K()
-		m.VCMPPS(notEqual, zero, x, k)
-		m.VMULPS_Z(p, x, k, p)
+		m.VCMP(notEqual, zero, x, k)
+		m.VMUL_Z(p, x, k, p)
 		return p
 	}
 	t := m.vec()
-	m.VCMPPS(notEqual, zero, x, t)
-	m.VMULPS(p, x, p)
-	m.VANDPS(t, p, p)
+	m.VCMP(notEqual, zero, x, t)
+	m.VMUL(p, x, p)
+	m.VAND(t, p, p)
 	return p
 }

@@ -68,9 +68,9 @@ func (m *machine) groups(count operand.Mem, sizes []int, body func(rows int)) {
 func (m *machine) take(name string, rows int) []reg.VecVirtual {
 	p, v := m.pointer(name), m.vecs(rows)
 	for r := range v {
-		m.VBROADCASTSS(operand.Mem{Base: p, Disp: 4 * r}, v[r])
+		m.VBROADCAST(operand.Mem{Base: p, Disp: m.size * r}, v[r])
 	}
-	m.ADDQ(operand.U32(4*rows), m.address(m.Param(name).Base()))
+	m.ADDQ(operand.U32(m.size*rows), m.address(m.Param(name).Base()))
 	return v
 }
 
@@ -96,22 +96,22 @@ func (m *machine) columns(width string, unroll, rows int, blocks []*block, vecto
 // accumulate reduces each of v over its lanes by op and combines the results into the next elements of a vector argument of the rows.
 func (m *machine) accumulate(name string, v []reg.VecVirtual, op func(x, y, dst operand.Op)) {
 	p := m.pointer(name)
-	if len(v)%4 == 0 {
-		for i := 0; i < len(v); i += 4 {
-			x := m.fold4(v[i:i+4], op)
-			op(operand.Mem{Base: p, Disp: 4 * i}, x, x)
-			m.VMOVUPS(x, operand.Mem{Base: p, Disp: 4 * i})
+	if n := 16 / m.size; len(v)%n == 0 {
+		for i := 0; i < len(v); i += n {
+			x := m.foldAll(v[i:i+n], op)
+			op(operand.Mem{Base: p, Disp: m.size * i}, x, x)
+			m.VMOVU(x, operand.Mem{Base: p, Disp: m.size * i})
 		}
 	} else {
 		for i := range v {
-			x, at := m.fold(v[i], op), operand.Mem{Base: p, Disp: 4 * i}
+			x, at := m.fold(v[i], op), operand.Mem{Base: p, Disp: m.size * i}
 			old := m.XMM()
-			m.VMOVSS(at, old)
+			m.VMOVS(at, old)
 			op(old, x, x)
-			m.VMOVSS(x, at)
+			m.VMOVS(x, at)
 		}
 	}
-	m.ADDQ(operand.U32(4*len(v)), m.address(m.Param(name).Base()))
+	m.ADDQ(operand.U32(m.size*len(v)), m.address(m.Param(name).Base()))
 }
 
 // to128 combines the parts of a vector to an XMM register.
@@ -133,14 +133,17 @@ func (m *machine) fold(v reg.VecVirtual, op func(x, y, dst operand.Op)) reg.Regi
 	x, t := m.to128(v, op), m.XMM()
 	m.VSHUFPS(operand.U8(0b1110), x, x, t)
 	op(t, x, x)
+	if m.double() {
+		return x
+	}
 	m.VMOVSHDUP(x, t)
 	op(t, x, x)
 	return x
 }
 
-// fold4 returns the combinations of all lanes of four vectors in the four lanes of an XMM register.
-func (m *machine) fold4(v []reg.VecVirtual, op func(x, y, dst operand.Op)) reg.Register {
-	var x [4]reg.Register
+// foldAll returns the combinations of all lanes of each of several vectors in the lanes of an XMM register, which are as many.
+func (m *machine) foldAll(v []reg.VecVirtual, op func(x, y, dst operand.Op)) reg.Register {
+	x := make([]reg.Register, len(v))
 	for i := range x {
 		x[i] = m.to128(v[i], op)
 	}
@@ -148,6 +151,13 @@ func (m *machine) fold4(v []reg.VecVirtual, op func(x, y, dst operand.Op)) reg.R
 		s, t := m.XMM(), m.XMM()
 		m.VSHUFPS(even, b, a, s)
 		m.VSHUFPS(odd, b, a, t)
+		op(t, s, s)
+		return s
+	}
+	if m.double() {
+		s, t := m.XMM(), m.XMM()
+		m.VUNPCKLPD(x[1], x[0], s)
+		m.VUNPCKHPD(x[1], x[0], t)
 		op(t, s, s)
 		return s
 	}

@@ -10,14 +10,14 @@ func init() { register("distance", emitDistance) }
 func emitDistance(m *machine) {
 	m.addDistances("AddSquaredDistances", "sets dst[j] += sum_k (x[k] - yt[k*ldy+j])^2 for j < len(dst), k < len(x).",
 		func() func(t, acc reg.VecVirtual) {
-			return func(t, acc reg.VecVirtual) { m.VFMADD231PS(t, t, acc) }
+			return func(t, acc reg.VecVirtual) { m.VFMADD231(t, t, acc) }
 		})
 	m.addDistances("AddAbsoluteDistances", "sets dst[j] += sum_k |x[k] - yt[k*ldy+j]| for j < len(dst), k < len(x).",
 		func() func(t, acc reg.VecVirtual) {
-			abs := m.wordConstant(magnitude)
+			abs := m.wordConstant(m.magnitude())
 			return func(t, acc reg.VecVirtual) {
-				m.VANDPS(abs, t, t)
-				m.VADDPS(t, acc, acc)
+				m.VAND(abs, t, t)
+				m.VADD(t, acc, acc)
 			}
 		})
 	m.addNorms()
@@ -42,13 +42,13 @@ func (m *machine) addDistances(name, doc string, prepare func() func(t, acc reg.
 		m.JZ(operand.LabelRef(done))
 		m.Label(coordinate)
 		v := m.vec()
-		m.VBROADCASTSS(operand.Mem{Base: x}, v)
+		m.VBROADCAST(operand.Mem{Base: x}, v)
 		for k := range acc {
 			t := m.vec()
-			m.VSUBPS(m.memory(m.at(y, k)), v, t)
+			m.VSUB(m.memory(m.at(y, k)), v, t)
 			add(t, acc[k])
 		}
-		m.add(x, 4)
+		m.add(x, m.size)
 		m.ADDQ(ldy, y)
 		m.DECQ(d)
 		m.JNZ(operand.LabelRef(coordinate))
@@ -66,9 +66,9 @@ func (m *machine) addNorms() {
 	m.each(n, 4, []reg.GPVirtual{dst, y}, func(count int) {
 		for k := range count {
 			v := m.vec()
-			m.VADDPS(m.memory(m.at(dst, k)), x, v)
-			m.VADDPS(m.memory(m.at(y, k)), v, v)
-			m.VMAXPS(v, zero, v) // NaN stays
+			m.VADD(m.memory(m.at(dst, k)), x, v)
+			m.VADD(m.memory(m.at(y, k)), v, v)
+			m.VMAX(v, zero, v) // NaN stays
 			m.store(v, m.at(dst, k))
 		}
 	})
@@ -78,7 +78,7 @@ func (m *machine) addNorms() {
 func (m *machine) sqrt() mapping {
 	return func(x []reg.VecVirtual) []reg.VecVirtual {
 		for i := range x {
-			m.VSQRTPS(x[i], x[i])
+			m.VSQRT(x[i], x[i])
 		}
 		return x
 	}

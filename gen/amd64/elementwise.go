@@ -34,14 +34,9 @@ func (m *machine) elementwise(name, doc string, prepare func(*machine) mapping) 
 	m.ret()
 }
 
-const (
-	signBit   = 1 << 31
-	magnitude = signBit - 1
-)
-
 // wordConstant is constant for a pattern of bits.
-func (m *machine) wordConstant(bits uint32) operand.Op {
-	if m.wide() {
+func (m *machine) wordConstant(bits uint64) operand.Op {
+	if m.wide() && !m.crowded {
 		return m.broadcastWord(bits)
 	}
 	return m.word(bits)
@@ -49,12 +44,12 @@ func (m *machine) wordConstant(bits uint32) operand.Op {
 
 // expMinusAbs is e^-|x|; it keeps x.
 func (m *machine) expMinusAbs() mapping {
-	poly, sign := m.polynomial(coeff.Exp6[:]), m.wordConstant(signBit)
-	lo, reduce := m.broadcast(-104.5), m.reduceByLn2(m.broadcast(magic127))
+	poly, sign := m.polynomial(coeff.Exp6[:], coeff.Exp11[:]), m.wordConstant(m.signBit())
+	lo, reduce := m.broadcast(m.pick(-104.5, -746)), m.reduceByLn2(m.broadcast(m.magic(m.bias())))
 	return func(x []reg.VecVirtual) []reg.VecVirtual {
 		a := m.vecs(len(x))
 		for i := range x {
-			m.VORPS(sign, x[i], a[i])
+			m.VOR(sign, x[i], a[i])
 		}
 		m.clamp(a, lo, nil)
 		_, k := reduce(a)
@@ -66,15 +61,18 @@ func (m *machine) expMinusAbs() mapping {
 
 // softplus is max(x, 0) + log1p(u), u = e^-|x|, with log1p(u) = u + u (u q(u)) for a polynomial q.
 func (m *machine) softplus() mapping {
-	exp, q, zero := m.expMinusAbs(), m.polynomial(coeff.Log1p[1:]), m.constant(0)
+	if m.double() {
+		return m.softplusDouble()
+	}
+	exp, q, zero := m.expMinusAbs(), m.polynomial(coeff.Log1p[1:], nil), m.constant(0)
 	return func(x []reg.VecVirtual) []reg.VecVirtual {
 		u := exp(x)
 		l := m.horner(q, u)
 		for i := range x {
-			m.VMULPS(u[i], l[i], l[i])
-			m.VFMADD213PS(u[i], u[i], l[i])
-			m.VMAXPS(zero, x[i], x[i])
-			m.VADDPS(x[i], l[i], l[i])
+			m.VMUL(u[i], l[i], l[i])
+			m.VFMADD213(u[i], u[i], l[i])
+			m.VMAX(zero, x[i], x[i])
+			m.VADD(x[i], l[i], l[i])
 		}
 		return l
 	}
@@ -82,6 +80,7 @@ func (m *machine) softplus() mapping {
 
 // sigmoid is 1/(1+u) for x >= 0 and u/(1+u) below, u = e^-|x|.
 func (m *machine) sigmoid() mapping {
+	defer m.crowd()()
 	exp, one := m.expMinusAbs(), m.broadcast(1)
 	return func(x []reg.VecVirtual) []reg.VecVirtual {
 		u := exp(x)
@@ -89,7 +88,7 @@ func (m *machine) sigmoid() mapping {
 			n := m.whereNegative(x[i], u[i], one)
 			u[i] = m.quotient(n, u[i], one, func(q reg.VecVirtual) reg.VecVirtual {
 				h := m.vec()
-				m.VSUBPS(q, one, h)
+				m.VSUB(q, one, h)
 				return m.whereNegative(x[i], h, q)
 			})
 		}
@@ -102,10 +101,10 @@ func (m *machine) whereNegative(x, a, b reg.VecVirtual) reg.VecVirtual {
 	r := m.vec()
 	if m.wide() {
 		negative := m.K()
-		m.VPMOVD2M(x, negative)
-		m.VBLENDMPS(a, b, negative, r)
+		m.VPMOV2M(x, negative)
+		m.VBLENDM(a, b, negative, r)
 	} else {
-		m.VBLENDVPS(x, a, b, r)
+		m.VBLENDV(x, a, b, r)
 	}
 	return r
 }
@@ -114,38 +113,39 @@ func (m *machine) whereNegative(x, a, b reg.VecVirtual) reg.VecVirtual {
 // inverse returns 1/(u + c) roughly, from the quotient.
 func (m *machine) quotient(n, u reg.VecVirtual, c operand.Op, inverse func(q reg.VecVirtual) reg.VecVirtual) reg.VecVirtual {
 	d, q, lost, rest := m.vec(), m.vec(), m.vec(), m.vec()
-	m.VADDPS(c, u, d)
-	m.VDIVPS(d, n, q)
-	m.VSUBPS(c, d, lost)
-	m.VSUBPS(lost, u, lost) // of u in d
-	m.VMOVUPS(n, rest)
-	m.VFNMADD231PS(d, q, rest)
-	m.VFNMADD231PS(lost, q, rest)
-	m.VFMADD231PS(inverse(q), rest, q)
+	m.VADD(c, u, d)
+	m.VDIV(d, n, q)
+	m.VSUB(c, d, lost)
+	m.VSUB(lost, u, lost) // of u in d
+	m.VMOVU(n, rest)
+	m.VFNMADD231(d, q, rest)
+	m.VFNMADD231(lost, q, rest)
+	m.VFMADD231(inverse(q), rest, q)
 	return q
 }
 
-// tanh is E/(E+2), E = e^(2|x|) - 1, with the sign of x. At |x| = 10 it is 1 to float32.
+// tanh is E/(E+2), E = e^(2|x|) - 1, with the sign of x. At |x| = 10 it is 1 to float32, at 20 to float64.
 func (m *machine) tanh() mapping {
-	expm1, two, half, below, zero := m.expm1(), m.constant(2), m.broadcast(.5), m.constant(.5-0x1p-25), m.constant(0)
-	sign, abs, hi := m.wordConstant(signBit), m.wordConstant(magnitude), m.broadcast(20)
+	defer m.crowd()()
+	expm1, two, half, below, zero := m.expm1(), m.constant(2), m.broadcast(.5), m.constant(m.pick(.5-0x1p-25, .5-0x1p-54)), m.constant(0)
+	sign, abs, hi := m.wordConstant(m.signBit()), m.wordConstant(m.magnitude()), m.broadcast(m.pick(20, 40))
 	return func(x []reg.VecVirtual) []reg.VecVirtual {
 		a := m.vecs(len(x))
 		for i := range x {
-			m.VADDPS(x[i], x[i], a[i])
-			m.VANDPS(abs, a[i], a[i])
+			m.VADD(x[i], x[i], a[i])
+			m.VAND(abs, a[i], a[i])
 		}
 		m.clamp(a, nil, hi)
 		e := expm1(a)
 		for i := range x {
 			e[i] = m.quotient(e[i], e[i], two, func(q reg.VecVirtual) reg.VecVirtual {
-				h := m.copyOf(q) // 1/(E+2) = (1 - tanh)/2; nothing from 1 - 2^-24 on, where d - 2 is no longer exact
-				m.VFNMADD213PS(below, half, h)
-				m.VMAXPS(zero, h, h)
+				h := m.copyOf(q) // 1/(E+2) = (1 - tanh)/2; nothing from the number below 1 on, where d - 2 is no longer exact
+				m.VFNMADD213(below, half, h)
+				m.VMAX(zero, h, h)
 				return h
 			})
-			m.VANDPS(sign, x[i], x[i])
-			m.VORPS(x[i], e[i], e[i])
+			m.VAND(sign, x[i], x[i])
+			m.VOR(x[i], e[i], e[i])
 		}
 		return e
 	}

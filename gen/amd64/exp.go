@@ -22,7 +22,7 @@ func (m *machine) horner(c []operand.Op, r []reg.VecVirtual) []reg.VecVirtual {
 	}
 	for k := n - 1; k >= 0; k-- {
 		for i := range r {
-			m.VFMADD213PS(c[k], r[i], p[i])
+			m.VFMADD213(c[k], r[i], p[i])
 		}
 	}
 	return p
@@ -32,15 +32,15 @@ func (m *machine) horner(c []operand.Op, r []reg.VecVirtual) []reg.VecVirtual {
 func (m *machine) clamp(x []reg.VecVirtual, lo, hi reg.Register) {
 	for i := range x {
 		if lo != nil {
-			m.VMAXPS(x[i], lo, x[i])
+			m.VMAX(x[i], lo, x[i])
 		}
 		if hi != nil {
-			m.VMINPS(x[i], hi, x[i])
+			m.VMIN(x[i], hi, x[i])
 		}
 	}
 }
 
-// reduceFloor makes VREDUCEPS return x - floor(x), without raising inexact.
+// reduceFloor makes VREDUCE return x - floor(x), without raising inexact.
 const reduceFloor = operand.U8(0x09)
 
 // scaleFloor returns 2^x as p(x - floor x) 2^floor(x), for p the polynomial of 2^r on [0, 1): two instructions around the polynomial,
@@ -49,17 +49,17 @@ func (m *machine) scaleFloor(poly []operand.Op) mapping {
 	return func(x []reg.VecVirtual) []reg.VecVirtual {
 		r := m.vecs(len(x))
 		for i := range x {
-			m.VREDUCEPS(reduceFloor, x[i], r[i])
+			m.VREDUCE(reduceFloor, x[i], r[i])
 		}
 		p := m.horner(poly, r)
 		for i := range x {
-			m.VSCALEFPS(x[i], p[i], p[i])
+			m.VSCALEF(x[i], p[i], p[i])
 		}
 		return p
 	}
 }
 
-// exp2Fast is 2^x to 2.5 ULP (1.75 on AVX2) for the sweeps, denormal results flushed to 0 on AVX2 (on AVX-512 within machine.flush).
+// exp2Fast is 2^x to 2.5 ULP (1.75 on AVX2 in float32) for the sweeps, denormal results flushed to 0 on AVX2 (on AVX-512 within machine.flush).
 type exp2Fast struct {
 	apply mapping // 2^x of a shifted argument
 	// shift takes 1/2 off a register on AVX2, and is to be applied once to one of the terms of x. The nearest integer to x - 1/2 is
@@ -68,55 +68,56 @@ type exp2Fast struct {
 	half  operand.Op // what shift subtracts, nil for nothing
 }
 
-// magic127 is 1.5 2^23 + 127: added to x it leaves round(x) + 127 in the low bits.
-const magic127 = 1.5*(1<<23) + 127
-
-const exponentBits = operand.U8(23)
-
 func (m *machine) exp2Fast() exp2Fast {
 	if m.wide() {
-		return exp2Fast{apply: m.scaleFloor(m.polynomial(coeff.Exp2Floor5[:])), shift: func(reg.VecVirtual) {}}
+		poly := m.polynomial(coeff.Exp2Floor5[:], coeff.Exp2Floor10[:7])
+		if m.double() { // four of the eleven coefficients in memory leave registers for four rows
+			end := m.crowd()
+			poly = append(poly, m.polynomial(nil, coeff.Exp2Floor10[7:])...)
+			end()
+		}
+		return exp2Fast{apply: m.scaleFloor(poly), shift: func(reg.VecVirtual) {}}
 	}
-	poly, half := m.polynomial(coeff.Exp2Half5[:]), m.constant(-.5)
-	lo, hi, magic := m.broadcast(-127), m.broadcast(128), m.broadcast(magic127)
+	poly, half := m.polynomial(coeff.Exp2Half5[:], coeff.Exp2Half10[:]), m.constant(-.5)
+	lo, hi, magic := m.broadcast(-m.bias()), m.broadcast(m.bias()+1), m.broadcast(m.magic(m.bias()))
 	apply := func(x []reg.VecVirtual) []reg.VecVirtual {
 		m.clamp(x, lo, hi)
 		scale := m.vecs(len(x))
 		for i := range x {
-			m.VADDPS(magic, x[i], scale[i])
+			m.VADD(magic, x[i], scale[i])
 			k := m.vec()
-			m.VSUBPS(magic, scale[i], k)
-			m.VSUBPS(k, x[i], x[i])
+			m.VSUB(magic, scale[i], k)
+			m.VSUB(k, x[i], x[i])
 		}
 		p := m.horner(poly, x)
 		for i := range x {
-			m.VPSLLD(exponentBits, scale[i], scale[i])
-			m.VMULPS(scale[i], p[i], p[i])
+			m.VPSLL(m.exponentBits(), scale[i], scale[i])
+			m.VMUL(scale[i], p[i], p[i])
 		}
 		return p
 	}
-	return exp2Fast{apply: apply, shift: func(t reg.VecVirtual) { m.VADDPS(half, t, t) }, half: half}
+	return exp2Fast{apply: apply, shift: func(t reg.VecVirtual) { m.VADD(half, t, t) }, half: half}
 }
 
-// exp2 is 2^x with all float32 results, denormals too. It reduces to the nearest integer, which is exact; x - floor(x) is not, just
+// exp2 is 2^x with all results, denormals too. It reduces to the nearest integer, which is exact; x - floor(x) is not, just
 // below 0.
 func (m *machine) exp2() mapping {
 	const nearest = operand.U8(0x08)
-	poly := m.polynomial(coeff.Exp2Near6[:])
+	poly := m.polynomial(coeff.Exp2Near6[:], coeff.Exp2Near11[:])
 	var lo, hi reg.Register
 	if !m.wide() {
-		lo, hi = m.broadcast(-152), m.broadcast(129)
+		lo, hi = m.broadcast(m.pick(-152, -1077)), m.broadcast(m.bias()+2)
 	}
 	return func(x []reg.VecVirtual) []reg.VecVirtual {
 		m.clamp(x, lo, hi)
 		k := m.vecs(len(x))
 		for i := range x {
-			if m.wide() { // VREDUCEPS takes an infinity to 0
-				m.VRNDSCALEPS(nearest, x[i], k[i])
-				m.VREDUCEPS(nearest, x[i], x[i])
+			if m.wide() { // VREDUCE takes an infinity to 0
+				m.VRNDSCALE(nearest, x[i], k[i])
+				m.VREDUCE(nearest, x[i], x[i])
 			} else {
-				m.VROUNDPS(nearest, x[i], k[i])
-				m.VSUBPS(k[i], x[i], x[i])
+				m.VROUND(nearest, x[i], k[i])
+				m.VSUB(k[i], x[i], x[i])
 			}
 		}
 		p := m.horner(poly, x)
@@ -125,54 +126,66 @@ func (m *machine) exp2() mapping {
 	}
 }
 
-// scale multiplies each p by 2^k for integers |k| <= 250, with one rounding where the result is denormal. It destroys k.
+// scale multiplies each p by 2^k for integers |k| <= 250, or 1080 for float64, with one rounding where the result is denormal. It destroys k.
 func (m *machine) scale(p, k []reg.VecVirtual) {
 	if m.wide() {
 		for i := range p {
-			m.VSCALEFPS(k[i], p[i], p[i])
+			m.VSCALEF(k[i], p[i], p[i])
 		}
 		return
 	}
 	one := m.float(1)
 	for i := range p {
 		half := m.vec()
-		m.VCVTPS2DQ(k[i], k[i])
+		if m.double() { // k in the low half of each lane; the shift to the exponent drops what the halves above it become
+			m.VADD(m.float(m.magic(0)), k[i], k[i])
+		} else {
+			m.VCVTPS2DQ(k[i], k[i])
+		}
 		m.VPSRAD(operand.U8(1), k[i], half)
 		m.VPSUBD(half, k[i], k[i])
 		for _, e := range []reg.VecVirtual{half, k[i]} {
-			m.VPSLLD(exponentBits, e, e)
-			m.VPADDD(one, e, e)
-			m.VMULPS(e, p[i], p[i])
+			m.VPSLL(m.exponentBits(), e, e)
+			m.VPADD(one, e, e)
+			m.VMUL(e, p[i], p[i])
 		}
 	}
 }
 
-// Cody and Waite's ln 2: the first part has 16 bits, so that its products with the exponents of float32 are exact.
+// Cody and Waite's ln 2: the first part has 16 bits, or 42 for float64, so that its products with exponents are exact.
 const (
 	ln2High = 0x1.62e4p-1
 	ln2Low  = math.Ln2 - ln2High
+
+	ln2HighDouble = 0x1.62e42fefa38p-1
+	ln2LowDouble  = math.Ln2 - ln2HighDouble
 )
 
-// reduceByLn2 splits x = k ln 2 + r with |r| <= ln(2)/2, in place, and returns k + magic; for |x| < 2^20.
+func (e *element) ln2() (high, low float64) {
+	return e.pick(ln2High, ln2HighDouble), e.pick(ln2Low, ln2LowDouble)
+}
+
+// reduceByLn2 splits x = k ln 2 + r with |r| <= ln(2)/2, in place, and returns k + magic; for |x| < 2^20. The products k high are exact for |k| < 2^8, or 2^11 for float64.
 func (m *machine) reduceByLn2(magic reg.Register) func(x []reg.VecVirtual) (kMagic, k []reg.VecVirtual) {
+	ln2High, ln2Low := m.ln2()
 	log2e, high, low := m.constant(math.Log2E), m.constant(ln2High), m.constant(ln2Low)
 	return func(x []reg.VecVirtual) (kMagic, k []reg.VecVirtual) {
 		kMagic, k = m.vecs(len(x)), m.vecs(len(x))
 		for i := range x {
-			m.VMOVUPS(x[i], kMagic[i])
-			m.VFMADD132PS(log2e, magic, kMagic[i])
-			m.VSUBPS(magic, kMagic[i], k[i])
-			m.VFNMADD231PS(high, k[i], x[i])
-			m.VFNMADD231PS(low, k[i], x[i])
+			m.VMOVU(x[i], kMagic[i])
+			m.VFMADD132(log2e, magic, kMagic[i])
+			m.VSUB(magic, kMagic[i], k[i])
+			m.VFNMADD231(high, k[i], x[i])
+			m.VFNMADD231(low, k[i], x[i])
 		}
 		return kMagic, k
 	}
 }
 
-// exp is e^x with all float32 results, denormals too.
+// exp is e^x with all results, denormals too.
 func (m *machine) exp() mapping {
-	poly := m.polynomial(coeff.Exp6[:])
-	lo, hi, reduce := m.broadcast(-104.5), m.broadcast(89.5), m.reduceByLn2(m.broadcast(magic127))
+	poly := m.polynomial(coeff.Exp6[:], coeff.Exp11[:])
+	lo, hi, reduce := m.broadcast(m.pick(-104.5, -746)), m.broadcast(m.pick(89.5, 710.5)), m.reduceByLn2(m.broadcast(m.magic(m.bias())))
 	return func(x []reg.VecVirtual) []reg.VecVirtual {
 		m.clamp(x, lo, hi)
 		_, k := reduce(x)
@@ -184,18 +197,18 @@ func (m *machine) exp() mapping {
 
 // expm1 is e^x - 1 for |x| <= 80: with em = e^r - 1 it is 2^k em + (2^k - 1), which loses nothing where k = 0.
 func (m *machine) expm1() mapping {
-	poly, one := m.polynomial(coeff.Expm1[:]), m.constant(1)
-	reduce := m.reduceByLn2(m.broadcast(magic127))
+	poly, one := m.polynomial(coeff.Expm1[:], coeff.Expm1Double[:]), m.constant(1)
+	reduce := m.reduceByLn2(m.broadcast(m.magic(m.bias())))
 	return func(x []reg.VecVirtual) []reg.VecVirtual {
 		scale, _ := reduce(x)
 		q := m.horner(poly, x)
 		for i, r := range x {
-			m.VMULPS(r, q[i], q[i])
-			m.VFMADD213PS(r, r, q[i])
-			m.VPSLLD(exponentBits, scale[i], scale[i])
+			m.VMUL(r, q[i], q[i])
+			m.VFMADD213(r, r, q[i])
+			m.VPSLL(m.exponentBits(), scale[i], scale[i])
 			less := m.vec()
-			m.VSUBPS(one, scale[i], less)
-			m.VFMADD213PS(less, scale[i], q[i])
+			m.VSUB(one, scale[i], less)
+			m.VFMADD213(less, scale[i], q[i])
 		}
 		return q
 	}

@@ -14,14 +14,12 @@ func init() { register("gemm", emitGemm) }
 // 2 rows hold the sums, two the row of B, and the rest the elements of A on their way.
 type gemmTile struct {
 	*machine
-	size            int                     // bytes of an element
-	most            int                     // rows of a whole tile
-	lane            *operand.Mem            // the numbers of the lanes of two vectors
-	fma, mul, splat func(ops ...operand.Op) // of packed elements; splat brings one element to all lanes
+	most int          // rows of a whole tile
+	lane *operand.Mem // the numbers of the lanes of two vectors
 }
 
 func newGemmTile(m *machine) *gemmTile {
-	g := &gemmTile{machine: m, size: 4, most: 6, fma: m.VFMADD231PS, mul: m.VMULPS, splat: m.VBROADCASTSS}
+	g := &gemmTile{machine: m, most: 6}
 	if m.wide() {
 		g.most = 14
 	}
@@ -35,7 +33,7 @@ func (g *gemmTile) integer(name string) reg.GPVirtual {
 	return r
 }
 
-func (g *gemmTile) columns() int { return 2 * g.bytes / g.size }
+func (g *gemmTile) columns() int { return 2 * g.lanes() }
 
 func emitGemm(m *machine) {
 	g := newGemmTile(m)
@@ -96,9 +94,9 @@ func (g *gemmTile) sums(rows int, k, a, lda, b, ldb reg.GPVirtual) [][2]reg.VecV
 		b0, b1 := g.loaded(g.at(b, 0)), g.loaded(g.at(b, 1))
 		for i := range sum {
 			x := g.vec()
-			g.splat(operand.Mem{Base: a, Disp: i * g.size}, x)
-			g.fma(b0, x, sum[i][0])
-			g.fma(b1, x, sum[i][1])
+			g.VBROADCAST(operand.Mem{Base: a, Disp: i * g.size}, x)
+			g.VFMADD231(b0, x, sum[i][0])
+			g.VFMADD231(b1, x, sum[i][1])
 		}
 		g.ADDQ(lda, a)
 		g.ADDQ(ldb, b)
@@ -125,8 +123,8 @@ func (g *gemmTile) sums(rows int, k, a, lda, b, ldb reg.GPVirtual) [][2]reg.VecV
 func (g *gemmTile) scale(sum [][2]reg.VecVirtual) {
 	alpha := g.scalar("alpha")
 	for _, s := range sum {
-		g.mul(alpha, s[0], s[0])
-		g.mul(alpha, s[1], s[1])
+		g.VMUL(alpha, s[0], s[0])
+		g.VMUL(alpha, s[1], s[1])
 	}
 }
 
@@ -146,23 +144,23 @@ func (g *gemmTile) storeTile(sum [][2]reg.VecVirtual, c, ldc reg.GPVirtual) {
 
 // masks returns the masks of the lanes of two vectors whose number is below the parameter cols.
 func (g *gemmTile) masks(cols string) (masks [2]reg.Register) {
-	lanes := g.bytes / g.size
+	lanes := g.lanes()
 	if g.lane == nil {
 		t := g.StaticGlobal("lane")
 		g.DataAttributes(attr.RODATA | attr.NOPTR)
 		for i := range 2 * lanes {
-			g.AppendDatum(operand.U32(i))
+			g.AppendDatum(g.datum(uint64(i)))
 		}
 		g.lane = &t
 	}
 	n := g.vec()
-	g.VPBROADCASTD(g.address(g.Param(cols)), n)
+	choose(g.machine, g.VPBROADCASTD, g.VPBROADCASTQ)(g.address(g.Param(cols)), n)
 	for v := range masks {
 		masks[v] = g.vec()
 		if g.wide() {
 			masks[v] = g.K()
 		}
-		g.VPCMPGTD(g.lane.Offset(v*g.bytes), n, masks[v])
+		choose(g.machine, g.VPCMPGTD, g.VPCMPGTQ)(g.lane.Offset(v*g.bytes), n, masks[v])
 	}
 	return masks
 }
@@ -177,7 +175,7 @@ func (g *gemmTile) storeRows(sum [][2]reg.VecVirtual, c, ldc reg.GPVirtual, mask
 			for v := range s {
 				g.mask = masks[v]
 				if add {
-					g.fma(g.memory(g.at(row, v)), beta, s[v])
+					g.VFMADD231(g.memory(g.at(row, v)), beta, s[v])
 				}
 				g.store(s[v], g.at(row, v))
 			}
@@ -186,9 +184,15 @@ func (g *gemmTile) storeRows(sum [][2]reg.VecVirtual, c, ldc reg.GPVirtual, mask
 		g.mask = nil
 		g.ret()
 	}
-	bits := g.GP32()
-	g.MOVL(g.address(g.Param("beta")), bits)
-	g.ADDL(bits, bits) // drops the sign of a zero
+	if g.double() {
+		bits := g.GP64()
+		g.MOVQ(g.address(g.Param("beta")), bits)
+		g.ADDQ(bits, bits) // drops the sign of a zero
+	} else {
+		bits := g.GP32()
+		g.MOVL(g.address(g.Param("beta")), bits)
+		g.ADDL(bits, bits)
+	}
 	g.JZ(operand.LabelRef(over))
 	rows(true)
 	g.Label(over)

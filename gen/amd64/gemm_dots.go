@@ -33,7 +33,7 @@ func (g *gemmTile) dots(rows, columns int) {
 			for r, p := range x {
 				xr := g.loaded(g.at(p, u))
 				for s, v := range ys {
-					g.fma(v, xr, sum[u][r*columns+s])
+					g.VFMADD231(v, xr, sum[u][r*columns+s])
 				}
 			}
 		}
@@ -42,10 +42,10 @@ func (g *gemmTile) dots(rows, columns int) {
 	for i, s := range sum[0] {
 		for u := unroll / 2; u > 0; u /= 2 {
 			for v := range u {
-				g.VADDPS(sum[v+u][i], sum[v][i], sum[v][i])
+				g.VADD(sum[v+u][i], sum[v][i], sum[v][i])
 			}
 		}
-		g.VMOVSS(g.total(s), operand.Mem{Base: d, Disp: g.size * (i/columns*4 + i%columns)})
+		g.VMOVS(g.total(s), operand.Mem{Base: d, Disp: g.size * (i/columns*4 + i%columns)})
 	}
 	g.ret()
 }
@@ -70,15 +70,20 @@ func (g *gemmTile) total(v reg.VecVirtual) reg.VecVirtual {
 	if g.wide() {
 		half := g.YMM()
 		g.VEXTRACTF64X4(operand.U8(1), v, half)
-		g.VADDPS(half, v.AsY(), half)
+		g.VADD(half, v.AsY(), half)
 		v = half
 	}
 	high := g.XMM()
 	g.VEXTRACTF128(operand.U8(1), v.AsY(), high)
-	g.VADDPS(high, v.AsX(), high)
+	g.VADD(high, v.AsX(), high)
 	low := g.XMM()
+	if g.double() {
+		g.VPERMILPD(operand.U8(1), high, low)
+		g.VADD(high, low, low)
+		return low
+	}
 	g.VPERMILPS(operand.U8(0x0e), high, low)
-	g.VADDPS(high, low, low)
+	g.VADD(high, low, low)
 	g.VMOVSHDUP(low, high)
 	g.VADDSS(high, low, low)
 	return low

@@ -16,13 +16,13 @@ func (g *gemmTile) packRows(rows int) {
 	x := g.rowPointers("x", "ld", rows)
 	dst, width := g.integer("dst"), g.stride("width")
 	loop, rest, one, done := g.label("loop"), g.label("rest"), g.label("one"), g.label("done")
-	lanes := g.bytes / g.size
-	p := make([]reg.GPVirtual, 4) // the places of four consecutive l
+	lanes := g.lanes()
+	p := make([]reg.GPVirtual, 16/g.size) // the places of the consecutive l of 128 bits
 	for i := range p {
 		p[i] = g.GP64()
 	}
 	g.MOVQ(dst, p[0])
-	for i := 1; i < 4; i++ {
+	for i := 1; i < len(p); i++ {
 		g.LEAQ(operand.Mem{Base: p[i-1], Index: width, Scale: 1}, p[i])
 	}
 	g.SUBQ(operand.U32(lanes), k)
@@ -33,7 +33,11 @@ func (g *gemmTile) packRows(rows int) {
 		v[i] = g.loaded(g.at(x[i], 0))
 		g.add(x[i], g.bytes)
 	}
-	g.scatter(g.interleave(v), p, width)
+	if g.double() {
+		g.scatterPairs(v, p, width)
+	} else {
+		g.scatter(g.interleave(v), p, width)
+	}
 	g.SUBQ(operand.U32(lanes), k)
 	g.JAE(operand.LabelRef(loop))
 	g.Label(rest)
@@ -42,8 +46,8 @@ func (g *gemmTile) packRows(rows int) {
 	g.Label(one)
 	for i := range x {
 		s := g.XMM()
-		g.VMOVSS(operand.Mem{Base: x[i]}, s)
-		g.VMOVSS(s, operand.Mem{Base: p[0], Disp: i * g.size})
+		g.VMOVS(operand.Mem{Base: x[i]}, s)
+		g.VMOVS(s, operand.Mem{Base: p[0], Disp: i * g.size})
 		g.add(x[i], g.size)
 	}
 	g.ADDQ(width, p[0])
@@ -77,17 +81,9 @@ func (g *gemmTile) interleave(v []reg.VecVirtual) []reg.VecVirtual {
 func (g *gemmTile) scatter(t []reg.VecVirtual, p []reg.GPVirtual, width reg.GPVirtual) {
 	for lane := range g.bytes / 16 {
 		for i := range t {
-			var x reg.Register = t[i].AsX()
-			if lane > 0 {
-				x = g.XMM()
-				if g.wide() {
-					g.VEXTRACTF32X4(operand.U8(lane), t[i], x)
-				} else {
-					g.VEXTRACTF128(operand.U8(lane), t[i], x)
-				}
-			}
+			x := g.part(t[i], lane)
 			if len(t) == 4 {
-				g.VMOVUPS(x, operand.Mem{Base: p[i]})
+				g.VMOVU(x, operand.Mem{Base: p[i]})
 			} else {
 				g.VMOVLPS(x, operand.Mem{Base: p[2*i]})
 				g.VMOVHPS(x, operand.Mem{Base: p[2*i+1]})
@@ -95,6 +91,41 @@ func (g *gemmTile) scatter(t []reg.VecVirtual, p []reg.GPVirtual, width reg.GPVi
 		}
 		for i := range p {
 			g.LEAQ(operand.Mem{Base: p[i], Index: width, Scale: 4}, p[i])
+		}
+	}
+}
+
+// part returns the 128 bits of a vector at a lane.
+func (g *gemmTile) part(v reg.VecVirtual, lane int) reg.Register {
+	if lane == 0 {
+		return v.AsX()
+	}
+	x := g.XMM()
+	if g.wide() {
+		g.VEXTRACTF32X4(operand.U8(lane), v, x)
+	} else {
+		g.VEXTRACTF128(operand.U8(lane), v, x)
+	}
+	return x
+}
+
+// scatterPairs transposes the 2 x 2 blocks in each 128-bit lane of pairs of rows, stores them, and moves the two places to the end.
+func (g *gemmTile) scatterPairs(v []reg.VecVirtual, p []reg.GPVirtual, width reg.GPVirtual) {
+	var t [2][]reg.VecVirtual
+	for i := 0; i < len(v); i += 2 {
+		low, high := g.vec(), g.vec()
+		g.VUNPCKLPD(v[i+1], v[i], low)
+		g.VUNPCKHPD(v[i+1], v[i], high)
+		t[0], t[1] = append(t[0], low), append(t[1], high)
+	}
+	for lane := range g.bytes / 16 {
+		for column := range t {
+			for pair, w := range t[column] {
+				g.VMOVU(g.part(w, lane), operand.Mem{Base: p[column], Disp: 16 * pair})
+			}
+		}
+		for i := range p {
+			g.LEAQ(operand.Mem{Base: p[i], Index: width, Scale: 2}, p[i])
 		}
 	}
 }
@@ -108,7 +139,7 @@ func (g *gemmTile) packCols(side string, width int) {
 	dst := g.integer("dst")
 	masks := g.masks("cols")
 	var full reg.Register // the last vector of a panel, where it is not a whole one
-	lanes := g.bytes / g.size
+	lanes := g.lanes()
 	if n := width % lanes; n != 0 && g.wide() {
 		bits := g.GP32()
 		g.MOVL(operand.U32(1<<n-1), bits)
@@ -137,7 +168,7 @@ func (g *gemmTile) packCols(side string, width int) {
 	g.ret()
 }
 
-// storeFirst stores the first n lanes: under a mask, or on AVX2 the six that its tile has in two pieces.
+// storeFirst stores the first n lanes: under a mask, or on AVX2 the six, or two of float64, that its tile has.
 func (g *gemmTile) storeFirst(r reg.VecVirtual, n int, mask reg.Register, to operand.Mem) {
 	if g.wide() {
 		g.mask = mask
@@ -145,10 +176,13 @@ func (g *gemmTile) storeFirst(r reg.VecVirtual, n int, mask reg.Register, to ope
 		g.mask = nil
 		return
 	}
-	if n != 6 {
+	g.VMOVU(r.AsX(), to)
+	switch {
+	case g.double() && n == 2:
+		return
+	case g.double() || n != 6:
 		panic("packCols: no store for this width")
 	}
-	g.VMOVUPS(r.AsX(), to)
 	x := g.XMM()
 	g.VEXTRACTF128(operand.U8(1), r, x)
 	to.Disp += 16

@@ -34,7 +34,7 @@ func (m *machine) each(n reg.GPVirtual, unroll int, pointers []reg.GPVirtual, bo
 	body(1)
 	m.mask = nil
 	for _, p := range pointers {
-		m.LEAQ(operand.Mem{Base: p, Index: n, Scale: 4}, p)
+		m.LEAQ(operand.Mem{Base: p, Index: n, Scale: uint8(m.size)}, p)
 	}
 	m.XORQ(n, n)
 	m.Label(done)
@@ -58,18 +58,18 @@ func (m *machine) tailMask(n reg.GPVirtual) {
 		t := m.StaticGlobal("slide")
 		m.DataAttributes(attr.RODATA | attr.NOPTR)
 		for i := range 2 * m.lanes() {
-			word := operand.U32(0)
+			word := uint64(0)
 			if i < m.lanes() {
-				word = ^word
+				word = m.signBit() | m.magnitude()
 			}
-			m.AppendDatum(word)
+			m.AppendDatum(m.datum(word))
 		}
 		m.slide = &t
 	}
 	end, y := m.GP64(), m.YMM()
 	m.LEAQ(m.slide.Offset(m.bytes), end)
 	m.NEGQ(n)
-	m.VMOVUPS(operand.Mem{Base: end, Index: n, Scale: 4}, y)
+	m.VMOVU(operand.Mem{Base: end, Index: n, Scale: uint8(m.size)}, y)
 	m.NEGQ(n)
 	m.mask = y
 }
@@ -78,11 +78,11 @@ func (m *machine) tailMask(n reg.GPVirtual) {
 func (m *machine) load(from operand.Mem, r reg.Register) {
 	switch {
 	case m.mask == nil:
-		m.VMOVUPS(from, r)
+		m.VMOVU(from, r)
 	case m.wide():
-		m.VMOVUPS_Z(from, m.mask, r)
+		m.VMOVU_Z(from, m.mask, r)
 	default:
-		m.VMASKMOVPS(from, m.mask, r)
+		m.VMASKMOV(from, m.mask, r)
 	}
 }
 
@@ -90,14 +90,14 @@ func (m *machine) load(from operand.Mem, r reg.Register) {
 func (m *machine) loadOr(from operand.Mem, fill operand.Op, r reg.Register) {
 	switch {
 	case m.mask == nil:
-		m.VMOVUPS(from, r)
+		m.VMOVU(from, r)
 	case m.wide():
-		m.VMOVUPS(fill, r)
-		m.VMOVUPS(from, m.mask, r)
+		m.VMOVU(fill, r)
+		m.VMOVU(from, m.mask, r)
 	default:
 		y := m.copyOf(fill)
-		m.VMASKMOVPS(from, m.mask, r)
-		m.VBLENDVPS(m.mask, r, y, r)
+		m.VMASKMOV(from, m.mask, r)
+		m.VBLENDV(m.mask, r, y, r)
 	}
 }
 
@@ -120,10 +120,10 @@ func (m *machine) memory(from operand.Mem) operand.Op {
 func (m *machine) store(r reg.Register, to operand.Mem) {
 	switch {
 	case m.mask == nil:
-		m.VMOVUPS(r, to)
+		m.VMOVU(r, to)
 	case m.wide():
-		m.VMOVUPS(r, m.mask, to)
+		m.VMOVU(r, m.mask, to)
 	default:
-		m.VMASKMOVPS(r, m.mask, to)
+		m.VMASKMOV(r, m.mask, to)
 	}
 }

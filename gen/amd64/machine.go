@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"math"
+	"math/bits"
+	"strings"
 
 	"github.com/mmcloughlin/avo/attr"
 	"github.com/mmcloughlin/avo/build"
@@ -33,40 +35,44 @@ func set(names ...string) map[string]bool {
 	return s
 }
 
-func (t *tier) lanes() int { return t.bytes / 4 }
-
 // perLine is the vectors of a cache line.
 func (t *tier) perLine() int { return 64 / t.bytes }
 
 // wide tells AVX-512 from AVX2.
 func (t *tier) wide() bool { return t.bytes == 64 }
 
-// A machine emits one file of float32 kernels for a tier. It is avo's Context plus what differs between the tiers: the width of a
-// vector, where constants live, and how the tail of an array is loaded and stored. Instructions that take both YMM and ZMM operands
-// are called directly.
+// A machine emits one file of kernels for a tier and a type of elements. It is avo's Context plus what differs between the tiers and the
+// types: the width of a vector, where constants live, and how the tail of an array is loaded and stored. Instructions that take both YMM
+// and ZMM operands are called directly.
 type machine struct {
 	*build.Context
 	*tier
+	*element
 	labels    int
-	constants map[uint32]operand.Mem
+	constants map[string]operand.Mem
+	crowded   bool         // constants are whole vectors in memory on AVX-512 too
 	slide     *operand.Mem // AVX2's table of tail masks
 	mask      reg.Register // lanes in use while the body of a tail is emitted, else nil
 }
 
-func newMachine(t *tier) *machine {
-	m := &machine{Context: build.NewContext(), tier: t, constants: map[uint32]operand.Mem{}}
+func newMachine(t *tier, e *element) *machine {
+	m := &machine{Context: build.NewContext(), tier: t, element: e, constants: map[string]operand.Mem{}}
 	m.ConstraintExpr("amd64,!purego")
 	return m
 }
 
-// function starts the kernel nameF32TIER; the first line of its doc continues after that name.
+// lanes is the elements of a vector.
+func (m *machine) lanes() int { return m.bytes / m.size }
+
+// function starts the kernel of a name, to which type and tier are added; the first line of its doc continues after that. The signature is
+// that of float32.
 func (m *machine) function(name, signature string, doc ...string) {
-	name += "F32" + m.name
+	name += m.suffix + m.name
 	m.Function(name)
 	m.Attributes(attr.NOSPLIT)
 	m.Pragma("noescape")
 	m.Doc(append([]string{name + " " + doc[0]}, doc[1:]...)...)
-	m.SignatureExpr(signature)
+	m.SignatureExpr(strings.ReplaceAll(signature, float32s.goType, m.goType))
 	m.labels = 0
 }
 
@@ -98,44 +104,79 @@ func (m *machine) vecs(n int) []reg.VecVirtual {
 	return v
 }
 
-// float returns the address of a constant: four bytes on AVX-512, a whole vector on AVX2.
-func (m *machine) float(v float32) operand.Mem { return m.word(math.Float32bits(v)) }
-
-func (m *machine) word(bits uint32) operand.Mem {
-	if c, ok := m.constants[bits]; ok {
-		return c
+// bitsOf returns the pattern of a number as an element.
+func (e *element) bitsOf(v float64) uint64 {
+	if e.double() {
+		return math.Float64bits(v)
 	}
-	c := m.StaticGlobal(fmt.Sprintf("word_%08x", bits))
-	m.DataAttributes(attr.RODATA | attr.NOPTR)
-	n := 1
-	if !m.wide() {
+	return uint64(math.Float32bits(float32(v)))
+}
+
+// float returns the address of a constant: one element on AVX-512, a whole vector on AVX2.
+func (m *machine) float(v float64) operand.Mem { return m.word(m.bitsOf(v)) }
+
+func (m *machine) word(bits uint64) operand.Mem {
+	name, n := "word", 1
+	if m.crowded {
+		name = "vector"
+	}
+	if m.crowded || !m.wide() {
 		n = m.lanes()
 	}
-	for range n {
-		m.AppendDatum(operand.U32(bits))
+	name = fmt.Sprintf("%s_%0*x", name, 2*m.size, bits)
+	if c, ok := m.constants[name]; ok {
+		return c
 	}
-	m.constants[bits] = c
+	c := m.StaticGlobal(name)
+	m.DataAttributes(attr.RODATA | attr.NOPTR)
+	for range n {
+		m.AppendDatum(m.datum(bits))
+	}
+	m.constants[name] = c
 	return c
 }
 
-// broadcast returns a register that holds v in all lanes.
-func (m *machine) broadcast(v float32) reg.VecVirtual { return m.broadcastWord(math.Float32bits(v)) }
+// datum is a pattern of bits as an element of a table.
+func (e *element) datum(bits uint64) operand.Constant {
+	if e.double() {
+		return operand.U64(bits)
+	}
+	return operand.U32(bits)
+}
 
-func (m *machine) broadcastWord(bits uint32) reg.VecVirtual {
+// broadcast returns a register that holds v in all lanes.
+func (m *machine) broadcast(v float64) reg.VecVirtual { return m.broadcastWord(m.bitsOf(v)) }
+
+func (m *machine) broadcastWord(bits uint64) reg.VecVirtual {
 	r := m.vec()
-	m.VBROADCASTSS(m.word(bits), r)
+	m.VBROADCAST(m.word(bits), r)
 	return r
 }
 
-// constant returns v as an operand of instructions: a register on AVX-512, which has 32, and memory on AVX2. Call it outside of loops.
-func (m *machine) constant(v float32) operand.Op {
-	if m.wide() {
+// constant returns v as an operand of instructions: a register on AVX-512, which has 32, unless it is crowded, and memory on AVX2. Call it
+// outside of loops.
+func (m *machine) constant(v float64) operand.Op {
+	if m.wide() && !m.crowded {
 		return m.broadcast(v)
 	}
 	return m.float(v)
 }
 
-func (m *machine) polynomial(c []float32) []operand.Op {
+// crowd puts the constants of float64 functions, which are many, into memory until what it returns is called.
+func (m *machine) crowd() (end func()) {
+	m.crowded = m.double()
+	return func() { m.crowded = false }
+}
+
+// polynomial returns the coefficients that belong to the element as constants.
+func (m *machine) polynomial(single []float32, double []float64) []operand.Op {
+	c := double
+	if !m.double() {
+		c = nil
+		for _, v := range single {
+			c = append(c, float64(v))
+		}
+	}
 	ops := make([]operand.Op, len(c))
 	for i, v := range c {
 		ops[i] = m.constant(v)
@@ -150,12 +191,12 @@ func (m *machine) zero() reg.VecVirtual {
 	return r
 }
 
-func (m *machine) clear(r reg.Register) { m.VXORPS(r, r, r) }
+func (m *machine) clear(r reg.Register) { m.VXOR(r, r, r) }
 
 // copyOf returns a copy of a register or vector in memory.
 func (m *machine) copyOf(x operand.Op) reg.VecVirtual {
 	r := m.vec()
-	m.VMOVUPS(x, r)
+	m.VMOVU(x, r)
 	return r
 }
 
@@ -180,14 +221,14 @@ func (m *machine) stride(name string) reg.GPVirtual { return m.inBytes(m.address
 func (m *machine) inBytes(from operand.Mem) reg.GPVirtual {
 	r := m.GP64()
 	m.MOVQ(from, r)
-	m.SHLQ(operand.U8(2), r)
+	m.SHLQ(operand.U8(bits.TrailingZeros(uint(m.size))), r)
 	return r
 }
 
-// scalar loads a float32 argument into all lanes.
+// scalar loads a number into all lanes.
 func (m *machine) scalar(name string) reg.VecVirtual {
 	r := m.vec()
-	m.VBROADCASTSS(m.address(m.Param(name)), r)
+	m.VBROADCAST(m.address(m.Param(name)), r)
 	return r
 }
 

@@ -1,5 +1,5 @@
 // Command amd64 writes the assembly kernels, their Go stubs and the table of the instruction sets they need into a folder. Every
-// kernel is described once, with the tier (AVX2 or AVX-512) as a parameter.
+// kernel is described once, with the tier (AVX2 or AVX-512) and the type of its elements (float32 or float64) as parameters.
 package main
 
 import (
@@ -37,13 +37,29 @@ var families = map[string]func(*machine){}
 // register adds a family; the files that describe one call it from init.
 func register(family string, emit func(*machine)) { families[family] = emit }
 
+// A variant is a tier with a type of elements.
+type variant struct {
+	*tier
+	*element
+}
+
+func variants() (v []variant) {
+	for _, e := range elements {
+		for _, t := range tiers {
+			v = append(v, variant{t, e})
+		}
+	}
+	return v
+}
+
 // generate returns the contents of all generated files by name.
 func generate() (map[string][]byte, error) {
 	files, requires := map[string][]byte{}, map[string][]string{}
 	cfg := printer.Config{Name: "gen/amd64", Pkg: "asm"}
 	for _, family := range slices.Sorted(maps.Keys(families)) {
-		for _, t := range tiers {
-			m := newMachine(t)
+		for _, v := range variants() {
+			t := v.tier
+			m := newMachine(t, v.element)
 			families[family](m)
 			f, err := m.Result()
 			if err != nil {
@@ -52,11 +68,11 @@ func generate() (map[string][]byte, error) {
 			if err := compile(t).Execute(f); err != nil {
 				return nil, fmt.Errorf("%s, %s: %w", family, t.name, err)
 			}
-			suffix := strings.ToLower(t.name) + "_amd64"
-			if files[family+"_f32_"+suffix+".s"], err = printer.NewGoAsm(cfg).Print(f); err != nil {
+			base := strings.ToLower(family+"_"+v.suffix+"_"+t.name) + "_amd64"
+			if files[base+".s"], err = printer.NewGoAsm(cfg).Print(f); err != nil {
 				return nil, err
 			}
-			if files[family+"_"+suffix+".go"], err = printer.NewStubs(cfg).Print(f); err != nil {
+			if files[base+".go"], err = printer.NewStubs(cfg).Print(f); err != nil {
 				return nil, err
 			}
 			for _, fn := range f.Functions() {

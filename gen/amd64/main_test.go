@@ -74,12 +74,12 @@ func TestChecksReject(t *testing.T) {
 		t          *tier
 		emit       func(m *machine)
 	}{
-		{"register 16 in AVX2", "uses register Y16", avx2, func(m *machine) { m.VADDPS(reg.Y16, reg.Y0, reg.Y0) }},
+		{"register 16 in AVX2", "uses register Y16", avx2, func(m *machine) { m.VADD(reg.Y16, reg.Y0, reg.Y0) }},
 		{"BP", "uses register BP", avx512, func(m *machine) { m.NEGQ(reg.RBP) }},
 		{"R14", "uses register R14", avx2, func(m *machine) { m.NEGQ(reg.R14) }},
 		{"R15", "uses register R15", avx2, func(m *machine) { m.NEGQ(reg.R15) }},
 		{"legacy SSE", "legacy SSE", avx2, func(m *machine) { m.ADDPS(reg.X0, reg.X1) }},
-		{"instruction of a higher tier", "needs AVX512", avx2, func(m *machine) { m.VSCALEFPS(reg.Y0, reg.Y1, reg.Y1) }},
+		{"instruction of a higher tier", "needs AVX512", avx2, func(m *machine) { m.VSCALEF(reg.Y0, reg.Y1, reg.Y1) }},
 		{"frame", "frame of 8 bytes", avx2, func(m *machine) { m.AllocLocal(8) }},
 		{"no VZEROUPPER", "RET without VZEROUPPER", avx2, func(m *machine) { m.RET() }},
 		{"too many live registers", "failed to allocate", avx2, func(m *machine) {
@@ -88,12 +88,12 @@ func TestChecksReject(t *testing.T) {
 				m.clear(r)
 			}
 			for _, r := range v {
-				m.VADDPS(r, v[0], v[0])
+				m.VADD(r, v[0], v[0])
 			}
 		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			m := newMachine(tc.t)
+			m := newMachine(tc.t, float32s)
 			m.function("Test", "func()", "tests.")
 			tc.emit(m)
 			m.ret()

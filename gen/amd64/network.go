@@ -26,7 +26,7 @@ func (m *machine) axpy() {
 	m.each(n, 4, []reg.GPVirtual{y, x}, func(count int) {
 		for k := range count {
 			v := m.loaded(m.at(y, k))
-			m.VFMADD231PS(m.memory(m.at(x, k)), alpha, v)
+			m.VFMADD231(m.memory(m.at(x, k)), alpha, v)
 			m.store(v, m.at(y, k))
 		}
 	})
@@ -39,7 +39,7 @@ func (m *machine) scaleBy() {
 	m.each(n, 4, []reg.GPVirtual{x}, func(count int) {
 		for k := range count {
 			v := m.vec()
-			m.VMULPS(m.memory(m.at(x, k)), alpha, v)
+			m.VMUL(m.memory(m.at(x, k)), alpha, v)
 			m.store(v, m.at(x, k))
 		}
 	})
@@ -54,7 +54,7 @@ func (m *machine) leakyReLU(name, signature, doc, dst, src, test string) {
 	m.each(n, 4, []reg.GPVirtual{d, s, t}, func(count int) {
 		for k := range count {
 			v, y := m.loaded(m.at(s, k)), m.vec()
-			m.VMULPS(v, slope, y)
+			m.VMUL(v, slope, y)
 			m.moveWherePositive(m.loaded(m.at(t, k)), zero, v, y)
 			m.store(y, m.at(d, k))
 		}
@@ -67,12 +67,12 @@ func (m *machine) moveWherePositive(test, zero, v, dst reg.VecVirtual) {
 	const above = operand.U8(30) // quiet: NaN is not positive
 	if m.wide() {
 		k := m.K()
-		m.VCMPPS(above, zero, test, k)
-		m.VMOVUPS(v, k, dst)
+		m.VCMP(above, zero, test, k)
+		m.VMOVU(v, k, dst)
 		return
 	}
-	m.VCMPPS(above, zero, test, test)
-	m.VBLENDVPS(test, v, dst, dst)
+	m.VCMP(above, zero, test, test)
+	m.VBLENDV(test, v, dst, dst)
 }
 
 // backward emits dx = dy f'(y) for an activation whose derivative is written in its output y; prepare emits the loading of constants.
@@ -96,15 +96,15 @@ func (m *machine) backward(name, doc string, prepare func() func(dy, y []reg.Vec
 
 // softplusBackward uses e^-y - 1, which keeps its accuracy where y is small. Beyond y = 40 it is -1 to float32.
 func (m *machine) softplusBackward() func(dy, y []reg.VecVirtual) {
-	expm1, sign, lo := m.expm1(), m.wordConstant(signBit), m.broadcast(-40)
+	expm1, sign, lo := m.expm1(), m.wordConstant(m.signBit()), m.broadcast(-40)
 	return func(dy, y []reg.VecVirtual) {
 		for i := range y {
-			m.VXORPS(sign, y[i], y[i])
+			m.VXOR(sign, y[i], y[i])
 		}
 		m.clamp(y, lo, nil)
 		for i, e := range expm1(y) {
-			m.VXORPS(sign, e, e)
-			m.VMULPS(e, dy[i], dy[i])
+			m.VXOR(sign, e, e)
+			m.VMUL(e, dy[i], dy[i])
 		}
 	}
 }
@@ -114,9 +114,9 @@ func (m *machine) sigmoidBackward() func(dy, y []reg.VecVirtual) {
 	return func(dy, y []reg.VecVirtual) {
 		for i := range y {
 			t := m.vec()
-			m.VSUBPS(y[i], one, t)
-			m.VMULPS(y[i], dy[i], dy[i])
-			m.VMULPS(t, dy[i], dy[i])
+			m.VSUB(y[i], one, t)
+			m.VMUL(y[i], dy[i], dy[i])
+			m.VMUL(t, dy[i], dy[i])
 		}
 	}
 }
@@ -125,8 +125,8 @@ func (m *machine) tanhBackward() func(dy, y []reg.VecVirtual) {
 	one := m.constant(1)
 	return func(dy, y []reg.VecVirtual) {
 		for i := range y {
-			m.VFNMADD213PS(one, y[i], y[i])
-			m.VMULPS(y[i], dy[i], dy[i])
+			m.VFNMADD213(one, y[i], y[i])
+			m.VMUL(y[i], dy[i], dy[i])
 		}
 	}
 }
@@ -144,22 +144,22 @@ func (m *machine) adam() {
 	m.each(n, 1, []reg.GPVirtual{p, grad, mom, vel}, func(count int) {
 		for k := range count {
 			g, t, a, b := m.loaded(m.at(grad, k)), m.vec(), m.vec(), m.vec()
-			m.VMULPS(g, rest1, a)
-			m.VFMADD231PS(m.memory(m.at(mom, k)), beta1, a)
+			m.VMUL(g, rest1, a)
+			m.VFMADD231(m.memory(m.at(mom, k)), beta1, a)
 			m.store(a, m.at(mom, k))
 
-			m.VMULPS(g, g, g)
-			m.VMULPS(rest2, g, b)
-			m.VFMADD231PS(m.memory(m.at(vel, k)), beta2, b)
+			m.VMUL(g, g, g)
+			m.VMUL(rest2, g, b)
+			m.VFMADD231(m.memory(m.at(vel, k)), beta2, b)
 			m.store(b, m.at(vel, k))
 
-			m.VSQRTPS(b, b)
-			m.VFMADD213PS(eps, bias, b)
-			m.VMULPS(step, a, a)
-			m.VDIVPS(b, a, a)
+			m.VSQRT(b, b)
+			m.VFMADD213(eps, bias, b)
+			m.VMUL(step, a, a)
+			m.VDIV(b, a, a)
 			m.load(m.at(p, k), t)
-			m.VFMADD231PS(t, decay, a)
-			m.VSUBPS(a, t, t)
+			m.VFMADD231(t, decay, a)
+			m.VSUB(a, t, t)
 			m.store(t, m.at(p, k))
 		}
 	})
@@ -174,7 +174,7 @@ func (m *machine) addRow() {
 			b := m.loaded(m.at(v[0], 0))
 			for r := range rows {
 				t := m.vec()
-				m.VADDPS(m.memory(m.row(dst, r, 0)), b, t)
+				m.VADD(m.memory(m.row(dst, r, 0)), b, t)
 				m.store(t, m.row(dst, r, 0))
 			}
 		})
@@ -189,7 +189,7 @@ func (m *machine) columnSums() {
 		m.columns("acc", 1, rows, []*block{x}, []string{"acc"}, func(v []reg.GPVirtual, _ int) {
 			sum := m.loaded(m.at(v[0], 0))
 			for r := range rows {
-				m.VADDPS(m.memory(m.row(x, r, 0)), sum, sum)
+				m.VADD(m.memory(m.row(x, r, 0)), sum, sum)
 			}
 			m.store(sum, m.at(v[0], 0))
 		})

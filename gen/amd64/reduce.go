@@ -37,7 +37,7 @@ func (m *machine) reducer(name, signature, doc string, prepare func() reduction)
 	r := prepare()
 	acc := m.vecs(accumulators)
 	for _, a := range acc {
-		m.VMOVUPS(r.start, a)
+		m.VMOVU(r.start, a)
 	}
 	m.each(n, accumulators, pointers, func(count int) {
 		for k := range count {
@@ -51,30 +51,30 @@ func (m *machine) reducer(name, signature, doc string, prepare func() reduction)
 	r.combine(acc[1], acc[0], acc[0])
 	r.combine(acc[3], acc[2], acc[2])
 	r.combine(acc[2], acc[0], acc[0])
-	m.VMOVSS(m.fold(acc[0], r.combine), m.address(m.ReturnIndex(0)))
+	m.VMOVS(m.fold(acc[0], r.combine), m.address(m.ReturnIndex(0)))
 	m.ret()
 }
 
-func (m *machine) add3(x, y, dst operand.Op) { m.VADDPS(x, y, dst) }
-func (m *machine) max3(x, y, dst operand.Op) { m.VMAXPS(x, y, dst) }
+func (m *machine) add3(x, y, dst operand.Op) { m.VADD(x, y, dst) }
+func (m *machine) max3(x, y, dst operand.Op) { m.VMAX(x, y, dst) }
 
 func (m *machine) max() reduction {
-	lowest := m.constant(float32(math.Inf(-1)))
+	lowest := m.minusInf()
 	add := func(p []operand.Mem, acc reg.VecVirtual) {
 		x := m.vec()
 		m.loadOr(p[0], lowest, x)
-		m.VMAXPS(acc, x, acc)
+		m.VMAX(acc, x, acc)
 	}
 	return reduction{lowest, add, m.max3}
 }
 
 func (m *machine) sum() reduction {
-	add := func(p []operand.Mem, acc reg.VecVirtual) { m.VADDPS(m.memory(p[0]), acc, acc) }
+	add := func(p []operand.Mem, acc reg.VecVirtual) { m.VADD(m.memory(p[0]), acc, acc) }
 	return reduction{m.constant(0), add, m.add3}
 }
 
 func (m *machine) dot() reduction {
-	add := func(p []operand.Mem, acc reg.VecVirtual) { m.VFMADD231PS(m.memory(p[1]), m.loaded(p[0]), acc) }
+	add := func(p []operand.Mem, acc reg.VecVirtual) { m.VFMADD231(m.memory(p[1]), m.loaded(p[0]), acc) }
 	return reduction{m.constant(0), add, m.add3}
 }
 
@@ -88,25 +88,26 @@ func (m *machine) logSumExp() {
 	m.function("LogSumExp", "func(x []float32) (shift, sum float32)",
 		"returns sum = sum_i e^(x[i] - shift), for a shift at most 20 below the largest x[i] and not above it, or the lowest float32.")
 	x, n := m.pointer("x"), m.length("x")
-	exp, log2e, lowest := m.exp2Fast(), m.broadcast(math.Log2E), m.constant(float32(math.Inf(-1)))
-	above, sum, shift := m.constant(slack), m.zero(), m.broadcast(-math.MaxFloat32)
+	exp, log2e, lowest := m.exp2Fast(), m.broadcast(math.Log2E), m.minusInf()
+	above, sum, shift := m.constant(slack), m.zero(), m.broadcast(m.pick(-math.MaxFloat32, -math.MaxFloat64))
 
 	// expOf returns e^(v - shift), and destroys v.
 	expOf := func(v reg.VecVirtual) reg.VecVirtual {
-		m.VSUBPS(shift, v, v)
+		m.VSUB(shift, v, v)
 		if exp.half == nil {
-			m.VMULPS(log2e, v, v)
+			m.VMUL(log2e, v, v)
 		} else {
-			m.VFMADD213PS(exp.half, log2e, v)
+			m.VFMADD213(exp.half, log2e, v)
 		}
 		return exp.apply([]reg.VecVirtual{v})[0]
 	}
 	// move makes top, which is no smaller, the shift and scales the sum, by 1 exactly in the lanes that stay.
 	move := func(top reg.VecVirtual) {
-		m.VSUBPS(top, shift, shift)
-		m.VMULPS(log2e, shift, shift)
-		m.VMULPS(m.exp2()([]reg.VecVirtual{shift})[0], sum, sum)
-		m.VMOVUPS(top, shift)
+		defer m.crowd()()
+		m.VSUB(top, shift, shift)
+		m.VMUL(log2e, shift, shift)
+		m.VMUL(m.exp2()([]reg.VecVirtual{shift})[0], sum, sum)
+		m.VMOVU(top, shift)
 	}
 	unroll := 4
 	if m.wide() {
@@ -120,23 +121,23 @@ func (m *machine) logSumExp() {
 		}
 		top := m.copyOf(shift)
 		for _, w := range v {
-			m.VMAXPS(top, w, top)
+			m.VMAX(top, w, top)
 		}
 		rise := m.vec()
-		m.VSUBPS(shift, top, rise)
+		m.VSUB(shift, top, rise)
 		m.jumpUnlessAnyAbove(rise, above, same)
 		move(top)
 		m.Label(same)
 		for _, w := range v {
-			m.VADDPS(expOf(w), sum, sum)
+			m.VADD(expOf(w), sum, sum)
 		}
 	})
 	m.Comment("Bring the lanes to one shift.")
 	top := m.vec()
-	m.VBROADCASTSS(m.fold(shift, m.max3), top)
+	m.VBROADCAST(m.fold(shift, m.max3), top)
 	move(top)
-	m.VMOVSS(top.AsX(), m.address(m.Return("shift")))
-	m.VMOVSS(m.fold(sum, m.add3), m.address(m.Return("sum")))
+	m.VMOVS(top.AsX(), m.address(m.Return("shift")))
+	m.VMOVS(m.fold(sum, m.add3), m.address(m.Return("sum")))
 	m.ret()
 }
 
@@ -145,12 +146,12 @@ func (m *machine) jumpUnlessAnyAbove(x reg.VecVirtual, y operand.Op, label strin
 	const above = operand.U8(30) // quiet
 	if m.wide() {
 		k := m.K()
-		m.VCMPPS(above, y, x, k)
+		m.VCMP(above, y, x, k)
 		m.KORTESTW(k, k)
 	} else {
 		t, bits := m.vec(), m.GP32()
-		m.VCMPPS(above, y, x, t)
-		m.VMOVMSKPS(t, bits)
+		m.VCMP(above, y, x, t)
+		m.VMOVMSK(t, bits)
 		m.TESTL(bits, bits)
 	}
 	m.JZ(operand.LabelRef(label))

@@ -65,15 +65,15 @@ func (m *machine) sweepRows(name, sum, weight string, doc ...string) {
 				for r := range x {
 					m.prefetch(m.row(c, r, k))
 					m.load(m.row(c, r, k), x[r])
-					m.VFNMADD213PS(g, kappa, x[r])
-					m.VADDPS(shift[r], x[r], x[r])
+					m.VFNMADD213(g, kappa, x[r])
+					m.VADD(shift[r], x[r], x[r])
 				}
 				for r, y := range exp.apply(x) {
 					m.store(y, m.row(e, r, k))
 					if weight == "" {
-						m.VADDPS(y, sums[r], sums[r])
+						m.VADD(y, sums[r], sums[r])
 					} else {
-						m.VFMADD231PS(m.memory(m.at(v[1], k)), y, sums[r])
+						m.VFMADD231(m.memory(m.at(v[1], k)), y, sums[r])
 					}
 				}
 			}
@@ -87,7 +87,7 @@ func (m *machine) sweepRows(name, sum, weight string, doc ...string) {
 }
 
 // minusInf returns -Inf as a constant.
-func (m *machine) minusInf() operand.Op { return m.constant(float32(math.Inf(-1))) }
+func (m *machine) minusInf() operand.Op { return m.constant(math.Inf(-1)) }
 
 func (m *machine) sweepCols() {
 	m.function("SweepCols", "func(acc, e []float32, lde int, w []float32)",
@@ -101,7 +101,7 @@ func (m *machine) sweepCols() {
 			for k := range count {
 				acc := m.loaded(m.at(v[0], k))
 				for r := range w {
-					m.VFMADD231PS(m.memory(m.row(e, r, k)), w[r], acc)
+					m.VFMADD231(m.memory(m.row(e, r, k)), w[r], acc)
 				}
 				m.store(acc, m.at(v[0], k))
 			}
@@ -118,7 +118,7 @@ func (m *machine) rowMax() {
 	m.groups(m.address(m.Param("mx").Len()), []int{4, 1}, func(rows int) {
 		mx := m.vecs(rows)
 		for _, v := range mx {
-			m.VMOVUPS(lowest, v)
+			m.VMOVU(lowest, v)
 		}
 		m.columns("g", 4/rows, rows, []*block{c}, []string{"g"}, func(v []reg.GPVirtual, count int) {
 			g := m.vec()
@@ -127,8 +127,8 @@ func (m *machine) rowMax() {
 				for r := range mx {
 					m.prefetch(m.row(c, r, k))
 					x := m.loaded(m.row(c, r, k))
-					m.VFNMADD213PS(g, kappa, x)
-					m.VMAXPS(mx[r], x, mx[r])
+					m.VFNMADD213(g, kappa, x)
+					m.VMAX(mx[r], x, mx[r])
 				}
 			}
 		})
@@ -149,8 +149,8 @@ func (m *machine) colMax() {
 				for r := range f {
 					m.prefetch(m.row(c, r, k))
 					x := m.loaded(m.row(c, r, k))
-					m.VFNMADD213PS(f[r], kappa, x)
-					m.VMAXPS(mx, x, mx)
+					m.VFNMADD213(f[r], kappa, x)
+					m.VMAX(mx, x, mx)
 				}
 				m.store(mx, m.at(v[0], k))
 			}

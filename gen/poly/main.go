@@ -1,5 +1,5 @@
-// Command poly finds the polynomials of the kernels by Lawson's iteration, rounds their coefficients jointly to float32, and writes
-// them with their errors to coeff/coeff.go.
+// Command poly finds the polynomials of the kernels by Lawson's iteration, rounds their coefficients jointly to float32 or float64, and
+// writes them with their errors to coeff/coeff.go.
 package main
 
 import (
@@ -34,6 +34,7 @@ var targets = []target{
 		lo: -halfLn2, hi: halfLn2, degree: 4},
 	{name: "Log1p", doc: "log(1+u)/u, the error relative", f: log1pRatio, weight: func(x float64) float64 { return 1 / log1pRatio(x) },
 		lo: 0, hi: 1, degree: 9, fixed: map[int]float64{0: 1}},
+	{name: "LogRatio", doc: "(2 atanh(s)/s - 2)/s^2 as a function of s^2", f: func(z float64) float64 { return atanhRest(z).Hi }, weight: one, lo: 0, hi: .04, degree: 3},
 }
 
 // halfLn2 is what the reduction by multiples of ln 2 leaves, with room for the rounding of the multiple.
@@ -71,6 +72,9 @@ func generate() []byte {
 			b.WriteString(strconv.FormatFloat(float64(v), 'g', -1, 32))
 		}
 		b.WriteString("}\n")
+	}
+	for _, t := range doubleTargets {
+		t.write(&b)
 	}
 	src, err := format.Source(b.Bytes())
 	if err != nil {

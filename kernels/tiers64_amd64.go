@@ -1,0 +1,75 @@
+//go:build amd64 && !purego
+
+package kernels
+
+import "github.com/sinkcpu/sinkcpu/asm"
+
+func elementwise64AVX2(t *impl[float64]) {
+	t.exp, t.exp2 = mapAsm(asm.ExpF64AVX2), mapAsm(asm.Exp2F64AVX2)
+	t.softplus, t.sigmoid, t.tanh = mapAsm(asm.SoftplusF64AVX2), mapAsm(asm.SigmoidF64AVX2), mapAsm(asm.TanhF64AVX2)
+	t.max, t.sum, t.dot = maxAsm(asm.MaxF64AVX2), sumAsm(asm.SumF64AVX2), dotAsm(asm.DotF64AVX2)
+	t.logSumExp = logSumExpAsm(asm.LogSumExpF64AVX2)
+}
+
+func log64AVX2(t *impl[float64]) {
+	t.log, t.log2, t.log1p = mapAsm(asm.LogF64AVX2), mapAsm(asm.Log2F64AVX2), mapAsm(asm.Log1pF64AVX2)
+	t.expm1 = mapAsm(asm.Expm1F64AVX2)
+}
+
+func sweep64AVX2(t *impl[float64]) {
+	t.rowMax, t.colMax = rowMaxAsm(asm.RowMaxF64AVX2), colMaxAsm(asm.ColMaxF64AVX2)
+	t.sweepRows, t.sweepRowsDot = sweepRowsAsm(asm.SweepRowsF64AVX2), sweepRowsDotAsm(asm.SweepRowsDotF64AVX2)
+	t.sweepCols = sweepColsAsm(asm.SweepColsF64AVX2)
+	t.sweepAdjoint = sweepAdjointAsm(asm.SweepAdjointF64AVX2)
+	t.sweepValue = sweepValueAsm(asm.SweepValueF64AVX2, asm.SweepValueGradF64AVX2)
+}
+
+func distance64AVX2(t *impl[float64]) {
+	t.addSquared, t.addAbsolute = addDistancesAsm(asm.AddSquaredDistancesF64AVX2), addDistancesAsm(asm.AddAbsoluteDistancesF64AVX2)
+	t.addNorms, t.sqrt = addNormsAsm(asm.AddNormsF64AVX2), mapAsm(asm.SqrtF64AVX2)
+}
+
+func network64AVX2(t *impl[float64]) {
+	t.axpy, t.scale = axpyAsm(asm.AxpyF64AVX2), scaleAsm(asm.ScaleF64AVX2)
+	t.leakyReLU, t.leakyReLUBw = leakyReLUAsm(asm.LeakyReLUF64AVX2), leakyReLUBwAsm(asm.LeakyReLUBackwardF64AVX2)
+	t.softplusBw = backwardAsm(asm.SoftplusBackwardF64AVX2)
+	t.sigmoidBw = backwardAsm(asm.SigmoidBackwardF64AVX2)
+	t.tanhBw = backwardAsm(asm.TanhBackwardF64AVX2)
+	t.adam = adamAsm(asm.AdamF64AVX2)
+	t.addRow, t.columnSums = addRowAsm(asm.AddRowF64AVX2), columnSumsAsm(asm.ColumnSumsF64AVX2)
+}
+
+func elementwise64AVX512(t *impl[float64]) {
+	t.exp, t.exp2 = mapAsm(asm.ExpF64AVX512), mapAsm(asm.Exp2F64AVX512)
+	t.softplus, t.sigmoid, t.tanh = mapAsm(asm.SoftplusF64AVX512), mapAsm(asm.SigmoidF64AVX512), mapAsm(asm.TanhF64AVX512)
+	t.max, t.sum, t.dot = maxAsm(asm.MaxF64AVX512), sumAsm(asm.SumF64AVX512), dotAsm(asm.DotF64AVX512)
+	t.logSumExp = logSumExpAsm(asm.LogSumExpF64AVX512)
+}
+
+func log64AVX512(t *impl[float64]) {
+	t.log, t.log2, t.log1p = mapAsm(asm.LogF64AVX512), mapAsm(asm.Log2F64AVX512), mapAsm(asm.Log1pF64AVX512)
+	t.expm1 = mapAsm(asm.Expm1F64AVX512)
+}
+
+func sweep64AVX512(t *impl[float64]) {
+	t.rowMax, t.colMax = rowMaxAsm(asm.RowMaxF64AVX512), colMaxAsm(asm.ColMaxF64AVX512)
+	t.sweepRows, t.sweepRowsDot = sweepRowsAsm(asm.SweepRowsF64AVX512), sweepRowsDotAsm(asm.SweepRowsDotF64AVX512)
+	t.sweepCols = sweepColsAsm(asm.SweepColsF64AVX512)
+	t.sweepAdjoint = sweepAdjointAsm(asm.SweepAdjointF64AVX512)
+	t.sweepValue = sweepValueAsm(asm.SweepValueF64AVX512, asm.SweepValueGradF64AVX512)
+}
+
+func distance64AVX512(t *impl[float64]) {
+	t.addSquared, t.addAbsolute = addDistancesAsm(asm.AddSquaredDistancesF64AVX512), addDistancesAsm(asm.AddAbsoluteDistancesF64AVX512)
+	t.addNorms, t.sqrt = addNormsAsm(asm.AddNormsF64AVX512), mapAsm(asm.SqrtF64AVX512)
+}
+
+func network64AVX512(t *impl[float64]) {
+	t.axpy, t.scale = axpyAsm(asm.AxpyF64AVX512), scaleAsm(asm.ScaleF64AVX512)
+	t.leakyReLU, t.leakyReLUBw = leakyReLUAsm(asm.LeakyReLUF64AVX512), leakyReLUBwAsm(asm.LeakyReLUBackwardF64AVX512)
+	t.softplusBw = backwardAsm(asm.SoftplusBackwardF64AVX512)
+	t.sigmoidBw = backwardAsm(asm.SigmoidBackwardF64AVX512)
+	t.tanhBw = backwardAsm(asm.TanhBackwardF64AVX512)
+	t.adam = adamAsm(asm.AdamF64AVX512)
+	t.addRow, t.columnSums = addRowAsm(asm.AddRowF64AVX512), columnSumsAsm(asm.ColumnSumsF64AVX512)
+}
