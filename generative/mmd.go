@@ -31,6 +31,7 @@ type MMD[T kernels.Float] struct {
 	cfg MMDConfig
 	w   [3][]T // per term: squared distances, then slopes
 	acc []float64
+	e   []T // for the rows of a Gaussian kernel: exponentials, then slopes
 }
 
 // NewMMD returns the discrepancy
@@ -105,7 +106,7 @@ func (k *MMD[T]) pair(slot int, x, y []T, n, d int, self bool) float64 {
 		k.w[slot] = make([]T, n*n)
 	}
 	if len(k.acc) != n {
-		k.acc = make([]float64, n)
+		k.acc, k.e = make([]float64, n), make([]T, 2*n*n)
 	}
 	w := k.w[slot]
 	logsumexp.SquaredDistances(k.cfg.Runner, w, n, x, y, n, n, d, 1)
@@ -114,7 +115,11 @@ func (k *MMD[T]) pair(slot int, x, y []T, n, d int, self bool) float64 {
 		if self {
 			row[i] = 0
 		}
-		k.acc[i] = k.row(row)
+		if k.cfg.Kernel == "gaussian" {
+			k.acc[i] = k.gaussianRow(row, k.e[2*i*n:2*(i+1)*n])
+		} else {
+			k.acc[i] = k.row(row)
+		}
 		if self && k.cfg.Unbiased {
 			k.acc[i] -= k.zero()
 		}
@@ -137,33 +142,40 @@ func (k *MMD[T]) zero() float64 {
 	return float64(len(k.cfg.Bandwidths))
 }
 
-// row returns the sum of the kernel over squared distances q, and replaces them by slopes.
+// gaussianRow returns the sum of the kernel over squared distances q, and replaces them by slopes, with scratch of twice their number.
 //
 //	exp(-q/(2 s^2))             slope -exp(-q/(2 s^2))/s^2
+func (k *MMD[T]) gaussianRow(row, scratch []T) (sum float64) {
+	e, slope := scratch[:len(row)], scratch[len(row):]
+	clear(slope)
+	for _, s := range k.cfg.Bandwidths {
+		copy(e, row)
+		kernels.Scale(e, T(-1/(2*s*s)))
+		kernels.Exp(e, e)
+		sum += float64(kernels.Sum(e))
+		kernels.Axpy(slope, T(-1/(s*s)), e)
+	}
+	copy(row, slope)
+	return sum
+}
+
+// row is that of the other kernels.
+//
 //	2 s^2/(2 s^2 + q)           slope -4 s^2/(2 s^2 + q)^2
 //	-sqrt q                     slope -1/sqrt q, taken as 0 at q = 0
 func (k *MMD[T]) row(row []T) (sum float64) {
 	for j, q := range row {
 		q := float64(q)
 		var slope float64
-		switch k.cfg.Kernel {
-		case "gaussian":
-			for _, s := range k.cfg.Bandwidths {
-				v := math.Exp(-q / (2 * s * s))
-				sum += v
-				slope -= v / (s * s)
-			}
-		case "imq":
+		if k.cfg.Kernel == "imq" {
 			for _, s := range k.cfg.Bandwidths {
 				c := 2 * s * s
 				sum += c / (c + q)
 				slope -= 2 * c / ((c + q) * (c + q))
 			}
-		default:
-			if r := math.Sqrt(q); r > 0 {
-				sum -= r
-				slope = -1 / r
-			}
+		} else if r := math.Sqrt(q); r > 0 {
+			sum -= r
+			slope = -1 / r
 		}
 		row[j] = T(slope)
 	}

@@ -30,7 +30,7 @@ type Objective interface {
 
 	// Step updates the parameters once. Where report is set it returns metrics, the loss first; what is needed for metrics alone is
 	// not computed otherwise, and the parameters are the same bits either way. A step that meets a number that is not finite leaves
-	// the parameters as they are and returns an error for which errors.Is(err, [ErrNotFinite]).
+	// the group whose turn it is as it is and returns an error for which errors.Is(err, [ErrNotFinite]).
 	Step(ctx context.Context, data Batches, report bool) ([]Metric, error)
 
 	// Sample fills dst, rows x dim, with independent draws of the model, made from the given noise.

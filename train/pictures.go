@@ -79,13 +79,21 @@ func (r *run) drawSamples(step int) error {
 	return r.events.picture(step, tagSamples, m, png.Bytes())
 }
 
+// lossLabel returns the axis of the loss, with its unit where it has one.
+func (c Config) lossLabel() string {
+	if c.Objective == "sinkhorn" && c.Cost == "sqeuclidean" && len(c.Features) == 0 {
+		return "loss (squared distance)"
+	}
+	return "loss"
+}
+
 // drawCurve draws loss.png from metrics.jsonl.
 func (r *run) drawCurve() error {
 	lines, err := readMetrics(r.folder.metrics())
 	if err != nil {
 		return err
 	}
-	c := report.Curve{Title: r.src.Name + ": training loss", YLabel: "loss (squared distance)"}
+	c := report.Curve{Title: r.src.Name + ": training loss", YLabel: r.cfg.lossLabel()}
 	for _, l := range lines {
 		if v, ok := l[r.lossName()]; ok {
 			c.Step, c.Value = append(c.Step, l["step"]), append(c.Value, v)
