@@ -14,6 +14,16 @@ func AddSquaredDistancesF32AVX2(dst []float32, x []float32, yt []float32, ldy in
 //go:noescape
 func AddAbsoluteDistancesF32AVX2(dst []float32, x []float32, yt []float32, ldy int)
 
+// SquaredDistancesF32AVX2 sets dst[r*ldd+j] = sum_k (x[r*ldx+k] - yt[k*ldy+j])^2 for r < rows, j < len(yt), k < d, d > 0.
+//
+//go:noescape
+func SquaredDistancesF32AVX2(dst []float32, ldd int, x []float32, ldx int, yt []float32, ldy int, rows int, d int)
+
+// AbsoluteDistancesF32AVX2 sets dst[r*ldd+j] = sum_k |x[r*ldx+k] - yt[k*ldy+j]| for r < rows, j < len(yt), k < d, d > 0.
+//
+//go:noescape
+func AbsoluteDistancesF32AVX2(dst []float32, ldd int, x []float32, ldx int, yt []float32, ldy int, rows int, d int)
+
 // AddNormsF32AVX2 sets dst[j] = max(0, dst[j] + x + y[j]) for j < len(dst).
 //
 //go:noescape

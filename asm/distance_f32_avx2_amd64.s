@@ -264,6 +264,608 @@ DATA word_7fffffff<>+24(SB)/4, $0x7fffffff
 DATA word_7fffffff<>+28(SB)/4, $0x7fffffff
 GLOBL word_7fffffff<>(SB), RODATA|NOPTR, $32
 
+// func SquaredDistancesF32AVX2(dst []float32, ldd int, x []float32, ldx int, yt []float32, ldy int, rows int, d int)
+// Requires: AVX, FMA3
+TEXT ·SquaredDistancesF32AVX2(SB), NOSPLIT, $0-112
+	MOVQ dst_base+0(FP), AX
+	MOVQ ldd+24(FP), CX
+	SHLQ $0x02, CX
+	LEAQ (CX)(CX*2), DX
+	MOVQ x_base+32(FP), BX
+	MOVQ ldx+56(FP), SI
+	SHLQ $0x02, SI
+	LEAQ (SI)(SI*2), DI
+	MOVQ ldy+88(FP), R8
+	SHLQ $0x02, R8
+	CMPQ rows+96(FP), $0x00000004
+	JB   fewer2
+
+rows1:
+	// Rows at once: 4.
+	MOVQ yt_len+72(FP), R9
+	MOVQ yt_base+64(FP), R10
+	CMPQ R9, $0x00000010
+	JB   next5
+
+loop4:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	MOVQ   R10, R11
+	MOVQ   d+104(FP), R12
+	MOVQ   x_base+32(FP), BX
+
+coordinate6:
+	VMOVUPS      (R11), Y8
+	VMOVUPS      32(R11), Y9
+	VBROADCASTSS (BX), Y10
+	VSUBPS       Y8, Y10, Y11
+	VFMADD231PS  Y11, Y11, Y0
+	VSUBPS       Y9, Y10, Y10
+	VFMADD231PS  Y10, Y10, Y1
+	VBROADCASTSS (BX)(SI*1), Y10
+	VSUBPS       Y8, Y10, Y11
+	VFMADD231PS  Y11, Y11, Y2
+	VSUBPS       Y9, Y10, Y10
+	VFMADD231PS  Y10, Y10, Y3
+	VBROADCASTSS (BX)(SI*2), Y10
+	VSUBPS       Y8, Y10, Y11
+	VFMADD231PS  Y11, Y11, Y4
+	VSUBPS       Y9, Y10, Y10
+	VFMADD231PS  Y10, Y10, Y5
+	VBROADCASTSS (BX)(DI*1), Y10
+	VSUBPS       Y8, Y10, Y8
+	VFMADD231PS  Y8, Y8, Y6
+	VSUBPS       Y9, Y10, Y8
+	VFMADD231PS  Y8, Y8, Y7
+	ADDQ         $0x00000004, BX
+	ADDQ         R8, R11
+	DECQ         R12
+	JNZ          coordinate6
+	VMOVUPS      Y0, (AX)
+	VMOVUPS      Y1, 32(AX)
+	VMOVUPS      Y2, (AX)(CX*1)
+	VMOVUPS      Y3, 32(AX)(CX*1)
+	VMOVUPS      Y4, (AX)(CX*2)
+	VMOVUPS      Y5, 32(AX)(CX*2)
+	VMOVUPS      Y6, (AX)(DX*1)
+	VMOVUPS      Y7, 32(AX)(DX*1)
+	ADDQ         $0x00000040, R10
+	ADDQ         $0x00000040, AX
+	SUBQ         $0x00000010, R9
+	CMPQ         R9, $0x00000010
+	JAE          loop4
+
+next5:
+	CMPQ R9, $0x00000008
+	JB   next8
+
+loop7:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	MOVQ   R10, R11
+	MOVQ   d+104(FP), R12
+	MOVQ   x_base+32(FP), BX
+
+coordinate9:
+	VMOVUPS      (R11), Y4
+	VBROADCASTSS (BX), Y5
+	VSUBPS       Y4, Y5, Y5
+	VFMADD231PS  Y5, Y5, Y0
+	VBROADCASTSS (BX)(SI*1), Y5
+	VSUBPS       Y4, Y5, Y5
+	VFMADD231PS  Y5, Y5, Y1
+	VBROADCASTSS (BX)(SI*2), Y5
+	VSUBPS       Y4, Y5, Y5
+	VFMADD231PS  Y5, Y5, Y2
+	VBROADCASTSS (BX)(DI*1), Y5
+	VSUBPS       Y4, Y5, Y4
+	VFMADD231PS  Y4, Y4, Y3
+	ADDQ         $0x00000004, BX
+	ADDQ         R8, R11
+	DECQ         R12
+	JNZ          coordinate9
+	VMOVUPS      Y0, (AX)
+	VMOVUPS      Y1, (AX)(CX*1)
+	VMOVUPS      Y2, (AX)(CX*2)
+	VMOVUPS      Y3, (AX)(DX*1)
+	ADDQ         $0x00000020, R10
+	ADDQ         $0x00000020, AX
+	SUBQ         $0x00000008, R9
+	CMPQ         R9, $0x00000008
+	JAE          loop7
+
+next8:
+	TESTQ R9, R9
+	JZ    done3
+
+	// The tail, under a mask.
+	LEAQ    slide<>+32(SB), BX
+	NEGQ    R9
+	VMOVUPS (BX)(R9*4), Y0
+	NEGQ    R9
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	MOVQ    R10, R11
+	MOVQ    d+104(FP), R12
+	MOVQ    x_base+32(FP), BX
+
+coordinate10:
+	VMASKMOVPS   (R11), Y0, Y5
+	VBROADCASTSS (BX), Y6
+	VSUBPS       Y5, Y6, Y6
+	VFMADD231PS  Y6, Y6, Y1
+	VBROADCASTSS (BX)(SI*1), Y6
+	VSUBPS       Y5, Y6, Y6
+	VFMADD231PS  Y6, Y6, Y2
+	VBROADCASTSS (BX)(SI*2), Y6
+	VSUBPS       Y5, Y6, Y6
+	VFMADD231PS  Y6, Y6, Y3
+	VBROADCASTSS (BX)(DI*1), Y6
+	VSUBPS       Y5, Y6, Y5
+	VFMADD231PS  Y5, Y5, Y4
+	ADDQ         $0x00000004, BX
+	ADDQ         R8, R11
+	DECQ         R12
+	JNZ          coordinate10
+	VMASKMOVPS   Y1, Y0, (AX)
+	VMASKMOVPS   Y2, Y0, (AX)(CX*1)
+	VMASKMOVPS   Y3, Y0, (AX)(CX*2)
+	VMASKMOVPS   Y4, Y0, (AX)(DX*1)
+	LEAQ         (R10)(R9*4), R10
+	LEAQ         (AX)(R9*4), AX
+	XORQ         R9, R9
+
+done3:
+	MOVQ yt_len+72(FP), BX
+	SHLQ $0x02, BX
+	SUBQ BX, AX
+	LEAQ (AX)(CX*4), AX
+	ADDQ SI, x_base+32(FP)
+	ADDQ SI, x_base+32(FP)
+	ADDQ SI, x_base+32(FP)
+	ADDQ SI, x_base+32(FP)
+	SUBQ $0x00000004, rows+96(FP)
+	CMPQ rows+96(FP), $0x00000004
+	JAE  rows1
+
+fewer2:
+	CMPQ rows+96(FP), $0x00000001
+	JB   fewer12
+
+rows11:
+	// Rows at once: 1.
+	MOVQ yt_len+72(FP), DX
+	MOVQ yt_base+64(FP), DI
+	CMPQ DX, $0x00000020
+	JB   next15
+
+loop14:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	MOVQ   DI, R9
+	MOVQ   d+104(FP), R10
+	MOVQ   x_base+32(FP), BX
+
+coordinate16:
+	VMOVUPS      (R9), Y4
+	VMOVUPS      32(R9), Y5
+	VMOVUPS      64(R9), Y6
+	VMOVUPS      96(R9), Y7
+	VBROADCASTSS (BX), Y8
+	VSUBPS       Y4, Y8, Y4
+	VFMADD231PS  Y4, Y4, Y0
+	VSUBPS       Y5, Y8, Y4
+	VFMADD231PS  Y4, Y4, Y1
+	VSUBPS       Y6, Y8, Y4
+	VFMADD231PS  Y4, Y4, Y2
+	VSUBPS       Y7, Y8, Y4
+	VFMADD231PS  Y4, Y4, Y3
+	ADDQ         $0x00000004, BX
+	ADDQ         R8, R9
+	DECQ         R10
+	JNZ          coordinate16
+	VMOVUPS      Y0, (AX)
+	VMOVUPS      Y1, 32(AX)
+	VMOVUPS      Y2, 64(AX)
+	VMOVUPS      Y3, 96(AX)
+	ADDQ         $0x00000080, DI
+	ADDQ         $0x00000080, AX
+	SUBQ         $0x00000020, DX
+	CMPQ         DX, $0x00000020
+	JAE          loop14
+
+next15:
+	CMPQ DX, $0x00000008
+	JB   next18
+
+loop17:
+	VXORPS Y0, Y0, Y0
+	MOVQ   DI, R9
+	MOVQ   d+104(FP), R10
+	MOVQ   x_base+32(FP), BX
+
+coordinate19:
+	VMOVUPS      (R9), Y1
+	VBROADCASTSS (BX), Y2
+	VSUBPS       Y1, Y2, Y1
+	VFMADD231PS  Y1, Y1, Y0
+	ADDQ         $0x00000004, BX
+	ADDQ         R8, R9
+	DECQ         R10
+	JNZ          coordinate19
+	VMOVUPS      Y0, (AX)
+	ADDQ         $0x00000020, DI
+	ADDQ         $0x00000020, AX
+	SUBQ         $0x00000008, DX
+	CMPQ         DX, $0x00000008
+	JAE          loop17
+
+next18:
+	TESTQ DX, DX
+	JZ    done13
+
+	// The tail, under a mask.
+	LEAQ    slide<>+32(SB), BX
+	NEGQ    DX
+	VMOVUPS (BX)(DX*4), Y0
+	NEGQ    DX
+	VXORPS  Y1, Y1, Y1
+	MOVQ    DI, R9
+	MOVQ    d+104(FP), R10
+	MOVQ    x_base+32(FP), BX
+
+coordinate20:
+	VMASKMOVPS   (R9), Y0, Y2
+	VBROADCASTSS (BX), Y3
+	VSUBPS       Y2, Y3, Y2
+	VFMADD231PS  Y2, Y2, Y1
+	ADDQ         $0x00000004, BX
+	ADDQ         R8, R9
+	DECQ         R10
+	JNZ          coordinate20
+	VMASKMOVPS   Y1, Y0, (AX)
+	LEAQ         (DI)(DX*4), DI
+	LEAQ         (AX)(DX*4), AX
+	XORQ         DX, DX
+
+done13:
+	MOVQ yt_len+72(FP), DX
+	SHLQ $0x02, DX
+	SUBQ DX, AX
+	LEAQ (AX)(CX*1), AX
+	ADDQ SI, x_base+32(FP)
+	SUBQ $0x00000001, rows+96(FP)
+	CMPQ rows+96(FP), $0x00000001
+	JAE  rows11
+
+fewer12:
+	VZEROUPPER
+	RET
+
+// func AbsoluteDistancesF32AVX2(dst []float32, ldd int, x []float32, ldx int, yt []float32, ldy int, rows int, d int)
+// Requires: AVX
+TEXT ·AbsoluteDistancesF32AVX2(SB), NOSPLIT, $0-112
+	MOVQ dst_base+0(FP), AX
+	MOVQ ldd+24(FP), CX
+	SHLQ $0x02, CX
+	LEAQ (CX)(CX*2), DX
+	MOVQ x_base+32(FP), BX
+	MOVQ ldx+56(FP), SI
+	SHLQ $0x02, SI
+	LEAQ (SI)(SI*2), DI
+	MOVQ ldy+88(FP), R8
+	SHLQ $0x02, R8
+	CMPQ rows+96(FP), $0x00000004
+	JB   fewer2
+
+rows1:
+	// Rows at once: 4.
+	MOVQ yt_len+72(FP), R9
+	MOVQ yt_base+64(FP), R10
+	CMPQ R9, $0x00000010
+	JB   next5
+
+loop4:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	MOVQ   R10, R11
+	MOVQ   d+104(FP), R12
+	MOVQ   x_base+32(FP), BX
+
+coordinate6:
+	VMOVUPS      (R11), Y8
+	VMOVUPS      32(R11), Y9
+	VBROADCASTSS (BX), Y10
+	VSUBPS       Y8, Y10, Y11
+	VANDPS       word_7fffffff<>+0(SB), Y11, Y11
+	VADDPS       Y11, Y0, Y0
+	VSUBPS       Y9, Y10, Y10
+	VANDPS       word_7fffffff<>+0(SB), Y10, Y10
+	VADDPS       Y10, Y1, Y1
+	VBROADCASTSS (BX)(SI*1), Y10
+	VSUBPS       Y8, Y10, Y11
+	VANDPS       word_7fffffff<>+0(SB), Y11, Y11
+	VADDPS       Y11, Y2, Y2
+	VSUBPS       Y9, Y10, Y10
+	VANDPS       word_7fffffff<>+0(SB), Y10, Y10
+	VADDPS       Y10, Y3, Y3
+	VBROADCASTSS (BX)(SI*2), Y10
+	VSUBPS       Y8, Y10, Y11
+	VANDPS       word_7fffffff<>+0(SB), Y11, Y11
+	VADDPS       Y11, Y4, Y4
+	VSUBPS       Y9, Y10, Y10
+	VANDPS       word_7fffffff<>+0(SB), Y10, Y10
+	VADDPS       Y10, Y5, Y5
+	VBROADCASTSS (BX)(DI*1), Y10
+	VSUBPS       Y8, Y10, Y8
+	VANDPS       word_7fffffff<>+0(SB), Y8, Y8
+	VADDPS       Y8, Y6, Y6
+	VSUBPS       Y9, Y10, Y8
+	VANDPS       word_7fffffff<>+0(SB), Y8, Y8
+	VADDPS       Y8, Y7, Y7
+	ADDQ         $0x00000004, BX
+	ADDQ         R8, R11
+	DECQ         R12
+	JNZ          coordinate6
+	VMOVUPS      Y0, (AX)
+	VMOVUPS      Y1, 32(AX)
+	VMOVUPS      Y2, (AX)(CX*1)
+	VMOVUPS      Y3, 32(AX)(CX*1)
+	VMOVUPS      Y4, (AX)(CX*2)
+	VMOVUPS      Y5, 32(AX)(CX*2)
+	VMOVUPS      Y6, (AX)(DX*1)
+	VMOVUPS      Y7, 32(AX)(DX*1)
+	ADDQ         $0x00000040, R10
+	ADDQ         $0x00000040, AX
+	SUBQ         $0x00000010, R9
+	CMPQ         R9, $0x00000010
+	JAE          loop4
+
+next5:
+	CMPQ R9, $0x00000008
+	JB   next8
+
+loop7:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	MOVQ   R10, R11
+	MOVQ   d+104(FP), R12
+	MOVQ   x_base+32(FP), BX
+
+coordinate9:
+	VMOVUPS      (R11), Y4
+	VBROADCASTSS (BX), Y5
+	VSUBPS       Y4, Y5, Y5
+	VANDPS       word_7fffffff<>+0(SB), Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VBROADCASTSS (BX)(SI*1), Y5
+	VSUBPS       Y4, Y5, Y5
+	VANDPS       word_7fffffff<>+0(SB), Y5, Y5
+	VADDPS       Y5, Y1, Y1
+	VBROADCASTSS (BX)(SI*2), Y5
+	VSUBPS       Y4, Y5, Y5
+	VANDPS       word_7fffffff<>+0(SB), Y5, Y5
+	VADDPS       Y5, Y2, Y2
+	VBROADCASTSS (BX)(DI*1), Y5
+	VSUBPS       Y4, Y5, Y4
+	VANDPS       word_7fffffff<>+0(SB), Y4, Y4
+	VADDPS       Y4, Y3, Y3
+	ADDQ         $0x00000004, BX
+	ADDQ         R8, R11
+	DECQ         R12
+	JNZ          coordinate9
+	VMOVUPS      Y0, (AX)
+	VMOVUPS      Y1, (AX)(CX*1)
+	VMOVUPS      Y2, (AX)(CX*2)
+	VMOVUPS      Y3, (AX)(DX*1)
+	ADDQ         $0x00000020, R10
+	ADDQ         $0x00000020, AX
+	SUBQ         $0x00000008, R9
+	CMPQ         R9, $0x00000008
+	JAE          loop7
+
+next8:
+	TESTQ R9, R9
+	JZ    done3
+
+	// The tail, under a mask.
+	LEAQ    slide<>+32(SB), BX
+	NEGQ    R9
+	VMOVUPS (BX)(R9*4), Y0
+	NEGQ    R9
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	MOVQ    R10, R11
+	MOVQ    d+104(FP), R12
+	MOVQ    x_base+32(FP), BX
+
+coordinate10:
+	VMASKMOVPS   (R11), Y0, Y5
+	VBROADCASTSS (BX), Y6
+	VSUBPS       Y5, Y6, Y6
+	VANDPS       word_7fffffff<>+0(SB), Y6, Y6
+	VADDPS       Y6, Y1, Y1
+	VBROADCASTSS (BX)(SI*1), Y6
+	VSUBPS       Y5, Y6, Y6
+	VANDPS       word_7fffffff<>+0(SB), Y6, Y6
+	VADDPS       Y6, Y2, Y2
+	VBROADCASTSS (BX)(SI*2), Y6
+	VSUBPS       Y5, Y6, Y6
+	VANDPS       word_7fffffff<>+0(SB), Y6, Y6
+	VADDPS       Y6, Y3, Y3
+	VBROADCASTSS (BX)(DI*1), Y6
+	VSUBPS       Y5, Y6, Y5
+	VANDPS       word_7fffffff<>+0(SB), Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	ADDQ         $0x00000004, BX
+	ADDQ         R8, R11
+	DECQ         R12
+	JNZ          coordinate10
+	VMASKMOVPS   Y1, Y0, (AX)
+	VMASKMOVPS   Y2, Y0, (AX)(CX*1)
+	VMASKMOVPS   Y3, Y0, (AX)(CX*2)
+	VMASKMOVPS   Y4, Y0, (AX)(DX*1)
+	LEAQ         (R10)(R9*4), R10
+	LEAQ         (AX)(R9*4), AX
+	XORQ         R9, R9
+
+done3:
+	MOVQ yt_len+72(FP), BX
+	SHLQ $0x02, BX
+	SUBQ BX, AX
+	LEAQ (AX)(CX*4), AX
+	ADDQ SI, x_base+32(FP)
+	ADDQ SI, x_base+32(FP)
+	ADDQ SI, x_base+32(FP)
+	ADDQ SI, x_base+32(FP)
+	SUBQ $0x00000004, rows+96(FP)
+	CMPQ rows+96(FP), $0x00000004
+	JAE  rows1
+
+fewer2:
+	CMPQ rows+96(FP), $0x00000001
+	JB   fewer12
+
+rows11:
+	// Rows at once: 1.
+	MOVQ yt_len+72(FP), DX
+	MOVQ yt_base+64(FP), DI
+	CMPQ DX, $0x00000020
+	JB   next15
+
+loop14:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	MOVQ   DI, R9
+	MOVQ   d+104(FP), R10
+	MOVQ   x_base+32(FP), BX
+
+coordinate16:
+	VMOVUPS      (R9), Y4
+	VMOVUPS      32(R9), Y5
+	VMOVUPS      64(R9), Y6
+	VMOVUPS      96(R9), Y7
+	VBROADCASTSS (BX), Y8
+	VSUBPS       Y4, Y8, Y4
+	VANDPS       word_7fffffff<>+0(SB), Y4, Y4
+	VADDPS       Y4, Y0, Y0
+	VSUBPS       Y5, Y8, Y4
+	VANDPS       word_7fffffff<>+0(SB), Y4, Y4
+	VADDPS       Y4, Y1, Y1
+	VSUBPS       Y6, Y8, Y4
+	VANDPS       word_7fffffff<>+0(SB), Y4, Y4
+	VADDPS       Y4, Y2, Y2
+	VSUBPS       Y7, Y8, Y4
+	VANDPS       word_7fffffff<>+0(SB), Y4, Y4
+	VADDPS       Y4, Y3, Y3
+	ADDQ         $0x00000004, BX
+	ADDQ         R8, R9
+	DECQ         R10
+	JNZ          coordinate16
+	VMOVUPS      Y0, (AX)
+	VMOVUPS      Y1, 32(AX)
+	VMOVUPS      Y2, 64(AX)
+	VMOVUPS      Y3, 96(AX)
+	ADDQ         $0x00000080, DI
+	ADDQ         $0x00000080, AX
+	SUBQ         $0x00000020, DX
+	CMPQ         DX, $0x00000020
+	JAE          loop14
+
+next15:
+	CMPQ DX, $0x00000008
+	JB   next18
+
+loop17:
+	VXORPS Y0, Y0, Y0
+	MOVQ   DI, R9
+	MOVQ   d+104(FP), R10
+	MOVQ   x_base+32(FP), BX
+
+coordinate19:
+	VMOVUPS      (R9), Y1
+	VBROADCASTSS (BX), Y2
+	VSUBPS       Y1, Y2, Y1
+	VANDPS       word_7fffffff<>+0(SB), Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	ADDQ         $0x00000004, BX
+	ADDQ         R8, R9
+	DECQ         R10
+	JNZ          coordinate19
+	VMOVUPS      Y0, (AX)
+	ADDQ         $0x00000020, DI
+	ADDQ         $0x00000020, AX
+	SUBQ         $0x00000008, DX
+	CMPQ         DX, $0x00000008
+	JAE          loop17
+
+next18:
+	TESTQ DX, DX
+	JZ    done13
+
+	// The tail, under a mask.
+	LEAQ    slide<>+32(SB), BX
+	NEGQ    DX
+	VMOVUPS (BX)(DX*4), Y0
+	NEGQ    DX
+	VXORPS  Y1, Y1, Y1
+	MOVQ    DI, R9
+	MOVQ    d+104(FP), R10
+	MOVQ    x_base+32(FP), BX
+
+coordinate20:
+	VMASKMOVPS   (R9), Y0, Y2
+	VBROADCASTSS (BX), Y3
+	VSUBPS       Y2, Y3, Y2
+	VANDPS       word_7fffffff<>+0(SB), Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	ADDQ         $0x00000004, BX
+	ADDQ         R8, R9
+	DECQ         R10
+	JNZ          coordinate20
+	VMASKMOVPS   Y1, Y0, (AX)
+	LEAQ         (DI)(DX*4), DI
+	LEAQ         (AX)(DX*4), AX
+	XORQ         DX, DX
+
+done13:
+	MOVQ yt_len+72(FP), DX
+	SHLQ $0x02, DX
+	SUBQ DX, AX
+	LEAQ (AX)(CX*1), AX
+	ADDQ SI, x_base+32(FP)
+	SUBQ $0x00000001, rows+96(FP)
+	CMPQ rows+96(FP), $0x00000001
+	JAE  rows11
+
+fewer12:
+	VZEROUPPER
+	RET
+
 // func AddNormsF32AVX2(dst []float32, x float32, y []float32)
 // Requires: AVX
 TEXT ·AddNormsF32AVX2(SB), NOSPLIT, $0-56

@@ -238,6 +238,605 @@ done1:
 DATA word_7fffffff<>+0(SB)/4, $0x7fffffff
 GLOBL word_7fffffff<>(SB), RODATA|NOPTR, $4
 
+// func SquaredDistancesF32AVX512(dst []float32, ldd int, x []float32, ldx int, yt []float32, ldy int, rows int, d int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·SquaredDistancesF32AVX512(SB), NOSPLIT, $0-112
+	MOVQ dst_base+0(FP), AX
+	MOVQ ldd+24(FP), CX
+	SHLQ $0x02, CX
+	LEAQ (CX)(CX*2), DX
+	MOVQ x_base+32(FP), BX
+	MOVQ ldx+56(FP), SI
+	SHLQ $0x02, SI
+	LEAQ (SI)(SI*2), DI
+	MOVQ ldy+88(FP), R8
+	SHLQ $0x02, R8
+	CMPQ rows+96(FP), $0x00000004
+	JB   fewer2
+
+rows1:
+	// Rows at once: 4.
+	MOVQ yt_len+72(FP), R9
+	MOVQ yt_base+64(FP), R10
+	CMPQ R9, $0x00000020
+	JB   next5
+
+loop4:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	MOVQ   R10, R11
+	MOVQ   d+104(FP), R12
+	MOVQ   x_base+32(FP), BX
+
+coordinate6:
+	VMOVUPS      (R11), Z8
+	VMOVUPS      64(R11), Z9
+	VBROADCASTSS (BX), Z10
+	VSUBPS       Z8, Z10, Z11
+	VFMADD231PS  Z11, Z11, Z0
+	VSUBPS       Z9, Z10, Z10
+	VFMADD231PS  Z10, Z10, Z1
+	VBROADCASTSS (BX)(SI*1), Z10
+	VSUBPS       Z8, Z10, Z11
+	VFMADD231PS  Z11, Z11, Z2
+	VSUBPS       Z9, Z10, Z10
+	VFMADD231PS  Z10, Z10, Z3
+	VBROADCASTSS (BX)(SI*2), Z10
+	VSUBPS       Z8, Z10, Z11
+	VFMADD231PS  Z11, Z11, Z4
+	VSUBPS       Z9, Z10, Z10
+	VFMADD231PS  Z10, Z10, Z5
+	VBROADCASTSS (BX)(DI*1), Z10
+	VSUBPS       Z8, Z10, Z8
+	VFMADD231PS  Z8, Z8, Z6
+	VSUBPS       Z9, Z10, Z8
+	VFMADD231PS  Z8, Z8, Z7
+	ADDQ         $0x00000004, BX
+	ADDQ         R8, R11
+	DECQ         R12
+	JNZ          coordinate6
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z1, 64(AX)
+	VMOVUPS      Z2, (AX)(CX*1)
+	VMOVUPS      Z3, 64(AX)(CX*1)
+	VMOVUPS      Z4, (AX)(CX*2)
+	VMOVUPS      Z5, 64(AX)(CX*2)
+	VMOVUPS      Z6, (AX)(DX*1)
+	VMOVUPS      Z7, 64(AX)(DX*1)
+	ADDQ         $0x00000080, R10
+	ADDQ         $0x00000080, AX
+	SUBQ         $0x00000020, R9
+	CMPQ         R9, $0x00000020
+	JAE          loop4
+
+next5:
+	CMPQ R9, $0x00000010
+	JB   next8
+
+loop7:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	MOVQ   R10, R11
+	MOVQ   d+104(FP), R12
+	MOVQ   x_base+32(FP), BX
+
+coordinate9:
+	VMOVUPS      (R11), Z4
+	VBROADCASTSS (BX), Z5
+	VSUBPS       Z4, Z5, Z5
+	VFMADD231PS  Z5, Z5, Z0
+	VBROADCASTSS (BX)(SI*1), Z5
+	VSUBPS       Z4, Z5, Z5
+	VFMADD231PS  Z5, Z5, Z1
+	VBROADCASTSS (BX)(SI*2), Z5
+	VSUBPS       Z4, Z5, Z5
+	VFMADD231PS  Z5, Z5, Z2
+	VBROADCASTSS (BX)(DI*1), Z5
+	VSUBPS       Z4, Z5, Z4
+	VFMADD231PS  Z4, Z4, Z3
+	ADDQ         $0x00000004, BX
+	ADDQ         R8, R11
+	DECQ         R12
+	JNZ          coordinate9
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z1, (AX)(CX*1)
+	VMOVUPS      Z2, (AX)(CX*2)
+	VMOVUPS      Z3, (AX)(DX*1)
+	ADDQ         $0x00000040, R10
+	ADDQ         $0x00000040, AX
+	SUBQ         $0x00000010, R9
+	CMPQ         R9, $0x00000010
+	JAE          loop7
+
+next8:
+	TESTQ R9, R9
+	JZ    done3
+
+	// The tail, under a mask.
+	MOVL   $-1, BX
+	BZHIL  R9, BX, BX
+	KMOVW  BX, K1
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	MOVQ   R10, R11
+	MOVQ   d+104(FP), R12
+	MOVQ   x_base+32(FP), BX
+
+coordinate10:
+	VMOVUPS.Z    (R11), K1, Z4
+	VBROADCASTSS (BX), Z5
+	VSUBPS       Z4, Z5, Z5
+	VFMADD231PS  Z5, Z5, Z0
+	VBROADCASTSS (BX)(SI*1), Z5
+	VSUBPS       Z4, Z5, Z5
+	VFMADD231PS  Z5, Z5, Z1
+	VBROADCASTSS (BX)(SI*2), Z5
+	VSUBPS       Z4, Z5, Z5
+	VFMADD231PS  Z5, Z5, Z2
+	VBROADCASTSS (BX)(DI*1), Z5
+	VSUBPS       Z4, Z5, Z4
+	VFMADD231PS  Z4, Z4, Z3
+	ADDQ         $0x00000004, BX
+	ADDQ         R8, R11
+	DECQ         R12
+	JNZ          coordinate10
+	VMOVUPS      Z0, K1, (AX)
+	VMOVUPS      Z1, K1, (AX)(CX*1)
+	VMOVUPS      Z2, K1, (AX)(CX*2)
+	VMOVUPS      Z3, K1, (AX)(DX*1)
+	LEAQ         (R10)(R9*4), R10
+	LEAQ         (AX)(R9*4), AX
+	XORQ         R9, R9
+
+done3:
+	MOVQ yt_len+72(FP), BX
+	SHLQ $0x02, BX
+	SUBQ BX, AX
+	LEAQ (AX)(CX*4), AX
+	ADDQ SI, x_base+32(FP)
+	ADDQ SI, x_base+32(FP)
+	ADDQ SI, x_base+32(FP)
+	ADDQ SI, x_base+32(FP)
+	SUBQ $0x00000004, rows+96(FP)
+	CMPQ rows+96(FP), $0x00000004
+	JAE  rows1
+
+fewer2:
+	CMPQ rows+96(FP), $0x00000001
+	JB   fewer12
+
+rows11:
+	// Rows at once: 1.
+	MOVQ yt_len+72(FP), DX
+	MOVQ yt_base+64(FP), DI
+	CMPQ DX, $0x00000040
+	JB   next15
+
+loop14:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	MOVQ   DI, R9
+	MOVQ   d+104(FP), R10
+	MOVQ   x_base+32(FP), BX
+
+coordinate16:
+	VMOVUPS      (R9), Z4
+	VMOVUPS      64(R9), Z5
+	VMOVUPS      128(R9), Z6
+	VMOVUPS      192(R9), Z7
+	VBROADCASTSS (BX), Z8
+	VSUBPS       Z4, Z8, Z4
+	VFMADD231PS  Z4, Z4, Z0
+	VSUBPS       Z5, Z8, Z4
+	VFMADD231PS  Z4, Z4, Z1
+	VSUBPS       Z6, Z8, Z4
+	VFMADD231PS  Z4, Z4, Z2
+	VSUBPS       Z7, Z8, Z4
+	VFMADD231PS  Z4, Z4, Z3
+	ADDQ         $0x00000004, BX
+	ADDQ         R8, R9
+	DECQ         R10
+	JNZ          coordinate16
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z1, 64(AX)
+	VMOVUPS      Z2, 128(AX)
+	VMOVUPS      Z3, 192(AX)
+	ADDQ         $0x00000100, DI
+	ADDQ         $0x00000100, AX
+	SUBQ         $0x00000040, DX
+	CMPQ         DX, $0x00000040
+	JAE          loop14
+
+next15:
+	CMPQ DX, $0x00000010
+	JB   next18
+
+loop17:
+	VXORPS Z0, Z0, Z0
+	MOVQ   DI, R9
+	MOVQ   d+104(FP), R10
+	MOVQ   x_base+32(FP), BX
+
+coordinate19:
+	VMOVUPS      (R9), Z1
+	VBROADCASTSS (BX), Z2
+	VSUBPS       Z1, Z2, Z1
+	VFMADD231PS  Z1, Z1, Z0
+	ADDQ         $0x00000004, BX
+	ADDQ         R8, R9
+	DECQ         R10
+	JNZ          coordinate19
+	VMOVUPS      Z0, (AX)
+	ADDQ         $0x00000040, DI
+	ADDQ         $0x00000040, AX
+	SUBQ         $0x00000010, DX
+	CMPQ         DX, $0x00000010
+	JAE          loop17
+
+next18:
+	TESTQ DX, DX
+	JZ    done13
+
+	// The tail, under a mask.
+	MOVL   $-1, BX
+	BZHIL  DX, BX, BX
+	KMOVW  BX, K1
+	VXORPS Z0, Z0, Z0
+	MOVQ   DI, R9
+	MOVQ   d+104(FP), R10
+	MOVQ   x_base+32(FP), BX
+
+coordinate20:
+	VMOVUPS.Z    (R9), K1, Z1
+	VBROADCASTSS (BX), Z2
+	VSUBPS       Z1, Z2, Z1
+	VFMADD231PS  Z1, Z1, Z0
+	ADDQ         $0x00000004, BX
+	ADDQ         R8, R9
+	DECQ         R10
+	JNZ          coordinate20
+	VMOVUPS      Z0, K1, (AX)
+	LEAQ         (DI)(DX*4), DI
+	LEAQ         (AX)(DX*4), AX
+	XORQ         DX, DX
+
+done13:
+	MOVQ yt_len+72(FP), DX
+	SHLQ $0x02, DX
+	SUBQ DX, AX
+	LEAQ (AX)(CX*1), AX
+	ADDQ SI, x_base+32(FP)
+	SUBQ $0x00000001, rows+96(FP)
+	CMPQ rows+96(FP), $0x00000001
+	JAE  rows11
+
+fewer12:
+	VZEROUPPER
+	RET
+
+// func AbsoluteDistancesF32AVX512(dst []float32, ldd int, x []float32, ldx int, yt []float32, ldy int, rows int, d int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·AbsoluteDistancesF32AVX512(SB), NOSPLIT, $0-112
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         ldd+24(FP), CX
+	SHLQ         $0x02, CX
+	LEAQ         (CX)(CX*2), DX
+	MOVQ         x_base+32(FP), BX
+	MOVQ         ldx+56(FP), SI
+	SHLQ         $0x02, SI
+	LEAQ         (SI)(SI*2), DI
+	MOVQ         ldy+88(FP), R8
+	SHLQ         $0x02, R8
+	VBROADCASTSS word_7fffffff<>+0(SB), Z0
+	CMPQ         rows+96(FP), $0x00000004
+	JB           fewer2
+
+rows1:
+	// Rows at once: 4.
+	MOVQ yt_len+72(FP), R9
+	MOVQ yt_base+64(FP), R10
+	CMPQ R9, $0x00000020
+	JB   next5
+
+loop4:
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	VXORPS Z5, Z5, Z5
+	VXORPS Z6, Z6, Z6
+	VXORPS Z7, Z7, Z7
+	VXORPS Z8, Z8, Z8
+	MOVQ   R10, R11
+	MOVQ   d+104(FP), R12
+	MOVQ   x_base+32(FP), BX
+
+coordinate6:
+	VMOVUPS      (R11), Z9
+	VMOVUPS      64(R11), Z10
+	VBROADCASTSS (BX), Z11
+	VSUBPS       Z9, Z11, Z12
+	VANDPS       Z0, Z12, Z12
+	VADDPS       Z12, Z1, Z1
+	VSUBPS       Z10, Z11, Z11
+	VANDPS       Z0, Z11, Z11
+	VADDPS       Z11, Z2, Z2
+	VBROADCASTSS (BX)(SI*1), Z11
+	VSUBPS       Z9, Z11, Z12
+	VANDPS       Z0, Z12, Z12
+	VADDPS       Z12, Z3, Z3
+	VSUBPS       Z10, Z11, Z11
+	VANDPS       Z0, Z11, Z11
+	VADDPS       Z11, Z4, Z4
+	VBROADCASTSS (BX)(SI*2), Z11
+	VSUBPS       Z9, Z11, Z12
+	VANDPS       Z0, Z12, Z12
+	VADDPS       Z12, Z5, Z5
+	VSUBPS       Z10, Z11, Z11
+	VANDPS       Z0, Z11, Z11
+	VADDPS       Z11, Z6, Z6
+	VBROADCASTSS (BX)(DI*1), Z11
+	VSUBPS       Z9, Z11, Z9
+	VANDPS       Z0, Z9, Z9
+	VADDPS       Z9, Z7, Z7
+	VSUBPS       Z10, Z11, Z9
+	VANDPS       Z0, Z9, Z9
+	VADDPS       Z9, Z8, Z8
+	ADDQ         $0x00000004, BX
+	ADDQ         R8, R11
+	DECQ         R12
+	JNZ          coordinate6
+	VMOVUPS      Z1, (AX)
+	VMOVUPS      Z2, 64(AX)
+	VMOVUPS      Z3, (AX)(CX*1)
+	VMOVUPS      Z4, 64(AX)(CX*1)
+	VMOVUPS      Z5, (AX)(CX*2)
+	VMOVUPS      Z6, 64(AX)(CX*2)
+	VMOVUPS      Z7, (AX)(DX*1)
+	VMOVUPS      Z8, 64(AX)(DX*1)
+	ADDQ         $0x00000080, R10
+	ADDQ         $0x00000080, AX
+	SUBQ         $0x00000020, R9
+	CMPQ         R9, $0x00000020
+	JAE          loop4
+
+next5:
+	CMPQ R9, $0x00000010
+	JB   next8
+
+loop7:
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	MOVQ   R10, R11
+	MOVQ   d+104(FP), R12
+	MOVQ   x_base+32(FP), BX
+
+coordinate9:
+	VMOVUPS      (R11), Z5
+	VBROADCASTSS (BX), Z6
+	VSUBPS       Z5, Z6, Z6
+	VANDPS       Z0, Z6, Z6
+	VADDPS       Z6, Z1, Z1
+	VBROADCASTSS (BX)(SI*1), Z6
+	VSUBPS       Z5, Z6, Z6
+	VANDPS       Z0, Z6, Z6
+	VADDPS       Z6, Z2, Z2
+	VBROADCASTSS (BX)(SI*2), Z6
+	VSUBPS       Z5, Z6, Z6
+	VANDPS       Z0, Z6, Z6
+	VADDPS       Z6, Z3, Z3
+	VBROADCASTSS (BX)(DI*1), Z6
+	VSUBPS       Z5, Z6, Z5
+	VANDPS       Z0, Z5, Z5
+	VADDPS       Z5, Z4, Z4
+	ADDQ         $0x00000004, BX
+	ADDQ         R8, R11
+	DECQ         R12
+	JNZ          coordinate9
+	VMOVUPS      Z1, (AX)
+	VMOVUPS      Z2, (AX)(CX*1)
+	VMOVUPS      Z3, (AX)(CX*2)
+	VMOVUPS      Z4, (AX)(DX*1)
+	ADDQ         $0x00000040, R10
+	ADDQ         $0x00000040, AX
+	SUBQ         $0x00000010, R9
+	CMPQ         R9, $0x00000010
+	JAE          loop7
+
+next8:
+	TESTQ R9, R9
+	JZ    done3
+
+	// The tail, under a mask.
+	MOVL   $-1, BX
+	BZHIL  R9, BX, BX
+	KMOVW  BX, K1
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	MOVQ   R10, R11
+	MOVQ   d+104(FP), R12
+	MOVQ   x_base+32(FP), BX
+
+coordinate10:
+	VMOVUPS.Z    (R11), K1, Z5
+	VBROADCASTSS (BX), Z6
+	VSUBPS       Z5, Z6, Z6
+	VANDPS       Z0, Z6, Z6
+	VADDPS       Z6, Z1, Z1
+	VBROADCASTSS (BX)(SI*1), Z6
+	VSUBPS       Z5, Z6, Z6
+	VANDPS       Z0, Z6, Z6
+	VADDPS       Z6, Z2, Z2
+	VBROADCASTSS (BX)(SI*2), Z6
+	VSUBPS       Z5, Z6, Z6
+	VANDPS       Z0, Z6, Z6
+	VADDPS       Z6, Z3, Z3
+	VBROADCASTSS (BX)(DI*1), Z6
+	VSUBPS       Z5, Z6, Z5
+	VANDPS       Z0, Z5, Z5
+	VADDPS       Z5, Z4, Z4
+	ADDQ         $0x00000004, BX
+	ADDQ         R8, R11
+	DECQ         R12
+	JNZ          coordinate10
+	VMOVUPS      Z1, K1, (AX)
+	VMOVUPS      Z2, K1, (AX)(CX*1)
+	VMOVUPS      Z3, K1, (AX)(CX*2)
+	VMOVUPS      Z4, K1, (AX)(DX*1)
+	LEAQ         (R10)(R9*4), R10
+	LEAQ         (AX)(R9*4), AX
+	XORQ         R9, R9
+
+done3:
+	MOVQ yt_len+72(FP), BX
+	SHLQ $0x02, BX
+	SUBQ BX, AX
+	LEAQ (AX)(CX*4), AX
+	ADDQ SI, x_base+32(FP)
+	ADDQ SI, x_base+32(FP)
+	ADDQ SI, x_base+32(FP)
+	ADDQ SI, x_base+32(FP)
+	SUBQ $0x00000004, rows+96(FP)
+	CMPQ rows+96(FP), $0x00000004
+	JAE  rows1
+
+fewer2:
+	CMPQ rows+96(FP), $0x00000001
+	JB   fewer12
+
+rows11:
+	// Rows at once: 1.
+	MOVQ yt_len+72(FP), DX
+	MOVQ yt_base+64(FP), DI
+	CMPQ DX, $0x00000040
+	JB   next15
+
+loop14:
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	VXORPS Z4, Z4, Z4
+	MOVQ   DI, R9
+	MOVQ   d+104(FP), R10
+	MOVQ   x_base+32(FP), BX
+
+coordinate16:
+	VMOVUPS      (R9), Z5
+	VMOVUPS      64(R9), Z6
+	VMOVUPS      128(R9), Z7
+	VMOVUPS      192(R9), Z8
+	VBROADCASTSS (BX), Z9
+	VSUBPS       Z5, Z9, Z5
+	VANDPS       Z0, Z5, Z5
+	VADDPS       Z5, Z1, Z1
+	VSUBPS       Z6, Z9, Z5
+	VANDPS       Z0, Z5, Z5
+	VADDPS       Z5, Z2, Z2
+	VSUBPS       Z7, Z9, Z5
+	VANDPS       Z0, Z5, Z5
+	VADDPS       Z5, Z3, Z3
+	VSUBPS       Z8, Z9, Z5
+	VANDPS       Z0, Z5, Z5
+	VADDPS       Z5, Z4, Z4
+	ADDQ         $0x00000004, BX
+	ADDQ         R8, R9
+	DECQ         R10
+	JNZ          coordinate16
+	VMOVUPS      Z1, (AX)
+	VMOVUPS      Z2, 64(AX)
+	VMOVUPS      Z3, 128(AX)
+	VMOVUPS      Z4, 192(AX)
+	ADDQ         $0x00000100, DI
+	ADDQ         $0x00000100, AX
+	SUBQ         $0x00000040, DX
+	CMPQ         DX, $0x00000040
+	JAE          loop14
+
+next15:
+	CMPQ DX, $0x00000010
+	JB   next18
+
+loop17:
+	VXORPS Z1, Z1, Z1
+	MOVQ   DI, R9
+	MOVQ   d+104(FP), R10
+	MOVQ   x_base+32(FP), BX
+
+coordinate19:
+	VMOVUPS      (R9), Z2
+	VBROADCASTSS (BX), Z3
+	VSUBPS       Z2, Z3, Z2
+	VANDPS       Z0, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	ADDQ         $0x00000004, BX
+	ADDQ         R8, R9
+	DECQ         R10
+	JNZ          coordinate19
+	VMOVUPS      Z1, (AX)
+	ADDQ         $0x00000040, DI
+	ADDQ         $0x00000040, AX
+	SUBQ         $0x00000010, DX
+	CMPQ         DX, $0x00000010
+	JAE          loop17
+
+next18:
+	TESTQ DX, DX
+	JZ    done13
+
+	// The tail, under a mask.
+	MOVL   $-1, BX
+	BZHIL  DX, BX, BX
+	KMOVW  BX, K1
+	VXORPS Z1, Z1, Z1
+	MOVQ   DI, R9
+	MOVQ   d+104(FP), R10
+	MOVQ   x_base+32(FP), BX
+
+coordinate20:
+	VMOVUPS.Z    (R9), K1, Z2
+	VBROADCASTSS (BX), Z3
+	VSUBPS       Z2, Z3, Z2
+	VANDPS       Z0, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	ADDQ         $0x00000004, BX
+	ADDQ         R8, R9
+	DECQ         R10
+	JNZ          coordinate20
+	VMOVUPS      Z1, K1, (AX)
+	LEAQ         (DI)(DX*4), DI
+	LEAQ         (AX)(DX*4), AX
+	XORQ         DX, DX
+
+done13:
+	MOVQ yt_len+72(FP), DX
+	SHLQ $0x02, DX
+	SUBQ DX, AX
+	LEAQ (AX)(CX*1), AX
+	ADDQ SI, x_base+32(FP)
+	SUBQ $0x00000001, rows+96(FP)
+	CMPQ rows+96(FP), $0x00000001
+	JAE  rows11
+
+fewer12:
+	VZEROUPPER
+	RET
+
 // func AddNormsF32AVX512(dst []float32, x float32, y []float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·AddNormsF32AVX512(SB), NOSPLIT, $0-56

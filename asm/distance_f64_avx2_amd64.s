@@ -252,6 +252,608 @@ DATA word_7fffffffffffffff<>+16(SB)/8, $0x7fffffffffffffff
 DATA word_7fffffffffffffff<>+24(SB)/8, $0x7fffffffffffffff
 GLOBL word_7fffffffffffffff<>(SB), RODATA|NOPTR, $32
 
+// func SquaredDistancesF64AVX2(dst []float64, ldd int, x []float64, ldx int, yt []float64, ldy int, rows int, d int)
+// Requires: AVX, FMA3
+TEXT ·SquaredDistancesF64AVX2(SB), NOSPLIT, $0-112
+	MOVQ dst_base+0(FP), AX
+	MOVQ ldd+24(FP), CX
+	SHLQ $0x03, CX
+	LEAQ (CX)(CX*2), DX
+	MOVQ x_base+32(FP), BX
+	MOVQ ldx+56(FP), SI
+	SHLQ $0x03, SI
+	LEAQ (SI)(SI*2), DI
+	MOVQ ldy+88(FP), R8
+	SHLQ $0x03, R8
+	CMPQ rows+96(FP), $0x00000004
+	JB   fewer2
+
+rows1:
+	// Rows at once: 4.
+	MOVQ yt_len+72(FP), R9
+	MOVQ yt_base+64(FP), R10
+	CMPQ R9, $0x00000008
+	JB   next5
+
+loop4:
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	VXORPD Y4, Y4, Y4
+	VXORPD Y5, Y5, Y5
+	VXORPD Y6, Y6, Y6
+	VXORPD Y7, Y7, Y7
+	MOVQ   R10, R11
+	MOVQ   d+104(FP), R12
+	MOVQ   x_base+32(FP), BX
+
+coordinate6:
+	VMOVUPD      (R11), Y8
+	VMOVUPD      32(R11), Y9
+	VBROADCASTSD (BX), Y10
+	VSUBPD       Y8, Y10, Y11
+	VFMADD231PD  Y11, Y11, Y0
+	VSUBPD       Y9, Y10, Y10
+	VFMADD231PD  Y10, Y10, Y1
+	VBROADCASTSD (BX)(SI*1), Y10
+	VSUBPD       Y8, Y10, Y11
+	VFMADD231PD  Y11, Y11, Y2
+	VSUBPD       Y9, Y10, Y10
+	VFMADD231PD  Y10, Y10, Y3
+	VBROADCASTSD (BX)(SI*2), Y10
+	VSUBPD       Y8, Y10, Y11
+	VFMADD231PD  Y11, Y11, Y4
+	VSUBPD       Y9, Y10, Y10
+	VFMADD231PD  Y10, Y10, Y5
+	VBROADCASTSD (BX)(DI*1), Y10
+	VSUBPD       Y8, Y10, Y8
+	VFMADD231PD  Y8, Y8, Y6
+	VSUBPD       Y9, Y10, Y8
+	VFMADD231PD  Y8, Y8, Y7
+	ADDQ         $0x00000008, BX
+	ADDQ         R8, R11
+	DECQ         R12
+	JNZ          coordinate6
+	VMOVUPD      Y0, (AX)
+	VMOVUPD      Y1, 32(AX)
+	VMOVUPD      Y2, (AX)(CX*1)
+	VMOVUPD      Y3, 32(AX)(CX*1)
+	VMOVUPD      Y4, (AX)(CX*2)
+	VMOVUPD      Y5, 32(AX)(CX*2)
+	VMOVUPD      Y6, (AX)(DX*1)
+	VMOVUPD      Y7, 32(AX)(DX*1)
+	ADDQ         $0x00000040, R10
+	ADDQ         $0x00000040, AX
+	SUBQ         $0x00000008, R9
+	CMPQ         R9, $0x00000008
+	JAE          loop4
+
+next5:
+	CMPQ R9, $0x00000004
+	JB   next8
+
+loop7:
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	MOVQ   R10, R11
+	MOVQ   d+104(FP), R12
+	MOVQ   x_base+32(FP), BX
+
+coordinate9:
+	VMOVUPD      (R11), Y4
+	VBROADCASTSD (BX), Y5
+	VSUBPD       Y4, Y5, Y5
+	VFMADD231PD  Y5, Y5, Y0
+	VBROADCASTSD (BX)(SI*1), Y5
+	VSUBPD       Y4, Y5, Y5
+	VFMADD231PD  Y5, Y5, Y1
+	VBROADCASTSD (BX)(SI*2), Y5
+	VSUBPD       Y4, Y5, Y5
+	VFMADD231PD  Y5, Y5, Y2
+	VBROADCASTSD (BX)(DI*1), Y5
+	VSUBPD       Y4, Y5, Y4
+	VFMADD231PD  Y4, Y4, Y3
+	ADDQ         $0x00000008, BX
+	ADDQ         R8, R11
+	DECQ         R12
+	JNZ          coordinate9
+	VMOVUPD      Y0, (AX)
+	VMOVUPD      Y1, (AX)(CX*1)
+	VMOVUPD      Y2, (AX)(CX*2)
+	VMOVUPD      Y3, (AX)(DX*1)
+	ADDQ         $0x00000020, R10
+	ADDQ         $0x00000020, AX
+	SUBQ         $0x00000004, R9
+	CMPQ         R9, $0x00000004
+	JAE          loop7
+
+next8:
+	TESTQ R9, R9
+	JZ    done3
+
+	// The tail, under a mask.
+	LEAQ    slide<>+32(SB), BX
+	NEGQ    R9
+	VMOVUPD (BX)(R9*8), Y0
+	NEGQ    R9
+	VXORPD  Y1, Y1, Y1
+	VXORPD  Y2, Y2, Y2
+	VXORPD  Y3, Y3, Y3
+	VXORPD  Y4, Y4, Y4
+	MOVQ    R10, R11
+	MOVQ    d+104(FP), R12
+	MOVQ    x_base+32(FP), BX
+
+coordinate10:
+	VMASKMOVPD   (R11), Y0, Y5
+	VBROADCASTSD (BX), Y6
+	VSUBPD       Y5, Y6, Y6
+	VFMADD231PD  Y6, Y6, Y1
+	VBROADCASTSD (BX)(SI*1), Y6
+	VSUBPD       Y5, Y6, Y6
+	VFMADD231PD  Y6, Y6, Y2
+	VBROADCASTSD (BX)(SI*2), Y6
+	VSUBPD       Y5, Y6, Y6
+	VFMADD231PD  Y6, Y6, Y3
+	VBROADCASTSD (BX)(DI*1), Y6
+	VSUBPD       Y5, Y6, Y5
+	VFMADD231PD  Y5, Y5, Y4
+	ADDQ         $0x00000008, BX
+	ADDQ         R8, R11
+	DECQ         R12
+	JNZ          coordinate10
+	VMASKMOVPD   Y1, Y0, (AX)
+	VMASKMOVPD   Y2, Y0, (AX)(CX*1)
+	VMASKMOVPD   Y3, Y0, (AX)(CX*2)
+	VMASKMOVPD   Y4, Y0, (AX)(DX*1)
+	LEAQ         (R10)(R9*8), R10
+	LEAQ         (AX)(R9*8), AX
+	XORQ         R9, R9
+
+done3:
+	MOVQ yt_len+72(FP), BX
+	SHLQ $0x03, BX
+	SUBQ BX, AX
+	LEAQ (AX)(CX*4), AX
+	ADDQ SI, x_base+32(FP)
+	ADDQ SI, x_base+32(FP)
+	ADDQ SI, x_base+32(FP)
+	ADDQ SI, x_base+32(FP)
+	SUBQ $0x00000004, rows+96(FP)
+	CMPQ rows+96(FP), $0x00000004
+	JAE  rows1
+
+fewer2:
+	CMPQ rows+96(FP), $0x00000001
+	JB   fewer12
+
+rows11:
+	// Rows at once: 1.
+	MOVQ yt_len+72(FP), DX
+	MOVQ yt_base+64(FP), DI
+	CMPQ DX, $0x00000010
+	JB   next15
+
+loop14:
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	MOVQ   DI, R9
+	MOVQ   d+104(FP), R10
+	MOVQ   x_base+32(FP), BX
+
+coordinate16:
+	VMOVUPD      (R9), Y4
+	VMOVUPD      32(R9), Y5
+	VMOVUPD      64(R9), Y6
+	VMOVUPD      96(R9), Y7
+	VBROADCASTSD (BX), Y8
+	VSUBPD       Y4, Y8, Y4
+	VFMADD231PD  Y4, Y4, Y0
+	VSUBPD       Y5, Y8, Y4
+	VFMADD231PD  Y4, Y4, Y1
+	VSUBPD       Y6, Y8, Y4
+	VFMADD231PD  Y4, Y4, Y2
+	VSUBPD       Y7, Y8, Y4
+	VFMADD231PD  Y4, Y4, Y3
+	ADDQ         $0x00000008, BX
+	ADDQ         R8, R9
+	DECQ         R10
+	JNZ          coordinate16
+	VMOVUPD      Y0, (AX)
+	VMOVUPD      Y1, 32(AX)
+	VMOVUPD      Y2, 64(AX)
+	VMOVUPD      Y3, 96(AX)
+	ADDQ         $0x00000080, DI
+	ADDQ         $0x00000080, AX
+	SUBQ         $0x00000010, DX
+	CMPQ         DX, $0x00000010
+	JAE          loop14
+
+next15:
+	CMPQ DX, $0x00000004
+	JB   next18
+
+loop17:
+	VXORPD Y0, Y0, Y0
+	MOVQ   DI, R9
+	MOVQ   d+104(FP), R10
+	MOVQ   x_base+32(FP), BX
+
+coordinate19:
+	VMOVUPD      (R9), Y1
+	VBROADCASTSD (BX), Y2
+	VSUBPD       Y1, Y2, Y1
+	VFMADD231PD  Y1, Y1, Y0
+	ADDQ         $0x00000008, BX
+	ADDQ         R8, R9
+	DECQ         R10
+	JNZ          coordinate19
+	VMOVUPD      Y0, (AX)
+	ADDQ         $0x00000020, DI
+	ADDQ         $0x00000020, AX
+	SUBQ         $0x00000004, DX
+	CMPQ         DX, $0x00000004
+	JAE          loop17
+
+next18:
+	TESTQ DX, DX
+	JZ    done13
+
+	// The tail, under a mask.
+	LEAQ    slide<>+32(SB), BX
+	NEGQ    DX
+	VMOVUPD (BX)(DX*8), Y0
+	NEGQ    DX
+	VXORPD  Y1, Y1, Y1
+	MOVQ    DI, R9
+	MOVQ    d+104(FP), R10
+	MOVQ    x_base+32(FP), BX
+
+coordinate20:
+	VMASKMOVPD   (R9), Y0, Y2
+	VBROADCASTSD (BX), Y3
+	VSUBPD       Y2, Y3, Y2
+	VFMADD231PD  Y2, Y2, Y1
+	ADDQ         $0x00000008, BX
+	ADDQ         R8, R9
+	DECQ         R10
+	JNZ          coordinate20
+	VMASKMOVPD   Y1, Y0, (AX)
+	LEAQ         (DI)(DX*8), DI
+	LEAQ         (AX)(DX*8), AX
+	XORQ         DX, DX
+
+done13:
+	MOVQ yt_len+72(FP), DX
+	SHLQ $0x03, DX
+	SUBQ DX, AX
+	LEAQ (AX)(CX*1), AX
+	ADDQ SI, x_base+32(FP)
+	SUBQ $0x00000001, rows+96(FP)
+	CMPQ rows+96(FP), $0x00000001
+	JAE  rows11
+
+fewer12:
+	VZEROUPPER
+	RET
+
+// func AbsoluteDistancesF64AVX2(dst []float64, ldd int, x []float64, ldx int, yt []float64, ldy int, rows int, d int)
+// Requires: AVX
+TEXT ·AbsoluteDistancesF64AVX2(SB), NOSPLIT, $0-112
+	MOVQ dst_base+0(FP), AX
+	MOVQ ldd+24(FP), CX
+	SHLQ $0x03, CX
+	LEAQ (CX)(CX*2), DX
+	MOVQ x_base+32(FP), BX
+	MOVQ ldx+56(FP), SI
+	SHLQ $0x03, SI
+	LEAQ (SI)(SI*2), DI
+	MOVQ ldy+88(FP), R8
+	SHLQ $0x03, R8
+	CMPQ rows+96(FP), $0x00000004
+	JB   fewer2
+
+rows1:
+	// Rows at once: 4.
+	MOVQ yt_len+72(FP), R9
+	MOVQ yt_base+64(FP), R10
+	CMPQ R9, $0x00000008
+	JB   next5
+
+loop4:
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	VXORPD Y4, Y4, Y4
+	VXORPD Y5, Y5, Y5
+	VXORPD Y6, Y6, Y6
+	VXORPD Y7, Y7, Y7
+	MOVQ   R10, R11
+	MOVQ   d+104(FP), R12
+	MOVQ   x_base+32(FP), BX
+
+coordinate6:
+	VMOVUPD      (R11), Y8
+	VMOVUPD      32(R11), Y9
+	VBROADCASTSD (BX), Y10
+	VSUBPD       Y8, Y10, Y11
+	VANDPD       word_7fffffffffffffff<>+0(SB), Y11, Y11
+	VADDPD       Y11, Y0, Y0
+	VSUBPD       Y9, Y10, Y10
+	VANDPD       word_7fffffffffffffff<>+0(SB), Y10, Y10
+	VADDPD       Y10, Y1, Y1
+	VBROADCASTSD (BX)(SI*1), Y10
+	VSUBPD       Y8, Y10, Y11
+	VANDPD       word_7fffffffffffffff<>+0(SB), Y11, Y11
+	VADDPD       Y11, Y2, Y2
+	VSUBPD       Y9, Y10, Y10
+	VANDPD       word_7fffffffffffffff<>+0(SB), Y10, Y10
+	VADDPD       Y10, Y3, Y3
+	VBROADCASTSD (BX)(SI*2), Y10
+	VSUBPD       Y8, Y10, Y11
+	VANDPD       word_7fffffffffffffff<>+0(SB), Y11, Y11
+	VADDPD       Y11, Y4, Y4
+	VSUBPD       Y9, Y10, Y10
+	VANDPD       word_7fffffffffffffff<>+0(SB), Y10, Y10
+	VADDPD       Y10, Y5, Y5
+	VBROADCASTSD (BX)(DI*1), Y10
+	VSUBPD       Y8, Y10, Y8
+	VANDPD       word_7fffffffffffffff<>+0(SB), Y8, Y8
+	VADDPD       Y8, Y6, Y6
+	VSUBPD       Y9, Y10, Y8
+	VANDPD       word_7fffffffffffffff<>+0(SB), Y8, Y8
+	VADDPD       Y8, Y7, Y7
+	ADDQ         $0x00000008, BX
+	ADDQ         R8, R11
+	DECQ         R12
+	JNZ          coordinate6
+	VMOVUPD      Y0, (AX)
+	VMOVUPD      Y1, 32(AX)
+	VMOVUPD      Y2, (AX)(CX*1)
+	VMOVUPD      Y3, 32(AX)(CX*1)
+	VMOVUPD      Y4, (AX)(CX*2)
+	VMOVUPD      Y5, 32(AX)(CX*2)
+	VMOVUPD      Y6, (AX)(DX*1)
+	VMOVUPD      Y7, 32(AX)(DX*1)
+	ADDQ         $0x00000040, R10
+	ADDQ         $0x00000040, AX
+	SUBQ         $0x00000008, R9
+	CMPQ         R9, $0x00000008
+	JAE          loop4
+
+next5:
+	CMPQ R9, $0x00000004
+	JB   next8
+
+loop7:
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	MOVQ   R10, R11
+	MOVQ   d+104(FP), R12
+	MOVQ   x_base+32(FP), BX
+
+coordinate9:
+	VMOVUPD      (R11), Y4
+	VBROADCASTSD (BX), Y5
+	VSUBPD       Y4, Y5, Y5
+	VANDPD       word_7fffffffffffffff<>+0(SB), Y5, Y5
+	VADDPD       Y5, Y0, Y0
+	VBROADCASTSD (BX)(SI*1), Y5
+	VSUBPD       Y4, Y5, Y5
+	VANDPD       word_7fffffffffffffff<>+0(SB), Y5, Y5
+	VADDPD       Y5, Y1, Y1
+	VBROADCASTSD (BX)(SI*2), Y5
+	VSUBPD       Y4, Y5, Y5
+	VANDPD       word_7fffffffffffffff<>+0(SB), Y5, Y5
+	VADDPD       Y5, Y2, Y2
+	VBROADCASTSD (BX)(DI*1), Y5
+	VSUBPD       Y4, Y5, Y4
+	VANDPD       word_7fffffffffffffff<>+0(SB), Y4, Y4
+	VADDPD       Y4, Y3, Y3
+	ADDQ         $0x00000008, BX
+	ADDQ         R8, R11
+	DECQ         R12
+	JNZ          coordinate9
+	VMOVUPD      Y0, (AX)
+	VMOVUPD      Y1, (AX)(CX*1)
+	VMOVUPD      Y2, (AX)(CX*2)
+	VMOVUPD      Y3, (AX)(DX*1)
+	ADDQ         $0x00000020, R10
+	ADDQ         $0x00000020, AX
+	SUBQ         $0x00000004, R9
+	CMPQ         R9, $0x00000004
+	JAE          loop7
+
+next8:
+	TESTQ R9, R9
+	JZ    done3
+
+	// The tail, under a mask.
+	LEAQ    slide<>+32(SB), BX
+	NEGQ    R9
+	VMOVUPD (BX)(R9*8), Y0
+	NEGQ    R9
+	VXORPD  Y1, Y1, Y1
+	VXORPD  Y2, Y2, Y2
+	VXORPD  Y3, Y3, Y3
+	VXORPD  Y4, Y4, Y4
+	MOVQ    R10, R11
+	MOVQ    d+104(FP), R12
+	MOVQ    x_base+32(FP), BX
+
+coordinate10:
+	VMASKMOVPD   (R11), Y0, Y5
+	VBROADCASTSD (BX), Y6
+	VSUBPD       Y5, Y6, Y6
+	VANDPD       word_7fffffffffffffff<>+0(SB), Y6, Y6
+	VADDPD       Y6, Y1, Y1
+	VBROADCASTSD (BX)(SI*1), Y6
+	VSUBPD       Y5, Y6, Y6
+	VANDPD       word_7fffffffffffffff<>+0(SB), Y6, Y6
+	VADDPD       Y6, Y2, Y2
+	VBROADCASTSD (BX)(SI*2), Y6
+	VSUBPD       Y5, Y6, Y6
+	VANDPD       word_7fffffffffffffff<>+0(SB), Y6, Y6
+	VADDPD       Y6, Y3, Y3
+	VBROADCASTSD (BX)(DI*1), Y6
+	VSUBPD       Y5, Y6, Y5
+	VANDPD       word_7fffffffffffffff<>+0(SB), Y5, Y5
+	VADDPD       Y5, Y4, Y4
+	ADDQ         $0x00000008, BX
+	ADDQ         R8, R11
+	DECQ         R12
+	JNZ          coordinate10
+	VMASKMOVPD   Y1, Y0, (AX)
+	VMASKMOVPD   Y2, Y0, (AX)(CX*1)
+	VMASKMOVPD   Y3, Y0, (AX)(CX*2)
+	VMASKMOVPD   Y4, Y0, (AX)(DX*1)
+	LEAQ         (R10)(R9*8), R10
+	LEAQ         (AX)(R9*8), AX
+	XORQ         R9, R9
+
+done3:
+	MOVQ yt_len+72(FP), BX
+	SHLQ $0x03, BX
+	SUBQ BX, AX
+	LEAQ (AX)(CX*4), AX
+	ADDQ SI, x_base+32(FP)
+	ADDQ SI, x_base+32(FP)
+	ADDQ SI, x_base+32(FP)
+	ADDQ SI, x_base+32(FP)
+	SUBQ $0x00000004, rows+96(FP)
+	CMPQ rows+96(FP), $0x00000004
+	JAE  rows1
+
+fewer2:
+	CMPQ rows+96(FP), $0x00000001
+	JB   fewer12
+
+rows11:
+	// Rows at once: 1.
+	MOVQ yt_len+72(FP), DX
+	MOVQ yt_base+64(FP), DI
+	CMPQ DX, $0x00000010
+	JB   next15
+
+loop14:
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	MOVQ   DI, R9
+	MOVQ   d+104(FP), R10
+	MOVQ   x_base+32(FP), BX
+
+coordinate16:
+	VMOVUPD      (R9), Y4
+	VMOVUPD      32(R9), Y5
+	VMOVUPD      64(R9), Y6
+	VMOVUPD      96(R9), Y7
+	VBROADCASTSD (BX), Y8
+	VSUBPD       Y4, Y8, Y4
+	VANDPD       word_7fffffffffffffff<>+0(SB), Y4, Y4
+	VADDPD       Y4, Y0, Y0
+	VSUBPD       Y5, Y8, Y4
+	VANDPD       word_7fffffffffffffff<>+0(SB), Y4, Y4
+	VADDPD       Y4, Y1, Y1
+	VSUBPD       Y6, Y8, Y4
+	VANDPD       word_7fffffffffffffff<>+0(SB), Y4, Y4
+	VADDPD       Y4, Y2, Y2
+	VSUBPD       Y7, Y8, Y4
+	VANDPD       word_7fffffffffffffff<>+0(SB), Y4, Y4
+	VADDPD       Y4, Y3, Y3
+	ADDQ         $0x00000008, BX
+	ADDQ         R8, R9
+	DECQ         R10
+	JNZ          coordinate16
+	VMOVUPD      Y0, (AX)
+	VMOVUPD      Y1, 32(AX)
+	VMOVUPD      Y2, 64(AX)
+	VMOVUPD      Y3, 96(AX)
+	ADDQ         $0x00000080, DI
+	ADDQ         $0x00000080, AX
+	SUBQ         $0x00000010, DX
+	CMPQ         DX, $0x00000010
+	JAE          loop14
+
+next15:
+	CMPQ DX, $0x00000004
+	JB   next18
+
+loop17:
+	VXORPD Y0, Y0, Y0
+	MOVQ   DI, R9
+	MOVQ   d+104(FP), R10
+	MOVQ   x_base+32(FP), BX
+
+coordinate19:
+	VMOVUPD      (R9), Y1
+	VBROADCASTSD (BX), Y2
+	VSUBPD       Y1, Y2, Y1
+	VANDPD       word_7fffffffffffffff<>+0(SB), Y1, Y1
+	VADDPD       Y1, Y0, Y0
+	ADDQ         $0x00000008, BX
+	ADDQ         R8, R9
+	DECQ         R10
+	JNZ          coordinate19
+	VMOVUPD      Y0, (AX)
+	ADDQ         $0x00000020, DI
+	ADDQ         $0x00000020, AX
+	SUBQ         $0x00000004, DX
+	CMPQ         DX, $0x00000004
+	JAE          loop17
+
+next18:
+	TESTQ DX, DX
+	JZ    done13
+
+	// The tail, under a mask.
+	LEAQ    slide<>+32(SB), BX
+	NEGQ    DX
+	VMOVUPD (BX)(DX*8), Y0
+	NEGQ    DX
+	VXORPD  Y1, Y1, Y1
+	MOVQ    DI, R9
+	MOVQ    d+104(FP), R10
+	MOVQ    x_base+32(FP), BX
+
+coordinate20:
+	VMASKMOVPD   (R9), Y0, Y2
+	VBROADCASTSD (BX), Y3
+	VSUBPD       Y2, Y3, Y2
+	VANDPD       word_7fffffffffffffff<>+0(SB), Y2, Y2
+	VADDPD       Y2, Y1, Y1
+	ADDQ         $0x00000008, BX
+	ADDQ         R8, R9
+	DECQ         R10
+	JNZ          coordinate20
+	VMASKMOVPD   Y1, Y0, (AX)
+	LEAQ         (DI)(DX*8), DI
+	LEAQ         (AX)(DX*8), AX
+	XORQ         DX, DX
+
+done13:
+	MOVQ yt_len+72(FP), DX
+	SHLQ $0x03, DX
+	SUBQ DX, AX
+	LEAQ (AX)(CX*1), AX
+	ADDQ SI, x_base+32(FP)
+	SUBQ $0x00000001, rows+96(FP)
+	CMPQ rows+96(FP), $0x00000001
+	JAE  rows11
+
+fewer12:
+	VZEROUPPER
+	RET
+
 // func AddNormsF64AVX2(dst []float64, x float64, y []float64)
 // Requires: AVX
 TEXT ·AddNormsF64AVX2(SB), NOSPLIT, $0-56

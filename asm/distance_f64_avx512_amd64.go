@@ -14,6 +14,16 @@ func AddSquaredDistancesF64AVX512(dst []float64, x []float64, yt []float64, ldy 
 //go:noescape
 func AddAbsoluteDistancesF64AVX512(dst []float64, x []float64, yt []float64, ldy int)
 
+// SquaredDistancesF64AVX512 sets dst[r*ldd+j] = sum_k (x[r*ldx+k] - yt[k*ldy+j])^2 for r < rows, j < len(yt), k < d, d > 0.
+//
+//go:noescape
+func SquaredDistancesF64AVX512(dst []float64, ldd int, x []float64, ldx int, yt []float64, ldy int, rows int, d int)
+
+// AbsoluteDistancesF64AVX512 sets dst[r*ldd+j] = sum_k |x[r*ldx+k] - yt[k*ldy+j]| for r < rows, j < len(yt), k < d, d > 0.
+//
+//go:noescape
+func AbsoluteDistancesF64AVX512(dst []float64, ldd int, x []float64, ldx int, yt []float64, ldy int, rows int, d int)
+
 // AddNormsF64AVX512 sets dst[j] = max(0, dst[j] + x + y[j]) for j < len(dst).
 //
 //go:noescape

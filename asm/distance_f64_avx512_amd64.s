@@ -238,6 +238,605 @@ done1:
 DATA word_7fffffffffffffff<>+0(SB)/8, $0x7fffffffffffffff
 GLOBL word_7fffffffffffffff<>(SB), RODATA|NOPTR, $8
 
+// func SquaredDistancesF64AVX512(dst []float64, ldd int, x []float64, ldx int, yt []float64, ldy int, rows int, d int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·SquaredDistancesF64AVX512(SB), NOSPLIT, $0-112
+	MOVQ dst_base+0(FP), AX
+	MOVQ ldd+24(FP), CX
+	SHLQ $0x03, CX
+	LEAQ (CX)(CX*2), DX
+	MOVQ x_base+32(FP), BX
+	MOVQ ldx+56(FP), SI
+	SHLQ $0x03, SI
+	LEAQ (SI)(SI*2), DI
+	MOVQ ldy+88(FP), R8
+	SHLQ $0x03, R8
+	CMPQ rows+96(FP), $0x00000004
+	JB   fewer2
+
+rows1:
+	// Rows at once: 4.
+	MOVQ yt_len+72(FP), R9
+	MOVQ yt_base+64(FP), R10
+	CMPQ R9, $0x00000010
+	JB   next5
+
+loop4:
+	VXORPD Z0, Z0, Z0
+	VXORPD Z1, Z1, Z1
+	VXORPD Z2, Z2, Z2
+	VXORPD Z3, Z3, Z3
+	VXORPD Z4, Z4, Z4
+	VXORPD Z5, Z5, Z5
+	VXORPD Z6, Z6, Z6
+	VXORPD Z7, Z7, Z7
+	MOVQ   R10, R11
+	MOVQ   d+104(FP), R12
+	MOVQ   x_base+32(FP), BX
+
+coordinate6:
+	VMOVUPD      (R11), Z8
+	VMOVUPD      64(R11), Z9
+	VBROADCASTSD (BX), Z10
+	VSUBPD       Z8, Z10, Z11
+	VFMADD231PD  Z11, Z11, Z0
+	VSUBPD       Z9, Z10, Z10
+	VFMADD231PD  Z10, Z10, Z1
+	VBROADCASTSD (BX)(SI*1), Z10
+	VSUBPD       Z8, Z10, Z11
+	VFMADD231PD  Z11, Z11, Z2
+	VSUBPD       Z9, Z10, Z10
+	VFMADD231PD  Z10, Z10, Z3
+	VBROADCASTSD (BX)(SI*2), Z10
+	VSUBPD       Z8, Z10, Z11
+	VFMADD231PD  Z11, Z11, Z4
+	VSUBPD       Z9, Z10, Z10
+	VFMADD231PD  Z10, Z10, Z5
+	VBROADCASTSD (BX)(DI*1), Z10
+	VSUBPD       Z8, Z10, Z8
+	VFMADD231PD  Z8, Z8, Z6
+	VSUBPD       Z9, Z10, Z8
+	VFMADD231PD  Z8, Z8, Z7
+	ADDQ         $0x00000008, BX
+	ADDQ         R8, R11
+	DECQ         R12
+	JNZ          coordinate6
+	VMOVUPD      Z0, (AX)
+	VMOVUPD      Z1, 64(AX)
+	VMOVUPD      Z2, (AX)(CX*1)
+	VMOVUPD      Z3, 64(AX)(CX*1)
+	VMOVUPD      Z4, (AX)(CX*2)
+	VMOVUPD      Z5, 64(AX)(CX*2)
+	VMOVUPD      Z6, (AX)(DX*1)
+	VMOVUPD      Z7, 64(AX)(DX*1)
+	ADDQ         $0x00000080, R10
+	ADDQ         $0x00000080, AX
+	SUBQ         $0x00000010, R9
+	CMPQ         R9, $0x00000010
+	JAE          loop4
+
+next5:
+	CMPQ R9, $0x00000008
+	JB   next8
+
+loop7:
+	VXORPD Z0, Z0, Z0
+	VXORPD Z1, Z1, Z1
+	VXORPD Z2, Z2, Z2
+	VXORPD Z3, Z3, Z3
+	MOVQ   R10, R11
+	MOVQ   d+104(FP), R12
+	MOVQ   x_base+32(FP), BX
+
+coordinate9:
+	VMOVUPD      (R11), Z4
+	VBROADCASTSD (BX), Z5
+	VSUBPD       Z4, Z5, Z5
+	VFMADD231PD  Z5, Z5, Z0
+	VBROADCASTSD (BX)(SI*1), Z5
+	VSUBPD       Z4, Z5, Z5
+	VFMADD231PD  Z5, Z5, Z1
+	VBROADCASTSD (BX)(SI*2), Z5
+	VSUBPD       Z4, Z5, Z5
+	VFMADD231PD  Z5, Z5, Z2
+	VBROADCASTSD (BX)(DI*1), Z5
+	VSUBPD       Z4, Z5, Z4
+	VFMADD231PD  Z4, Z4, Z3
+	ADDQ         $0x00000008, BX
+	ADDQ         R8, R11
+	DECQ         R12
+	JNZ          coordinate9
+	VMOVUPD      Z0, (AX)
+	VMOVUPD      Z1, (AX)(CX*1)
+	VMOVUPD      Z2, (AX)(CX*2)
+	VMOVUPD      Z3, (AX)(DX*1)
+	ADDQ         $0x00000040, R10
+	ADDQ         $0x00000040, AX
+	SUBQ         $0x00000008, R9
+	CMPQ         R9, $0x00000008
+	JAE          loop7
+
+next8:
+	TESTQ R9, R9
+	JZ    done3
+
+	// The tail, under a mask.
+	MOVL   $-1, BX
+	BZHIL  R9, BX, BX
+	KMOVW  BX, K1
+	VXORPD Z0, Z0, Z0
+	VXORPD Z1, Z1, Z1
+	VXORPD Z2, Z2, Z2
+	VXORPD Z3, Z3, Z3
+	MOVQ   R10, R11
+	MOVQ   d+104(FP), R12
+	MOVQ   x_base+32(FP), BX
+
+coordinate10:
+	VMOVUPD.Z    (R11), K1, Z4
+	VBROADCASTSD (BX), Z5
+	VSUBPD       Z4, Z5, Z5
+	VFMADD231PD  Z5, Z5, Z0
+	VBROADCASTSD (BX)(SI*1), Z5
+	VSUBPD       Z4, Z5, Z5
+	VFMADD231PD  Z5, Z5, Z1
+	VBROADCASTSD (BX)(SI*2), Z5
+	VSUBPD       Z4, Z5, Z5
+	VFMADD231PD  Z5, Z5, Z2
+	VBROADCASTSD (BX)(DI*1), Z5
+	VSUBPD       Z4, Z5, Z4
+	VFMADD231PD  Z4, Z4, Z3
+	ADDQ         $0x00000008, BX
+	ADDQ         R8, R11
+	DECQ         R12
+	JNZ          coordinate10
+	VMOVUPD      Z0, K1, (AX)
+	VMOVUPD      Z1, K1, (AX)(CX*1)
+	VMOVUPD      Z2, K1, (AX)(CX*2)
+	VMOVUPD      Z3, K1, (AX)(DX*1)
+	LEAQ         (R10)(R9*8), R10
+	LEAQ         (AX)(R9*8), AX
+	XORQ         R9, R9
+
+done3:
+	MOVQ yt_len+72(FP), BX
+	SHLQ $0x03, BX
+	SUBQ BX, AX
+	LEAQ (AX)(CX*4), AX
+	ADDQ SI, x_base+32(FP)
+	ADDQ SI, x_base+32(FP)
+	ADDQ SI, x_base+32(FP)
+	ADDQ SI, x_base+32(FP)
+	SUBQ $0x00000004, rows+96(FP)
+	CMPQ rows+96(FP), $0x00000004
+	JAE  rows1
+
+fewer2:
+	CMPQ rows+96(FP), $0x00000001
+	JB   fewer12
+
+rows11:
+	// Rows at once: 1.
+	MOVQ yt_len+72(FP), DX
+	MOVQ yt_base+64(FP), DI
+	CMPQ DX, $0x00000020
+	JB   next15
+
+loop14:
+	VXORPD Z0, Z0, Z0
+	VXORPD Z1, Z1, Z1
+	VXORPD Z2, Z2, Z2
+	VXORPD Z3, Z3, Z3
+	MOVQ   DI, R9
+	MOVQ   d+104(FP), R10
+	MOVQ   x_base+32(FP), BX
+
+coordinate16:
+	VMOVUPD      (R9), Z4
+	VMOVUPD      64(R9), Z5
+	VMOVUPD      128(R9), Z6
+	VMOVUPD      192(R9), Z7
+	VBROADCASTSD (BX), Z8
+	VSUBPD       Z4, Z8, Z4
+	VFMADD231PD  Z4, Z4, Z0
+	VSUBPD       Z5, Z8, Z4
+	VFMADD231PD  Z4, Z4, Z1
+	VSUBPD       Z6, Z8, Z4
+	VFMADD231PD  Z4, Z4, Z2
+	VSUBPD       Z7, Z8, Z4
+	VFMADD231PD  Z4, Z4, Z3
+	ADDQ         $0x00000008, BX
+	ADDQ         R8, R9
+	DECQ         R10
+	JNZ          coordinate16
+	VMOVUPD      Z0, (AX)
+	VMOVUPD      Z1, 64(AX)
+	VMOVUPD      Z2, 128(AX)
+	VMOVUPD      Z3, 192(AX)
+	ADDQ         $0x00000100, DI
+	ADDQ         $0x00000100, AX
+	SUBQ         $0x00000020, DX
+	CMPQ         DX, $0x00000020
+	JAE          loop14
+
+next15:
+	CMPQ DX, $0x00000008
+	JB   next18
+
+loop17:
+	VXORPD Z0, Z0, Z0
+	MOVQ   DI, R9
+	MOVQ   d+104(FP), R10
+	MOVQ   x_base+32(FP), BX
+
+coordinate19:
+	VMOVUPD      (R9), Z1
+	VBROADCASTSD (BX), Z2
+	VSUBPD       Z1, Z2, Z1
+	VFMADD231PD  Z1, Z1, Z0
+	ADDQ         $0x00000008, BX
+	ADDQ         R8, R9
+	DECQ         R10
+	JNZ          coordinate19
+	VMOVUPD      Z0, (AX)
+	ADDQ         $0x00000040, DI
+	ADDQ         $0x00000040, AX
+	SUBQ         $0x00000008, DX
+	CMPQ         DX, $0x00000008
+	JAE          loop17
+
+next18:
+	TESTQ DX, DX
+	JZ    done13
+
+	// The tail, under a mask.
+	MOVL   $-1, BX
+	BZHIL  DX, BX, BX
+	KMOVW  BX, K1
+	VXORPD Z0, Z0, Z0
+	MOVQ   DI, R9
+	MOVQ   d+104(FP), R10
+	MOVQ   x_base+32(FP), BX
+
+coordinate20:
+	VMOVUPD.Z    (R9), K1, Z1
+	VBROADCASTSD (BX), Z2
+	VSUBPD       Z1, Z2, Z1
+	VFMADD231PD  Z1, Z1, Z0
+	ADDQ         $0x00000008, BX
+	ADDQ         R8, R9
+	DECQ         R10
+	JNZ          coordinate20
+	VMOVUPD      Z0, K1, (AX)
+	LEAQ         (DI)(DX*8), DI
+	LEAQ         (AX)(DX*8), AX
+	XORQ         DX, DX
+
+done13:
+	MOVQ yt_len+72(FP), DX
+	SHLQ $0x03, DX
+	SUBQ DX, AX
+	LEAQ (AX)(CX*1), AX
+	ADDQ SI, x_base+32(FP)
+	SUBQ $0x00000001, rows+96(FP)
+	CMPQ rows+96(FP), $0x00000001
+	JAE  rows11
+
+fewer12:
+	VZEROUPPER
+	RET
+
+// func AbsoluteDistancesF64AVX512(dst []float64, ldd int, x []float64, ldx int, yt []float64, ldy int, rows int, d int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·AbsoluteDistancesF64AVX512(SB), NOSPLIT, $0-112
+	MOVQ         dst_base+0(FP), AX
+	MOVQ         ldd+24(FP), CX
+	SHLQ         $0x03, CX
+	LEAQ         (CX)(CX*2), DX
+	MOVQ         x_base+32(FP), BX
+	MOVQ         ldx+56(FP), SI
+	SHLQ         $0x03, SI
+	LEAQ         (SI)(SI*2), DI
+	MOVQ         ldy+88(FP), R8
+	SHLQ         $0x03, R8
+	VBROADCASTSD word_7fffffffffffffff<>+0(SB), Z0
+	CMPQ         rows+96(FP), $0x00000004
+	JB           fewer2
+
+rows1:
+	// Rows at once: 4.
+	MOVQ yt_len+72(FP), R9
+	MOVQ yt_base+64(FP), R10
+	CMPQ R9, $0x00000010
+	JB   next5
+
+loop4:
+	VXORPD Z1, Z1, Z1
+	VXORPD Z2, Z2, Z2
+	VXORPD Z3, Z3, Z3
+	VXORPD Z4, Z4, Z4
+	VXORPD Z5, Z5, Z5
+	VXORPD Z6, Z6, Z6
+	VXORPD Z7, Z7, Z7
+	VXORPD Z8, Z8, Z8
+	MOVQ   R10, R11
+	MOVQ   d+104(FP), R12
+	MOVQ   x_base+32(FP), BX
+
+coordinate6:
+	VMOVUPD      (R11), Z9
+	VMOVUPD      64(R11), Z10
+	VBROADCASTSD (BX), Z11
+	VSUBPD       Z9, Z11, Z12
+	VANDPD       Z0, Z12, Z12
+	VADDPD       Z12, Z1, Z1
+	VSUBPD       Z10, Z11, Z11
+	VANDPD       Z0, Z11, Z11
+	VADDPD       Z11, Z2, Z2
+	VBROADCASTSD (BX)(SI*1), Z11
+	VSUBPD       Z9, Z11, Z12
+	VANDPD       Z0, Z12, Z12
+	VADDPD       Z12, Z3, Z3
+	VSUBPD       Z10, Z11, Z11
+	VANDPD       Z0, Z11, Z11
+	VADDPD       Z11, Z4, Z4
+	VBROADCASTSD (BX)(SI*2), Z11
+	VSUBPD       Z9, Z11, Z12
+	VANDPD       Z0, Z12, Z12
+	VADDPD       Z12, Z5, Z5
+	VSUBPD       Z10, Z11, Z11
+	VANDPD       Z0, Z11, Z11
+	VADDPD       Z11, Z6, Z6
+	VBROADCASTSD (BX)(DI*1), Z11
+	VSUBPD       Z9, Z11, Z9
+	VANDPD       Z0, Z9, Z9
+	VADDPD       Z9, Z7, Z7
+	VSUBPD       Z10, Z11, Z9
+	VANDPD       Z0, Z9, Z9
+	VADDPD       Z9, Z8, Z8
+	ADDQ         $0x00000008, BX
+	ADDQ         R8, R11
+	DECQ         R12
+	JNZ          coordinate6
+	VMOVUPD      Z1, (AX)
+	VMOVUPD      Z2, 64(AX)
+	VMOVUPD      Z3, (AX)(CX*1)
+	VMOVUPD      Z4, 64(AX)(CX*1)
+	VMOVUPD      Z5, (AX)(CX*2)
+	VMOVUPD      Z6, 64(AX)(CX*2)
+	VMOVUPD      Z7, (AX)(DX*1)
+	VMOVUPD      Z8, 64(AX)(DX*1)
+	ADDQ         $0x00000080, R10
+	ADDQ         $0x00000080, AX
+	SUBQ         $0x00000010, R9
+	CMPQ         R9, $0x00000010
+	JAE          loop4
+
+next5:
+	CMPQ R9, $0x00000008
+	JB   next8
+
+loop7:
+	VXORPD Z1, Z1, Z1
+	VXORPD Z2, Z2, Z2
+	VXORPD Z3, Z3, Z3
+	VXORPD Z4, Z4, Z4
+	MOVQ   R10, R11
+	MOVQ   d+104(FP), R12
+	MOVQ   x_base+32(FP), BX
+
+coordinate9:
+	VMOVUPD      (R11), Z5
+	VBROADCASTSD (BX), Z6
+	VSUBPD       Z5, Z6, Z6
+	VANDPD       Z0, Z6, Z6
+	VADDPD       Z6, Z1, Z1
+	VBROADCASTSD (BX)(SI*1), Z6
+	VSUBPD       Z5, Z6, Z6
+	VANDPD       Z0, Z6, Z6
+	VADDPD       Z6, Z2, Z2
+	VBROADCASTSD (BX)(SI*2), Z6
+	VSUBPD       Z5, Z6, Z6
+	VANDPD       Z0, Z6, Z6
+	VADDPD       Z6, Z3, Z3
+	VBROADCASTSD (BX)(DI*1), Z6
+	VSUBPD       Z5, Z6, Z5
+	VANDPD       Z0, Z5, Z5
+	VADDPD       Z5, Z4, Z4
+	ADDQ         $0x00000008, BX
+	ADDQ         R8, R11
+	DECQ         R12
+	JNZ          coordinate9
+	VMOVUPD      Z1, (AX)
+	VMOVUPD      Z2, (AX)(CX*1)
+	VMOVUPD      Z3, (AX)(CX*2)
+	VMOVUPD      Z4, (AX)(DX*1)
+	ADDQ         $0x00000040, R10
+	ADDQ         $0x00000040, AX
+	SUBQ         $0x00000008, R9
+	CMPQ         R9, $0x00000008
+	JAE          loop7
+
+next8:
+	TESTQ R9, R9
+	JZ    done3
+
+	// The tail, under a mask.
+	MOVL   $-1, BX
+	BZHIL  R9, BX, BX
+	KMOVW  BX, K1
+	VXORPD Z1, Z1, Z1
+	VXORPD Z2, Z2, Z2
+	VXORPD Z3, Z3, Z3
+	VXORPD Z4, Z4, Z4
+	MOVQ   R10, R11
+	MOVQ   d+104(FP), R12
+	MOVQ   x_base+32(FP), BX
+
+coordinate10:
+	VMOVUPD.Z    (R11), K1, Z5
+	VBROADCASTSD (BX), Z6
+	VSUBPD       Z5, Z6, Z6
+	VANDPD       Z0, Z6, Z6
+	VADDPD       Z6, Z1, Z1
+	VBROADCASTSD (BX)(SI*1), Z6
+	VSUBPD       Z5, Z6, Z6
+	VANDPD       Z0, Z6, Z6
+	VADDPD       Z6, Z2, Z2
+	VBROADCASTSD (BX)(SI*2), Z6
+	VSUBPD       Z5, Z6, Z6
+	VANDPD       Z0, Z6, Z6
+	VADDPD       Z6, Z3, Z3
+	VBROADCASTSD (BX)(DI*1), Z6
+	VSUBPD       Z5, Z6, Z5
+	VANDPD       Z0, Z5, Z5
+	VADDPD       Z5, Z4, Z4
+	ADDQ         $0x00000008, BX
+	ADDQ         R8, R11
+	DECQ         R12
+	JNZ          coordinate10
+	VMOVUPD      Z1, K1, (AX)
+	VMOVUPD      Z2, K1, (AX)(CX*1)
+	VMOVUPD      Z3, K1, (AX)(CX*2)
+	VMOVUPD      Z4, K1, (AX)(DX*1)
+	LEAQ         (R10)(R9*8), R10
+	LEAQ         (AX)(R9*8), AX
+	XORQ         R9, R9
+
+done3:
+	MOVQ yt_len+72(FP), BX
+	SHLQ $0x03, BX
+	SUBQ BX, AX
+	LEAQ (AX)(CX*4), AX
+	ADDQ SI, x_base+32(FP)
+	ADDQ SI, x_base+32(FP)
+	ADDQ SI, x_base+32(FP)
+	ADDQ SI, x_base+32(FP)
+	SUBQ $0x00000004, rows+96(FP)
+	CMPQ rows+96(FP), $0x00000004
+	JAE  rows1
+
+fewer2:
+	CMPQ rows+96(FP), $0x00000001
+	JB   fewer12
+
+rows11:
+	// Rows at once: 1.
+	MOVQ yt_len+72(FP), DX
+	MOVQ yt_base+64(FP), DI
+	CMPQ DX, $0x00000020
+	JB   next15
+
+loop14:
+	VXORPD Z1, Z1, Z1
+	VXORPD Z2, Z2, Z2
+	VXORPD Z3, Z3, Z3
+	VXORPD Z4, Z4, Z4
+	MOVQ   DI, R9
+	MOVQ   d+104(FP), R10
+	MOVQ   x_base+32(FP), BX
+
+coordinate16:
+	VMOVUPD      (R9), Z5
+	VMOVUPD      64(R9), Z6
+	VMOVUPD      128(R9), Z7
+	VMOVUPD      192(R9), Z8
+	VBROADCASTSD (BX), Z9
+	VSUBPD       Z5, Z9, Z5
+	VANDPD       Z0, Z5, Z5
+	VADDPD       Z5, Z1, Z1
+	VSUBPD       Z6, Z9, Z5
+	VANDPD       Z0, Z5, Z5
+	VADDPD       Z5, Z2, Z2
+	VSUBPD       Z7, Z9, Z5
+	VANDPD       Z0, Z5, Z5
+	VADDPD       Z5, Z3, Z3
+	VSUBPD       Z8, Z9, Z5
+	VANDPD       Z0, Z5, Z5
+	VADDPD       Z5, Z4, Z4
+	ADDQ         $0x00000008, BX
+	ADDQ         R8, R9
+	DECQ         R10
+	JNZ          coordinate16
+	VMOVUPD      Z1, (AX)
+	VMOVUPD      Z2, 64(AX)
+	VMOVUPD      Z3, 128(AX)
+	VMOVUPD      Z4, 192(AX)
+	ADDQ         $0x00000100, DI
+	ADDQ         $0x00000100, AX
+	SUBQ         $0x00000020, DX
+	CMPQ         DX, $0x00000020
+	JAE          loop14
+
+next15:
+	CMPQ DX, $0x00000008
+	JB   next18
+
+loop17:
+	VXORPD Z1, Z1, Z1
+	MOVQ   DI, R9
+	MOVQ   d+104(FP), R10
+	MOVQ   x_base+32(FP), BX
+
+coordinate19:
+	VMOVUPD      (R9), Z2
+	VBROADCASTSD (BX), Z3
+	VSUBPD       Z2, Z3, Z2
+	VANDPD       Z0, Z2, Z2
+	VADDPD       Z2, Z1, Z1
+	ADDQ         $0x00000008, BX
+	ADDQ         R8, R9
+	DECQ         R10
+	JNZ          coordinate19
+	VMOVUPD      Z1, (AX)
+	ADDQ         $0x00000040, DI
+	ADDQ         $0x00000040, AX
+	SUBQ         $0x00000008, DX
+	CMPQ         DX, $0x00000008
+	JAE          loop17
+
+next18:
+	TESTQ DX, DX
+	JZ    done13
+
+	// The tail, under a mask.
+	MOVL   $-1, BX
+	BZHIL  DX, BX, BX
+	KMOVW  BX, K1
+	VXORPD Z1, Z1, Z1
+	MOVQ   DI, R9
+	MOVQ   d+104(FP), R10
+	MOVQ   x_base+32(FP), BX
+
+coordinate20:
+	VMOVUPD.Z    (R9), K1, Z2
+	VBROADCASTSD (BX), Z3
+	VSUBPD       Z2, Z3, Z2
+	VANDPD       Z0, Z2, Z2
+	VADDPD       Z2, Z1, Z1
+	ADDQ         $0x00000008, BX
+	ADDQ         R8, R9
+	DECQ         R10
+	JNZ          coordinate20
+	VMOVUPD      Z1, K1, (AX)
+	LEAQ         (DI)(DX*8), DI
+	LEAQ         (AX)(DX*8), AX
+	XORQ         DX, DX
+
+done13:
+	MOVQ yt_len+72(FP), DX
+	SHLQ $0x03, DX
+	SUBQ DX, AX
+	LEAQ (AX)(CX*1), AX
+	ADDQ SI, x_base+32(FP)
+	SUBQ $0x00000001, rows+96(FP)
+	CMPQ rows+96(FP), $0x00000001
+	JAE  rows11
+
+fewer12:
+	VZEROUPPER
+	RET
+
 // func AddNormsF64AVX512(dst []float64, x float64, y []float64)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·AddNormsF64AVX512(SB), NOSPLIT, $0-56

@@ -6,6 +6,10 @@ package asm
 
 // Requires maps each kernel to the instruction sets of its instructions.
 var Requires = map[string][]string{
+	"AbsoluteDistancesF32AVX2":      {"AVX"},
+	"AbsoluteDistancesF32AVX512":    {"AVX", "AVX512DQ", "AVX512F", "BMI2"},
+	"AbsoluteDistancesF64AVX2":      {"AVX"},
+	"AbsoluteDistancesF64AVX512":    {"AVX", "AVX512DQ", "AVX512F", "BMI2"},
 	"AdamF32AVX2":                   {"AVX", "FMA3"},
 	"AdamF32AVX512":                 {"AVX", "AVX512F", "BMI2"},
 	"AdamF64AVX2":                   {"AVX", "FMA3"},
@@ -182,6 +186,10 @@ var Requires = map[string][]string{
 	"SqrtF32AVX512":                 {"AVX", "AVX512F", "BMI2"},
 	"SqrtF64AVX2":                   {"AVX"},
 	"SqrtF64AVX512":                 {"AVX", "AVX512F", "BMI2"},
+	"SquaredDistancesF32AVX2":       {"AVX", "FMA3"},
+	"SquaredDistancesF32AVX512":     {"AVX", "AVX512DQ", "AVX512F", "BMI2"},
+	"SquaredDistancesF64AVX2":       {"AVX", "FMA3"},
+	"SquaredDistancesF64AVX512":     {"AVX", "AVX512DQ", "AVX512F", "BMI2"},
 	"SumF32AVX2":                    {"AVX"},
 	"SumF32AVX512":                  {"AVX", "AVX512F", "BMI2"},
 	"SumF64AVX2":                    {"AVX"},

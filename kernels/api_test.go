@@ -57,6 +57,10 @@ func TestPanics(t *testing.T) {
 	for name, f := range map[string]func(){
 		"Exp":                           func() { Exp(x(3), x(4)) },
 		"Exp2":                          func() { Exp2(x(5), x(4)) },
+		"Expm1":                         func() { Expm1(x(3), x(4)) },
+		"Log":                           func() { Log(x(3), x(4)) },
+		"Log2":                          func() { Log2(x(3), x(4)) },
+		"Log1p":                         func() { Log1p(x(3), x(4)) },
 		"Softplus":                      func() { Softplus(x(3), x(4)) },
 		"Sigmoid":                       func() { Sigmoid(x(3), x(4)) },
 		"Tanh":                          func() { Tanh(x(3), x(4)) },
@@ -72,6 +76,9 @@ func TestPanics(t *testing.T) {
 		"AddRow, negative rows":         func() { AddRow(x(11), 4, -3, x(4)) },
 		"ColumnSums":                    func() { ColumnSums(x(4), x(11), 4, 3) },
 		"ColumnSums, leading dimension": func() { ColumnSums(x(4), x(20), 3, 3) },
+		"SquaredDistances":              func() { SquaredDistances(x(11), 4, x(6), 2, x(8), 4, 3, 4, 2) },
+		"AbsoluteDistances":             func() { AbsoluteDistances(x(12), 4, x(6), 2, x(7), 4, 3, 4, 2) },
+		"AbsoluteDistances, negative":   func() { AbsoluteDistances(x(12), 4, x(6), 2, x(8), 4, 3, 4, -2) },
 		"AddSquaredDistances":           func() { AddSquaredDistances(x(4), x(3), x(11), 4) },
 		"AddAbsoluteDistances":          func() { AddAbsoluteDistances(x(4), x(3), x(12), 3) },
 		"AddNorms":                      func() { AddNorms(x(4), 1, x(3)) },
@@ -120,12 +127,22 @@ func testPublic[T Float](t *testing.T) {
 		f    func(dst, x []T)
 		want func(x float64) float64
 	}{
-		"Exp": {Exp[T], math.Exp}, "Exp2": {Exp2[T], math.Exp2}, "Tanh": {Tanh[T], math.Tanh},
+		"Expm1": {Expm1[T], math.Expm1}, "Exp": {Exp[T], math.Exp}, "Exp2": {Exp2[T], math.Exp2}, "Tanh": {Tanh[T], math.Tanh},
 		"Softplus": {Softplus[T], func(x float64) float64 { return math.Log1p(math.Exp(x)) }},
 		"Sigmoid":  {Sigmoid[T], func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }},
 	} {
 		f.f(y, x)
 		for i, v := range x {
+			near(name, y[i], f.want(float64(v)))
+		}
+	}
+	for name, f := range map[string]struct {
+		f    func(dst, x []T)
+		want func(x float64) float64
+	}{"Log": {Log[T], math.Log}, "Log2": {Log2[T], math.Log2}, "Log1p": {Log1p[T], math.Log1p}} {
+		in := []T{.25, 1, 7}
+		f.f(y, in)
+		for i, v := range in {
 			near(name, y[i], f.want(float64(v)))
 		}
 	}
@@ -179,6 +196,15 @@ func testPublic[T Float](t *testing.T) {
 	AddAbsoluteDistances(d, []T{1, 2}, []T{3, 4, 5, -6}, 2)
 	near("absolute distance", d[0], 14+2+3)
 	near("absolute distance", d[1], 27+3+8)
+	tile := make([]T, 4)
+	SquaredDistances(tile, 2, []T{1, 2, 3, 5}, 2, []T{3, 4, 5, 6}, 2, 2, 2, 2)
+	near("squared distance", tile[1], 9+16)
+	near("squared distance", tile[2], 0)
+	AbsoluteDistances(tile, 2, []T{1, 2, 3, 5}, 2, []T{3, 4, 5, 6}, 2, 2, 2, 2)
+	near("absolute distance", tile[0], 2+3)
+	near("absolute distance", tile[3], 1+1)
+	SquaredDistances(tile, 2, nil, 0, nil, 2, 2, 2, 0)
+	near("squared distance in no dimension", tile[3], 0)
 	AddNorms(d, -30, []T{3, 4})
 	near("distance from norms", d[0], 0)
 	near("distance from norms", d[1], 12)

@@ -153,3 +153,21 @@ func benchAdjoint[T Float](b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkSquaredDistances fills a tile of costs from points.
+func BenchmarkSquaredDistances(b *testing.B) {
+	benchSquaredDistances[float32](b)
+	benchSquaredDistances[float64](b)
+}
+
+func benchSquaredDistances[T Float](b *testing.B) {
+	const rows, cols = 8, 1024
+	for _, d := range []int{2, 3, 8, 64} {
+		benchTiers(b, fmt.Sprintf("d=%d", d), rows*cols, func(b *testing.B, k *impl[T]) {
+			x, yt, dst := random[T](newRand(), rows*d, -1, 1), random[T](newRand(), cols*d, -1, 1), make([]T, rows*cols)
+			for b.Loop() {
+				k.squared(dst, cols, x, d, yt, cols, rows, cols, d)
+			}
+		})
+	}
+}

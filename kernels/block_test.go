@@ -235,6 +235,32 @@ func testAddDistances[T Float](t *testing.T) {
 	})
 }
 
+func TestDistances(t *testing.T) { both(t, testDistances[float32], testDistances[float64]) }
+
+func testDistances[T Float](t *testing.T) {
+	eachTier(t, func(t *testing.T, k *impl[T]) {
+		rng := newRand()
+		for i, s := range shapes() {
+			d := 1 + i%9
+			points, across := shape{s.rows, d, d + i%2, s.offset}, shape{d, s.cols, s.cols + i%3, s.offset}
+			x, yt, dst, other := block[T](rng, points, -1, 1), block[T](rng, across, -1, 1), block[T](rng, s, 5, 6), block[T](rng, s, 5, 6)
+			k.squared(dst, s.ld, x, points.ld, yt, across.ld, s.rows, s.cols, d)
+			k.absolute(other, s.ld, x, points.ld, yt, across.ld, s.rows, s.cols, d)
+			for r := range s.rows {
+				for j := range s.cols {
+					var squared, absolute float64
+					for k := range d {
+						t := float64(x[r*points.ld+k]) - float64(yt[k*across.ld+j])
+						squared, absolute = squared+t*t, absolute+math.Abs(t)
+					}
+					near(t, s, "squared distance", j, dst[r*s.ld+j], squared, squared, laneSum(d))
+					near(t, s, "absolute distance", j, other[r*s.ld+j], absolute, absolute, laneSum(d))
+				}
+			}
+		}
+	})
+}
+
 func TestAddNorms(t *testing.T) { both(t, testAddNorms[float32], testAddNorms[float64]) }
 
 func testAddNorms[T Float](t *testing.T) {

@@ -72,6 +72,14 @@ func calls[T Float]() []call[T] {
 		vectorCall("adam", func(k *impl[T], x, y, z, w []T) { k.adam(x, y, z, w, adam) }),
 		vectorCall("sqrt", func(k *impl[T], x, y, _, _ []T) { k.sqrt(x, y) }),
 		vectorCall("addNorms", func(k *impl[T], x, y, _, _ []T) { k.addNorms(x, -.75, y) }),
+		blockCall("squared", func(k *impl[T], s *blockArgs[T]) {
+			k.squared(s.a, s.ld, s.row1, 1, s.col1, s.cols, s.rows, s.cols, 1)
+		}),
+		blockCall("absolute, dimension of rows", func(k *impl[T], s *blockArgs[T]) {
+			if s.rows > 0 {
+				k.absolute(s.col1, s.cols, s.row1, s.rows, s.a, s.ld, 1, s.cols, s.rows)
+			}
+		}),
 		blockCall("addSquared", func(k *impl[T], s *blockArgs[T]) { k.addSquared(s.col1, s.row1, s.a, s.ld) }),
 		blockCall("addAbsolute", func(k *impl[T], s *blockArgs[T]) { k.addAbsolute(s.col1, s.row1, s.a, s.ld) }),
 		blockCall("rowMax", func(k *impl[T], s *blockArgs[T]) { k.rowMax(s.row1, s.a, s.ld, 2, s.col1) }),

@@ -1,5 +1,43 @@
 package kernels
 
+// SquaredDistances sets a block to the squared distances of points x, one in a row, to points whose coordinates k lie in rows of yt:
+//
+//	dst[r*ldd+j] = sum_k (x[r*ldx+k] - yt[k*ldy+j])^2
+//
+// for r < rows, j < cols, k < d. It is meant for few coordinates; for many, form inner products with [Gemm] and use [AddNorms]. dst does not
+// overlap x or yt.
+func SquaredDistances[T Float](dst []T, ldd int, x []T, ldx int, yt []T, ldy, rows, cols, d int) {
+	checkDistances(dst, ldd, x, ldx, yt, ldy, rows, cols, d)
+	if d == 0 {
+		scaleBlock(dst, ldd, rows, cols, 0)
+		return
+	}
+	active[T]().squared(dst, ldd, x, ldx, yt, ldy, rows, cols, d)
+}
+
+// AbsoluteDistances sets a block to the L1 distances of points x, one in a row, to points whose coordinates k lie in rows of yt:
+//
+//	dst[r*ldd+j] = sum_k |x[r*ldx+k] - yt[k*ldy+j]|
+//
+// for r < rows, j < cols, k < d. dst does not overlap x or yt.
+func AbsoluteDistances[T Float](dst []T, ldd int, x []T, ldx int, yt []T, ldy, rows, cols, d int) {
+	checkDistances(dst, ldd, x, ldx, yt, ldy, rows, cols, d)
+	if d == 0 {
+		scaleBlock(dst, ldd, rows, cols, 0)
+		return
+	}
+	active[T]().absolute(dst, ldd, x, ldx, yt, ldy, rows, cols, d)
+}
+
+func checkDistances[T Float](dst []T, ldd int, x []T, ldx int, yt []T, ldy, rows, cols, d int) {
+	if rows < 0 || cols < 0 || d < 0 {
+		panic("kernels: negative dimension")
+	}
+	checkBlock(dst, ldd, rows, cols)
+	checkBlock(x, ldx, rows, d)
+	checkBlock(yt, ldy, d, cols)
+}
+
 // AddSquaredDistances adds the squared distances of a point x to points whose coordinates k lie in rows of yt:
 //
 //	dst[j] += sum_k (x[k] - yt[k*ldy+j])^2

@@ -21,6 +21,7 @@ func generic[T Float]() *impl[T] {
 
 		gemm: gemmGo[T](),
 
+		squared: rowByRow(addSquaredGo[T]), absolute: rowByRow(addAbsoluteGo[T]),
 		addSquared: addSquaredGo[T], addAbsolute: addAbsoluteGo[T], addNorms: addNormsGo[T],
 		sqrt: viaFloat64[T](math.Sqrt),
 
@@ -213,5 +214,16 @@ func addAbsoluteGo[T Float](dst, x, yt []T, ldy int) {
 func addNormsGo[T Float](dst []T, x T, y []T) {
 	for j, v := range dst {
 		dst[j] = max(0, v+x+y[j])
+	}
+}
+
+// rowByRow makes the distances of several points from those of one.
+func rowByRow[T Float](add func(dst, x, yt []T, ldy int)) func(dst []T, ldd int, x []T, ldx int, yt []T, ldy, rows, cols, d int) {
+	return func(dst []T, ldd int, x []T, ldx int, yt []T, ldy, rows, cols, d int) {
+		for r := range rows {
+			row := dst[r*ldd:][:cols]
+			clear(row)
+			add(row, x[r*ldx:][:d], yt, ldy)
+		}
 	}
 }

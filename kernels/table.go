@@ -28,6 +28,7 @@ type impl[T Float] struct {
 	gemm gemmTile[T]
 
 	// Costs from points; see distance.go.
+	squared, absolute       func(dst []T, ldd int, x []T, ldx int, yt []T, ldy, rows, cols, d int)
 	addSquared, addAbsolute func(dst, x, yt []T, ldy int)
 	addNorms                func(dst []T, x T, y []T)
 	sqrt                    func(dst, x []T)

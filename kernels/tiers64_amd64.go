@@ -25,6 +25,7 @@ func sweep64AVX2(t *impl[float64]) {
 }
 
 func distance64AVX2(t *impl[float64]) {
+	t.squared, t.absolute = distancesAsm(asm.SquaredDistancesF64AVX2), distancesAsm(asm.AbsoluteDistancesF64AVX2)
 	t.addSquared, t.addAbsolute = addDistancesAsm(asm.AddSquaredDistancesF64AVX2), addDistancesAsm(asm.AddAbsoluteDistancesF64AVX2)
 	t.addNorms, t.sqrt = addNormsAsm(asm.AddNormsF64AVX2), mapAsm(asm.SqrtF64AVX2)
 }
@@ -60,6 +61,7 @@ func sweep64AVX512(t *impl[float64]) {
 }
 
 func distance64AVX512(t *impl[float64]) {
+	t.squared, t.absolute = distancesAsm(asm.SquaredDistancesF64AVX512), distancesAsm(asm.AbsoluteDistancesF64AVX512)
 	t.addSquared, t.addAbsolute = addDistancesAsm(asm.AddSquaredDistancesF64AVX512), addDistancesAsm(asm.AddAbsoluteDistancesF64AVX512)
 	t.addNorms, t.sqrt = addNormsAsm(asm.AddNormsF64AVX512), mapAsm(asm.SqrtF64AVX512)
 }

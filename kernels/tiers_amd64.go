@@ -56,6 +56,7 @@ func sweepAVX2(t *impl[float32]) {
 }
 
 func distanceAVX2(t *impl[float32]) {
+	t.squared, t.absolute = distancesAsm(asm.SquaredDistancesF32AVX2), distancesAsm(asm.AbsoluteDistancesF32AVX2)
 	t.addSquared, t.addAbsolute = addDistancesAsm(asm.AddSquaredDistancesF32AVX2), addDistancesAsm(asm.AddAbsoluteDistancesF32AVX2)
 	t.addNorms, t.sqrt = addNormsAsm(asm.AddNormsF32AVX2), mapAsm(asm.SqrtF32AVX2)
 }
@@ -91,6 +92,7 @@ func sweepAVX512(t *impl[float32]) {
 }
 
 func distanceAVX512(t *impl[float32]) {
+	t.squared, t.absolute = distancesAsm(asm.SquaredDistancesF32AVX512), distancesAsm(asm.AbsoluteDistancesF32AVX512)
 	t.addSquared, t.addAbsolute = addDistancesAsm(asm.AddSquaredDistancesF32AVX512), addDistancesAsm(asm.AddAbsoluteDistancesF32AVX512)
 	t.addNorms, t.sqrt = addNormsAsm(asm.AddNormsF32AVX512), mapAsm(asm.SqrtF32AVX512)
 }

@@ -144,3 +144,17 @@ func addDistancesAsm[T Float](f func(dst, x, yt []T, ldy int)) func(dst, x, yt [
 		eachCall(len(x), len(dst), func(k0, k1, j0, j1 int) { f(dst[j0:j1], x[k0:k1], yt[k0*ldy+j0:], ldy) })
 	}
 }
+
+func distancesAsm[T Float](f func(dst []T, ldd int, x []T, ldx int, yt []T, ldy, rows, d int)) func(dst []T, ldd int, x []T, ldx int, yt []T, ldy, rows, cols, d int) {
+	return func(dst []T, ldd int, x []T, ldx int, yt []T, ldy, rows, cols, d int) {
+		raceWriteBlock(dst, ldd, rows, cols)
+		raceReadBlock(x, ldx, rows, d)
+		raceReadBlock(yt, ldy, d, cols)
+		step := max(4, chunkBlock/(max(1, min(cols, chunkCols))*(1+d/8)))
+		for r := 0; r < rows; r += step {
+			for j := 0; j < cols; j += chunkCols {
+				f(dst[r*ldd+j:], ldd, x[r*ldx:], ldx, yt[j:min(j+chunkCols, cols)], ldy, min(step, rows-r), d)
+			}
+		}
+	}
+}

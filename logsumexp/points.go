@@ -156,15 +156,14 @@ func (p *Points[T]) fill(run kernels.Runner, dst []T, ld, i0, i1, j0, j1 int) {
 		p.fromProducts(run, dst, ld, i0, i1, j0, j1)
 		return
 	}
-	for i := i0; i < i1; i++ {
-		row := dst[(i-i0)*ld:][:j1-j0]
-		clear(row)
-		if p.ground.kind == manhattan {
-			kernels.AddAbsoluteDistances(row, p.x[i*p.d:(i+1)*p.d], p.yt[j0:], p.ldy)
-		} else {
-			kernels.AddSquaredDistances(row, p.x[i*p.d:(i+1)*p.d], p.yt[j0:], p.ldy)
-		}
-		p.finish(row)
+	rows, cols := i1-i0, j1-j0
+	if p.ground.kind == manhattan {
+		kernels.AbsoluteDistances(dst, ld, p.x[i0*p.d:], p.d, p.yt[j0:], p.ldy, rows, cols, p.d)
+		return
+	}
+	kernels.SquaredDistances(dst, ld, p.x[i0*p.d:], p.d, p.yt[j0:], p.ldy, rows, cols, p.d)
+	for i := range rows {
+		p.finish(dst[i*ld:][:cols])
 	}
 }
 
