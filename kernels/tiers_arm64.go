@@ -18,6 +18,7 @@ func registerTiers() {
 
 func elementwiseNEON(t *impl[float32]) {
 	t.exp, t.exp2 = mapAsm(asm.ExpF32NEON), mapAsm(asm.Exp2F32NEON)
+	t.expm1, t.log, t.log2, t.log1p = mapAsm(asm.Expm1F32NEON), mapAsm(asm.LogF32NEON), mapAsm(asm.Log2F32NEON), mapAsm(asm.Log1pF32NEON)
 	t.softplus, t.sigmoid, t.tanh = mapAsm(asm.SoftplusF32NEON), mapAsm(asm.SigmoidF32NEON), mapAsm(asm.TanhF32NEON)
 	t.max, t.sum, t.dot = maxAsm(asm.MaxF32NEON), sumAsm(asm.SumF32NEON), dotAsm(asm.DotF32NEON)
 	t.logSumExp = logSumExpAsm(asm.LogSumExpF32NEON)

@@ -33,7 +33,7 @@ const signBit = 1 << 31
 
 // expMinusAbs is e^-|x|; it keeps x.
 func (m *machine) expMinusAbs() mapping {
-	poly, lo, reduce, scale := m.polynomial(coeff.Exp6[:]), m.bound(-104.5), m.reduceByLn2(), m.scale()
+	poly, lo, reduce, scale := m.polynomial(coeff.Exp6[:]), m.bound(-104.5), m.reduceByLn2(magic127), m.scale()
 	return func(x []vec) []vec {
 		a := m.vecs(len(x))
 		for i := range x {

@@ -140,9 +140,9 @@ const (
 	ln2Low  = math.Ln2 - ln2High
 )
 
-// reduceByLn2 splits x = k ln 2 + r with |r| <= ln(2)/2, in place, and returns k + magic127; for |x| < 2^20.
-func (m *machine) reduceByLn2() func(x []vec) (kMagic, k []vec) {
-	magic, log2e, high, low := m.broadcast(magic127), m.broadcast(math.Log2E), m.broadcast(ln2High), m.broadcast(ln2Low)
+// reduceByLn2 splits x = k ln 2 + r with |r| <= ln(2)/2, in place, and returns k + number, which is magic127 or near; for |x| < 2^20.
+func (m *machine) reduceByLn2(number float32) func(x []vec) (kMagic, k []vec) {
+	magic, log2e, high, low := m.broadcast(number), m.broadcast(math.Log2E), m.broadcast(ln2High), m.broadcast(ln2Low)
 	return func(x []vec) (kMagic, k []vec) {
 		kMagic, k = m.vecs(len(x)), m.vecs(len(x))
 		for i := range x {
@@ -159,7 +159,7 @@ func (m *machine) reduceByLn2() func(x []vec) (kMagic, k []vec) {
 // exp is e^x with all float32 results, denormals too.
 func (m *machine) exp() mapping {
 	poly, lo, hi := m.polynomial(coeff.Exp6[:]), m.bound(-104.5), m.bound(89.5)
-	reduce, scale := m.reduceByLn2(), m.scale()
+	reduce, scale := m.reduceByLn2(magic127), m.scale()
 	return func(x []vec) []vec {
 		m.clamp(x, lo, hi)
 		_, k := reduce(x)
@@ -171,7 +171,7 @@ func (m *machine) exp() mapping {
 
 // expm1 is e^x - 1 for |x| <= 80: with em = e^r - 1 it is 2^k em + (2^k - 1), which loses nothing where k = 0.
 func (m *machine) expm1() mapping {
-	poly, one, reduce := m.polynomial(coeff.Expm1[:]), m.broadcast(1), m.reduceByLn2()
+	poly, one, reduce := m.polynomial(coeff.Expm1[:]), m.broadcast(1), m.reduceByLn2(magic127)
 	return func(x []vec) []vec {
 		scale, _ := reduce(x)
 		q := m.horner(poly, x)

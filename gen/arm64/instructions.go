@@ -1,5 +1,7 @@
 package main
 
+import "fmt"
+
 // Instructions have Go's order of operands, the destination last: FSUB(y, x, dst) is dst = x - y. Vectors are of four float32.
 
 // Vector instructions that Go 1.26's assembler has.
@@ -37,6 +39,11 @@ func (c *code) VEOR(y, x, dst vec) {
 // VBIT copies the bits of x where mask is set.
 func (c *code) VBIT(mask, x, dst vec) {
 	c.named("VBIT %v.B16, %v.B16, %v.B16", []reg{mask, x, dst}, []reg{dst}, mask, x, dst)
+}
+
+// VBIF copies the bits of x where mask is not set.
+func (c *code) VBIF(mask, x, dst vec) {
+	c.named("VBIF %v.B16, %v.B16, %v.B16", []reg{mask, x, dst}, []reg{dst}, mask, x, dst)
 }
 
 func (c *code) VMOV(x, dst vec) {
@@ -132,32 +139,33 @@ func (c *code) FMAXNM(y, x, dst vec) { c.binary(0x4e20c400, "fmaxnm", y, x, dst)
 func (c *code) FADDP(y, x, dst vec)   { c.binary(0x6e20d400, "faddp", y, x, dst) }
 func (c *code) FMAXNMP(y, x, dst vec) { c.binary(0x6e20c400, "fmaxnmp", y, x, dst) }
 
-// FCMGT sets the lanes where x > y.
+// FCMGT sets the lanes where x > y, FCMEQ those where x = y.
 func (c *code) FCMGT(y, x, dst vec) { c.binary(0x6ea0e400, "fcmgt", y, x, dst) }
-func (c *code) FRINTN(x, dst vec)   { c.unary(0x4e218800, "frintn", x, dst) }
-func (c *code) FCVTNS(x, dst vec)   { c.unary(0x4e21a800, "fcvtns", x, dst) }
-func (c *code) FABS(x, dst vec)     { c.unary(0x4ea0f800, "fabs", x, dst) }
-func (c *code) FNEG(x, dst vec)     { c.unary(0x6ea0f800, "fneg", x, dst) }
-func (c *code) FSQRT(x, dst vec)    { c.unary(0x6ea1f800, "fsqrt", x, dst) }
+func (c *code) FCMEQ(y, x, dst vec) { c.binary(0x4e20e400, "fcmeq", y, x, dst) }
 
-// FCMEQZero sets the lanes where x = 0, FCMGTZero those where x > 0.
-func (c *code) FCMEQZero(x, dst vec) {
-	c.encoded(0x4ea0d800, "fcmeq v%d.4s, v%d.4s, #0", nil, dst, x)
+// FCMEQZero sets the lanes where x = 0, FCMGTZero those where x > 0, FCMGEZero those where x >= 0.
+func (c *code) FCMEQZero(x, dst vec) { c.compareZero(0x4ea0d800, "fcmeq", x, dst) }
+func (c *code) FCMGTZero(x, dst vec) { c.compareZero(0x4ea0c800, "fcmgt", x, dst) }
+func (c *code) FCMGEZero(x, dst vec) { c.compareZero(0x6ea0c800, "fcmge", x, dst) }
+func (c *code) compareZero(word uint32, name string, x, dst vec) {
+	c.encoded(word, name+" v%d.4s, v%d.4s, #0", nil, dst, x)
 }
-func (c *code) FCMGTZero(x, dst vec) {
-	c.encoded(0x4ea0c800, "fcmgt v%d.4s, v%d.4s, #0", nil, dst, x)
-}
+
+func (c *code) FRINTN(x, dst vec) { c.unary(0x4e218800, "frintn", x, dst) }
+func (c *code) FCVTNS(x, dst vec) { c.unary(0x4e21a800, "fcvtns", x, dst) }
+func (c *code) SCVTF(x, dst vec)  { c.unary(0x4e21d800, "scvtf", x, dst) }
+func (c *code) FABS(x, dst vec)   { c.unary(0x4ea0f800, "fabs", x, dst) }
+func (c *code) FNEG(x, dst vec)   { c.unary(0x6ea0f800, "fneg", x, dst) }
+func (c *code) FSQRT(x, dst vec)  { c.unary(0x6ea1f800, "fsqrt", x, dst) }
 
 // SSHR shifts integers to the right and copies their sign.
 func (c *code) SSHR(bits int, x, dst vec) {
-	names := map[int]string{1: "sshr v%d.4s, v%d.4s, #1", 31: "sshr v%d.4s, v%d.4s, #31"}
-	c.encoded(0x4f000400|uint32(64-bits)<<16, names[bits], nil, dst, x)
+	c.encoded(0x4f000400|uint32(64-bits)<<16, fmt.Sprintf("sshr v%%d.4s, v%%d.4s, #%d", bits), nil, dst, x)
 }
 
 // FMLALane is dst += x times lane of y.
 func (c *code) FMLALane(lane int, y, x, dst vec) {
-	names := [...]string{"fmla v%d.4s, v%d.4s, v%d.s[0]", "fmla v%d.4s, v%d.4s, v%d.s[1]", "fmla v%d.4s, v%d.4s, v%d.s[2]", "fmla v%d.4s, v%d.4s, v%d.s[3]"}
-	c.encoded(0x4f801000|uint32(lane&1)<<21|uint32(lane>>1)<<11, names[lane], []vec{dst}, dst, x, y)
+	c.encoded(0x4f801000|uint32(lane&1)<<21|uint32(lane>>1)<<11, fmt.Sprintf("fmla v%%d.4s, v%%d.4s, v%%d.s[%d]", lane), []vec{dst}, dst, x, y)
 }
 
 // Instructions on general-purpose registers.

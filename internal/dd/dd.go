@@ -16,8 +16,11 @@ func Of(x float64) Num { return Num{x, 0} }
 // Float64 returns the float64 nearest to x.
 func (x Num) Float64() float64 { return x.Hi + x.Lo }
 
+// The conversions to float64 below keep Go from fusing a product into the addition that follows it, as it does on arm64.
+
 // sum returns a + b exactly.
 func sum(a, b float64) Num {
+	a, b = float64(a), float64(b)
 	s := a + b
 	t := s - a
 	return Num{s, (a - (s - t)) + (b - t)}
@@ -25,6 +28,7 @@ func sum(a, b float64) Num {
 
 // ordered returns a + b exactly for |a| >= |b|.
 func ordered(a, b float64) Num {
+	a, b = float64(a), float64(b)
 	s := a + b
 	return Num{s, b - (s - a)}
 }
@@ -44,7 +48,7 @@ func (x Num) Sub(y Num) Num { return x.Add(y.Neg()) }
 
 // Mul returns x y.
 func (x Num) Mul(y Num) Num {
-	p := x.Hi * y.Hi
+	p := float64(x.Hi * y.Hi)
 	return ordered(p, math.FMA(x.Hi, y.Hi, -p)+(x.Hi*y.Lo+x.Lo*y.Hi))
 }
 
