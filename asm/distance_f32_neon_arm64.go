@@ -14,6 +14,16 @@ func AddSquaredDistancesF32NEON(dst, x, yt []float32, ldy int)
 //go:noescape
 func AddAbsoluteDistancesF32NEON(dst, x, yt []float32, ldy int)
 
+// SquaredDistancesF32NEON sets dst[r*ldd+j] = sum_k (x[r*ldx+k] - yt[k*ldy+j])^2 for r < rows, j < len(yt), k < d, d > 0.
+//
+//go:noescape
+func SquaredDistancesF32NEON(dst []float32, ldd int, x []float32, ldx int, yt []float32, ldy, rows, d int)
+
+// AbsoluteDistancesF32NEON sets dst[r*ldd+j] = sum_k |x[r*ldx+k] - yt[k*ldy+j]| for r < rows, j < len(yt), k < d, d > 0.
+//
+//go:noescape
+func AbsoluteDistancesF32NEON(dst []float32, ldd int, x []float32, ldx int, yt []float32, ldy, rows, d int)
+
 // AddNormsF32NEON sets dst[j] = max(0, dst[j] + x + y[j]) for j < len(dst).
 //
 //go:noescape

@@ -222,6 +222,722 @@ done12:
 done10:
 	RET
 
+// func SquaredDistancesF32NEON(dst []float32, ldd int, x []float32, ldx int, yt []float32, ldy, rows, d int)
+TEXT ·SquaredDistancesF32NEON(SB), NOSPLIT, $0-112
+	MOVD dst_base+0(FP), R0
+	MOVD ldd+24(FP), R1
+	LSL $2, R1, R1
+	MOVD x_base+32(FP), R2
+	MOVD ldx+56(FP), R3
+	LSL $2, R3, R3
+	MOVD ldy+88(FP), R4
+	LSL $2, R4, R4
+	MOVD rows+96(FP), R5
+	// Rows at once: 4.
+	SUBS $4, R5
+	BLO next2
+
+loop1:
+	MOVD yt_len+72(FP), R6
+	MOVD yt_base+64(FP), R7
+	MOVD R0, R8
+	ADD R1, R8, R9
+	ADD R1, R9, R10
+	ADD R1, R10, R11
+	SUBS $16, R6
+	BLO next4
+
+loop3:
+	VMOVI $0, V0.B16
+	VMOVI $0, V1.B16
+	VMOVI $0, V2.B16
+	VMOVI $0, V3.B16
+	VMOVI $0, V4.B16
+	VMOVI $0, V5.B16
+	VMOVI $0, V6.B16
+	VMOVI $0, V7.B16
+	VMOVI $0, V8.B16
+	VMOVI $0, V9.B16
+	VMOVI $0, V10.B16
+	VMOVI $0, V11.B16
+	VMOVI $0, V12.B16
+	VMOVI $0, V13.B16
+	VMOVI $0, V14.B16
+	VMOVI $0, V15.B16
+	MOVD d+104(FP), R12
+	MOVD R7, R13
+	MOVD R2, R14
+	ADD R3, R14, R15
+	ADD R3, R15, R16
+	ADD R3, R16, R17
+
+coordinate5:
+	FMOVQ 0(R13), F16
+	FMOVQ 16(R13), F17
+	FMOVQ 32(R13), F18
+	FMOVQ 48(R13), F19
+	VLD1R.P 4(R14), [V20.S4]
+	WORD $0x4eb0d695 // fsub v21.4s, v20.4s, v16.4s
+	VFMLA V21.S4, V21.S4, V0.S4
+	WORD $0x4eb1d695 // fsub v21.4s, v20.4s, v17.4s
+	VFMLA V21.S4, V21.S4, V1.S4
+	WORD $0x4eb2d695 // fsub v21.4s, v20.4s, v18.4s
+	VFMLA V21.S4, V21.S4, V2.S4
+	WORD $0x4eb3d694 // fsub v20.4s, v20.4s, v19.4s
+	VFMLA V20.S4, V20.S4, V3.S4
+	VLD1R.P 4(R15), [V20.S4]
+	WORD $0x4eb0d695 // fsub v21.4s, v20.4s, v16.4s
+	VFMLA V21.S4, V21.S4, V4.S4
+	WORD $0x4eb1d695 // fsub v21.4s, v20.4s, v17.4s
+	VFMLA V21.S4, V21.S4, V5.S4
+	WORD $0x4eb2d695 // fsub v21.4s, v20.4s, v18.4s
+	VFMLA V21.S4, V21.S4, V6.S4
+	WORD $0x4eb3d694 // fsub v20.4s, v20.4s, v19.4s
+	VFMLA V20.S4, V20.S4, V7.S4
+	VLD1R.P 4(R16), [V20.S4]
+	WORD $0x4eb0d695 // fsub v21.4s, v20.4s, v16.4s
+	VFMLA V21.S4, V21.S4, V8.S4
+	WORD $0x4eb1d695 // fsub v21.4s, v20.4s, v17.4s
+	VFMLA V21.S4, V21.S4, V9.S4
+	WORD $0x4eb2d695 // fsub v21.4s, v20.4s, v18.4s
+	VFMLA V21.S4, V21.S4, V10.S4
+	WORD $0x4eb3d694 // fsub v20.4s, v20.4s, v19.4s
+	VFMLA V20.S4, V20.S4, V11.S4
+	VLD1R.P 4(R17), [V20.S4]
+	WORD $0x4eb0d690 // fsub v16.4s, v20.4s, v16.4s
+	VFMLA V16.S4, V16.S4, V12.S4
+	WORD $0x4eb1d690 // fsub v16.4s, v20.4s, v17.4s
+	VFMLA V16.S4, V16.S4, V13.S4
+	WORD $0x4eb2d690 // fsub v16.4s, v20.4s, v18.4s
+	VFMLA V16.S4, V16.S4, V14.S4
+	WORD $0x4eb3d690 // fsub v16.4s, v20.4s, v19.4s
+	VFMLA V16.S4, V16.S4, V15.S4
+	ADD R4, R13, R13
+	SUBS $1, R12
+	CBNZ R12, coordinate5
+	FMOVQ F0, 0(R8)
+	FMOVQ F1, 16(R8)
+	FMOVQ F2, 32(R8)
+	FMOVQ F3, 48(R8)
+	FMOVQ F4, 0(R9)
+	FMOVQ F5, 16(R9)
+	FMOVQ F6, 32(R9)
+	FMOVQ F7, 48(R9)
+	FMOVQ F8, 0(R10)
+	FMOVQ F9, 16(R10)
+	FMOVQ F10, 32(R10)
+	FMOVQ F11, 48(R10)
+	FMOVQ F12, 0(R11)
+	FMOVQ F13, 16(R11)
+	FMOVQ F14, 32(R11)
+	FMOVQ F15, 48(R11)
+	ADD $64, R7
+	ADD $64, R8
+	ADD $64, R9
+	ADD $64, R10
+	ADD $64, R11
+	SUBS $16, R6
+	BHS loop3
+
+next4:
+	ADD $16, R6
+	SUBS $4, R6
+	BLO next7
+
+loop6:
+	VMOVI $0, V0.B16
+	VMOVI $0, V1.B16
+	VMOVI $0, V2.B16
+	VMOVI $0, V3.B16
+	MOVD d+104(FP), R12
+	MOVD R7, R13
+	MOVD R2, R14
+	ADD R3, R14, R15
+	ADD R3, R15, R16
+	ADD R3, R16, R17
+
+coordinate8:
+	FMOVQ 0(R13), F4
+	VLD1R.P 4(R14), [V5.S4]
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	VFMLA V5.S4, V5.S4, V0.S4
+	VLD1R.P 4(R15), [V5.S4]
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	VFMLA V5.S4, V5.S4, V1.S4
+	VLD1R.P 4(R16), [V5.S4]
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	VFMLA V5.S4, V5.S4, V2.S4
+	VLD1R.P 4(R17), [V5.S4]
+	WORD $0x4ea4d4a4 // fsub v4.4s, v5.4s, v4.4s
+	VFMLA V4.S4, V4.S4, V3.S4
+	ADD R4, R13, R13
+	SUBS $1, R12
+	CBNZ R12, coordinate8
+	FMOVQ F0, 0(R8)
+	FMOVQ F1, 0(R9)
+	FMOVQ F2, 0(R10)
+	FMOVQ F3, 0(R11)
+	ADD $16, R7
+	ADD $16, R8
+	ADD $16, R9
+	ADD $16, R10
+	ADD $16, R11
+	SUBS $4, R6
+	BHS loop6
+
+next7:
+	ADD $4, R6
+	CBZ R6, done10
+
+tail9:
+	VMOVI $0, V0.B16
+	VMOVI $0, V1.B16
+	VMOVI $0, V2.B16
+	VMOVI $0, V3.B16
+	MOVD d+104(FP), R12
+	MOVD R7, R13
+	MOVD R2, R14
+	ADD R3, R14, R15
+	ADD R3, R15, R16
+	ADD R3, R16, R17
+
+coordinate11:
+	FMOVS 0(R13), F4
+	VLD1R.P 4(R14), [V5.S4]
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	VFMLA V5.S4, V5.S4, V0.S4
+	VLD1R.P 4(R15), [V5.S4]
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	VFMLA V5.S4, V5.S4, V1.S4
+	VLD1R.P 4(R16), [V5.S4]
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	VFMLA V5.S4, V5.S4, V2.S4
+	VLD1R.P 4(R17), [V5.S4]
+	WORD $0x4ea4d4a4 // fsub v4.4s, v5.4s, v4.4s
+	VFMLA V4.S4, V4.S4, V3.S4
+	ADD R4, R13, R13
+	SUBS $1, R12
+	CBNZ R12, coordinate11
+	FMOVS F0, 0(R8)
+	FMOVS F1, 0(R9)
+	FMOVS F2, 0(R10)
+	FMOVS F3, 0(R11)
+	ADD $4, R7
+	ADD $4, R8
+	ADD $4, R9
+	ADD $4, R10
+	ADD $4, R11
+	SUBS $1, R6
+	CBNZ R6, tail9
+
+done10:
+	ADD R1<<2, R0, R0
+	ADD R3<<2, R2, R2
+	SUBS $4, R5
+	BHS loop1
+
+next2:
+	ADD $4, R5
+	// Rows at once: 1.
+	SUBS $1, R5
+	BLO next13
+
+loop12:
+	MOVD yt_len+72(FP), R6
+	MOVD yt_base+64(FP), R7
+	MOVD R0, R8
+	SUBS $32, R6
+	BLO next15
+
+loop14:
+	VMOVI $0, V0.B16
+	VMOVI $0, V1.B16
+	VMOVI $0, V2.B16
+	VMOVI $0, V3.B16
+	VMOVI $0, V4.B16
+	VMOVI $0, V5.B16
+	VMOVI $0, V6.B16
+	VMOVI $0, V7.B16
+	MOVD d+104(FP), R9
+	MOVD R7, R10
+	MOVD R2, R11
+
+coordinate16:
+	FMOVQ 0(R10), F8
+	FMOVQ 16(R10), F9
+	FMOVQ 32(R10), F10
+	FMOVQ 48(R10), F11
+	FMOVQ 64(R10), F12
+	FMOVQ 80(R10), F13
+	FMOVQ 96(R10), F14
+	FMOVQ 112(R10), F15
+	VLD1R.P 4(R11), [V16.S4]
+	WORD $0x4ea8d608 // fsub v8.4s, v16.4s, v8.4s
+	VFMLA V8.S4, V8.S4, V0.S4
+	WORD $0x4ea9d608 // fsub v8.4s, v16.4s, v9.4s
+	VFMLA V8.S4, V8.S4, V1.S4
+	WORD $0x4eaad608 // fsub v8.4s, v16.4s, v10.4s
+	VFMLA V8.S4, V8.S4, V2.S4
+	WORD $0x4eabd608 // fsub v8.4s, v16.4s, v11.4s
+	VFMLA V8.S4, V8.S4, V3.S4
+	WORD $0x4eacd608 // fsub v8.4s, v16.4s, v12.4s
+	VFMLA V8.S4, V8.S4, V4.S4
+	WORD $0x4eadd608 // fsub v8.4s, v16.4s, v13.4s
+	VFMLA V8.S4, V8.S4, V5.S4
+	WORD $0x4eaed608 // fsub v8.4s, v16.4s, v14.4s
+	VFMLA V8.S4, V8.S4, V6.S4
+	WORD $0x4eafd608 // fsub v8.4s, v16.4s, v15.4s
+	VFMLA V8.S4, V8.S4, V7.S4
+	ADD R4, R10, R10
+	SUBS $1, R9
+	CBNZ R9, coordinate16
+	FMOVQ F0, 0(R8)
+	FMOVQ F1, 16(R8)
+	FMOVQ F2, 32(R8)
+	FMOVQ F3, 48(R8)
+	FMOVQ F4, 64(R8)
+	FMOVQ F5, 80(R8)
+	FMOVQ F6, 96(R8)
+	FMOVQ F7, 112(R8)
+	ADD $128, R7
+	ADD $128, R8
+	SUBS $32, R6
+	BHS loop14
+
+next15:
+	ADD $32, R6
+	SUBS $4, R6
+	BLO next18
+
+loop17:
+	VMOVI $0, V0.B16
+	MOVD d+104(FP), R9
+	MOVD R7, R10
+	MOVD R2, R11
+
+coordinate19:
+	FMOVQ 0(R10), F1
+	VLD1R.P 4(R11), [V2.S4]
+	WORD $0x4ea1d441 // fsub v1.4s, v2.4s, v1.4s
+	VFMLA V1.S4, V1.S4, V0.S4
+	ADD R4, R10, R10
+	SUBS $1, R9
+	CBNZ R9, coordinate19
+	FMOVQ F0, 0(R8)
+	ADD $16, R7
+	ADD $16, R8
+	SUBS $4, R6
+	BHS loop17
+
+next18:
+	ADD $4, R6
+	CBZ R6, done21
+
+tail20:
+	VMOVI $0, V0.B16
+	MOVD d+104(FP), R9
+	MOVD R7, R10
+	MOVD R2, R11
+
+coordinate22:
+	FMOVS 0(R10), F1
+	VLD1R.P 4(R11), [V2.S4]
+	WORD $0x4ea1d441 // fsub v1.4s, v2.4s, v1.4s
+	VFMLA V1.S4, V1.S4, V0.S4
+	ADD R4, R10, R10
+	SUBS $1, R9
+	CBNZ R9, coordinate22
+	FMOVS F0, 0(R8)
+	ADD $4, R7
+	ADD $4, R8
+	SUBS $1, R6
+	CBNZ R6, tail20
+
+done21:
+	ADD R1<<0, R0, R0
+	ADD R3<<0, R2, R2
+	SUBS $1, R5
+	BHS loop12
+
+next13:
+	ADD $1, R5
+	RET
+
+// func AbsoluteDistancesF32NEON(dst []float32, ldd int, x []float32, ldx int, yt []float32, ldy, rows, d int)
+TEXT ·AbsoluteDistancesF32NEON(SB), NOSPLIT, $0-112
+	MOVD dst_base+0(FP), R0
+	MOVD ldd+24(FP), R1
+	LSL $2, R1, R1
+	MOVD x_base+32(FP), R2
+	MOVD ldx+56(FP), R3
+	LSL $2, R3, R3
+	MOVD ldy+88(FP), R4
+	LSL $2, R4, R4
+	MOVD rows+96(FP), R5
+	// Rows at once: 4.
+	SUBS $4, R5
+	BLO next2
+
+loop1:
+	MOVD yt_len+72(FP), R6
+	MOVD yt_base+64(FP), R7
+	MOVD R0, R8
+	ADD R1, R8, R9
+	ADD R1, R9, R10
+	ADD R1, R10, R11
+	SUBS $16, R6
+	BLO next4
+
+loop3:
+	VMOVI $0, V0.B16
+	VMOVI $0, V1.B16
+	VMOVI $0, V2.B16
+	VMOVI $0, V3.B16
+	VMOVI $0, V4.B16
+	VMOVI $0, V5.B16
+	VMOVI $0, V6.B16
+	VMOVI $0, V7.B16
+	VMOVI $0, V8.B16
+	VMOVI $0, V9.B16
+	VMOVI $0, V10.B16
+	VMOVI $0, V11.B16
+	VMOVI $0, V12.B16
+	VMOVI $0, V13.B16
+	VMOVI $0, V14.B16
+	VMOVI $0, V15.B16
+	MOVD d+104(FP), R12
+	MOVD R7, R13
+	MOVD R2, R14
+	ADD R3, R14, R15
+	ADD R3, R15, R16
+	ADD R3, R16, R17
+
+coordinate5:
+	FMOVQ 0(R13), F16
+	FMOVQ 16(R13), F17
+	FMOVQ 32(R13), F18
+	FMOVQ 48(R13), F19
+	VLD1R.P 4(R14), [V20.S4]
+	WORD $0x4eb0d695 // fsub v21.4s, v20.4s, v16.4s
+	WORD $0x4ea0fab5 // fabs v21.4s, v21.4s
+	WORD $0x4e35d400 // fadd v0.4s, v0.4s, v21.4s
+	WORD $0x4eb1d695 // fsub v21.4s, v20.4s, v17.4s
+	WORD $0x4ea0fab5 // fabs v21.4s, v21.4s
+	WORD $0x4e35d421 // fadd v1.4s, v1.4s, v21.4s
+	WORD $0x4eb2d695 // fsub v21.4s, v20.4s, v18.4s
+	WORD $0x4ea0fab5 // fabs v21.4s, v21.4s
+	WORD $0x4e35d442 // fadd v2.4s, v2.4s, v21.4s
+	WORD $0x4eb3d694 // fsub v20.4s, v20.4s, v19.4s
+	WORD $0x4ea0fa94 // fabs v20.4s, v20.4s
+	WORD $0x4e34d463 // fadd v3.4s, v3.4s, v20.4s
+	VLD1R.P 4(R15), [V20.S4]
+	WORD $0x4eb0d695 // fsub v21.4s, v20.4s, v16.4s
+	WORD $0x4ea0fab5 // fabs v21.4s, v21.4s
+	WORD $0x4e35d484 // fadd v4.4s, v4.4s, v21.4s
+	WORD $0x4eb1d695 // fsub v21.4s, v20.4s, v17.4s
+	WORD $0x4ea0fab5 // fabs v21.4s, v21.4s
+	WORD $0x4e35d4a5 // fadd v5.4s, v5.4s, v21.4s
+	WORD $0x4eb2d695 // fsub v21.4s, v20.4s, v18.4s
+	WORD $0x4ea0fab5 // fabs v21.4s, v21.4s
+	WORD $0x4e35d4c6 // fadd v6.4s, v6.4s, v21.4s
+	WORD $0x4eb3d694 // fsub v20.4s, v20.4s, v19.4s
+	WORD $0x4ea0fa94 // fabs v20.4s, v20.4s
+	WORD $0x4e34d4e7 // fadd v7.4s, v7.4s, v20.4s
+	VLD1R.P 4(R16), [V20.S4]
+	WORD $0x4eb0d695 // fsub v21.4s, v20.4s, v16.4s
+	WORD $0x4ea0fab5 // fabs v21.4s, v21.4s
+	WORD $0x4e35d508 // fadd v8.4s, v8.4s, v21.4s
+	WORD $0x4eb1d695 // fsub v21.4s, v20.4s, v17.4s
+	WORD $0x4ea0fab5 // fabs v21.4s, v21.4s
+	WORD $0x4e35d529 // fadd v9.4s, v9.4s, v21.4s
+	WORD $0x4eb2d695 // fsub v21.4s, v20.4s, v18.4s
+	WORD $0x4ea0fab5 // fabs v21.4s, v21.4s
+	WORD $0x4e35d54a // fadd v10.4s, v10.4s, v21.4s
+	WORD $0x4eb3d694 // fsub v20.4s, v20.4s, v19.4s
+	WORD $0x4ea0fa94 // fabs v20.4s, v20.4s
+	WORD $0x4e34d56b // fadd v11.4s, v11.4s, v20.4s
+	VLD1R.P 4(R17), [V20.S4]
+	WORD $0x4eb0d690 // fsub v16.4s, v20.4s, v16.4s
+	WORD $0x4ea0fa10 // fabs v16.4s, v16.4s
+	WORD $0x4e30d58c // fadd v12.4s, v12.4s, v16.4s
+	WORD $0x4eb1d690 // fsub v16.4s, v20.4s, v17.4s
+	WORD $0x4ea0fa10 // fabs v16.4s, v16.4s
+	WORD $0x4e30d5ad // fadd v13.4s, v13.4s, v16.4s
+	WORD $0x4eb2d690 // fsub v16.4s, v20.4s, v18.4s
+	WORD $0x4ea0fa10 // fabs v16.4s, v16.4s
+	WORD $0x4e30d5ce // fadd v14.4s, v14.4s, v16.4s
+	WORD $0x4eb3d690 // fsub v16.4s, v20.4s, v19.4s
+	WORD $0x4ea0fa10 // fabs v16.4s, v16.4s
+	WORD $0x4e30d5ef // fadd v15.4s, v15.4s, v16.4s
+	ADD R4, R13, R13
+	SUBS $1, R12
+	CBNZ R12, coordinate5
+	FMOVQ F0, 0(R8)
+	FMOVQ F1, 16(R8)
+	FMOVQ F2, 32(R8)
+	FMOVQ F3, 48(R8)
+	FMOVQ F4, 0(R9)
+	FMOVQ F5, 16(R9)
+	FMOVQ F6, 32(R9)
+	FMOVQ F7, 48(R9)
+	FMOVQ F8, 0(R10)
+	FMOVQ F9, 16(R10)
+	FMOVQ F10, 32(R10)
+	FMOVQ F11, 48(R10)
+	FMOVQ F12, 0(R11)
+	FMOVQ F13, 16(R11)
+	FMOVQ F14, 32(R11)
+	FMOVQ F15, 48(R11)
+	ADD $64, R7
+	ADD $64, R8
+	ADD $64, R9
+	ADD $64, R10
+	ADD $64, R11
+	SUBS $16, R6
+	BHS loop3
+
+next4:
+	ADD $16, R6
+	SUBS $4, R6
+	BLO next7
+
+loop6:
+	VMOVI $0, V0.B16
+	VMOVI $0, V1.B16
+	VMOVI $0, V2.B16
+	VMOVI $0, V3.B16
+	MOVD d+104(FP), R12
+	MOVD R7, R13
+	MOVD R2, R14
+	ADD R3, R14, R15
+	ADD R3, R15, R16
+	ADD R3, R16, R17
+
+coordinate8:
+	FMOVQ 0(R13), F4
+	VLD1R.P 4(R14), [V5.S4]
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	WORD $0x4ea0f8a5 // fabs v5.4s, v5.4s
+	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
+	VLD1R.P 4(R15), [V5.S4]
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	WORD $0x4ea0f8a5 // fabs v5.4s, v5.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	VLD1R.P 4(R16), [V5.S4]
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	WORD $0x4ea0f8a5 // fabs v5.4s, v5.4s
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	VLD1R.P 4(R17), [V5.S4]
+	WORD $0x4ea4d4a4 // fsub v4.4s, v5.4s, v4.4s
+	WORD $0x4ea0f884 // fabs v4.4s, v4.4s
+	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
+	ADD R4, R13, R13
+	SUBS $1, R12
+	CBNZ R12, coordinate8
+	FMOVQ F0, 0(R8)
+	FMOVQ F1, 0(R9)
+	FMOVQ F2, 0(R10)
+	FMOVQ F3, 0(R11)
+	ADD $16, R7
+	ADD $16, R8
+	ADD $16, R9
+	ADD $16, R10
+	ADD $16, R11
+	SUBS $4, R6
+	BHS loop6
+
+next7:
+	ADD $4, R6
+	CBZ R6, done10
+
+tail9:
+	VMOVI $0, V0.B16
+	VMOVI $0, V1.B16
+	VMOVI $0, V2.B16
+	VMOVI $0, V3.B16
+	MOVD d+104(FP), R12
+	MOVD R7, R13
+	MOVD R2, R14
+	ADD R3, R14, R15
+	ADD R3, R15, R16
+	ADD R3, R16, R17
+
+coordinate11:
+	FMOVS 0(R13), F4
+	VLD1R.P 4(R14), [V5.S4]
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	WORD $0x4ea0f8a5 // fabs v5.4s, v5.4s
+	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
+	VLD1R.P 4(R15), [V5.S4]
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	WORD $0x4ea0f8a5 // fabs v5.4s, v5.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	VLD1R.P 4(R16), [V5.S4]
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	WORD $0x4ea0f8a5 // fabs v5.4s, v5.4s
+	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
+	VLD1R.P 4(R17), [V5.S4]
+	WORD $0x4ea4d4a4 // fsub v4.4s, v5.4s, v4.4s
+	WORD $0x4ea0f884 // fabs v4.4s, v4.4s
+	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
+	ADD R4, R13, R13
+	SUBS $1, R12
+	CBNZ R12, coordinate11
+	FMOVS F0, 0(R8)
+	FMOVS F1, 0(R9)
+	FMOVS F2, 0(R10)
+	FMOVS F3, 0(R11)
+	ADD $4, R7
+	ADD $4, R8
+	ADD $4, R9
+	ADD $4, R10
+	ADD $4, R11
+	SUBS $1, R6
+	CBNZ R6, tail9
+
+done10:
+	ADD R1<<2, R0, R0
+	ADD R3<<2, R2, R2
+	SUBS $4, R5
+	BHS loop1
+
+next2:
+	ADD $4, R5
+	// Rows at once: 1.
+	SUBS $1, R5
+	BLO next13
+
+loop12:
+	MOVD yt_len+72(FP), R6
+	MOVD yt_base+64(FP), R7
+	MOVD R0, R8
+	SUBS $32, R6
+	BLO next15
+
+loop14:
+	VMOVI $0, V0.B16
+	VMOVI $0, V1.B16
+	VMOVI $0, V2.B16
+	VMOVI $0, V3.B16
+	VMOVI $0, V4.B16
+	VMOVI $0, V5.B16
+	VMOVI $0, V6.B16
+	VMOVI $0, V7.B16
+	MOVD d+104(FP), R9
+	MOVD R7, R10
+	MOVD R2, R11
+
+coordinate16:
+	FMOVQ 0(R10), F8
+	FMOVQ 16(R10), F9
+	FMOVQ 32(R10), F10
+	FMOVQ 48(R10), F11
+	FMOVQ 64(R10), F12
+	FMOVQ 80(R10), F13
+	FMOVQ 96(R10), F14
+	FMOVQ 112(R10), F15
+	VLD1R.P 4(R11), [V16.S4]
+	WORD $0x4ea8d608 // fsub v8.4s, v16.4s, v8.4s
+	WORD $0x4ea0f908 // fabs v8.4s, v8.4s
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4ea9d608 // fsub v8.4s, v16.4s, v9.4s
+	WORD $0x4ea0f908 // fabs v8.4s, v8.4s
+	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
+	WORD $0x4eaad608 // fsub v8.4s, v16.4s, v10.4s
+	WORD $0x4ea0f908 // fabs v8.4s, v8.4s
+	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
+	WORD $0x4eabd608 // fsub v8.4s, v16.4s, v11.4s
+	WORD $0x4ea0f908 // fabs v8.4s, v8.4s
+	WORD $0x4e28d463 // fadd v3.4s, v3.4s, v8.4s
+	WORD $0x4eacd608 // fsub v8.4s, v16.4s, v12.4s
+	WORD $0x4ea0f908 // fabs v8.4s, v8.4s
+	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
+	WORD $0x4eadd608 // fsub v8.4s, v16.4s, v13.4s
+	WORD $0x4ea0f908 // fabs v8.4s, v8.4s
+	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
+	WORD $0x4eaed608 // fsub v8.4s, v16.4s, v14.4s
+	WORD $0x4ea0f908 // fabs v8.4s, v8.4s
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	WORD $0x4eafd608 // fsub v8.4s, v16.4s, v15.4s
+	WORD $0x4ea0f908 // fabs v8.4s, v8.4s
+	WORD $0x4e28d4e7 // fadd v7.4s, v7.4s, v8.4s
+	ADD R4, R10, R10
+	SUBS $1, R9
+	CBNZ R9, coordinate16
+	FMOVQ F0, 0(R8)
+	FMOVQ F1, 16(R8)
+	FMOVQ F2, 32(R8)
+	FMOVQ F3, 48(R8)
+	FMOVQ F4, 64(R8)
+	FMOVQ F5, 80(R8)
+	FMOVQ F6, 96(R8)
+	FMOVQ F7, 112(R8)
+	ADD $128, R7
+	ADD $128, R8
+	SUBS $32, R6
+	BHS loop14
+
+next15:
+	ADD $32, R6
+	SUBS $4, R6
+	BLO next18
+
+loop17:
+	VMOVI $0, V0.B16
+	MOVD d+104(FP), R9
+	MOVD R7, R10
+	MOVD R2, R11
+
+coordinate19:
+	FMOVQ 0(R10), F1
+	VLD1R.P 4(R11), [V2.S4]
+	WORD $0x4ea1d441 // fsub v1.4s, v2.4s, v1.4s
+	WORD $0x4ea0f821 // fabs v1.4s, v1.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	ADD R4, R10, R10
+	SUBS $1, R9
+	CBNZ R9, coordinate19
+	FMOVQ F0, 0(R8)
+	ADD $16, R7
+	ADD $16, R8
+	SUBS $4, R6
+	BHS loop17
+
+next18:
+	ADD $4, R6
+	CBZ R6, done21
+
+tail20:
+	VMOVI $0, V0.B16
+	MOVD d+104(FP), R9
+	MOVD R7, R10
+	MOVD R2, R11
+
+coordinate22:
+	FMOVS 0(R10), F1
+	VLD1R.P 4(R11), [V2.S4]
+	WORD $0x4ea1d441 // fsub v1.4s, v2.4s, v1.4s
+	WORD $0x4ea0f821 // fabs v1.4s, v1.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	ADD R4, R10, R10
+	SUBS $1, R9
+	CBNZ R9, coordinate22
+	FMOVS F0, 0(R8)
+	ADD $4, R7
+	ADD $4, R8
+	SUBS $1, R6
+	CBNZ R6, tail20
+
+done21:
+	ADD R1<<0, R0, R0
+	ADD R3<<0, R2, R2
+	SUBS $1, R5
+	BHS loop12
+
+next13:
+	ADD $1, R5
+	RET
+
 // func AddNormsF32NEON(dst []float32, x float32, y []float32)
 TEXT ·AddNormsF32NEON(SB), NOSPLIT, $0-56
 	MOVD dst_base+0(FP), R0

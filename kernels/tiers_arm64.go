@@ -34,7 +34,7 @@ func sweepNEON(t *impl[float32]) {
 
 func distanceNEON(t *impl[float32]) {
 	t.addSquared, t.addAbsolute = addDistancesAsm(asm.AddSquaredDistancesF32NEON), addDistancesAsm(asm.AddAbsoluteDistancesF32NEON)
-	t.squared, t.absolute = rowByRow(t.addSquared), rowByRow(t.addAbsolute)
+	t.squared, t.absolute = distancesAsm(asm.SquaredDistancesF32NEON), distancesAsm(asm.AbsoluteDistancesF32NEON)
 	t.addNorms, t.sqrt = addNormsAsm(asm.AddNormsF32NEON), mapAsm(asm.SqrtF32NEON)
 }
 

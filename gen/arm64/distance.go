@@ -3,15 +3,65 @@ package main
 func init() { register("distance", emitDistance) }
 
 func emitDistance(m *machine) {
-	m.addDistances("AddSquaredDistances", "sets dst[j] += sum_k (x[k] - yt[k*ldy+j])^2 for j < len(dst), k < len(x).",
-		func(t, acc vec) { m.VFMLA(t, t, acc) })
-	m.addDistances("AddAbsoluteDistances", "sets dst[j] += sum_k |x[k] - yt[k*ldy+j]| for j < len(dst), k < len(x).",
-		func(t, acc vec) {
-			m.FABS(t, t)
-			m.FADD(t, acc, acc)
-		})
+	m.addDistances("AddSquaredDistances", "sets dst[j] += sum_k (x[k] - yt[k*ldy+j])^2 for j < len(dst), k < len(x).", m.square)
+	m.addDistances("AddAbsoluteDistances", "sets dst[j] += sum_k |x[k] - yt[k*ldy+j]| for j < len(dst), k < len(x).", m.magnitude)
+	m.distances("SquaredDistances", "sets dst[r*ldd+j] = sum_k (x[r*ldx+k] - yt[k*ldy+j])^2 for r < rows, j < len(yt), k < d, d > 0.", m.square)
+	m.distances("AbsoluteDistances", "sets dst[r*ldd+j] = sum_k |x[r*ldx+k] - yt[k*ldy+j]| for r < rows, j < len(yt), k < d, d > 0.", m.magnitude)
 	m.addNorms()
 	m.elementwise("Sqrt", "sets dst[i] = sqrt(x[i]) for i < len(x).", (*machine).sqrt)
+}
+
+// square adds t^2 to acc.
+func (m *machine) square(t, acc vec) { m.VFMLA(t, t, acc) }
+
+// magnitude adds |t| to acc; it destroys t.
+func (m *machine) magnitude(t, acc vec) {
+	m.FABS(t, t)
+	m.FADD(t, acc, acc)
+}
+
+// distances emits the distances of several points to the points in the columns of yt, whose length is the number of columns. The sums of
+// a group of rows stay in registers while the coordinates pass.
+func (m *machine) distances(name, doc string, add func(t, acc vec)) {
+	m.function(name, "func(dst []float32, ldd int, x []float32, ldx int, yt []float32, ldy, rows, d int)", doc)
+	dst, x, ldy := m.block("dst", "ldd"), m.block("x", "ldx"), m.stride("ldy")
+	m.groups(m.integer("rows"), []int{4, 1}, func(rows int) {
+		m.columns("yt", map[int]int{4: 4, 1: 8}[rows], rows, []*block{dst}, []string{"yt"}, func(v []gp, count int) {
+			acc := make([][]vec, rows)
+			for r := range acc {
+				for range count {
+					acc[r] = append(acc[r], m.zero())
+				}
+			}
+			y, d, coordinate := m.gp(), m.integer("d"), m.label("coordinate")
+			m.MOVD(v[0], y)
+			m.start(x, rows)
+			m.Label(coordinate)
+			ys := make([]vec, count)
+			for k := range ys {
+				ys[k] = m.loaded(m.at(y, k))
+			}
+			for r := range acc {
+				xr := m.vec()
+				m.VLD1RP(x.rows[r], xr)
+				for k := range ys {
+					t := m.vec()
+					m.FSUB(ys[k], xr, t)
+					add(t, acc[r][k])
+				}
+			}
+			m.ADD(ldy, y, y)
+			m.SUBS(1, d)
+			m.CBNZ(d, coordinate)
+			for r := range acc {
+				for k := range acc[r] {
+					m.store(acc[r][k], m.row(dst, r, k))
+				}
+			}
+		})
+		m.next(x, rows)
+	})
+	m.ret()
 }
 
 // addDistances emits the sum over coordinates of a function of the difference; add adds that function of t to acc and may destroy t.
