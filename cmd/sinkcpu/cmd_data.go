@@ -31,8 +31,10 @@ func newDataCommand() *cobra.Command {
 
 func newDataListCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "list",
-		Short:   "List the data that --data takes",
+		Use:   "list",
+		Short: "List the data that --data takes",
+		Long: `List the data that --data takes.
+` + exitStatus,
 		Example: `  sinkcpu data list`,
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
