@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"strings"
@@ -17,6 +18,7 @@ type otOptions struct {
 	cost                       string
 	costMatrix, costXX, costYY string
 	columns                    string
+	batch                      string
 	weightsX, weightsY         string
 	normalize                  bool
 
@@ -53,7 +55,7 @@ const defaultPartners = 10
 func newOTCommand() *cobra.Command {
 	o := &otOptions{cost: logsumexp.SqEuclidean.String(), eps: otEps{.05, meanCost}, maxIter: 10000, precision: precision32, pairsMode: pairsTop, seed: 1}
 	cmd := &cobra.Command{
-		Use:   "ot X Y | ot --cost-matrix C",
+		Use:   "ot X Y | ot --cost-matrix C | ot --batch FILE",
 		Short: "Transport one weighted cloud of points onto another",
 		Long: `Solve entropic optimal transport between two clouds of points, or for a matrix of costs C:
 
@@ -77,6 +79,7 @@ X and Y hold a point a row, as CSV or .npy, plain or gzip; - is the standard inp
 	f.StringVar(&o.costMatrix, "cost-matrix", "", "read the costs, n x m, from a file in place of X and Y")
 	f.StringVar(&o.costXX, "cost-xx", "", "with --cost-matrix and --debias: costs among the rows, n x n, symmetric")
 	f.StringVar(&o.costYY, "cost-yy", "", "with --cost-matrix and --debias: costs among the columns, m x m, symmetric")
+	f.StringVar(&o.batch, "batch", "", "solve many pairs: a CSV with the files of a pair, X,Y, a line; prints one JSON object a line")
 	f.StringVar(&o.columns, "columns", "", "columns of X and Y to use: numbers from 1 such as 1-4, or names of a CSV header")
 	f.StringVar(&o.weightsX, "weights-x", "", "weights of X, one column (default uniform, of sum 1)")
 	f.StringVar(&o.weightsY, "weights-y", "", "weights of Y, one column (default uniform, of sum 1)")
@@ -110,29 +113,21 @@ func (o *otOptions) run(cmd *cobra.Command, args []string) error {
 	if err := o.check(cmd, args); err != nil {
 		return err
 	}
+	pool := parallel.New(o.threads)
+	defer pool.Close()
+	if o.batch != "" {
+		return o.runBatch(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout(), pool)
+	}
 	in, err := o.read(cmd.InOrStdin(), args)
 	if err != nil {
 		return err
 	}
-	pool := parallel.New(o.threads)
-	defer pool.Close()
-	eps, err := o.eps.resolve(pool, in, o.precision)
-	if err != nil {
-		return err
-	}
-	solve := solveOT[float32]
-	if o.precision == precision64 {
-		solve = solveOT[float64]
-	}
-	begin := time.Now()
 	progress := newOTProgress(cmd.ErrOrStderr())
-	answer, notConverged := solve(cmd.Context(), o, in, eps, pool, progress)
+	answer, report, notConverged := o.answer(cmd.Context(), in, pool, progress.callback())
 	progress.end()
 	if answer == nil {
 		return notConverged
 	}
-	report := answer.report()
-	report.Seconds = time.Since(begin).Seconds()
 	if report.Note != "" {
 		fmt.Fprintf(cmd.ErrOrStderr(), "sinkcpu: note: %s\n", report.Note)
 	}
@@ -144,6 +139,26 @@ func (o *otOptions) run(cmd *cobra.Command, args []string) error {
 		return failed
 	}
 	return notConverged
+}
+
+// answer solves and evaluates. The answer is nil for bad data; with an error of [sinkhorn.ErrNotConverged] it is there.
+func (o *otOptions) answer(ctx context.Context, in *otInput, pool *parallel.Pool, progress func(int, float64)) (otAnswer, *otReport, error) {
+	eps, err := o.eps.resolve(pool, in, o.precision)
+	if err != nil {
+		return nil, nil, err
+	}
+	solve := solveOT[float32]
+	if o.precision == precision64 {
+		solve = solveOT[float64]
+	}
+	begin := time.Now()
+	answer, notConverged := solve(ctx, o, in, eps, pool, progress)
+	if answer == nil {
+		return nil, nil, notConverged
+	}
+	report := answer.report()
+	report.Seconds = time.Since(begin).Seconds()
+	return answer, report, notConverged
 }
 
 func (o *otOptions) print(w io.Writer, r *otReport) error {
@@ -158,8 +173,8 @@ func (o *otOptions) print(w io.Writer, r *otReport) error {
 func (o *otOptions) check(cmd *cobra.Command, args []string) error {
 	given := cmd.Flags().Changed
 	switch {
-	case o.costMatrix == "" && len(args) != 2:
-		return usagef("%s needs two files of points, or --cost-matrix; %d given", cmd.CommandPath(), len(args))
+	case o.costMatrix == "" && o.batch == "" && len(args) != 2:
+		return usagef("%s needs two files of points, --cost-matrix or --batch; %d given", cmd.CommandPath(), len(args))
 	case o.precision != precision32 && o.precision != precision64:
 		return usagef("--precision %s: want %s or %s", o.precision, precision32, precision64)
 	case given("tol") && !(o.tol > 0 && o.tol <= 2):
@@ -180,6 +195,9 @@ func (o *otOptions) check(cmd *cobra.Command, args []string) error {
 	}
 	if err := o.reach.check(given, o.debias); err != nil {
 		return err
+	}
+	if o.batch != "" {
+		return o.checkBatch(cmd, args)
 	}
 	if err := o.checkMatrixFlags(cmd, args); err != nil {
 		return err

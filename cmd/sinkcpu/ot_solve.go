@@ -23,10 +23,10 @@ type otSolution[T kernels.Float] struct {
 }
 
 // solveOT forms the costs and solves. The answer is nil for bad data; with an error of [sinkhorn.ErrNotConverged] it is there.
-func solveOT[T kernels.Float](ctx context.Context, o *otOptions, in *otInput, eps float64, pool *parallel.Pool, progress *otProgress) (otAnswer, error) {
+func solveOT[T kernels.Float](ctx context.Context, o *otOptions, in *otInput, eps float64, pool *parallel.Pool, progress func(int, float64)) (otAnswer, error) {
 	x, y := o.reach.sides()
 	s := &otSolution[T]{o: o, in: in, pool: pool}
-	solver := sinkhorn.Solver[T]{Eps: eps, Tol: o.tol, MaxIter: o.maxIter, G: in.g, Runner: pool, Progress: progress.callback()}
+	solver := sinkhorn.Solver[T]{Eps: eps, Tol: o.tol, MaxIter: o.maxIter, G: in.g, Runner: pool, Progress: progress}
 	if err := in.checkRange(o.precision); err != nil {
 		return nil, err
 	}
