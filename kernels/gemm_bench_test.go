@@ -35,23 +35,30 @@ var gemmBench = []struct {
 }
 
 func BenchmarkGemm(b *testing.B) {
+	benchGemm(b, func(g *gemmCase[float32], transA, transB blas.Transpose) {
+		gonum.Implementation{}.Sgemm(transA, transB, g.m, g.n, g.k, 1, g.a, g.lda, g.b, g.ldb, 0, g.c, g.ldc)
+	})
+	benchGemm(b, func(g *gemmCase[float64], transA, transB blas.Transpose) {
+		gonum.Implementation{}.Dgemm(transA, transB, g.m, g.n, g.k, 1, g.a, g.lda, g.b, g.ldb, 0, g.c, g.ldc)
+	})
+}
+
+func benchGemm[T Float](b *testing.B, peer func(g *gemmCase[T], transA, transB blas.Transpose)) {
 	for _, s := range gemmBench {
 		rng := rand.New(rand.NewPCG(1, 1))
-		draw := func() float32 { return rng.Float32() - 0.5 }
-		g := &gemmCase[float32]{transA: s.transA, transB: s.transB, m: s.m, n: s.n, k: s.k, alpha: 1}
+		draw := func() T { return T(rng.Float64() - 0.5) }
+		g := &gemmCase[T]{transA: s.transA, transB: s.transB, m: s.m, n: s.n, k: s.k, alpha: 1}
 		g.a, g.lda = drawBlock(heap, draw, s.transA, s.m, s.k, 0, 0)
 		g.b, g.ldb = drawBlock(heap, draw, s.transB, s.k, s.n, 0, 0)
 		g.c, g.ldc = drawBlock(heap, draw, false, s.m, s.n, 0, 0)
 		name := fmt.Sprintf("m=%d/n=%d/k=%d/trans=%s%s", s.m, s.n, s.k, "NT"[bit(s.transA):][:1], "NT"[bit(s.transB):][:1])
-		for _, tab := range tables32 {
-			b.Run("isa="+tab.tier.String()+"/"+name, func(b *testing.B) {
+		for _, tab := range tables[T]() {
+			b.Run(fmt.Sprintf("type=%T/isa=%v/%s", T(0), tab.tier, name), func(b *testing.B) {
 				g.bench(b, func() { g.runIn(&tab.gemm, nil, g.c) })
 			})
 		}
-		b.Run("peer=gonum/"+name, func(b *testing.B) {
-			g.bench(b, func() {
-				gonum.Implementation{}.Sgemm(blasTrans(s.transA), blasTrans(s.transB), g.m, g.n, g.k, 1, g.a, g.lda, g.b, g.ldb, 0, g.c, g.ldc)
-			})
+		b.Run(fmt.Sprintf("type=%T/peer=gonum/%s", T(0), name), func(b *testing.B) {
+			g.bench(b, func() { peer(g, blasTrans(s.transA), blasTrans(s.transB)) })
 		})
 	}
 }

@@ -89,7 +89,8 @@ func Dot[T Float](x, y []T) T {
 //	log(sum_i e^x[i])
 //
 // in one pass, shifted by a running maximum so that it neither overflows nor loses small terms. It is -Inf for no element or when all
-// are -Inf, and +Inf when one is +Inf. The error is about 1e-7 (1 + |result|) for float32.
+// are -Inf, and +Inf when one is +Inf. The error is about 1e-7 (1 + |result|) for float32,
+// and 3e-16 for float64.
 func LogSumExp[T Float](x []T) T { return active[T]().logSumExp(x) }
 
 func sameLen[T Float](x, y []T) {

@@ -59,7 +59,8 @@ func (m *machine) scaleFloor(poly []operand.Op) mapping {
 	}
 }
 
-// exp2Fast is 2^x to 2.5 ULP (1.75 on AVX2 in float32) for the sweeps, denormal results flushed to 0 on AVX2 (on AVX-512 within machine.flush).
+// exp2Fast is 2^x to 2.5 ULP (1.75 on AVX2, 1.5 in float64) for the sweeps, denormal results flushed to 0 on AVX2 (on AVX-512 within
+// machine.flush).
 type exp2Fast struct {
 	apply mapping // 2^x of a shifted argument
 	// shift takes 1/2 off a register on AVX2, and is to be applied once to one of the terms of x. The nearest integer to x - 1/2 is
@@ -70,15 +71,15 @@ type exp2Fast struct {
 
 func (m *machine) exp2Fast() exp2Fast {
 	if m.wide() {
-		poly := m.polynomial(coeff.Exp2Floor5[:], coeff.Exp2Floor10[:7])
-		if m.double() { // four of the eleven coefficients in memory leave registers for four rows
+		poly := m.polynomial(coeff.Exp2Floor5[:], coeff.Exp2Floor11[:7])
+		if m.double() { // five of the twelve coefficients in memory leave registers for four rows
 			end := m.crowd()
-			poly = append(poly, m.polynomial(nil, coeff.Exp2Floor10[7:])...)
+			poly = append(poly, m.polynomial(nil, coeff.Exp2Floor11[7:])...)
 			end()
 		}
 		return exp2Fast{apply: m.scaleFloor(poly), shift: func(reg.VecVirtual) {}}
 	}
-	poly, half := m.polynomial(coeff.Exp2Half5[:], coeff.Exp2Half10[:]), m.constant(-.5)
+	poly, half := m.polynomial(coeff.Exp2Half5[:], coeff.Exp2Half11[:]), m.constant(-.5)
 	lo, hi, magic := m.broadcast(-m.bias()), m.broadcast(m.bias()+1), m.broadcast(m.magic(m.bias()))
 	apply := func(x []reg.VecVirtual) []reg.VecVirtual {
 		m.clamp(x, lo, hi)

@@ -16,8 +16,8 @@ type doubleTarget struct {
 }
 
 var doubleTargets = []doubleTarget{
-	{target{name: "Exp2Floor10", doc: "2^r", weight: one, lo: 0, hi: 1, degree: 10}, exp2},
-	{target{name: "Exp2Half10", doc: "2^(r+1/2)", weight: one, lo: -.5, hi: .5, degree: 10}, func(x float64) dd.Num { return exp2(x + .5) }},
+	{target{name: "Exp2Floor11", doc: "2^r", weight: one, lo: 0, hi: 1, degree: 11}, exp2},
+	{target{name: "Exp2Half11", doc: "2^(r+1/2)", weight: one, lo: -.5, hi: .5, degree: 11}, func(x float64) dd.Num { return exp2(x + .5) }},
 	{target{name: "Exp2Near11", doc: "2^r, the error relative", weight: func(x float64) float64 { return math.Exp2(-x) },
 		lo: -.5, hi: .5, degree: 11, fixed: map[int]float64{0: 1}}, exp2},
 	{target{name: "Exp11", doc: "e^r, the error relative", weight: func(x float64) float64 { return math.Exp(-x) },
