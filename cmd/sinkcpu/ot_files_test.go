@@ -154,14 +154,16 @@ func TestOTMatrixGradientIsThePlan(t *testing.T) {
 // TestOTInit: from the potentials that a solve wrote the next stops at once.
 func TestOTInit(t *testing.T) {
 	b := newOTBench(t)
-	for precision, most := range map[string]float64{"f32": 1, "f64": 3} {
-		args := append(b.clouds(), "--eps", "0.01*mean", "--precision", precision, "--potentials", b.at("f.npz"))
-		first := b.solve(args...)
-		again := b.solve(append(args, "--init", b.at("f.npz"))...)
-		if n := again.num("iterations"); !(first.num("iterations") > 10 && n <= most) {
-			t.Errorf("%s: %v iterations, from the solution %v", precision, first.num("iterations"), n)
+	for _, more := range [][]string{{}, {"--debias"}, {"--reach", "2"}, {"--cost", "l1", "--reach-x", "1"}} {
+		for precision, most := range map[string]float64{"f32": 1, "f64": 3} {
+			args := append(append(b.clouds(), more...), "--eps", "0.01*mean", "--precision", precision, "--potentials", b.at("f.npz"))
+			first := b.solve(args...)
+			again := b.solve(append(args, "--init", b.at("f.npz"))...)
+			if n := again.num("iterations"); !(first.num("iterations") > 10 && n <= most) {
+				t.Errorf("%v, %s: %v iterations, from the solution %v", more, precision, first.num("iterations"), n)
+			}
+			near(t, precision+": value", again.num("value"), first.num("value"), 1e-5)
 		}
-		near(t, precision+": value", again.num("value"), first.num("value"), 1e-5)
 	}
 	// A column without mass takes no part, even where its potential is infinite.
 	potentials := func(name string, g ...float64) string {
