@@ -29,9 +29,9 @@ func benchTiers[T Float](b *testing.B, name string, elements int, f func(b *test
 
 const benchLength = 4096
 
-func benchMap[T Float](b *testing.B, f func(k *impl[T]) func(dst, x []T)) {
+func benchMap[T Float](b *testing.B, lo T, f func(k *impl[T]) func(dst, x []T)) {
 	benchTiers(b, fmt.Sprintf("n=%d", benchLength), benchLength, func(b *testing.B, k *impl[T]) {
-		x, dst, g := random[T](newRand(), benchLength, -10, 10), make([]T, benchLength), f(k)
+		x, dst, g := random[T](newRand(), benchLength, lo, 10), make([]T, benchLength), f(k)
 		for b.Loop() {
 			g(dst, x)
 		}
@@ -39,24 +39,24 @@ func benchMap[T Float](b *testing.B, f func(k *impl[T]) func(dst, x []T)) {
 }
 
 func BenchmarkExp(b *testing.B) {
-	benchMap(b, func(k *impl[float32]) func(dst, x []float32) { return k.exp })
-	benchMap(b, func(k *impl[float64]) func(dst, x []float64) { return k.exp })
+	benchMap(b, -10, func(k *impl[float32]) func(dst, x []float32) { return k.exp })
+	benchMap(b, -10, func(k *impl[float64]) func(dst, x []float64) { return k.exp })
 }
 func BenchmarkExp2(b *testing.B) {
-	benchMap(b, func(k *impl[float32]) func(dst, x []float32) { return k.exp2 })
-	benchMap(b, func(k *impl[float64]) func(dst, x []float64) { return k.exp2 })
+	benchMap(b, -10, func(k *impl[float32]) func(dst, x []float32) { return k.exp2 })
+	benchMap(b, -10, func(k *impl[float64]) func(dst, x []float64) { return k.exp2 })
 }
 func BenchmarkSoftplus(b *testing.B) {
-	benchMap(b, func(k *impl[float32]) func(dst, x []float32) { return k.softplus })
-	benchMap(b, func(k *impl[float64]) func(dst, x []float64) { return k.softplus })
+	benchMap(b, -10, func(k *impl[float32]) func(dst, x []float32) { return k.softplus })
+	benchMap(b, -10, func(k *impl[float64]) func(dst, x []float64) { return k.softplus })
 }
 func BenchmarkSigmoid(b *testing.B) {
-	benchMap(b, func(k *impl[float32]) func(dst, x []float32) { return k.sigmoid })
-	benchMap(b, func(k *impl[float64]) func(dst, x []float64) { return k.sigmoid })
+	benchMap(b, -10, func(k *impl[float32]) func(dst, x []float32) { return k.sigmoid })
+	benchMap(b, -10, func(k *impl[float64]) func(dst, x []float64) { return k.sigmoid })
 }
 func BenchmarkTanh(b *testing.B) {
-	benchMap(b, func(k *impl[float32]) func(dst, x []float32) { return k.tanh })
-	benchMap(b, func(k *impl[float64]) func(dst, x []float64) { return k.tanh })
+	benchMap(b, -10, func(k *impl[float32]) func(dst, x []float32) { return k.tanh })
+	benchMap(b, -10, func(k *impl[float64]) func(dst, x []float64) { return k.tanh })
 }
 
 // BenchmarkSoftplusBackward is the backward pass with an exponential.
@@ -170,4 +170,21 @@ func benchSquaredDistances[T Float](b *testing.B) {
 			}
 		})
 	}
+}
+
+func BenchmarkLog(b *testing.B) {
+	benchMap(b, 0, func(k *impl[float32]) func(dst, x []float32) { return k.log })
+	benchMap(b, 0, func(k *impl[float64]) func(dst, x []float64) { return k.log })
+}
+func BenchmarkLog1p(b *testing.B) {
+	benchMap(b, 0, func(k *impl[float32]) func(dst, x []float32) { return k.log1p })
+	benchMap(b, 0, func(k *impl[float64]) func(dst, x []float64) { return k.log1p })
+}
+func BenchmarkLog2(b *testing.B) {
+	benchMap(b, 0, func(k *impl[float32]) func(dst, x []float32) { return k.log2 })
+	benchMap(b, 0, func(k *impl[float64]) func(dst, x []float64) { return k.log2 })
+}
+func BenchmarkExpm1(b *testing.B) {
+	benchMap(b, -10, func(k *impl[float32]) func(dst, x []float32) { return k.expm1 })
+	benchMap(b, -10, func(k *impl[float64]) func(dst, x []float64) { return k.expm1 })
 }
