@@ -32,7 +32,7 @@ func newInfoCommand() *cobra.Command {
 		Short: "Show the version, the processor and the kernels in use",
 		Long: `Show the version, the processor and the kernels in use.
 
-The environment variable ` + kernels.EnvISA + ` caps the tier of kernels: generic, avx2 or avx512.
+The environment variable ` + kernels.EnvISA + ` caps the tier of kernels: generic, avx2, avx512 or neon.
 ` + exitStatus,
 		Example: `  sinkcpu info
   ` + kernels.EnvISA + `=avx2 sinkcpu info --json`,
