@@ -11,15 +11,19 @@ import (
 )
 
 // A problem is cut into chunks of rows of at least chunkEntries entries and chunkRows rows, at most maxChunks of them, by its size
-// alone. Each chunk sums its columns in the precision of the tiles, and the chunks are summed in float64.
+// alone. Each chunk sums its columns in the precision of the tiles, and the chunks are summed in float64. Where there are many columns the
+// chunks are fewer, so that these sums stay within maxPartials numbers, but minChunks.
 const (
 	chunkEntries = 1 << 14
 	chunkRows    = 64
+	minChunks    = 4
 	maxChunks    = 32
+	maxPartials  = 1 << 20
 )
 
 func chunksOf(n, m int) int {
-	return max(1, min(maxChunks, n*m/chunkEntries, (n+chunkRows-1)/chunkRows))
+	most := min(maxChunks, max(minChunks, maxPartials/m))
+	return max(1, min(most, n*m/chunkEntries, (n+chunkRows-1)/chunkRows))
 }
 
 // A column whose sum falls below [logsumexp.MinColSum] is summed again on its own; when more than m/exactColumns columns do, all are.

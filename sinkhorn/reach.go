@@ -110,6 +110,10 @@ func (r Reach) dual(w, f float64) float64 {
 	return w * f
 }
 
+// atEnd is the share of rho within which a potential counts as at the end of its range: it comes out of base-2 units of the tiles, rounded
+// to their precision, and the value changes by no more than this share of rho times the mass.
+const atEnd = 0x1p-18
+
 // miss returns how far a point's marginal is from what its potential says it should be.
 //
 //	exact  |marginal - w|
@@ -120,10 +124,11 @@ func (r Reach) miss(marginal, w, f float64) float64 {
 	case KL:
 		return math.Abs(marginal - w*math.Exp(-f/r.Rho))
 	case TV:
-		if f >= r.Rho {
+		end := r.Rho * (1 - atEnd)
+		if f >= end {
 			return max(0, marginal-w)
 		}
-		if f <= -r.Rho {
+		if f <= -end {
 			return max(0, w-marginal)
 		}
 	}
