@@ -11,11 +11,11 @@ import (
 
 // A LayerInfo is one line of a description of a network.
 type LayerInfo struct {
-	Name   string // of its parameters, such as "0"
-	Layer  string // such as "Linear(2, 500)"
-	Output []int  // shape for one input, without the batch
-	Params int    // numbers that are trained
-	FLOPs  int64  // multiplications and additions of matrix products and convolutions, forward, for one input
+	Name   string `json:"name"`   // of its parameters, such as "0"
+	Layer  string `json:"layer"`  // such as "Linear(2, 500)"
+	Output []int  `json:"output"` // shape for one input, without the batch
+	Params int    `json:"params"` // numbers that are trained
+	FLOPs  int64  `json:"flops"`  // multiplications and additions of matrix products and convolutions, forward, for one input
 }
 
 // Describe returns a line for each layer of a network for inputs of that shape, without the batch, or which layer it does not fit.

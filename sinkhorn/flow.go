@@ -26,8 +26,8 @@ func chunksOf(n, m int) int {
 	return max(1, min(most, n*m/chunkEntries, (n+chunkRows-1)/chunkRows))
 }
 
-// A column whose sum falls below [logsumexp.MinColSum] is summed again on its own; when more than m/exactColumns columns do, all are.
-const exactColumns = 100
+// A column whose sum falls below [logsumexp.MinColSum] is summed again on its own; when more than m/badShare columns do, all are.
+const badShare = 100
 
 // flow is the state of a problem under iteration, in base-2 units; see package logsumexp.
 type flow[T kernels.Float] struct {
@@ -207,7 +207,7 @@ func (fl *flow[T]) columns() {
 	}
 	if bad > 0 {
 		fl.redoneColumns += bad
-		fl.redoColumns(bad > fl.m/exactColumns)
+		fl.redoColumns(bad > fl.m/badShare)
 	}
 }
 

@@ -2,14 +2,17 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/klauspost/cpuid/v2"
 	"github.com/spf13/cobra"
 
 	"github.com/sinkcpu/sinkcpu/kernels"
+	"github.com/sinkcpu/sinkcpu/nn"
 )
 
 // info is what the program is and runs on.
@@ -27,17 +30,23 @@ type info struct {
 
 func newInfoCommand() *cobra.Command {
 	var asJSON bool
+	var model string
 	cmd := &cobra.Command{
 		Use:   "info",
-		Short: "Show the version, the processor and the kernels in use",
-		Long: `Show the version, the processor and the kernels in use.
+		Short: "Show the version, the processor and the kernels in use, or the layers of a model",
+		Long: `Show the version, the processor and the kernels in use. With --model, show the layers of a built-in network instead, with their
+shapes, parameters and floating-point operations for one row.
 
 The environment variable ` + kernels.EnvISA + ` caps the tier of kernels: generic, avx2, avx512 or neon.
 ` + exitStatus,
 		Example: `  sinkcpu info
-  ` + kernels.EnvISA + `=avx2 sinkcpu info --json`,
+  ` + kernels.EnvISA + `=avx2 sinkcpu info --json
+  sinkcpu info --model dcgan-generator-28`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if model != "" {
+				return writeModel(cmd.OutOrStdout(), model, asJSON)
+			}
 			i := collectInfo()
 			if asJSON {
 				return printJSON(cmd.OutOrStdout(), i)
@@ -47,7 +56,46 @@ The environment variable ` + kernels.EnvISA + ` caps the tier of kernels: generi
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	cmd.Flags().StringVar(&model, "model", "", "show the layers of a built-in network: "+strings.Join(modelNames(), ", "))
 	return cmd
+}
+
+func modelNames() []string {
+	var names []string
+	for _, m := range nn.Models() {
+		names = append(names, m.Name)
+	}
+	return names
+}
+
+// writeModel prints a line for each layer of a built-in network.
+func writeModel(w io.Writer, name string, asJSON bool) error {
+	at := slices.Index(modelNames(), name)
+	if at < 0 {
+		return usagef("--model %s is unknown; known are %s", name, strings.Join(modelNames(), ", "))
+	}
+	m := nn.Models()[at]
+	net, err := nn.NewModel(nn.NewCPU[float32](nil), name, 1)
+	if err != nil {
+		return err
+	}
+	layers, err := nn.Describe(net, m.Input)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return printJSON(w, struct {
+			Name   string         `json:"name"`
+			Doc    string         `json:"doc"`
+			Input  []int          `json:"input"`
+			Output []int          `json:"output"`
+			Layers []nn.LayerInfo `json:"layers"`
+		}{m.Name, m.Doc, m.Input, m.Output, layers})
+	}
+	if _, err := fmt.Fprintf(w, "%s: %s\ninput %v, output %v\n\n", m.Name, m.Doc, m.Input, m.Output); err != nil {
+		return err
+	}
+	return nn.WriteDescription(w, layers)
 }
 
 func collectInfo() info {
