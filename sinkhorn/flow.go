@@ -185,12 +185,12 @@ func (fl *flow[T]) columns() {
 	fl.exact = false
 	fl.err = 0
 	bad := 0
+	clear(fl.acc)
+	for _, part := range fl.part {
+		addWide(fl.acc, part)
+	}
 	for j, b := range fl.p.b {
-		var acc float64
-		for _, part := range fl.part {
-			acc += float64(part[j])
-		}
-		fl.acc[j] = acc
+		acc := fl.acc[j]
 		if b == 0 {
 			continue
 		}
@@ -208,6 +208,14 @@ func (fl *flow[T]) columns() {
 	if bad > 0 {
 		fl.redoneColumns += bad
 		fl.redoColumns(bad > fl.m/badShare)
+	}
+}
+
+// addWide adds x to acc, part after part rather than column by column: parts come from the caches of other cores, in order.
+func addWide[T kernels.Float](acc []float64, x []T) {
+	x = x[:len(acc)]
+	for j, v := range x {
+		acc[j] += float64(v)
 	}
 }
 
