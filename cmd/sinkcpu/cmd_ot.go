@@ -37,6 +37,8 @@ type otOptions struct {
 	pairsCount                                      int
 	seed                                            uint64
 	plot                                            string
+	test                                            string
+	reps                                            int
 }
 
 // otCosts names the costs between points.
@@ -71,6 +73,7 @@ X and Y hold a point a row, as CSV or .npy, plain or gzip; - is the standard inp
   sinkcpu ot x.npy y.npy --eps 0.01*mean --precision f64 --tol 1e-9 --debias --json
   sinkcpu ot --cost-matrix c.npy --weights-x a.csv --weights-y b.csv --eps 0.1 --plan plan.npy
   sinkcpu ot x.csv y.csv --weights-x a.csv --weights-y b.csv --reach 0.5
+  sinkcpu ot before.csv after.csv --test permutation --reps 199
   sinkcpu ot people.csv jobs.csv --columns age,skill --assign pairs.csv`,
 		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args) },
 	}
@@ -104,7 +107,9 @@ X and Y hold a point a row, as CSV or .npy, plain or gzip; - is the standard inp
 	f.StringVar(&o.pairs, "pairs", "", "write pairs of the plan to a CSV: i,j,p, from 0, p the plan's entry")
 	f.StringVar(&o.pairsMode, "pairs-mode", o.pairsMode, "top: the largest partners of each point of X; sample: pairs drawn from the plan")
 	f.IntVar(&o.pairsCount, "pairs-count", 0, fmt.Sprintf("top: partners of a point, default %d; sample: draws, default one a point of X", defaultPartners))
-	f.Uint64Var(&o.seed, "seed", o.seed, "seed of --pairs-mode sample")
+	f.StringVar(&o.test, "test", "", "permutation: also tell the probability of such a divergence between samples of one law, and a bootstrap interval")
+	f.IntVar(&o.reps, "reps", defaultReps, "relabellings and redrawings of --test")
+	f.Uint64Var(&o.seed, "seed", o.seed, "seed of --pairs-mode sample and --test")
 	f.StringVar(&o.plot, "plot", "", "draw points of one or two dimensions and the strongest pairs to a .png")
 	return cmd
 }
@@ -192,6 +197,9 @@ func (o *otOptions) check(cmd *cobra.Command, args []string) error {
 	}
 	if _, err := logsumexp.ParseGround(o.cost); err != nil {
 		return usagef("--cost %s is unknown; known are %s with a number P > 0, or give the costs by --cost-matrix", o.cost, otCosts())
+	}
+	if err := o.checkTest(cmd); err != nil {
+		return err
 	}
 	if err := o.reach.check(given, o.debias); err != nil {
 		return err

@@ -30,6 +30,7 @@ type otReport struct {
 	Seconds       float64  `json:"seconds"`
 	*otUnbalanced
 	*otDivergence
+	*otDrift
 	Note string `json:"note,omitempty"`
 }
 
@@ -103,6 +104,7 @@ func (s *otSolution[T]) report() *otReport {
 		Divergence: otNumber(s.div.Value()), DivergenceLower: otNumber(lower), DivergenceUpper: otNumber(upper),
 		Problems: otProblems{newOTProblem(s.div.XY), newOTProblem(s.div.XX), newOTProblem(s.div.YY)},
 	}
+	r.otDrift = s.test
 	if !s.o.reach.given() {
 		loss := otNumber(s.div.SinkhornLoss())
 		r.SinkhornLoss = &loss
@@ -151,6 +153,9 @@ func (r *otReport) text() string {
 		if d.SinkhornLoss != nil {
 			line("sinkhorn loss", "%.9g", *d.SinkhornLoss)
 		}
+	}
+	if t := r.otDrift; t != nil {
+		line("p-value", "%.3g of one law, from %d permutations; bootstrapped divergences in [%.6g, %.6g]", t.PValue, t.Reps, t.Interval[0], t.Interval[1])
 	}
 	if u := r.otUnbalanced; u != nil {
 		line("mass", "%.9g of %.9g and %.9g, penalty %s", u.Mass, r.MassX, r.MassY, u.Penalty)

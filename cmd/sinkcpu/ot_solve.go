@@ -20,6 +20,7 @@ type otSolution[T kernels.Float] struct {
 	div  *sinkhorn.Divergence[T] // nil without --debias
 
 	points, own *logsumexp.Points[T] // of xy and xx; nil for matrices
+	test        *otDrift             // nil without --test
 }
 
 // solveOT forms the costs and solves. The answer is nil for bad data; with an error of [sinkhorn.ErrNotConverged] it is there.
@@ -55,7 +56,10 @@ func solveOT[T kernels.Float](ctx context.Context, o *otOptions, in *otInput, ep
 		return nil, err
 	}
 	s.xy, s.own = s.div.XY, own
-	return s, err
+	if err != nil || o.test == "" {
+		return s, err
+	}
+	return s, s.drift(ctx, &solver)
 }
 
 // leastRatio is eps over the size of the costs below which rounding of a cost in float64 changes an entry of the plan by a factor.
