@@ -24,9 +24,8 @@ type Pool struct {
 	body    func(i int)
 	n       int64
 	next    atomic.Int64
-	working atomic.Int32  // helpers that are not done
-	done    chan struct{} // where the last of them tells a caller that has gone to sleep
-	asleep  atomic.Bool   // the caller has
+	working atomic.Int32  // helpers that are not done, plus callerAsleep once the caller has gone to sleep
+	done    chan struct{} // where the last of them wakes it
 	failure atomic.Pointer[Panic]
 }
 
@@ -136,19 +135,21 @@ func (p *Pool) join() {
 		}
 		runtime.Gosched()
 	}
-	p.asleep.Store(true)
-	if p.working.Load() == 0 && p.asleep.CompareAndSwap(true, false) {
-		return
+	if p.working.Add(callerAsleep) > callerAsleep {
+		<-p.done
 	}
-	<-p.done
 }
 
-// help runs the tasks of one loop each time it is called, until the pool is closed.
+// callerAsleep is more than there are helpers.
+const callerAsleep = 1 << 24
+
+// help runs the tasks of one loop each time it is called, until the pool is closed. Once it has counted itself out the loop may be over
+// and another begun: only the count it saw then tells whether a caller sleeps that waits for it.
 func (p *Pool) help(h *helper) {
 	for h.await() {
 		p.work()
 		h.state.Store(watching)
-		if p.working.Add(-1) == 0 && p.asleep.CompareAndSwap(true, false) {
+		if p.working.Add(-1) == callerAsleep {
 			p.done <- struct{}{}
 		}
 	}

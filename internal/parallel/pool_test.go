@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/sinkcpu/sinkcpu/internal/parallel"
 )
@@ -38,6 +39,33 @@ func TestForUsesItsWorkers(t *testing.T) {
 	var meet sync.WaitGroup // all three tasks must be in progress at once to get past it
 	meet.Add(3)
 	p.For(3, func(int) { meet.Done(); meet.Wait() })
+}
+
+// TestLoopsEndBeforeTheNext: a loop's tasks write without synchronisation what the next loop's read, over loops long and short enough for
+// caller and workers to watch, to sleep, and to be between the two. The race detector sees a loop that returns too early, and so does the
+// sum.
+func TestLoopsEndBeforeTheNext(t *testing.T) {
+	p := parallel.New(3)
+	defer p.Close()
+	const n = 8
+	cells := make([]int, n)
+	rounds := 30000
+	if testing.Short() {
+		rounds = 3000
+	}
+	for round := range rounds {
+		p.For(n, func(i int) {
+			if spin := (round * (i + 1)) % 97; i == n-1 && spin < 8 {
+				time.Sleep(time.Duration(10*spin) * time.Microsecond)
+			}
+			cells[i]++
+		})
+		for i, v := range cells {
+			if v != round+1 {
+				t.Fatalf("after loop %d cell %d is %d", round+1, i, v)
+			}
+		}
+	}
 }
 
 func TestNestedAndConcurrentCalls(t *testing.T) {
