@@ -258,8 +258,9 @@ func (q *quadraticState) follow() {
 	}
 }
 
-// quadraticDamping lets the blocks of a plan, between which there is no second derivative, move against each other. Of the 51 reference
-// problems 1e-3 leaves two short of a marginal error of 1e-11 and 1e-5 one; below 1e-9 conjugate gradients lose the blocks to rounding.
+// quadraticDamping lets the blocks of a plan, between which there is no second derivative, move against each other. Of the reference
+// problems (TestQuadraticReferences) 1e-3 leaves two short of a marginal error of 1e-12 and 1e-5 one; at 1e-9 conjugate gradients begin to
+// lose the blocks to rounding.
 const quadraticDamping = 1e-8
 
 // step moves f along Newton's direction, and reports whether some length of it raised the dual or halved the error.

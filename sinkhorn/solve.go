@@ -16,8 +16,8 @@ const (
 )
 
 // When the contraction observed over monitorSpan iterations promises more than patience further ones, a solve goes over to Newton's
-// method. In float64 a sweep costs about as much as four products of conjugate gradients, which need no exponential; in float32 a tenth
-// of one.
+// method in float64: a step is one pass of exponentials and some tens of products of conjugate gradients, which need none. A float32 solve
+// waits longer, as its sweeps cost a fraction of that.
 const (
 	monitorSpan = 10
 	patience32  = 1000
