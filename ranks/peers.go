@@ -16,7 +16,9 @@ type Peer struct {
 }
 
 // String names the peer as messages do.
-func (p Peer) String() string { return fmt.Sprintf("rank %d (process %d on %s)", p.Rank, p.PID, p.Host) }
+func (p Peer) String() string {
+	return fmt.Sprintf("rank %d (process %d on %s)", p.Rank, p.PID, p.Host)
+}
 
 // Peers returns all ranks, this one among them, in order.
 func Peers(c *Comm) ([]Peer, error) {
