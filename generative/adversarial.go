@@ -123,7 +123,7 @@ func (o *Adversarial) ascend(loss float64) (float64, error) {
 	o.ops.Scale(o.df, -1)
 	o.features.Backward(o.df, nn.WantParams)
 	norm := nn.GradNorm(o.ops, o.critic.Params)
-	if err := checkFinite(loss, norm); err != nil {
+	if err := checkFinite(o.ops, o.critic, loss, norm); err != nil {
 		return 0, err
 	}
 	o.critic.Opt.SetRate(o.cfg.Rate * decay(o.done, o.Fit.cfg.HalfLife))

@@ -114,7 +114,7 @@ func (o *Fit) descend(dx *nn.Tensor[float32], loss float64) (float64, error) {
 	o.group.ZeroGrad()
 	o.model.net.Backward(dx, nn.WantParams)
 	norm := nn.GradNorm(o.ops, o.group.Params)
-	if err := checkFinite(loss, norm); err != nil {
+	if err := checkFinite(o.ops, o.group, loss, norm); err != nil {
 		return 0, err
 	}
 	o.group.Opt.SetRate(o.cfg.Rate * decay(o.done, o.cfg.HalfLife))
@@ -131,11 +131,16 @@ func decay(done uint64, halfLife float64) float64 {
 	return math.Exp2(-float64(done) / halfLife)
 }
 
-func checkFinite(loss, norm float64) error {
-	if bad := loss + norm; math.IsNaN(bad) || math.IsInf(bad, 0) {
-		return fmt.Errorf("%w: loss %g, gradient norm %g; try a smaller --lr, or a larger --eps", ErrNotFinite, loss, norm)
+// checkFinite returns an error unless loss and norm are finite, which names a parameter of the group whose gradient is not.
+func checkFinite(ops nn.Ops[float32], g *nn.Group[float32], loss, norm float64) error {
+	if bad := loss + norm; !math.IsNaN(bad) && !math.IsInf(bad, 0) {
+		return nil
 	}
-	return nil
+	const advice = "try a smaller --lr, or a larger --eps"
+	if err := nn.NotFiniteGradient(ops, nn.Prefixed(g.Name, g.Params)); err != nil {
+		return fmt.Errorf("%w: loss %g, %v; %s", ErrNotFinite, loss, err, advice)
+	}
+	return fmt.Errorf("%w: loss %g, gradient norm %g; %s", ErrNotFinite, loss, norm, advice)
 }
 
 // Sample decodes draws of the prior.

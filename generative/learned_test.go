@@ -72,7 +72,7 @@ func learn(t testing.TB, learned bool, seed uint64, clip float64) (distance, lar
 		t.Fatal(cerr)
 	}
 	o := fit(t, m, err, c, generative.FitConfig{Batch: 100, Optimizer: "rmsprop", Rate: .001, Seed: seed})
-	var obj generative.Objective = o
+	var obj generative.Generator = o
 	if learned {
 		f, err := nn.NewMLP(cpu, nn.MLP{Sizes: []int{wide, 32, 8}, Hidden: "leaky_relu"}, random.New(seed, "critic"), nn.XavierUniform(1), nil)
 		if err != nil {

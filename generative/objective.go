@@ -23,6 +23,14 @@ type Metric struct {
 	Value float64
 }
 
+// LabelledBatches is a source of data whose rows have classes.
+type LabelledBatches interface {
+	Batches
+
+	// NextLabelled fills dst as Next does and class with the class of each row, from 0.
+	NextLabelled(dst []float32, class []int)
+}
+
 // An Objective is a model and the way it is learned.
 type Objective interface {
 	// Groups returns the parameters, each group with its own optimiser, in the order of the checkpoint.
@@ -33,17 +41,30 @@ type Objective interface {
 	// the group whose turn it is as it is and returns an error for which errors.Is(err, [ErrNotFinite]).
 	Step(ctx context.Context, data Batches, report bool) ([]Metric, error)
 
-	// Sample fills dst, rows x dim, with independent draws of the model, made from the given noise.
-	Sample(dst []float32, rows int, noise *random.Stream)
-
 	// State returns what a resumed run needs beside the groups, such as the states of random streams; Restore sets it.
 	State() (map[string][]byte, error)
 	Restore(map[string][]byte) error
 }
 
-// A Decoder is an objective whose samples are a function of a latent point.
-type Decoder interface {
+// A Generator is an objective whose model makes points.
+type Generator interface {
 	Objective
+
+	// Sample fills dst, rows x dim, with independent draws of the model, made from the given noise.
+	Sample(dst []float32, rows int, noise *random.Stream)
+}
+
+// A Predictor is an objective whose model says something about a row that can be right or wrong.
+type Predictor interface {
+	Objective
+
+	// Evaluate returns metrics of the model on rows 0 to n-1 that it did not learn from. row fills dst with row i and returns its class.
+	Evaluate(ctx context.Context, n int, row func(dst []float32, i int) (class int)) ([]Metric, error)
+}
+
+// A Decoder is a generator whose samples are a function of a latent point.
+type Decoder interface {
+	Generator
 
 	// LatentDim returns the dimension of the latent space.
 	LatentDim() int

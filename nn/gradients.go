@@ -10,6 +10,14 @@ import (
 // CheckGradients returns an error when a gradient is not finite, which names the parameter, the element, and the step that must not be
 // taken.
 func CheckGradients[T kernels.Float](ops Ops[T], params []*Param[T], step int64) error {
+	if err := NotFiniteGradient(ops, params); err != nil {
+		return fmt.Errorf("nn: step %d: %w; try a smaller learning rate or gradient clipping", step, err)
+	}
+	return nil
+}
+
+// NotFiniteGradient returns an error that names the first parameter whose gradient is not finite, and the element; nil where all are.
+func NotFiniteGradient[T kernels.Float](ops Ops[T], params []*Param[T]) error {
 	for _, p := range params {
 		if s := ops.Dot(p.Grad, p.Grad); !math.IsNaN(s) && !math.IsInf(s, 0) {
 			continue
@@ -18,7 +26,7 @@ func CheckGradients[T kernels.Float](ops Ops[T], params []*Param[T], step int64)
 		ops.Download(host, p.Grad)
 		for i, v := range host {
 			if f := float64(v); math.IsNaN(f) || math.IsInf(f, 0) {
-				return fmt.Errorf("nn: step %d: gradient of %q is %v at element %d of shape %v; try a smaller learning rate or gradient clipping", step, p.Name, v, i, p.Grad)
+				return fmt.Errorf("gradient of %q is %v at element %d of shape %v", p.Name, v, i, p.Grad)
 			}
 		}
 	}

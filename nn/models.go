@@ -22,6 +22,7 @@ func Models() []Model { return slices.Clone(models) }
 
 var models = []Model{
 	{"classifier-28", "LeNet-class: two convolutions of 5x5 with max pooling, two linear layers with dropout; logits", []int{1, 28, 28}, []int{10}},
+	{"classifier-small-28", "the same with fewer channels: 80,000 parameters", []int{1, 28, 28}, []int{10}},
 	{"conv-decoder-28", "of Wasserstein auto-encoders: linear, two transposed convolutions of 4x4 with batch normalisation", []int{8}, []int{1, 28, 28}},
 	{"conv-encoder-28", "of Wasserstein auto-encoders: two convolutions of 4x4 with batch normalisation, linear", []int{1, 28, 28}, []int{8}},
 	{"dcgan-discriminator-28", "DCGAN, 64 and 128 channels; one logit", []int{1, 28, 28}, []int{1}},
@@ -48,7 +49,9 @@ func NewModel[T kernels.Float](ops Ops[T], name string, seed uint64) (Layer[T], 
 	in := models[i].Input
 	switch name {
 	case "classifier-28":
-		return b.classifier(in)
+		return b.classifier(in, 20, 50, 500)
+	case "classifier-small-28":
+		return b.classifier(in, 16, 32, 128)
 	case "conv-decoder-28":
 		return b.decoder(in)
 	case "conv-encoder-28":
@@ -104,13 +107,13 @@ func (b *builder[T]) batchNorm(channels int) Layer[T] {
 	return l
 }
 
-// classifier is close to Caffe's LeNet: 0.43 million parameters, 4.6 MFLOP an image.
-func (b *builder[T]) classifier(in []int) (Layer[T], error) {
+// classifier is close to Caffe's LeNet, which has 20 and 50 channels and 500 features.
+func (b *builder[T]) classifier(in []int, first, second, features int) (Layer[T], error) {
 	b.weight = HeNormal(0)
 	return build(BuildSequential(in,
-		b.conv(ConvConfig{In: 1, Out: 20, Kernel: 5}), Layer[T](NewMaxPool2d(b.ops, ConvGeometry{Kernel: 2})), NewReLU(b.ops),
-		b.conv(ConvConfig{In: 20, Out: 50, Kernel: 5}), NewMaxPool2d(b.ops, ConvGeometry{Kernel: 2}), NewReLU(b.ops),
-		NewFlatten[T](), b.linear(800, 500), NewReLU(b.ops), NewDropout(b.ops, 0.5, random.New(b.seed, "dropout")), b.linear(500, 10)))
+		b.conv(ConvConfig{In: 1, Out: first, Kernel: 5}), Layer[T](NewMaxPool2d(b.ops, ConvGeometry{Kernel: 2})), NewReLU(b.ops),
+		b.conv(ConvConfig{In: first, Out: second, Kernel: 5}), NewMaxPool2d(b.ops, ConvGeometry{Kernel: 2}), NewReLU(b.ops),
+		NewFlatten[T](), b.linear(16*second, features), NewReLU(b.ops), NewDropout(b.ops, 0.5, random.New(b.seed, "dropout")), b.linear(features, 10)))
 }
 
 // build turns a network and its error into a layer.

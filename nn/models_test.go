@@ -48,7 +48,7 @@ func TestModels(t *testing.T) {
 	if !slices.IsSortedFunc(Models(), func(a, b Model) int { return strings.Compare(a.Name, b.Name) }) {
 		t.Error("the models are not sorted")
 	}
-	if _, err := NewModel(ops, "lenet", 1); err == nil || !strings.Contains(err.Error(), `unknown model "lenet", want one of classifier-28, conv-decoder-28`) {
+	if _, err := NewModel(ops, "lenet", 1); err == nil || !strings.Contains(err.Error(), `unknown model "lenet", want one of classifier-28, classifier-small-28, conv-decoder-28`) {
 		t.Errorf("error %v", err)
 	}
 }

@@ -32,6 +32,7 @@ var (
 	estimateNames   = []string{"biased", "unbiased"}
 	activationNames = []string{"relu", "leaky_relu", "softplus", "tanh", "sigmoid"}
 	modelNames      = []string{"network", "dcgan", "ellipsoids", "mixture"}
+	classifierNames = []string{"classifier-28", "classifier-small-28"}
 	criticNames     = []string{"mlp", "dcgan"}
 )
 
@@ -58,7 +59,7 @@ type Config struct {
 	Estimate   string    `json:"estimate"`   // biased or unbiased
 
 	// The model.
-	Model      string `json:"model"`      // network, ellipsoids or mixture
+	Model      string `json:"model"`      // network, dcgan, ellipsoids or mixture; of the objective classifier a network of package nn
 	Latent     int    `json:"latent"`     // dimension of the network's latent points
 	Prior      string `json:"prior"`      // of those points: uniform or normal
 	Hidden     []int  `json:"hidden"`     // widths of the network's hidden layers, channels of the dcgan's
@@ -129,7 +130,10 @@ var imageSources = []string{"glyphs", "mnist:", "cifar10:", "images:"}
 
 // DefaultConfig returns the config of a run on that data, as data.Open takes it, of which nothing else is said. Empty data means the
 // default source.
-func DefaultConfig(data string) Config {
+func DefaultConfig(data string) Config { return DefaultConfigOf("", data) }
+
+// DefaultConfigOf is DefaultConfig for an objective; "" means the default one.
+func DefaultConfigOf(objective, data string) Config {
 	c := defaults.points
 	if data == "" || slices.ContainsFunc(imageSources, func(s string) bool { return strings.HasPrefix(data, s) }) {
 		c = defaults.images
@@ -137,7 +141,20 @@ func DefaultConfig(data string) Config {
 	if data != "" {
 		c.Data = data
 	}
+	if objective != "" {
+		c.Objective = objective
+	}
+	if objective == classifier {
+		c.setClassifier()
+	}
 	return c.clone()
+}
+
+// setClassifier sets the defaults of the objective classifier: six epochs of MNIST's 60,000 images. RATES
+func (c *Config) setClassifier() {
+	c.Model, c.Steps, c.Batch = classifierNames[0], 3600, 100
+	c.Rate, c.HalfLife = 1e-3, 600
+	c.SampleEvery, c.SaveEvery, c.EvalEvery = 0, 300, 600
 }
 
 // clone returns a config that shares no slice.
@@ -166,7 +183,10 @@ func (c Config) Validate() error {
 		}
 		return bad(flag, value, "unknown; known are "+strings.Join(names, ", "))
 	}
-	d := DefaultConfig(c.Data)
+	d, models := DefaultConfigOf(c.Objective, c.Data), modelNames
+	if c.Objective == classifier {
+		models = classifierNames
+	}
 	if c.Schema != schema {
 		return &ConfigError{Flag: "config", Problem: fmt.Sprintf("schema %d is not known; this program writes and reads schema %d", c.Schema, schema)}
 	}
@@ -177,7 +197,7 @@ func (c Config) Validate() error {
 		oneOf("value", c.Value, valueNames),
 		oneOf("kernel", c.Kernel, generative.MMDKernels),
 		oneOf("estimate", c.Estimate, estimateNames),
-		oneOf("model", c.Model, modelNames),
+		oneOf("model", c.Model, models),
 		oneOf("critic", c.Critic, criticNames),
 		oneOf("prior", c.Prior, generative.Priors),
 		oneOf("activation", c.Activation, activationNames),

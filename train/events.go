@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"math"
 	"os"
+	"strings"
 	"time"
 )
 
@@ -247,10 +248,10 @@ func cutEvents(path string, c Config, step int) error {
 
 // eventScheduled is for events what scheduled is for lines.
 func eventScheduled(c Config, step int, tag string) bool {
-	switch tag {
-	case tagSamples:
+	switch {
+	case tag == tagSamples:
 		return c.samples(step)
-	case keyHeldOut:
+	case strings.HasPrefix(tag, keyHeldOut):
 		return c.evals(step)
 	}
 	return c.logs(step)

@@ -24,6 +24,7 @@ func (f folder) tensors() string         { return f.path("checkpoint.safetensors
 func (f folder) document() string        { return f.path("checkpoint.json") }
 func (f folder) summary() string         { return f.path("summary.json") }
 func (f folder) curve() string           { return f.path("loss.png") }
+func (f folder) weights() string         { return f.path("weights.safetensors") }
 func (f folder) samples(step int) string { return f.path(fmt.Sprintf("samples-%06d.png", step)) }
 func (f folder) write(path string, b []byte) error {
 	return atomicfile.Write(path, func(w io.Writer) error { _, err := w.Write(b); return err })
@@ -114,9 +115,9 @@ func LoadConfig(dir string) (Config, error) {
 	return c, nil
 }
 
-// cut removes what a run wrote after the step: lines and records, sample pictures, the summary, and files half written.
+// cut removes what a run wrote after the step: lines and records, sample pictures, what the end of a run adds, and files half written.
 func (f folder) cut(c Config, step int) error {
-	for _, path := range []string{f.config(), f.tensors(), f.document(), f.summary(), f.curve()} {
+	for _, path := range []string{f.config(), f.tensors(), f.document(), f.summary(), f.curve(), f.weights()} {
 		if err := atomicfile.Clean(path); err != nil {
 			return err
 		}
@@ -139,8 +140,10 @@ func (f folder) cut(c Config, step int) error {
 			}
 		}
 	}
-	if err := os.Remove(f.summary()); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+	for _, path := range []string{f.summary(), f.weights()} {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 	}
 	return nil
 }

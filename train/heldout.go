@@ -159,7 +159,7 @@ func scoreOf(values []float64) Score {
 }
 
 // model measures an objective's samples, always from the same noise.
-func (h *heldOut) model(ctx context.Context, obj generative.Objective) (Score, error) {
+func (h *heldOut) model(ctx context.Context, obj generative.Generator) (Score, error) {
 	return h.score(ctx, func(k uint64) (x, x2 []float32, err error) {
 		x, x2 = make([]float32, h.rows*h.test.Dim), make([]float32, h.rows*h.test.Dim)
 		obj.Sample(x, h.rows, random.New(h.seed, "held-out", k, 0))

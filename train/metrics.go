@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 	"time"
 )
 
@@ -101,8 +102,10 @@ func round3(v float64) float64 { return float64(int64(v*1000+.5)) / 1000 }
 // run adds are not: a run that is extended goes on as if it had not ended there.
 func scheduled(c Config, line map[string]float64) bool {
 	step := int(line["step"])
-	if _, ok := line[keyHeldOut]; ok {
-		return c.evals(step)
+	for name := range line {
+		if strings.HasPrefix(name, keyHeldOut) {
+			return c.evals(step)
+		}
 	}
 	return c.logs(step)
 }

@@ -21,7 +21,7 @@ type ModeCount struct {
 const modeSamples = 10000
 
 // CountModes counts samples of the model, drawn from the stream "modes" of the seed.
-func CountModes(obj generative.Objective, modes *data.Mixture, seed uint64) ModeCount {
+func CountModes(obj generative.Generator, modes *data.Mixture, seed uint64) ModeCount {
 	x := make([]float32, 2*modeSamples)
 	obj.Sample(x, modeSamples, random.New(seed, "modes"))
 	c := ModeCount{Of: len(modes.Centres), Samples: modeSamples}

@@ -17,8 +17,14 @@ type builder func(c Config, eps float64, pool *parallel.Pool) (generative.Criter
 // builders holds the objectives by the names that --objective takes.
 var builders = map[string]builder{"sinkhorn": newTransport, "mmd": newMMD}
 
+// classifier is the objective that learns classes and makes no points.
+const classifier = "classifier"
+
 // NewObjective returns the objective of a config at step 0, for the data that d describes, images or not.
 func NewObjective(c Config, eps float64, d DataState, pool *parallel.Pool) (generative.Objective, error) {
+	if c.Objective == classifier {
+		return newClassifier(c, d, pool)
+	}
 	build, ok := builders[c.Objective]
 	if !ok {
 		return nil, c.Validate()
@@ -44,6 +50,22 @@ func NewObjective(c Config, eps float64, d DataState, pool *parallel.Pool) (gene
 	}
 	return generative.NewAdversarial(fit, features, generative.CriticConfig{
 		Steps: c.CriticSteps, GeneratorSteps: c.GeneratorSteps, Clip: c.Clip, Optimizer: c.Optimizer, Rate: c.CriticRate,
+	})
+}
+
+func newClassifier(c Config, d DataState, pool *parallel.Pool) (*generative.Classifier, error) {
+	ops := nn.NewCPU[float32](pool)
+	in := []int{d.Channels, d.Height, d.Width}
+	net, err := nn.NewModel(ops, c.Model, c.Seed)
+	if err != nil {
+		return nil, err
+	}
+	layers, ok := net.(*nn.Sequential[float32])
+	if !ok {
+		return nil, c.Validate()
+	}
+	return generative.NewClassifier(ops, layers, in, generative.ClassifierConfig{
+		Batch: c.Batch, Optimizer: c.Optimizer, Rate: c.Rate, HalfLife: c.HalfLife,
 	})
 }
 
@@ -93,4 +115,8 @@ func newModel(ops nn.Ops[float32], c Config, d DataState) (*generative.Model, er
 }
 
 // ObjectiveNames returns the names of the objectives, sorted.
-func ObjectiveNames() []string { return slices.Sorted(maps.Keys(builders)) }
+func ObjectiveNames() []string {
+	names := append(slices.Collect(maps.Keys(builders)), classifier)
+	slices.Sort(names)
+	return names
+}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/sinkcpu/sinkcpu/data"
+	"github.com/sinkcpu/sinkcpu/generative"
 	"github.com/sinkcpu/sinkcpu/internal/parallel"
 	"github.com/sinkcpu/sinkcpu/internal/random"
 )
@@ -105,7 +106,7 @@ func TestEveryKindResumesBitForBit(t *testing.T) {
 			}
 			got, want := make([]float32, 3*o.Source.Train.Dim), make([]float32, 3*o.Source.Train.Dim)
 			model.Sample(got, 3, random.New(1, "x"))
-			o.Objective.Sample(want, 3, random.New(1, "x"))
+			o.Objective.(generative.Generator).Sample(want, 3, random.New(1, "x"))
 			if !slices.Equal(got, want) {
 				t.Errorf("the loaded model makes %v, the trained one %v", got, want)
 			}
@@ -141,7 +142,7 @@ func TestModesAreCounted(t *testing.T) {
 		s := float32(modes.Sigma)
 		copy(params[1].Value.Data()[4*k:], []float32{s, 0, 0, s})
 	}
-	got := CountModes(o.Objective, &modes, 1)
+	got := CountModes(o.Objective.(generative.Generator), &modes, 1)
 	// 1 - exp(-9/2) within four standard errors of 10,000 samples
 	if got.Covered != 8 || got.Of != 8 || !(got.Near >= .9889-.0042 && got.Near <= .9889+.0042) {
 		t.Errorf("of the data itself: %v", got)
@@ -149,7 +150,7 @@ func TestModesAreCounted(t *testing.T) {
 	for k := range modes.Centres {
 		copy(params[0].Value.Data()[2*k:], []float32{1, 0})
 	}
-	if got := CountModes(o.Objective, &modes, 1); got.Covered != 1 {
+	if got := CountModes(o.Objective.(generative.Generator), &modes, 1); got.Covered != 1 {
 		t.Errorf("of one mode: %v", got)
 	}
 }

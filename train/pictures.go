@@ -23,7 +23,7 @@ func Shape(d *data.Dataset) report.Shape { return report.Shape{H: d.H, W: d.W, C
 
 // samplePicture draws what the model makes: over the latent square where the latent space has two dimensions, else from the prior, always
 // the same noise; as scatter plot with the data in the plane; nil where rows are neither images nor points of the plane.
-func samplePicture(obj generative.Objective, ds *data.Dataset, seed uint64, title string) (image.Image, error) {
+func samplePicture(obj generative.Generator, ds *data.Dataset, seed uint64, title string) (image.Image, error) {
 	if ds.Dim == 2 && ds.H == 0 {
 		n := min(ds.N, scatterPoints)
 		real := make([]float32, 2*n)
@@ -61,10 +61,14 @@ func DecodeSquare(dec generative.Decoder, dst []float32, side int) {
 	dec.Decode(dst, z, side*side)
 }
 
-// drawSamples writes the sample picture of a step to its file and to the event file.
+// drawSamples writes the sample picture of a step to its file and to the event file. A model that makes no points has none.
 func (r *run) drawSamples(step int) error {
+	model, ok := r.obj.(generative.Generator)
+	if !ok {
+		return nil
+	}
 	title := fmt.Sprintf("%s after step %d", r.src.Name, step)
-	m, err := samplePicture(r.obj, r.src.Train, r.cfg.Seed, title)
+	m, err := samplePicture(model, r.src.Train, r.cfg.Seed, title)
 	if err != nil || m == nil {
 		return err
 	}

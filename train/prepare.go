@@ -8,6 +8,7 @@ import (
 	"github.com/sinkcpu/sinkcpu/data"
 	"github.com/sinkcpu/sinkcpu/generative"
 	"github.com/sinkcpu/sinkcpu/internal/parallel"
+	"github.com/sinkcpu/sinkcpu/nn"
 )
 
 // Prepare opens the data of a config and makes its objective at step 0. The options lack the folder, the distance, the reporter and the
@@ -22,6 +23,11 @@ func Prepare(c Config, pool *parallel.Pool) (Options, error) {
 	}
 	if err := c.fits(src.Train); err != nil {
 		return Options{}, err
+	}
+	if c.Objective == classifier {
+		if err := c.fitsClassifier(src); err != nil {
+			return Options{}, err
+		}
 	}
 	eps, err := c.resolveEps(src.Train)
 	if err != nil {
@@ -38,6 +44,24 @@ func Prepare(c Config, pool *parallel.Pool) (Options, error) {
 		m.SpreadOver(rows, n)
 	}
 	return Options{Config: c, Source: src, Eps: eps, Objective: obj, Pool: pool}, nil
+}
+
+// fitsClassifier returns a [*ConfigError] where rows have no classes, or are not what the network reads.
+func (c Config) fitsClassifier(src *data.Source) error {
+	m := nn.Models()[slices.IndexFunc(nn.Models(), func(m nn.Model) bool { return m.Name == c.Model })]
+	for _, ds := range []*data.Dataset{src.Train, src.Test} {
+		switch {
+		case ds == nil:
+		case ds.Labels == nil || ds.H == 0:
+			return &ConfigError{Flag: "--objective classifier", Problem: "the rows of " + c.Data + " are no images with classes; use mnist:DIR or glyphs"}
+		case ds.C != m.Input[0] || ds.H != m.Input[1] || ds.W != m.Input[2]:
+			return &ConfigError{Flag: "--model " + c.Model, Problem: fmt.Sprintf("images of %d channels, %d x %d pixels, where the network reads %d, %d x %d; use mnist:DIR or glyphs",
+				ds.C, ds.H, ds.W, m.Input[0], m.Input[1], m.Input[2])}
+		case slices.Max(ds.Labels) >= m.Output[0] || slices.Min(ds.Labels) < 0:
+			return &ConfigError{Flag: "--model " + c.Model, Problem: fmt.Sprintf("classes from %d to %d, where the network knows 0 to %d", slices.Min(ds.Labels), slices.Max(ds.Labels), m.Output[0]-1)}
+		}
+	}
+	return nil
 }
 
 // fits returns a [*ConfigError] where convolutions are asked for and the rows are no images of a size that they can halve.
@@ -75,8 +99,36 @@ func openSource(c Config) (*data.Source, error) {
 	return data.Open(c.Data, c.Seed)
 }
 
-// LoadModel returns the objective of the run in a folder as its checkpoint has it. It writes nothing and does not need the run's data.
-func LoadModel(dir string, pool *parallel.Pool) (generative.Objective, *Checkpoint, error) {
+// LoadModel returns the model of the run in a folder as its checkpoint has it. It writes nothing and does not need the run's data. A run
+// whose model makes no points is an error; see [LoadClassifier].
+func LoadModel(dir string, pool *parallel.Pool) (generative.Generator, *Checkpoint, error) {
+	obj, c, err := loadObjective(dir, pool)
+	if err != nil {
+		return nil, nil, err
+	}
+	g, ok := obj.(generative.Generator)
+	if !ok {
+		return nil, nil, fmt.Errorf("%s: the model of the objective %s makes no samples; name the folder of a generator's run", dir, c.Config.Objective)
+	}
+	return g, c, nil
+}
+
+// LoadClassifier returns the classifier of the run in a folder as its checkpoint has it. It writes nothing and does not need the run's
+// data.
+func LoadClassifier(dir string, pool *parallel.Pool) (*generative.Classifier, *Checkpoint, error) {
+	obj, c, err := loadObjective(dir, pool)
+	if err != nil {
+		return nil, nil, err
+	}
+	k, ok := obj.(*generative.Classifier)
+	if !ok {
+		return nil, nil, fmt.Errorf("%s: the model of the objective %s is no classifier; name the folder of a run of --objective classifier", dir, c.Config.Objective)
+	}
+	return k, c, nil
+}
+
+// loadObjective returns the objective of a run at its checkpoint.
+func loadObjective(dir string, pool *parallel.Pool) (generative.Objective, *Checkpoint, error) {
 	l, err := load(folder(dir))
 	if err != nil {
 		return nil, nil, err

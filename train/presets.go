@@ -60,7 +60,8 @@ func PresetConfig(name, data string) (Config, error) {
 		return Config{}, &ConfigError{Flag: "--preset " + name, Problem: "unknown; known are " + strings.Join(names, ", ")}
 	}
 	var where struct {
-		Data string `json:"data"`
+		Objective string `json:"objective"`
+		Data      string `json:"data"`
 	}
 	if err := json.Unmarshal(p.Config, &where); err != nil {
 		return Config{}, fmt.Errorf("preset %s: %w", name, err)
@@ -68,7 +69,7 @@ func PresetConfig(name, data string) (Config, error) {
 	if data == "" {
 		data = where.Data
 	}
-	c := DefaultConfig(data)
+	c := DefaultConfigOf(where.Objective, data)
 	if err := decodeStrict(p.Config, &c); err != nil {
 		return Config{}, fmt.Errorf("preset %s: %w", name, err)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/sinkcpu/sinkcpu/generative"
 	"github.com/sinkcpu/sinkcpu/internal/parallel"
 	"github.com/sinkcpu/sinkcpu/kernels"
+	"github.com/sinkcpu/sinkcpu/nn"
 )
 
 // Options are a run's parts.
@@ -108,6 +109,13 @@ type run struct {
 
 // Next fills dst with the next batch of training rows.
 func (r *run) Next(dst []float32, rows int) { r.batcher.Next(dst, rows) }
+
+// NextLabelled fills dst and class with the next batch of training rows.
+func (r *run) NextLabelled(dst []float32, class []int) {
+	for i, row := range r.batcher.Next(dst, len(class)) {
+		class[i] = r.src.Train.Labels[row]
+	}
+}
 
 // open makes or continues the folder and leaves a checkpoint of the step to start from in it.
 func (r *run) open(resume bool) error {
@@ -304,7 +312,7 @@ func (r *run) measure(ctx context.Context) (*HeldOut, error) {
 		r.heldOut = h
 	}
 	if r.score == nil || r.scoreAt != r.step {
-		s, err := r.heldOut.model(ctx, r.obj)
+		s, err := r.heldOut.model(ctx, r.obj.(generative.Generator))
 		if err != nil {
 			return nil, err
 		}
@@ -313,11 +321,21 @@ func (r *run) measure(ctx context.Context) (*HeldOut, error) {
 	return r.heldOut.result(*r.score), nil
 }
 
-// measures reports whether there is anything to measure with.
-func (r *run) measures() bool { return r.distance != nil && r.cfg.EvalEvery >= 0 }
+// measures reports whether there is a model that makes points, and anything to measure them with.
+func (r *run) measures() bool {
+	_, makes := r.obj.(generative.Generator)
+	return makes && r.distance != nil && r.cfg.EvalEvery >= 0
+}
 
 // evaluate writes the held-out measure of the step. A measure that fails is a note and does not end the training.
 func (r *run) evaluate(ctx context.Context) error {
+	if p, ok := r.obj.(generative.Predictor); ok {
+		m, err := r.predict(ctx, p)
+		if m == nil {
+			return err
+		}
+		return r.logHeldOut(m)
+	}
 	if !r.measures() {
 		return nil
 	}
@@ -333,8 +351,31 @@ func (r *run) evaluate(ctx context.Context) error {
 }
 
 func (r *run) logScore(s Score) error {
-	line := []Metric{{keyHeldOut, s.Mean}, {keyHeldOut + "_standard_error", s.StandardError}}
+	return r.logHeldOut([]Metric{{keyHeldOut, s.Mean}, {keyHeldOut + "_standard_error", s.StandardError}})
+}
+
+func (r *run) logHeldOut(line []Metric) error {
 	return errors.Join(r.metrics.append(r.step, line), r.events.scalars(r.step, line))
+}
+
+// predict returns the metrics of a model on the held-out rows, nil where there are none.
+func (r *run) predict(ctx context.Context, p generative.Predictor) ([]Metric, error) {
+	test := r.src.Test
+	if test == nil || test.Labels == nil || r.cfg.EvalEvery < 0 {
+		return nil, nil
+	}
+	metrics, err := p.Evaluate(ctx, test.N, func(dst []float32, i int) int { test.Row(dst, i); return test.Labels[i] })
+	if ctx.Err() != nil {
+		return nil, r.interrupt()
+	}
+	if err != nil {
+		return nil, &NotFiniteError{Step: r.step, Saved: r.saved, Dir: string(r.folder), Err: err}
+	}
+	var line []Metric
+	for _, m := range metrics {
+		line = append(line, Metric{keyHeldOut + "_" + m.Name, m.Value})
+	}
+	return line, nil
 }
 
 // finish writes what the end of a run has beside its checkpoint.
@@ -353,6 +394,11 @@ func (r *run) finish(ctx context.Context) (*Summary, error) {
 	if err := r.drawCurve(); err != nil {
 		return nil, err
 	}
+	if c, ok := r.obj.(*generative.Classifier); ok {
+		if err := nn.SaveModel(nn.NewCPU[float32](nil), r.folder.weights(), c.Network(), nil); err != nil {
+			return nil, err
+		}
+	}
 	if err := r.finalScore(ctx, s); err != nil {
 		return nil, err
 	}
@@ -361,6 +407,17 @@ func (r *run) finish(ctx context.Context) (*Summary, error) {
 
 // finalScore adds the held-out measure and its references to the summary, or why there is none.
 func (r *run) finalScore(ctx context.Context, s *Summary) error {
+	if p, ok := r.obj.(generative.Predictor); ok {
+		m, err := r.predict(ctx, p)
+		if m == nil {
+			return err
+		}
+		s.HeldOutMetrics, s.HeldOutRows = m, r.src.Test.N
+		if r.cfg.evals(r.step) {
+			return nil
+		}
+		return r.logHeldOut(m)
+	}
 	if !r.measures() {
 		return nil
 	}

@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"strings"
 
+	"github.com/sinkcpu/sinkcpu/generative"
 	"github.com/sinkcpu/sinkcpu/kernels"
 )
 
@@ -25,6 +26,9 @@ type Summary struct {
 	Metrics []Metric `json:"metrics"` // of the last step, the loss first
 	HeldOut *HeldOut `json:"held_out,omitempty"`
 	NoScore string   `json:"held_out_missing,omitempty"` // why there is no held-out measure
+
+	HeldOutMetrics []Metric `json:"held_out_metrics,omitempty"` // of a model that predicts, on HeldOutRows rows
+	HeldOutRows    int      `json:"held_out_rows,omitempty"`
 
 	Modes *ModeCount `json:"modes,omitempty"` // where the data is a mixture of known modes
 
@@ -51,8 +55,8 @@ func (r *run) summarise() *Summary {
 	if len(r.last) > 0 {
 		s.Loss = r.last[0].Value
 	}
-	if r.src.Modes != nil {
-		c := CountModes(r.obj, r.src.Modes, r.cfg.Seed)
+	if g, ok := r.obj.(generative.Generator); ok && r.src.Modes != nil {
+		c := CountModes(g, r.src.Modes, r.cfg.Seed)
 		s.Modes = &c
 	}
 	if s.Seconds > 0 {
@@ -73,6 +77,13 @@ func (s *Summary) Text() string {
 		}
 	} else if s.NoScore != "" {
 		fmt.Fprintf(&b, "no held-out measure: %s\n", s.NoScore)
+	}
+	if len(s.HeldOutMetrics) > 0 {
+		var values []string
+		for _, m := range s.HeldOutMetrics {
+			values = append(values, fmt.Sprintf("%s %.4f", strings.ReplaceAll(strings.TrimPrefix(m.Name, keyHeldOut+"_"), "_", " "), m.Value))
+		}
+		fmt.Fprintf(&b, "on %d held-out rows: %s\n", s.HeldOutRows, strings.Join(values, ", "))
 	}
 	if s.Modes != nil {
 		fmt.Fprintf(&b, "%v\n", *s.Modes)

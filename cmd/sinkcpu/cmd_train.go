@@ -39,7 +39,7 @@ happened, and also after a kill. The defaults of the settings depend on the data
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
 	}
 	f, c := cmd.Flags(), &o.config
-	f.StringVar(&c.Objective, "objective", c.Objective, "what is minimised: sinkhorn or mmd")
+	f.StringVar(&c.Objective, "objective", c.Objective, "what is minimised: sinkhorn or mmd; or classifier, for a network of features from labelled images")
 	f.StringVar(&c.Data, "data", c.Data, "glyphs, ring8, grid25, moons, spiral, ellipse, mnist:DIR, cifar10:DIR, images:DIR or points:FILE")
 	f.StringVar(&o.out, "out", "", "folder of the run (default runs/NAME-SEED, or the next that is free)")
 	f.IntVar(&c.Steps, "steps", c.Steps, "steps to train, counted from the start of the run")
@@ -56,7 +56,7 @@ happened, and also after a kill. The defaults of the settings depend on the data
 	f.StringVar(&c.Optimizer, "optimizer", c.Optimizer, "adam or rmsprop")
 	f.Float64Var(&c.Rate, "lr", c.Rate, "learning rate")
 	f.Float64Var(&c.HalfLife, "lr-half-life", c.HalfLife, "steps in which the learning rate halves; 0 for a constant rate")
-	f.StringVar(&c.Model, "model", c.Model, "network, dcgan, ellipsoids or mixture (of Gaussians)")
+	f.StringVar(&c.Model, "model", c.Model, "network, dcgan, ellipsoids or mixture (of Gaussians); of a classifier classifier-28 or classifier-small-28")
 	f.StringVar(&c.Prior, "prior", c.Prior, "of the network's latent points: uniform on the unit cube, or normal")
 	f.IntVar(&c.Components, "components", c.Components, "ellipsoids, or Gaussians of the mixture")
 	f.StringVar(&c.Activation, "activation", c.Activation, "of the hidden layers: relu, leaky_relu, softplus, tanh or sigmoid")
@@ -161,18 +161,21 @@ func (o *trainOptions) resolve(cmd *cobra.Command) (train.Config, error) {
 	if o.resume {
 		return o.resolveResumed(cmd)
 	}
-	spec := ""
+	spec, objective := "", ""
 	if o.configFile != "" {
 		c, err := train.ReadConfig(o.configFile, train.DefaultConfig(""))
 		if err != nil {
 			return c, err
 		}
-		spec = c.Data
+		spec, objective = c.Data, c.Objective
 	}
 	if cmd.Flags().Changed("data") {
 		spec = o.config.Data
 	}
-	c := train.DefaultConfig(spec)
+	if cmd.Flags().Changed("objective") {
+		objective = o.config.Objective
+	}
+	c := train.DefaultConfigOf(objective, spec)
 	if o.preset != "" {
 		var err error
 		if c, err = train.PresetConfig(o.preset, spec); err != nil {
