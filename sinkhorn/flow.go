@@ -40,14 +40,15 @@ type flow[T kernels.Float] struct {
 	acc        []float64 // column sums of the plan after the row update
 	err        float64   // L1 error of the marginal that the last iteration could see
 
-	exact   bool // the next iteration takes shifts from maxima
-	chunks  int
-	part    [][]T // column sums, a chunk each
-	errPart []float64
-	pending atomic.Int32 // chunks of the iteration that are not done
-	body    func(k int)  // one chunk of the iteration
-	update  logsumexp.RowUpdate[T]
-	scratch *scratchList[T]
+	exact     bool // the next iteration takes shifts from maxima
+	symmetric bool // one potential, averaged
+	chunks    int
+	part      [][]T // column sums, a chunk each
+	errPart   []float64
+	pending   atomic.Int32 // chunks of the iteration that are not done
+	body      func(k int)  // one chunk of the iteration
+	update    logsumexp.RowUpdate[T]
+	scratch   *scratchList[T]
 
 	redoneRows    atomic.Int64
 	redoneColumns int
@@ -95,12 +96,12 @@ func (fl *flow[T]) startSelf(eps float64, f []float64) {
 		}
 		fl.ft[i] = T(fl.f[i])
 	}
-	fl.body, fl.update = fl.average, fl.averaged
+	fl.body, fl.update, fl.symmetric = fl.average, fl.averaged, true
 }
 
 // leaveSelf goes over from the symmetric update to alternation.
 func (fl *flow[T]) leaveSelf() {
-	fl.body, fl.update = fl.alternate, fl.balanced
+	fl.body, fl.update, fl.symmetric = fl.alternate, fl.balanced, false
 	if fl.p.relaxed() {
 		fl.update = fl.relaxedRows
 	}

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
+	"github.com/sinkcpu/sinkcpu/internal/parallel"
 	"github.com/sinkcpu/sinkcpu/kernels"
 	"github.com/sinkcpu/sinkcpu/logsumexp"
 )
@@ -27,7 +29,7 @@ const massTolerance = 1e-4
 
 // NewProblem returns the balanced problem between rows of weights a and columns of weights b; nil means uniform. Each side is divided by
 // its own sum. It is an error when a weight is negative or not finite, when a side has no mass, when the sums differ by more than 1e-4
-// relative, or when a row or column with mass has no finite cost to mass on the other side.
+// relative, or when a row or column with mass has no finite cost to mass on the other side. The costs are read once, on the process's pool.
 func NewProblem[T kernels.Float](cost logsumexp.Cost[T], a, b []float64) (*Problem[T], error) {
 	p, err := newProblem(cost, a, b)
 	if err != nil {
@@ -111,8 +113,50 @@ func normalised(name string, w []float64, n int) (unit []float64, mass float64, 
 
 var errNoFinite = errors.New("want a finite cost to a point with mass")
 
-// checkCost verifies the tiles entry by entry, and finds their range.
+// checkCost verifies the tiles and finds their range.
 func (p *Problem[T]) checkCost() error {
+	if p.allFinite() {
+		return nil
+	}
+	return p.checkEntries()
+}
+
+// allFinite finds the range of the tiles, and reports whether every entry is finite.
+func (p *Problem[T]) allFinite() bool {
+	count := chunksOf(p.n, p.m)
+	lo, hi, finite := make([]float64, count), make([]float64, count), make([]bool, count)
+	parallel.For(parallel.Default(), count, func(k int) {
+		first, last := parallel.Chunk(p.n, count, k)
+		lo[k], hi[k], finite[k] = p.rangeOf(first, last)
+	})
+	p.lo, p.hi = slices.Min(lo), slices.Max(hi)
+	return !slices.Contains(finite, false)
+}
+
+// rangeOf returns the least and greatest entry of some rows, where all are finite.
+func (p *Problem[T]) rangeOf(first, last int) (lo, hi float64, finite bool) {
+	lo, hi = math.Inf(1), math.Inf(-1)
+	buf, zeros, top := make([]T, logitRows*logitCols), make([]T, logitCols), make([]T, logitRows)
+	for i0 := first; i0 < last; i0 += logitRows {
+		i1 := min(i0+logitRows, last)
+		for j0 := 0; j0 < p.m; j0 += logitCols {
+			j1 := min(j0+logitCols, p.m)
+			c, ld := p.cost.Tile(buf, i0, i1, j0, j1)
+			kernels.RowMax(top[:i1-i0], c, ld, 1, zeros[:j1-j0]) // the greatest of -C
+			for i := range i1 - i0 {
+				row := c[i*ld : i*ld+j1-j0]
+				if sum := float64(kernels.Sum(row)); math.IsNaN(sum - sum) { // of an infinity too
+					return lo, hi, false
+				}
+				lo, hi = min(lo, -float64(top[i])), max(hi, float64(kernels.Max(row)))
+			}
+		}
+	}
+	return lo, hi, true
+}
+
+// checkEntries verifies tiles that may hold what is not finite entry by entry, and finds their range.
+func (p *Problem[T]) checkEntries() error {
 	p.lo, p.hi = math.Inf(1), math.Inf(-1)
 	buf := make([]T, p.m)
 	column := make([]bool, p.m) // has a finite entry in a row with mass

@@ -60,24 +60,33 @@ func (s *Solver[T]) Solve(ctx context.Context, p *Problem[T]) (*Result[T], error
 	var end end
 	if fl := newFlow(p, new(scratchList[T])); fl.resolves(s.Eps) {
 		end = first(ss, fl, s.G, goal, patience, s.Method)
-		fl.land(ss, end)
+		fl.land(ss)
 		r.settle(fl)
 	} else {
 		fl := newFlow(wide, new(scratchList[float64]))
 		end = first(ss, fl, s.G, goal, patience, s.Method)
-		fl.land(ss, end)
+		fl.land(ss)
 		r.settle(fl)
 	}
-	if end != exhausted && end != stopped && (goal > ss.tol || !(r.MarginalError() <= ss.tol)) {
+	if end != exhausted && end != stopped && !r.met(ss, goal) {
 		fl := newFlow(wide, new(scratchList[float64]))
 		fl.start(s.Eps, r.G)
 		end = finish(ss, fl)
-		fl.land(ss, end)
+		fl.land(ss)
 		r.settle(fl)
 	}
 	r.Status = ss.status(end, r.MarginalError())
 	r.Iterations, r.Warmup, r.Trace, r.Method = ss.iterations, ss.warmup, ss.trace, ss.method
 	return r, r.err(ctx)
+}
+
+// met reports whether sweeps to a goal met the tolerance. Where Newton's method was to have the end, they must have gone as far below the
+// tolerance as without it.
+func (r *Result[T]) met(ss *session, goal float64) bool {
+	if goal <= ss.tol {
+		return r.MarginalError() <= ss.tol
+	}
+	return ss.seen() <= ss.tol && r.MarginalError() <= sweepShare*ss.tol
 }
 
 // session is a solve in progress, whatever the precision.
@@ -124,6 +133,14 @@ func (ss *session) saw(err float64) {
 	if ss.progress != nil {
 		ss.progress(ss.iterations, err)
 	}
+}
+
+// seen returns the error that the last iteration saw.
+func (ss *session) seen() float64 {
+	if len(ss.trace) == 0 {
+		return math.Inf(1)
+	}
+	return ss.trace[len(ss.trace)-1]
 }
 
 // used adds a method to the name of what was used.
@@ -182,10 +199,10 @@ func (fl *flow[T]) resolves(eps float64) bool {
 	return !isFloat32[T]() || math.Log2E/eps*max(math.Abs(fl.p.lo), math.Abs(fl.p.hi)) < 0x1p23
 }
 
-// land brings a flow that was left at a higher temperature, or before its first update, to the temperature of the session, with columns
-// that are exact.
-func (fl *flow[T]) land(ss *session, e end) {
-	if e != stopped && fl.eps == ss.eps {
+// land brings a flow that was left at a higher temperature, before its first update, or in a symmetric update, to the temperature of the
+// session, with columns that are exact.
+func (fl *flow[T]) land(ss *session) {
+	if fl.eps == ss.eps && !fl.exact && !fl.symmetric {
 		return
 	}
 	_, g := fl.potentials()

@@ -80,10 +80,9 @@ const costMatrixName = "matrix"
 
 func (s *otSolution[T]) report() *otReport {
 	in, xy := s.in, s.xy
-	lower, upper := xy.Bounds()
 	r := &otReport{
 		N: in.n, M: in.m, Cost: costMatrixName, Eps: otNumber(xy.Eps()), MassX: otNumber(in.massX), MassY: otNumber(in.massY),
-		Value: otNumber(xy.Value()), TransportCost: otNumber(xy.TransportCost()), LowerBound: otNumber(lower), UpperBound: otNumber(upper),
+		Value: otNumber(xy.Value()), TransportCost: otNumber(xy.TransportCost()),
 		MarginalError: otNumber(xy.MarginalError()), Iterations: xy.Iterations, Status: xy.Status.String(), Method: xy.Method,
 	}
 	if in.c == nil {
@@ -92,16 +91,21 @@ func (s *otSolution[T]) report() *otReport {
 	if s.o.reach.given() {
 		r.otUnbalanced = newOTUnbalanced(&s.o.reach, xy.Mass())
 	}
+	stopped := xy.Status == sinkhorn.Cancelled || s.div != nil && s.div.Status() == sinkhorn.Cancelled
+	if stopped {
+		r.Note = "stopped from outside: no bounds were computed"
+	}
+	r.LowerBound, r.UpperBound = unlessStopped(stopped, xy.Bounds)
 	if s.div == nil {
 		return r
 	}
-	if in.c == nil && !in.ground.NegativeDefinite() {
+	if r.Note == "" && in.c == nil && !in.ground.NegativeDefinite() {
 		r.Note = fmt.Sprintf("the cost %s is not conditionally negative definite: its divergence can be negative, and 0 for clouds that differ", in.ground)
 	}
-	lower, upper = s.div.Bounds()
+	lower, upper := unlessStopped(stopped, s.div.Bounds)
 	r.Status = s.div.Status().String()
 	r.otDivergence = &otDivergence{
-		Divergence: otNumber(s.div.Value()), DivergenceLower: otNumber(lower), DivergenceUpper: otNumber(upper),
+		Divergence: otNumber(s.div.Value()), DivergenceLower: lower, DivergenceUpper: upper,
 		Problems: otProblems{newOTProblem(s.div.XY), newOTProblem(s.div.XX), newOTProblem(s.div.YY)},
 	}
 	r.otDrift = s.test
@@ -110,6 +114,15 @@ func (s *otSolution[T]) report() *otReport {
 		r.SinkhornLoss = &loss
 	}
 	return r
+}
+
+// unlessStopped returns bounds, or numbers that are none after a solve was stopped: the bounds read the costs once or twice more.
+func unlessStopped(stopped bool, bounds func() (lower, upper float64)) (lower, upper otNumber) {
+	if stopped {
+		return otNumber(math.NaN()), otNumber(math.NaN())
+	}
+	l, u := bounds()
+	return otNumber(l), otNumber(u)
 }
 
 func newOTUnbalanced(reach *otReach, mass float64) *otUnbalanced {
@@ -134,6 +147,14 @@ func newOTProblem[T kernels.Float](r *sinkhorn.Result[T]) otProblem {
 	return otProblem{r.Iterations, otNumber(r.MarginalError()), r.Status.String()}
 }
 
+// interval returns bounds for a person, nothing where there are none.
+func interval(lower, upper otNumber) string {
+	if math.IsNaN(float64(lower)) {
+		return ""
+	}
+	return fmt.Sprintf("  in [%.9g, %.9g]", lower, upper)
+}
+
 // text returns the report for a person.
 func (r *otReport) text() string {
 	var b strings.Builder
@@ -146,10 +167,10 @@ func (r *otReport) text() string {
 		line("costs", "%d x %d", r.N, r.M)
 	}
 	line("cost", "%s, eps %.6g", r.Cost, r.Eps)
-	line("value", "%.9g  in [%.9g, %.9g]", r.Value, r.LowerBound, r.UpperBound)
+	line("value", "%.9g%s", r.Value, interval(r.LowerBound, r.UpperBound))
 	line("transport cost", "%.9g", r.TransportCost)
 	if d := r.otDivergence; d != nil {
-		line("divergence", "%.9g  in [%.9g, %.9g]", d.Divergence, d.DivergenceLower, d.DivergenceUpper)
+		line("divergence", "%.9g%s", d.Divergence, interval(d.DivergenceLower, d.DivergenceUpper))
 		if d.SinkhornLoss != nil {
 			line("sinkhorn loss", "%.9g", *d.SinkhornLoss)
 		}
