@@ -40,15 +40,15 @@ type flow[T kernels.Float] struct {
 	acc        []float64 // column sums of the plan after the row update
 	err        float64   // L1 error of the marginal that the last iteration could see
 
-	exact     bool // the next iteration takes shifts from maxima
-	symmetric bool // one potential, averaged
-	chunks    int
-	part      [][]T // column sums, a chunk each
-	errPart   []float64
-	pending   atomic.Int32 // chunks of the iteration that are not done
-	body      func(k int)  // one chunk of the iteration
-	update    logsumexp.RowUpdate[T]
-	scratch   *scratchList[T]
+	exact   bool     // the next iteration takes shifts from maxima
+	half    *half[T] // of a symmetric update; nil in alternation
+	chunks  int
+	part    [][]T // column sums, a chunk each
+	errPart []float64
+	pending atomic.Int32 // chunks of the iteration that are not done
+	body    func(k int)  // one chunk of the iteration
+	update  logsumexp.RowUpdate[T]
+	scratch *scratchList[T]
 
 	redoneRows    atomic.Int64
 	redoneColumns int
@@ -87,21 +87,9 @@ func (fl *flow[T]) start(eps float64, g []float64) {
 	fl.exact = true
 }
 
-// startSelf sets the temperature and the one potential of a symmetric problem.
-func (fl *flow[T]) startSelf(eps float64, f []float64) {
-	fl.start(eps, f)
-	for i := range fl.f {
-		if fl.p.b[i] > 0 {
-			fl.f[i] = fl.g[i] - fl.log2b[i]
-		}
-		fl.ft[i] = T(fl.f[i])
-	}
-	fl.body, fl.update, fl.symmetric = fl.average, fl.averaged, true
-}
-
 // leaveSelf goes over from the symmetric update to alternation.
 func (fl *flow[T]) leaveSelf() {
-	fl.body, fl.update, fl.symmetric = fl.alternate, fl.balanced, false
+	fl.body, fl.update, fl.half = fl.alternate, fl.balanced, nil
 	if fl.p.relaxed() {
 		fl.update = fl.relaxedRows
 	}
@@ -321,50 +309,6 @@ func (fl *flow[T]) setAfterExact(j int, b, lse float64) {
 	before := float64(fl.gt[j])
 	fl.setSoftMin(j, fl.log2b[j]-lse)
 	fl.acc[j] = b * math.Exp2(before-fl.g[j])
-}
-
-// average runs rows of chunk k of the symmetric update f <- (f + T f)/2, and copies f to the columns after the last chunk.
-func (fl *flow[T]) average(k int) {
-	s := fl.scratch.get()
-	lo, hi := parallel.Chunk(fl.n, fl.chunks, k)
-	fl.errPart[k] = 0
-	redone := s.Sweep(fl.p.cost, lo, hi, T(fl.kappa), fl.ft, fl.gt, nil, fl.exact, fl.update)
-	fl.redoneRows.Add(int64(redone))
-	fl.scratch.put(s)
-	if fl.pending.Add(-1) > 0 {
-		return
-	}
-	fl.exact, fl.err = false, 0
-	for _, e := range fl.errPart {
-		fl.err += 2 * e // both marginals of a symmetric plan
-	}
-	for j, b := range fl.p.b {
-		if b > 0 {
-			fl.setColumn(j, fl.f[j]+fl.log2b[j])
-		}
-	}
-}
-
-// averaged is the row update F_i <- (F_i + T(F)_i)/2, where F_i is the potential that the columns see and T(F)_i = shift_i - log2 s_i, damped
-// by the reach.
-func (fl *flow[T]) averaged(i0 int, sum []float64, _ []T) {
-	var e float64
-	for k, s := range sum {
-		i := i0 + k
-		shift, seen := float64(fl.ft[i]), float64(fl.gt[i])-fl.log2b[i]
-		fl.f[i] = fl.relax(fl.p.x, shift-log2(s), fl.p.u, i)
-		if a := fl.p.a[i]; a > 0 {
-			row := a * s * math.Exp2(seen-shift)
-			if fl.p.x.Penalty == Exact {
-				e += math.Abs(row - a)
-			} else {
-				e += fl.p.x.miss(row, a, fl.columnPotential(i))
-			}
-			fl.f[i] = (seen + fl.f[i]) / 2
-		}
-		fl.ft[i] = T(fl.f[i])
-	}
-	fl.errPart[fl.chunkOf(i0)] += e
 }
 
 // chunkOf returns the chunk that holds row i.

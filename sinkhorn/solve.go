@@ -202,7 +202,7 @@ func (fl *flow[T]) resolves(eps float64) bool {
 // land brings a flow that was left at a higher temperature, before its first update, or in a symmetric update, to the temperature of the
 // session, with columns that are exact.
 func (fl *flow[T]) land(ss *session) {
-	if fl.eps == ss.eps && !fl.exact && !fl.symmetric {
+	if fl.eps == ss.eps && !fl.exact && fl.half == nil {
 		return
 	}
 	_, g := fl.potentials()
