@@ -79,6 +79,9 @@ func (p *Problem[T]) Dims() (n, m int) { return p.n, p.m }
 // Weights returns the weights as they are used, of sum 1 in a balanced problem. They must not be written to.
 func (p *Problem[T]) Weights() (a, b []float64) { return p.a, p.b }
 
+// Balanced reports whether both marginals are exact.
+func (p *Problem[T]) Balanced() bool { return !p.relaxed() }
+
 // Cost returns the cost.
 func (p *Problem[T]) Cost() logsumexp.Cost[T] { return p.cost }
 
