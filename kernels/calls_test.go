@@ -45,9 +45,13 @@ func step[T Float]() *AdamStep[T] {
 	return &AdamStep[T]{Beta1: .9, Beta2: .99, StepSize: .01, InvSqrtBias2: 2, Eps: 1e-3, WeightDecay: .01}
 }
 
+func rmspropStep[T Float]() *RMSPropStep[T] {
+	return &RMSPropStep[T]{Rate: .01, Decay: .9, Eps: 1e-3, Momentum: .5, WeightDecay: .01}
+}
+
 // calls are all kernels of the table but GEMM.
 func calls[T Float]() []call[T] {
-	adam := step[T]()
+	adam, rms := step[T](), rmspropStep[T]()
 	return []call[T]{
 		vectorCall("exp", func(k *impl[T], x, y, _, _ []T) { k.exp(x, y) }),
 		vectorCall("exp2", func(k *impl[T], x, y, _, _ []T) { k.exp2(x, y) }),
@@ -101,6 +105,39 @@ func calls[T Float]() []call[T] {
 			k.sweepValue(s.row1, s.col1, s.a, s.ld, s.b, s.ld, s.c, s.ld, s.row2, 2)
 		}),
 		blockCall("addRow", func(k *impl[T], s *blockArgs[T]) { k.addRow(s.a, s.ld, s.rows, s.col1) }),
+		vectorCall("cosineSums", func(k *impl[T], x, y, z, w []T) {
+			xy, xx, yy := k.cosineSums(y, z)
+			set(x, xy)
+			set(w, xx/yy)
+		}),
+		vectorCall("cosineDistances", func(k *impl[T], x, y, _, _ []T) { k.cosineDistances(x, .75, y) }),
+		vectorCall("squaredDeviations", func(k *impl[T], x, y, _, _ []T) { set(x, k.squaredDeviations(y, .5)) }),
+		vectorCall("deviationProducts", func(k *impl[T], x, y, z, w []T) {
+			sum, product := k.deviationProducts(y, z, .5)
+			set(x, sum)
+			set(w, product)
+		}),
+		vectorCall("normalize", func(k *impl[T], x, y, _, _ []T) { k.normalize(x, y, 1.5, .5, -.25) }),
+		vectorCall("normalizeBw", func(k *impl[T], x, y, z, _ []T) { k.normalizeBw(x, y, z, 1.5, -.5, .5, .25) }),
+		vectorCall("normalizeRow", func(k *impl[T], x, y, z, w []T) { k.normalizeRow(x, y, .5, 1.5, z, w) }),
+		vectorCall("rmsprop", func(k *impl[T], x, y, z, _ []T) { k.rmsprop(x, y, z, nil, rms) }),
+		vectorCall("rmsprop with momentum", func(k *impl[T], x, y, z, w []T) { k.rmsprop(x, y, z, w, rms) }),
+		vectorCall("clamp", func(k *impl[T], x, y, _, _ []T) { k.clamp(x, y, .25, .75) }),
+		blockCall("addWeightedRows", func(k *impl[T], s *blockArgs[T]) { k.addWeightedRows(s.col1, s.a, s.ld, 1.5, s.row1) }),
+		blockCall("ger", func(k *impl[T], s *blockArgs[T]) { k.ger(s.a, s.ld, 1.5, s.row1, s.col1) }),
+		blockCall("columnSquaredDeviations", func(k *impl[T], s *blockArgs[T]) {
+			k.columnSquaredDeviations(s.col1, s.a, s.ld, s.rows, s.col2)
+		}),
+		blockCall("columnDeviationProducts", func(k *impl[T], s *blockArgs[T]) {
+			k.columnDeviationProducts(s.col1, s.col2, s.a, s.ld, s.b, s.ld, s.rows, s.col3)
+		}),
+		blockCall("normalizeColumns", func(k *impl[T], s *blockArgs[T]) {
+			k.normalizeColumns(s.a, s.ld, s.b, s.ld, s.rows, s.col1, s.col2, s.col3)
+		}),
+		blockCall("normalizeColumnsBw", func(k *impl[T], s *blockArgs[T]) {
+			k.normalizeColumnsBw(s.a, s.ld, s.b, s.ld, s.c, s.ld, s.rows, s.col1, s.col2, s.col3, s.col1)
+		}),
+		blockCall("addRowLeakyReLU", func(k *impl[T], s *blockArgs[T]) { k.addRowLeakyReLU(s.a, s.ld, s.rows, s.col1, .25) }),
 		blockCall("columnSums", func(k *impl[T], s *blockArgs[T]) { k.columnSums(s.col1, s.a, s.ld, s.rows) }),
 	}
 }
@@ -205,12 +242,15 @@ func testAliasing[T Float](t *testing.T) {
 		"tanh":      func(k *impl[T], dst, x []T) { k.tanh(dst, x) },
 		"sqrt":      func(k *impl[T], dst, x []T) { k.sqrt(dst, x) },
 		"leakyReLU": func(k *impl[T], dst, x []T) { k.leakyReLU(dst, x, .1) },
+		"normalize": func(k *impl[T], dst, x []T) { k.normalize(dst, x, 2, .5, -1) },
+		"clamp":     func(k *impl[T], dst, x []T) { k.clamp(dst, x, -.5, .5) },
 	}
 	binary := map[string]func(k *impl[T], dx, dy, y []T){
 		"leakyReLUBw": func(k *impl[T], dx, dy, y []T) { k.leakyReLUBw(dx, dy, y, .1) },
 		"softplusBw":  func(k *impl[T], dx, dy, y []T) { k.softplusBw(dx, dy, y) },
 		"sigmoidBw":   func(k *impl[T], dx, dy, y []T) { k.sigmoidBw(dx, dy, y) },
 		"tanhBw":      func(k *impl[T], dx, dy, y []T) { k.tanhBw(dx, dy, y) },
+		"normalizeBw": func(k *impl[T], dx, dy, y []T) { k.normalizeBw(dx, dy, y, 2, -.5, .25, 1) },
 	}
 	for _, k := range tables[T]() {
 		for _, n := range lengths() {

@@ -51,22 +51,20 @@ func gemm[T Float](tile *gemmTile[T], run Runner, transA, transB bool, m, n, k i
 		return
 	}
 	g := jobsOf[T]().take()
-	g.tile, g.run = tile, run
-	g.m, g.n, g.k = m, n, k
-	g.alpha, g.beta = alpha, beta
+	g.set(tile, run, m, n, k, alpha, beta, c, ldc)
 	g.a = operand[T]{x: a, ld: lda, deep: !transA}
 	g.b = operand[T]{x: b, ld: ldb, deep: transB}
-	g.c, g.ldc, g.transC = c, ldc, false
 	switch {
 	case n <= thin && g.a.deep, m <= thin && g.b.deep:
 		g.dots()
+	case n == 1, m == 1:
+		g.weighted()
 	case n <= thin && n < m:
 		g.transposed()
 	default:
 		g.columns()
 	}
-	g.tile, g.run, g.a.x, g.b.x, g.c = nil, nil, nil, nil, nil
-	jobsOf[T]().give(g)
+	g.release()
 }
 
 // scaleBlock sets C = beta C.

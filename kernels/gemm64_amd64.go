@@ -22,7 +22,7 @@ func gemm64AVX2(t *impl[float64]) {
 	t.gemm = gemmTile[float64]{
 		mr: 6, nr: 8, kc: 512, mc: 1008, nc: 1536,
 		update:   gemmRows64AVX2.update(8),
-		packRows: packRowsAsm(asm.GemmPackRows4F64AVX2, asm.GemmPackRows2F64AVX2),
+		packRows: packRowsAsm(6, asm.GemmPackRows4F64AVX2, asm.GemmPackRows2F64AVX2),
 		packCols: packColsAsm(6, asm.GemmPackColsAF64AVX2, asm.GemmPackColsBF64AVX2),
 		dots: gemmDots[float64]{
 			{asm.GemmDots1x1F64AVX2, asm.GemmDots1x2F64AVX2},
@@ -36,7 +36,7 @@ func gemm64AVX512(t *impl[float64]) {
 	t.gemm = gemmTile[float64]{
 		mr: 14, nr: 16, kc: 512, mc: 1008, nc: 1536,
 		update:   gemmRows64AVX512.update(16),
-		packRows: packRowsAsm(asm.GemmPackRows4F64AVX512, asm.GemmPackRows2F64AVX512),
+		packRows: packRowsAsm(14, asm.GemmPackRows4F64AVX512, asm.GemmPackRows2F64AVX512),
 		packCols: packColsAsm(14, asm.GemmPackColsAF64AVX512, asm.GemmPackColsBF64AVX512),
 		dots: gemmDots[float64]{
 			{asm.GemmDots1x1F64AVX512, asm.GemmDots1x2F64AVX512},

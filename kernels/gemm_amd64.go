@@ -29,7 +29,7 @@ func gemmAVX2(t *impl[float32]) {
 	t.gemm = gemmTile[float32]{
 		mr: 6, nr: 16, kc: 512, mc: 2016, nc: 3072,
 		update:   gemmRowsAVX2.update(16),
-		packRows: packRowsAsm(asm.GemmPackRows4F32AVX2, asm.GemmPackRows2F32AVX2),
+		packRows: packRowsAsm(6, asm.GemmPackRows4F32AVX2, asm.GemmPackRows2F32AVX2),
 		packCols: packColsAsm(6, asm.GemmPackColsAF32AVX2, asm.GemmPackColsBF32AVX2),
 		dots: gemmDots[float32]{
 			{asm.GemmDots1x1F32AVX2, asm.GemmDots1x2F32AVX2},
@@ -43,7 +43,7 @@ func gemmAVX512(t *impl[float32]) {
 	t.gemm = gemmTile[float32]{
 		mr: 14, nr: 32, kc: 512, mc: 2016, nc: 3072,
 		update:   gemmRowsAVX512.update(32),
-		packRows: packRowsAsm(asm.GemmPackRows4F32AVX512, asm.GemmPackRows2F32AVX512),
+		packRows: packRowsAsm(14, asm.GemmPackRows4F32AVX512, asm.GemmPackRows2F32AVX512),
 		packCols: packColsAsm(14, asm.GemmPackColsAF32AVX512, asm.GemmPackColsBF32AVX512),
 		dots: gemmDots[float32]{
 			{asm.GemmDots1x1F32AVX512, asm.GemmDots1x2F32AVX512},
@@ -61,8 +61,9 @@ func (kernel gemmRows[T]) update(nr int) func(k int, alpha T, a []T, lda int, b 
 	}
 }
 
-// packRowsAsm wraps the transposing copies of four and of two rows.
-func packRowsAsm[T Float](four, two func(dst *T, width int, x *T, ld, k int)) func(dst []T, width int, x []T, ld, rows, k int) {
+// packRowsAsm wraps the transposing copies of four and of two rows. A panel of A, mr wide, needs no zeros after its last row: the
+// micro-kernel for as many rows as are left reads no others.
+func packRowsAsm[T Float](mr int, four, two func(dst *T, width int, x *T, ld, k int)) func(dst []T, width int, x []T, ld, rows, k int) {
 	return func(dst []T, width int, x []T, ld, rows, k int) {
 		_, _ = dst[width*k-1], x[(rows-1)*ld+k-1]
 		raceReadBlock(x, ld, rows, k)
@@ -73,13 +74,17 @@ func packRowsAsm[T Float](four, two func(dst *T, width int, x *T, ld, k int)) fu
 		for ; i+2 <= rows; i += 2 {
 			two(&dst[i], width, &x[i*ld], ld, k)
 		}
-		if i < width {
-			packRestGo(dst[i:], width, x[min(i*ld, len(x)):], ld, rows-i, width-i, k)
+		end := width
+		if width == mr {
+			end = rows
+		}
+		if i < end {
+			packRestGo(dst[i:], width, x[min(i*ld, len(x)):], ld, rows-i, end-i, k)
 		}
 	}
 }
 
-// packRestGo packs the last row and the zeros after it.
+// packRestGo packs the last row, and zeros after it up to end.
 func packRestGo[T Float](dst []T, width int, x []T, ld, rows, end, k int) {
 	for i := range end {
 		for l := range k {

@@ -13,6 +13,7 @@ func gemmNEON() gemmTile[float32] {
 			{asm.GemmDots1x1F32NEON, asm.GemmDots1x2F32NEON},
 			{asm.GemmDots4x1F32NEON, asm.GemmDots4x2F32NEON},
 		}.dots,
+		weighted: addWeightedRowsGo[float32], axpy: axpyAsm(asm.AxpyF32NEON),
 	}
 }
 

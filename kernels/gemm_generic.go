@@ -7,6 +7,7 @@ func gemmGo[T Float]() gemmTile[T] {
 	return gemmTile[T]{
 		mr: 4, nr: 4, kc: 256, mc: 1024, nc: 2048,
 		update: gemmUpdateGo[T], packRows: packRowsGo[T], packCols: packColsGo[T], dots: gemmDotsGo[T],
+		weighted: addWeightedRowsGo[T], axpy: axpyGo[T],
 	}
 }
 

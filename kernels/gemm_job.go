@@ -16,13 +16,17 @@ type gemmTile[T Float] struct {
 	// It may read nr elements of each row of b, and does not read c where beta = 0.
 	update func(k int, alpha T, a []T, lda int, b []T, ldb int, beta T, c []T, ldc, rows, cols int)
 
-	// packRows sets dst[l*width+i] = x[i*ld+l] for i < rows, and 0 for rows <= i < width, l < k.
+	// packRows sets dst[l*width+i] = x[i*ld+l] for i < rows, l < k, and, unless width is mr, 0 for rows <= i < width.
 	packRows func(dst []T, width int, x []T, ld, rows, k int)
 	// packCols sets dst[l*width+i] = x[l*ld+i] for i < cols, and 0 for cols <= i < width, l < k.
 	packCols func(dst []T, width int, x []T, ld, cols, k int)
 
 	// dots sets d[r*thin+s] = sum_l x[r*ldx+l] y[s*ldy+l] for r < rows <= thin, s < cols <= thin, l < k, k > 0.
 	dots func(d []T, k int, x []T, ldx, rows int, y []T, ldy, cols int)
+
+	// weighted sets acc[j] += sum_r (alpha w[r]) x[r*ldx+j] for r < len(w), j < len(acc), and axpy y[i] += alpha x[i].
+	weighted func(acc, x []T, ldx int, alpha T, w []T)
+	axpy     func(y []T, alpha T, x []T)
 }
 
 // An operand is A or B of a product, seen as a set of vectors along k.
@@ -51,15 +55,31 @@ type gemmJob[T Float] struct {
 	a, b        operand[T]
 	c           []T
 	ldc         int
-	transC      bool // C is stored n x m
+	transC      bool     // C is stored n x m
+	triangle    triangle // the part of C that is updated
 
 	i0, j0, l0 int // the block in hand: rows from i0, columns from j0, depth from l0
 	mb, nb, kb int // and its size
 	pa, pb     panels[T]
 	rows, cols int // size of a task in rows of A and columns of B
 
-	packTask, updateTask, dotsTask func(i int)
-	thinBuf, thinSums              []T // op(B) of a product of few columns; the sums of each task
+	packTask, updateTask, dotsTask, weightedTask func(i int)
+
+	thinBuf, thinSums []T // op(B) of a product of few columns; the sums of each task, or its tile across the edge of a triangle
+}
+
+// set prepares a job for a product of the given sizes; its operands are missing.
+func (g *gemmJob[T]) set(tile *gemmTile[T], run Runner, m, n, k int, alpha, beta T, c []T, ldc int) {
+	g.tile, g.run = tile, run
+	g.m, g.n, g.k = m, n, k
+	g.alpha, g.beta = alpha, beta
+	g.c, g.ldc, g.transC, g.triangle = c, ldc, false, whole
+}
+
+// release gives a job back, without its references.
+func (g *gemmJob[T]) release() {
+	g.tile, g.run, g.a.x, g.b.x, g.c = nil, nil, nil, nil, nil
+	jobsOf[T]().give(g)
 }
 
 // each runs the tasks, a single one without the Runner.
@@ -104,7 +124,7 @@ func (s *gemmJobs[T]) take() *gemmJob[T] {
 		return g
 	}
 	g := new(gemmJob[T])
-	g.packTask, g.updateTask, g.dotsTask = g.pack, g.update, g.dotsOf
+	g.packTask, g.updateTask, g.dotsTask, g.weightedTask = g.pack, g.update, g.dotsOf, g.weightedOf
 	return g
 }
 

@@ -31,7 +31,11 @@ func (g *gemmJob[T]) blockRows() {
 		}
 		g.packBlock()
 		g.cut()
-		g.each(ceilDiv(g.mb, g.rows)*ceilDiv(g.nb, g.cols), g.updateTask)
+		tasks := ceilDiv(g.mb, g.rows) * ceilDiv(g.nb, g.cols)
+		if g.triangle != whole {
+			g.thinSums = grow(g.thinSums, tasks*g.tile.mr*g.tile.nr)
+		}
+		g.each(tasks, g.updateTask)
 	}
 }
 
@@ -69,20 +73,33 @@ func (g *gemmJob[T]) update(task int) {
 	for j := j0; j < j1; j += nr {
 		b, ldb := g.pb.at(j)
 		for i := i0; i < i1; i += mr {
+			rows, cols := min(mr, i1-i), min(nr, j1-j)
+			outside, across := g.triangle.place(g.i0+i, g.j0+j, rows, cols)
+			if outside {
+				continue
+			}
 			a, lda := g.pa.at(i)
-			g.updateTile(a, lda, b, ldb, i, j, min(mr, i1-i), min(nr, j1-j))
+			if across {
+				g.updateAcross(task, a, lda, b, ldb, i, j, rows, cols)
+			} else {
+				g.updateTile(a, lda, b, ldb, i, j, rows, cols)
+			}
 		}
 	}
 }
 
 // updateTile updates the tile of C at row i and column j of the block.
 func (g *gemmJob[T]) updateTile(a []T, lda int, b []T, ldb int, i, j, rows, cols int) {
-	beta := g.beta
-	if g.l0 > 0 {
-		beta = 1
-	}
 	i, j = g.i0+i, g.j0+j
-	g.tile.update(g.kb, g.alpha, a, lda, b, ldb, beta, g.c[i*g.ldc+j:], g.ldc, rows, cols)
+	g.tile.update(g.kb, g.alpha, a, lda, b, ldb, g.betaNow(), g.c[i*g.ldc+j:], g.ldc, rows, cols)
+}
+
+// betaNow is the factor of C in this block of the depth: beta in the first, then 1.
+func (g *gemmJob[T]) betaNow() T {
+	if g.l0 > 0 {
+		return 1
+	}
+	return g.beta
 }
 
 // store sets *c = v + beta *c, without reading it where beta = 0.

@@ -88,3 +88,63 @@ func (g *gemmJob[T]) transposed() {
 		}
 	}
 }
+
+// The sizes of the tasks of weighted: columns of one, where there are many; and the elements of the matrix that it reads, in at most
+// weightedSums pieces of the rows. A task of fewer columns breaks the reading of memory into short pieces.
+const (
+	weightedCols = 2048
+	weightedTask = 1 << 17
+	weightedSums = 32
+)
+
+// weighted forms a C of one row or column as a weighted sum of the rows of the larger operand, whose depth is not its contiguous
+// direction: blocks of columns, and of rows where there are few columns, whose sums are then added.
+func (g *gemmJob[T]) weighted() {
+	if g.m != 1 {
+		g.transpose()
+	}
+	g.thinBuf = grow(g.thinBuf, g.k)
+	for l := range g.k {
+		g.thinBuf[l] = g.a.at(0, l)[0]
+	}
+	across := max(1, g.n/weightedCols)
+	down := max(1, min(weightedSums, g.k*g.n/(weightedTask*across)))
+	g.rows, g.cols = ceilDiv(g.k, down), roundUp(ceilDiv(g.n, across), 64)
+	down, across = ceilDiv(g.k, g.rows), ceilDiv(g.n, g.cols)
+	if g.nb = down; down == 1 && (!g.transC || g.ldc == 1) {
+		scaleBlock(g.c, g.n, 1, g.n, g.beta)
+		g.nb = 0
+	}
+	g.thinSums = grow(g.thinSums, g.nb*g.n)
+	g.each(across*down, g.weightedTask)
+	if g.nb > 0 {
+		g.addSums(g.thinSums[:g.n])
+	}
+}
+
+// weightedOf is one task of weighted: its columns of its rows, into C where it has no sums.
+func (g *gemmJob[T]) weightedOf(task int) {
+	across := ceilDiv(g.n, g.cols)
+	l0, j0 := task/across*g.rows, task%across*g.cols
+	l1, j1 := min(l0+g.rows, g.k), min(j0+g.cols, g.n)
+	acc := g.c
+	if g.nb > 0 {
+		acc = g.thinSums[task/across*g.n:]
+		clear(acc[j0:j1])
+	}
+	g.tile.weighted(acc[j0:j1], g.b.at(j0, l0), g.b.ld, g.alpha, g.thinBuf[l0:l1])
+}
+
+// addSums adds the sums of the tasks up, and to beta C.
+func (g *gemmJob[T]) addSums(sum []T) {
+	for r := 1; r < g.nb; r++ {
+		g.tile.axpy(sum, 1, g.thinSums[r*g.n:][:g.n])
+	}
+	step := 1
+	if g.transC {
+		step = g.ldc
+	}
+	for j, v := range sum {
+		store(&g.c[j*step], v, g.beta)
+	}
+}

@@ -29,6 +29,15 @@ func generic[T Float]() *impl[T] {
 		leakyReLU: leakyReLUGo[T], leakyReLUBw: leakyReLUBwGo[T],
 		softplusBw: softplusBwGo[T], sigmoidBw: sigmoidBwGo[T], tanhBw: tanhBwGo[T],
 		adam: adamGo[T], addRow: addRowGo[T], columnSums: columnSumsGo[T],
+
+		addWeightedRows: addWeightedRowsGo[T], ger: gerGo[T], cosineSums: cosineSumsGo[T], cosineDistances: cosineDistancesGo[T],
+
+		squaredDeviations: squaredDeviationsGo[T], deviationProducts: deviationProductsGo[T],
+		normalize: normalizeGo[T], normalizeBw: normalizeBwGo[T], normalizeRow: normalizeRowGo[T],
+		columnSquaredDeviations: columnSquaredDeviationsGo[T], columnDeviationProducts: columnDeviationProductsGo[T],
+		normalizeColumns: normalizeColumnsGo[T], normalizeColumnsBw: normalizeColumnsBwGo[T],
+
+		rmsprop: rmspropGo[T], clamp: clampGo[T], addRowLeakyReLU: addRowLeakyReLUGo[T],
 	}
 }
 

@@ -44,6 +44,28 @@ type impl[T Float] struct {
 	adam        func(p, grad, m, v []T, c *AdamStep[T])
 	addRow      func(dst []T, ldd, rows int, bias []T)
 	columnSums  func(acc, x []T, ldx, rows int)
+
+	// Products with vectors and cosines; see matvec.go.
+	addWeightedRows func(acc, x []T, ldx int, alpha T, w []T)
+	ger             func(a []T, lda int, alpha T, x, y []T)
+	cosineSums      func(x, y []T) (xy, xx, yy T)
+	cosineDistances func(dst []T, x T, y []T)
+
+	// Normalisation; see norm.go.
+	squaredDeviations       func(x []T, mean T) T
+	deviationProducts       func(y, x []T, mean T) (sum, product T)
+	normalize               func(dst, x []T, scale, mean, bias T)
+	normalizeBw             func(dx, dy, x []T, scale, slope, mean, offset T)
+	columnSquaredDeviations func(acc, x []T, ldx, rows int, mean []T)
+	columnDeviationProducts func(sum, product, y []T, ldy int, x []T, ldx, rows int, mean []T)
+	normalizeColumns        func(dst []T, ldd int, x []T, ldx, rows int, scale, mean, bias []T)
+	normalizeColumnsBw      func(dx []T, lddx int, dy []T, lddy int, x []T, ldx, rows int, scale, slope, mean, offset []T)
+	normalizeRow            func(dst, x []T, mean, inv T, weight, bias []T)
+
+	// Updates in place; see update.go.
+	rmsprop         func(p, grad, v, u []T, c *RMSPropStep[T])
+	clamp           func(dst, x []T, lo, hi T)
+	addRowLeakyReLU func(dst []T, ldd, rows int, bias []T, slope T)
 }
 
 // The tables of each precision, the reference first and each later row faster; tiers_*.go append to them.

@@ -75,3 +75,43 @@ func network64AVX512(t *impl[float64]) {
 	t.adam = adamAsm(asm.AdamF64AVX512)
 	t.addRow, t.columnSums = addRowAsm(asm.AddRowF64AVX512), columnSumsAsm(asm.ColumnSumsF64AVX512)
 }
+
+func matvec64AVX2(t *impl[float64]) {
+	t.addWeightedRows, t.ger = addWeightedRowsAsm(asm.AddWeightedRowsF64AVX2), gerAsm(asm.GerF64AVX2)
+	t.cosineSums, t.cosineDistances = cosineSumsAsm(asm.CosineSumsF64AVX2), cosineDistancesAsm(asm.CosineDistancesF64AVX2)
+	t.gemm.weighted, t.gemm.axpy = t.addWeightedRows, t.axpy
+}
+
+func norm64AVX2(t *impl[float64]) {
+	t.squaredDeviations, t.deviationProducts = squaredDeviationsAsm(asm.SquaredDeviationsF64AVX2), deviationProductsAsm(asm.DeviationProductsF64AVX2)
+	t.normalize, t.normalizeBw = normalizeAsm(asm.NormalizeF64AVX2), normalizeBwAsm(asm.NormalizeBackwardF64AVX2)
+	t.columnSquaredDeviations = columnSquaredDeviationsAsm(asm.ColumnSquaredDeviationsF64AVX2)
+	t.columnDeviationProducts = columnDeviationProductsAsm(asm.ColumnDeviationProductsF64AVX2)
+	t.normalizeColumns, t.normalizeColumnsBw = normalizeColumnsAsm(asm.NormalizeColumnsF64AVX2), normalizeColumnsBwAsm(asm.NormalizeColumnsBackwardF64AVX2)
+	t.normalizeRow = normalizeRowAsm(asm.NormalizeRowF64AVX2)
+}
+
+func update64AVX2(t *impl[float64]) {
+	t.rmsprop = rmspropAsm(asm.RMSPropF64AVX2, asm.RMSPropMomentumF64AVX2)
+	t.clamp, t.addRowLeakyReLU = clampAsm(asm.ClampF64AVX2), addRowLeakyReLUAsm(asm.AddRowLeakyReLUF64AVX2)
+}
+
+func matvec64AVX512(t *impl[float64]) {
+	t.addWeightedRows, t.ger = addWeightedRowsAsm(asm.AddWeightedRowsF64AVX512), gerAsm(asm.GerF64AVX512)
+	t.cosineSums, t.cosineDistances = cosineSumsAsm(asm.CosineSumsF64AVX512), cosineDistancesAsm(asm.CosineDistancesF64AVX512)
+	t.gemm.weighted, t.gemm.axpy = t.addWeightedRows, t.axpy
+}
+
+func norm64AVX512(t *impl[float64]) {
+	t.squaredDeviations, t.deviationProducts = squaredDeviationsAsm(asm.SquaredDeviationsF64AVX512), deviationProductsAsm(asm.DeviationProductsF64AVX512)
+	t.normalize, t.normalizeBw = normalizeAsm(asm.NormalizeF64AVX512), normalizeBwAsm(asm.NormalizeBackwardF64AVX512)
+	t.columnSquaredDeviations = columnSquaredDeviationsAsm(asm.ColumnSquaredDeviationsF64AVX512)
+	t.columnDeviationProducts = columnDeviationProductsAsm(asm.ColumnDeviationProductsF64AVX512)
+	t.normalizeColumns, t.normalizeColumnsBw = normalizeColumnsAsm(asm.NormalizeColumnsF64AVX512), normalizeColumnsBwAsm(asm.NormalizeColumnsBackwardF64AVX512)
+	t.normalizeRow = normalizeRowAsm(asm.NormalizeRowF64AVX512)
+}
+
+func update64AVX512(t *impl[float64]) {
+	t.rmsprop = rmspropAsm(asm.RMSPropF64AVX512, asm.RMSPropMomentumF64AVX512)
+	t.clamp, t.addRowLeakyReLU = clampAsm(asm.ClampF64AVX512), addRowLeakyReLUAsm(asm.AddRowLeakyReLUF64AVX512)
+}

@@ -16,12 +16,16 @@ var (
 
 func registerTiers() {
 	if cpuid.CPU.Supports(needsAVX2...) {
-		add(&tables32, AVX2, elementwiseAVX2, logAVX2, sweepAVX2, distanceAVX2, networkAVX2, gemmAVX2)
-		add(&tables64, AVX2, elementwise64AVX2, log64AVX2, sweep64AVX2, distance64AVX2, network64AVX2, gemm64AVX2)
+		add(&tables32, AVX2, elementwiseAVX2, logAVX2, sweepAVX2, distanceAVX2, networkAVX2, gemmAVX2,
+			matvecAVX2, normAVX2, updateAVX2)
+		add(&tables64, AVX2, elementwise64AVX2, log64AVX2, sweep64AVX2, distance64AVX2, network64AVX2, gemm64AVX2,
+			matvec64AVX2, norm64AVX2, update64AVX2)
 	}
 	if cpuid.CPU.Supports(needsAVX512...) {
-		add(&tables32, AVX512, elementwiseAVX512, logAVX512, sweepAVX512, distanceAVX512, networkAVX512, gemmAVX512)
-		add(&tables64, AVX512, elementwise64AVX512, log64AVX512, sweep64AVX512, distance64AVX512, network64AVX512, gemm64AVX512)
+		add(&tables32, AVX512, elementwiseAVX512, logAVX512, sweepAVX512, distanceAVX512, networkAVX512, gemmAVX512,
+			matvecAVX512, normAVX512, updateAVX512)
+		add(&tables64, AVX512, elementwise64AVX512, log64AVX512, sweep64AVX512, distance64AVX512, network64AVX512, gemm64AVX512,
+			matvec64AVX512, norm64AVX512, update64AVX512)
 	}
 }
 
@@ -105,4 +109,44 @@ func networkAVX512(t *impl[float32]) {
 	t.tanhBw = backwardAsm(asm.TanhBackwardF32AVX512)
 	t.adam = adamAsm(asm.AdamF32AVX512)
 	t.addRow, t.columnSums = addRowAsm(asm.AddRowF32AVX512), columnSumsAsm(asm.ColumnSumsF32AVX512)
+}
+
+func matvecAVX2(t *impl[float32]) {
+	t.addWeightedRows, t.ger = addWeightedRowsAsm(asm.AddWeightedRowsF32AVX2), gerAsm(asm.GerF32AVX2)
+	t.cosineSums, t.cosineDistances = cosineSumsAsm(asm.CosineSumsF32AVX2), cosineDistancesAsm(asm.CosineDistancesF32AVX2)
+	t.gemm.weighted, t.gemm.axpy = t.addWeightedRows, t.axpy
+}
+
+func normAVX2(t *impl[float32]) {
+	t.squaredDeviations, t.deviationProducts = squaredDeviationsAsm(asm.SquaredDeviationsF32AVX2), deviationProductsAsm(asm.DeviationProductsF32AVX2)
+	t.normalize, t.normalizeBw = normalizeAsm(asm.NormalizeF32AVX2), normalizeBwAsm(asm.NormalizeBackwardF32AVX2)
+	t.columnSquaredDeviations = columnSquaredDeviationsAsm(asm.ColumnSquaredDeviationsF32AVX2)
+	t.columnDeviationProducts = columnDeviationProductsAsm(asm.ColumnDeviationProductsF32AVX2)
+	t.normalizeColumns, t.normalizeColumnsBw = normalizeColumnsAsm(asm.NormalizeColumnsF32AVX2), normalizeColumnsBwAsm(asm.NormalizeColumnsBackwardF32AVX2)
+	t.normalizeRow = normalizeRowAsm(asm.NormalizeRowF32AVX2)
+}
+
+func updateAVX2(t *impl[float32]) {
+	t.rmsprop = rmspropAsm(asm.RMSPropF32AVX2, asm.RMSPropMomentumF32AVX2)
+	t.clamp, t.addRowLeakyReLU = clampAsm(asm.ClampF32AVX2), addRowLeakyReLUAsm(asm.AddRowLeakyReLUF32AVX2)
+}
+
+func matvecAVX512(t *impl[float32]) {
+	t.addWeightedRows, t.ger = addWeightedRowsAsm(asm.AddWeightedRowsF32AVX512), gerAsm(asm.GerF32AVX512)
+	t.cosineSums, t.cosineDistances = cosineSumsAsm(asm.CosineSumsF32AVX512), cosineDistancesAsm(asm.CosineDistancesF32AVX512)
+	t.gemm.weighted, t.gemm.axpy = t.addWeightedRows, t.axpy
+}
+
+func normAVX512(t *impl[float32]) {
+	t.squaredDeviations, t.deviationProducts = squaredDeviationsAsm(asm.SquaredDeviationsF32AVX512), deviationProductsAsm(asm.DeviationProductsF32AVX512)
+	t.normalize, t.normalizeBw = normalizeAsm(asm.NormalizeF32AVX512), normalizeBwAsm(asm.NormalizeBackwardF32AVX512)
+	t.columnSquaredDeviations = columnSquaredDeviationsAsm(asm.ColumnSquaredDeviationsF32AVX512)
+	t.columnDeviationProducts = columnDeviationProductsAsm(asm.ColumnDeviationProductsF32AVX512)
+	t.normalizeColumns, t.normalizeColumnsBw = normalizeColumnsAsm(asm.NormalizeColumnsF32AVX512), normalizeColumnsBwAsm(asm.NormalizeColumnsBackwardF32AVX512)
+	t.normalizeRow = normalizeRowAsm(asm.NormalizeRowF32AVX512)
+}
+
+func updateAVX512(t *impl[float32]) {
+	t.rmsprop = rmspropAsm(asm.RMSPropF32AVX512, asm.RMSPropMomentumF32AVX512)
+	t.clamp, t.addRowLeakyReLU = clampAsm(asm.ClampF32AVX512), addRowLeakyReLUAsm(asm.AddRowLeakyReLUF32AVX512)
 }

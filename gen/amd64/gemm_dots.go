@@ -15,6 +15,8 @@ func (g *gemmTile) dots(rows, columns int) {
 	k := g.integer("k")
 	x := g.rowPointers("x", "ldx", rows)
 	y := g.rowPointers("y", "ldy", columns)
+	// The rows that the next call takes are fetched now: the processor's own prefetching does not see from one row to another.
+	next, ahead := g.stride("ldx"), operand.Mem{Scale: uint8(rows)}
 	// Eight sums at least, to cover the latency of the multiplications on two ports.
 	unroll := max(1, 8/(rows*columns))
 	sum := make([][]reg.VecVirtual, unroll)
@@ -32,6 +34,10 @@ func (g *gemmTile) dots(rows, columns int) {
 			}
 			for r, p := range x {
 				xr := g.loaded(g.at(p, u))
+				if u%g.perLine() == 0 {
+					ahead.Base, ahead.Index, ahead.Disp = p, next, u*g.bytes
+					g.PREFETCHT0(ahead)
+				}
 				for s, v := range ys {
 					g.VFMADD231(v, xr, sum[u][r*columns+s])
 				}
