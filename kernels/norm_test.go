@@ -20,7 +20,7 @@ func testNormalization[T Float](t *testing.T) {
 				d := float64(v) - mean
 				squares, sum, product = squares+d*d, sum+float64(y[i]), product+float64(y[i])*d
 			}
-			lanes := laneSum(min(n, 1<<16)/16)
+			lanes := laneSum(min(n, 1<<16) / 16)
 			near(t, s, "squares", 0, k.squaredDeviations(x, mean), squares, squares, lanes)
 			gotSum, gotProduct := k.deviationProducts(y, x, mean)
 			near(t, s, "sum", 0, gotSum, sum, float64(n), lanes)

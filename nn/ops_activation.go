@@ -54,16 +54,6 @@ func (t *task[T]) stepOf(lo int) []T { return t.w[lo/chunk*activationStep:][:act
 // SiLUBackward sets dx[i] = dy[i] s (1 + x[i] (1 - s)), s = 1/(1 + e^-x[i]).
 func (c *CPU[T]) SiLUBackward(dx, dy, x *Tensor[T]) { c.each(opSiLUBackward, dx, dy, x, 0) }
 
-func clamp[T kernels.Float](x []T, lo, hi T) {
-	for i, v := range x {
-		if v < lo {
-			x[i] = lo
-		} else if v > hi {
-			x[i] = hi
-		}
-	}
-}
-
 func elu[T kernels.Float](y, x []T, alpha T) {
 	for i, v := range x {
 		if !(v > 0) {

@@ -100,10 +100,7 @@ func (c *CPU[T]) takeLoss(op opcode, grad, y *Tensor[T], scale float64) *task[T]
 
 // total runs the blocks of a loss, adds their sums in order and releases the task. The loss of nothing is 0.
 func (c *CPU[T]) total(t *task[T], blocks int) float64 {
-	if cap(t.sums) < blocks {
-		t.sums = make([]float64, blocks)
-	}
-	t.sums = t.sums[:blocks]
+	t.sums = sumsOf(t.sums, blocks)
 	c.do(t, blocks)
 	var sum float64
 	for _, v := range t.sums {

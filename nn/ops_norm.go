@@ -34,11 +34,11 @@ type normArgs[T kernels.Float] struct {
 	batch                        bool
 }
 
-// ChannelMoments sets the mean and the variance of each channel: a task a channel.
+// ChannelMoments sets the mean and the variance of each channel: a task a channel, or a block of channels where each is a column.
 func (c *CPU[T]) ChannelMoments(mean, variance, x *Tensor[T]) {
 	t := c.takeChannels(opChannelMoments, x)
 	t.norm.mean, t.norm.variance = c.channelArg(t, mean), c.channelArg(t, variance)
-	c.do(t, t.rows)
+	c.doChannels(t)
 	c.release(t)
 }
 
@@ -48,7 +48,7 @@ func (c *CPU[T]) ChannelNormalize(y, x, mean, variance, weight, bias *Tensor[T],
 	t := c.takeChannels(opChannelNormalize, x)
 	t.y = y.Data()
 	t.norm = normArgs[T]{mean: c.channelArg(t, mean), variance: c.channelArg(t, variance), weight: c.channelArg(t, weight), bias: c.channelArg(t, bias), eps: eps}
-	c.do(t, t.rows)
+	c.doChannels(t)
 	c.release(t)
 }
 
@@ -63,7 +63,7 @@ func (c *CPU[T]) ChannelNormalizeBackward(dx, dweight, dbias, dy, x, mean, varia
 	}
 	t.norm = normArgs[T]{mean: c.channelArg(t, mean), variance: c.channelArg(t, variance), weight: c.channelArg(t, weight), eps: eps, batch: batch}
 	t.norm.dweight, t.norm.dbias = c.channelArg(t, dweight), c.channelArg(t, dbias)
-	c.do(t, t.rows)
+	c.doChannels(t)
 	c.release(t)
 }
 
@@ -92,56 +92,36 @@ func (t *task[T]) channel(n, c int) (lo, hi int) {
 
 // channelMoments sets the moments of channel c, in two passes.
 func (t *task[T]) channelMoments(c int) {
+	if t.cols == 1 {
+		t.columnMoments(t.columnBlock(c))
+		return
+	}
 	count := float64(t.n * t.cols)
 	mean := t.channelSum(c) / count
 	var sum float64
 	for n := range t.n {
 		lo, hi := t.channel(n, c)
-		sum += float64(sumSquares(t.x[lo:hi], T(mean)))
+		sum += float64(kernels.SquaredDeviations(t.x[lo:hi], T(mean)))
 	}
 	t.norm.mean[c], t.norm.variance[c] = T(mean), T(sum/count)
 }
 
-// sumSquares returns the sum of the squares of x - mean, in four lanes.
-func sumSquares[T kernels.Float](x []T, mean T) T {
-	var s0, s1, s2, s3 T
-	for len(x) >= 4 {
-		a, b, c, d := x[0]-mean, x[1]-mean, x[2]-mean, x[3]-mean
-		s0, s1, s2, s3 = s0+a*a, s1+b*b, s2+c*c, s3+d*d
-		x = x[4:]
-	}
-	for _, v := range x {
-		s0 += (v - mean) * (v - mean)
-	}
-	return (s0 + s1) + (s2 + s3)
-}
-
-// sumProducts returns the sum of the products of y and x - mean, in four lanes.
-func sumProducts[T kernels.Float](y, x []T, mean T) T {
-	var s0, s1, s2, s3 T
-	for len(x) >= 4 && len(y) >= 4 {
-		s0, s1, s2, s3 = s0+y[0]*(x[0]-mean), s1+y[1]*(x[1]-mean), s2+y[2]*(x[2]-mean), s3+y[3]*(x[3]-mean)
-		x, y = x[4:], y[4:]
-	}
-	for i, v := range x {
-		s0 += y[i] * (v - mean)
-	}
-	return (s0 + s1) + (s2 + s3)
-}
-
 // channelNormalize normalises channel c.
 func (t *task[T]) channelNormalize(c int) {
+	if t.cols == 1 {
+		t.columnNormalize(t.columnBlock(c))
+		return
+	}
 	a := &t.norm
-	scale := T(float64(a.weight[c]) / math.Sqrt(float64(a.variance[c])+a.eps))
-	mean, bias := a.mean[c], a.bias[c]
 	for n := range t.n {
 		lo, hi := t.channel(n, c)
-		x, y := t.x[lo:hi], t.y[lo:hi]
-		y = y[:len(x)]
-		for i, v := range x {
-			y[i] = scale*(v-mean) + bias
-		}
+		kernels.Normalize(t.y[lo:hi], t.x[lo:hi], a.scale(c), a.mean[c], a.bias[c])
 	}
+}
+
+// scale is the factor of channel c.
+func (a *normArgs[T]) scale(c int) T {
+	return T(float64(a.weight[c]) / math.Sqrt(float64(a.variance[c])+a.eps))
 }
 
 // channelNormalizeBackward undoes channelNormalize. With r = 1/sqrt(variance + eps), h = (x - mean) r and M elements in the channel,
@@ -149,38 +129,43 @@ func (t *task[T]) channelNormalize(c int) {
 //	dbias += sum dy;  dweight += sum dy h
 //	dx = weight r (dy - sum(dy)/M - h sum(dy h)/M), the sums only where mean and variance come from x
 func (t *task[T]) channelNormalizeBackward(c int) {
+	if t.cols == 1 {
+		t.columnNormalizeBackward(t.columnBlock(c))
+		return
+	}
 	a := &t.norm
-	r := 1 / math.Sqrt(float64(a.variance[c])+a.eps)
 	mean := a.mean[c]
 	var sum, product float64
 	if a.batch || a.dweight != nil {
 		for n := range t.n {
 			lo, hi := t.channel(n, c)
-			sum += float64(kernels.Sum(t.z[lo:hi]))
-			product += float64(sumProducts(t.z[lo:hi], t.x[lo:hi], mean))
+			s, p := kernels.DeviationProducts(t.z[lo:hi], t.x[lo:hi], mean)
+			sum, product = sum+float64(s), product+float64(p)
 		}
 	}
+	scale, slope, offset := t.undo(c, sum, product)
+	if t.y == nil {
+		return
+	}
+	for n := range t.n {
+		lo, hi := t.channel(n, c)
+		kernels.NormalizeBackward(t.y[lo:hi], t.z[lo:hi], t.x[lo:hi], scale, slope, mean, offset)
+	}
+}
+
+// undo adds to the gradients of channel c, for sum = sum dy and product = sum dy (x - mean), and returns the coefficients of its dx.
+func (t *task[T]) undo(c int, sum, product float64) (scale, slope, offset T) {
+	a := &t.norm
+	r := 1 / math.Sqrt(float64(a.variance[c])+a.eps)
 	if a.dweight != nil {
 		a.dweight[c] += T(product * r)
 		a.dbias[c] += T(sum)
 	}
-	if t.y == nil {
-		return
-	}
-	scale := float64(a.weight[c]) * r
-	var slope, offset float64
+	full := float64(a.weight[c]) * r
 	if count := float64(t.n * t.cols); a.batch {
-		slope, offset = -scale*r*r*product/count, -scale*sum/count
+		slope, offset = T(-full*r*r*product/count), T(-full*sum/count)
 	}
-	p, q, o := T(scale), T(slope), T(offset)
-	for n := range t.n {
-		lo, hi := t.channel(n, c)
-		dx, dy, x := t.y[lo:hi], t.z[lo:hi], t.x[lo:hi]
-		dx, dy = dx[:len(x)], dy[:len(x)]
-		for i, v := range x {
-			dx[i] = p*dy[i] + (q*(v-mean) + o)
-		}
-	}
+	return T(full), slope, offset
 }
 
 // LayerNorm normalises rows.
@@ -269,15 +254,12 @@ func (t *task[T]) normalizeRows(i int) {
 func rowMoments[T kernels.Float](x []T, eps float64) (mean T, inv float64) {
 	n := float64(len(x))
 	mean = T(float64(kernels.Sum(x)) / n)
-	return mean, 1 / math.Sqrt(float64(sumSquares(x, mean))/n+eps)
+	return mean, 1 / math.Sqrt(float64(kernels.SquaredDeviations(x, mean))/n+eps)
 }
 
 func (t *task[T]) layerNorm(y, x []T) {
 	mean, inv := rowMoments(x, t.norm.eps)
-	r := T(inv)
-	for k, v := range x {
-		y[k] = t.norm.weight[k]*((v-mean)*r) + t.norm.bias[k]
-	}
+	kernels.NormalizeRow(y, x, mean, T(inv), t.norm.weight, t.norm.bias)
 }
 
 // layerNormBackward undoes layerNorm for the row from element lo on. With h = (x - mean) r and g = weight dy,

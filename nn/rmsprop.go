@@ -36,9 +36,7 @@ type RMSProp[T kernels.Float] struct {
 }
 
 // RMSPropStep holds the scalars of one step of [RMSProp].
-type RMSPropStep[T kernels.Float] struct {
-	Rate, Decay, Eps, Momentum, WeightDecay T
-}
+type RMSPropStep[T kernels.Float] = kernels.RMSPropStep[T]
 
 var _ Optimizer[float32] = (*RMSProp[float32])(nil)
 
@@ -69,7 +67,7 @@ func (o *RMSProp[T]) SetRate(rate float64) { o.cfg.Rate = rate }
 // Step updates each Value by its Grad.
 func (o *RMSProp[T]) Step(params []*Param[T]) {
 	o.step++
-	o.now = RMSPropStep[T]{T(o.cfg.Rate), T(o.cfg.Decay), T(o.cfg.Eps), T(o.cfg.Momentum), T(o.cfg.WeightDecay)}
+	o.now = RMSPropStep[T]{Rate: T(o.cfg.Rate), Decay: T(o.cfg.Decay), Eps: T(o.cfg.Eps), Momentum: T(o.cfg.Momentum), WeightDecay: T(o.cfg.WeightDecay)}
 	for _, p := range params {
 		s := o.of(p)
 		var u *Tensor[T]
@@ -92,18 +90,4 @@ func (c *CPU[T]) RMSProp(p, grad, v, u *Tensor[T], step *RMSPropStep[T]) {
 	}
 	c.do(t, (t.n+chunk-1)/chunk)
 	c.release(t)
-}
-
-// rmsprop is a step on part of a parameter; u may be nil.
-func rmsprop[T kernels.Float](p, grad, v, u []T, c *RMSPropStep[T]) {
-	for i, g := range grad {
-		g += c.WeightDecay * p[i]
-		v[i] = c.Decay*v[i] + (1-c.Decay)*g*g
-		g /= T(math.Sqrt(float64(v[i]))) + c.Eps
-		if u != nil {
-			g += c.Momentum * u[i]
-			u[i] = g
-		}
-		p[i] -= c.Rate * g
-	}
 }

@@ -131,15 +131,13 @@ func (t *task[T]) scratchOf(n int) []T {
 func (t *task[T]) block(i int) {
 	switch t.op {
 	case opAddRow:
-		for r := i * t.rows / t.blocks; r < (i+1)*t.rows/t.blocks; r++ {
-			kernels.Axpy(t.y[r*t.cols:][:t.cols], 1, t.x)
-		}
+		r := i * t.rows / t.blocks
+		kernels.AddRow(t.y[r*t.cols:], t.cols, (i+1)*t.rows/t.blocks-r, t.x)
 	case opColumnSums:
 		partial := t.y[i*t.cols:][:t.cols]
 		clear(partial)
-		for r := i * t.rows / t.blocks; r < (i+1)*t.rows/t.blocks; r++ {
-			kernels.Axpy(partial, 1, t.x[r*t.cols:][:t.cols])
-		}
+		r := i * t.rows / t.blocks
+		kernels.ColumnSums(partial, t.x[r*t.cols:], t.cols, (i+1)*t.rows/t.blocks-r)
 	case opChannelSums:
 		t.y[i] += T(t.channelSum(i))
 	case opDot:
@@ -173,7 +171,7 @@ func (t *task[T]) elements(lo, hi int) {
 		kernels.Scale(y, t.alpha)
 		return
 	case opClamp:
-		clamp(y, t.alpha, t.hi)
+		kernels.Clamp(y, y, t.alpha, t.hi)
 		return
 	}
 	x := t.x[lo:hi]
@@ -219,7 +217,7 @@ func (t *task[T]) elements(lo, hi int) {
 		if t.w != nil {
 			u = t.w[lo:hi]
 		}
-		rmsprop(y, x, t.z[lo:hi], u, &t.rmsprop)
+		kernels.RMSProp(y, x, t.z[lo:hi], u, &t.rmsprop)
 	case opAdam:
 		kernels.Adam(y, x, t.z[lo:hi], t.w[lo:hi], &t.adam)
 	}
