@@ -165,13 +165,13 @@ func (t *Transport[T]) Eval(ctx context.Context, x, y []T, n, d int, dx, dy []T,
 	}
 	clear(dx)
 	clear(dy)
-	cbar := make([][]T, len(active))
+	cbar := make([]*sinkhorn.Derivative[T], len(active))
 	for k, term := range active {
 		if cloud(dx, dy, term.from) != nil || cloud(dx, dy, term.to) != nil {
 			if term.cbar == nil {
 				term.cbar = make([]T, n*n)
 			}
-			cbar[k] = term.cbar
+			cbar[k] = &sinkhorn.Derivative[T]{C: term.cbar}
 		}
 	}
 	if err := t.unrolled.Backward(t.cfg.Value, cbar...); err != nil {
@@ -181,7 +181,7 @@ func (t *Transport[T]) Eval(ctx context.Context, x, y []T, n, d int, dx, dy []T,
 		if cbar[k] == nil {
 			continue
 		}
-		t.cost.pull(t.cfg.Runner, T(term.weight), cbar[k], term.c, cloud(x, y, term.from), cloud(x, y, term.to), n, n, d,
+		t.cost.pull(t.cfg.Runner, T(term.weight), term.cbar, term.c, cloud(x, y, term.from), cloud(x, y, term.to), n, n, d,
 			cloud(dx, dy, term.from), cloud(dx, dy, term.to))
 	}
 	return metrics, nil

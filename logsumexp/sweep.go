@@ -26,13 +26,11 @@ const (
 
 // Scratch is the memory that a reduction needs beside its results. One serves any number of reductions, one at a time.
 type Scratch[T kernels.Float] struct {
-	e     []T // exponentials of a block, leading dimension m
-	tile  []T // costs of a block and some columns
-	s, w  [maxRows]T
-	sum   [maxRows]float64
-	dummy []T
-	ones  []T
-	zeros []T
+	e                   []T // exponentials of a block, leading dimension m
+	tile                []T // costs of a block and some columns
+	s, w                [maxRows]T
+	sum                 [maxRows]float64
+	dots, weights, part []T // of a block of a kernel
 }
 
 // rows returns the height of a block for m columns.

@@ -61,7 +61,7 @@ func TestUnrolledTendsToImplicit(t *testing.T) {
 		t.Fatal(err)
 	}
 	cbar := make([]float64, 12)
-	if err := u.Backward(sinkhorn.Sharp, cbar); err != nil {
+	if err := u.Backward(sinkhorn.Sharp, &sinkhorn.Derivative[float64]{C: cbar}); err != nil {
 		t.Fatal(err)
 	}
 	dx := make([]float64, 3)

@@ -80,8 +80,8 @@ func (l *Loss[T]) Eval(ctx context.Context, x, y []T, n, m, d int, grad []T, wit
 	if grad == nil {
 		return v, nil
 	}
-	cotangents := make([][]T, len(terms)) // nothing flows into the term of y alone
-	cotangents[0], cotangents[1] = l.xy.cotangent(), l.xx.cotangent()
+	cotangents := make([]*Derivative[T], len(terms)) // nothing flows into the term of y alone
+	cotangents[0], cotangents[1] = &Derivative[T]{C: l.xy.cotangent()}, &Derivative[T]{C: l.xx.cotangent()}
 	if err := l.unrolled.Backward(l.Value, cotangents...); err != nil {
 		return v, err
 	}

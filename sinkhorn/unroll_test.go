@@ -56,7 +56,7 @@ func testUnrolled[T kernels.Float](t *testing.T, r *ottest.Reference, l int, wan
 		value sinkhorn.Value
 		want  []float64
 	}{{"sharp gradient", sinkhorn.Sharp, want.SharpX}, {"dual gradient", sinkhorn.Entropic, want.DualX}} {
-		if err := u.Backward(v.value, cbar); err != nil {
+		if err := u.Backward(v.value, &sinkhorn.Derivative[T]{C: cbar}); err != nil {
 			t.Fatal(err)
 		}
 		grad := make([]float64, r.N*r.D)

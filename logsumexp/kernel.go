@@ -1,0 +1,178 @@
+package logsumexp
+
+import (
+	"math"
+
+	"github.com/sinkcpu/sinkcpu/kernels"
+)
+
+// A Kernel is the matrix of exponentials
+//
+//	K_ij = 2^(F_i + G_j - Kappa C_ij)
+//
+// that iterations of Sinkhorn's algorithm scale by factors of rows and of columns: while those stay near 1, steps take products with K and
+// no exponential. K is kept in E where E is not nil, else computed again by every pass. A column with G_j = -Inf takes no part.
+type Kernel[T kernels.Float] struct {
+	Cost  Cost[T]
+	Kappa T
+	F, G  []T
+	E     []T // n x m, or nil
+}
+
+// A block of rows of a kernel in memory has about keptEntries entries, so that it is still in a near cache when its columns are summed.
+const keptEntries = 1 << 14
+
+// height returns the rows of a block.
+func (k *Kernel[T]) height(s *Scratch[T], m int) int {
+	if k.E == nil {
+		return s.rows(m)
+	}
+	return max(4, keptEntries/max(m, 1)&^3)
+}
+
+// Pass visits rows i0 to i1-1 of the kernel block by block:
+//
+//	dots_i = sum_j K_ij v_j                  shown to rows with i0 the first row of its block, which sets w
+//	acc_j += sum_i w_i K_ij                  where acc is not nil
+//
+// With fill the kernel is computed, and kept in E, else it is taken from there. dots and w belong to the callee until rows returns.
+func (k *Kernel[T]) Pass(s *Scratch[T], i0, i1 int, fill bool, v []T, rows func(i0 int, dots, w []T), acc []T) {
+	m := len(k.G)
+	step := k.height(s, m)
+	if len(s.dots) < step {
+		s.dots, s.weights, s.part = make([]T, step), make([]T, step), make([]T, step)
+	}
+	for ; i0 < i1; i0 += step {
+		top := min(i0+step, i1)
+		e := s.e
+		if k.E != nil {
+			e = k.E[i0*m:]
+		}
+		if fill || k.E == nil {
+			k.exponentials(s, e, i0, top, v)
+		} else {
+			s.products(e, m, top-i0, v)
+		}
+		dots, w := s.dots[:top-i0], s.weights[:top-i0]
+		rows(i0, dots, w)
+		for j := 0; j < m && acc != nil; j += storedCols {
+			end := min(j+storedCols, m)
+			kernels.SweepCols(acc[j:end], e[j:], m, w)
+		}
+	}
+}
+
+// exponentials sets e to rows i0 to i1-1 of the kernel and s.dots to their products with v.
+func (k *Kernel[T]) exponentials(s *Scratch[T], e []T, i0, i1 int, v []T) {
+	m := len(k.G)
+	dots, part := s.dots[:i1-i0], s.part[:i1-i0]
+	cols := s.cols(k.Cost, m)
+	step := i1 - i0
+	if _, stored := k.Cost.(*Stored[T]); !stored {
+		step = s.rows(m) // what the buffer of a tile holds
+	}
+	clear(dots)
+	for ; i0 < i1; i0 += step {
+		top := min(i0+step, i1)
+		r := top - i0
+		for j := 0; j < m; j += cols {
+			end := min(j+cols, m)
+			t, ld := k.Cost.Tile(s.tile, i0, top, j, end)
+			kernels.SweepRowsDot(e[j:], m, part[:r], t, ld, k.Kappa, k.G[j:end], k.F[i0:top], v[j:end])
+			for q := range r {
+				dots[q] += part[q]
+			}
+		}
+		dots = dots[r:]
+		if top < i1 {
+			e = e[r*m:]
+		}
+	}
+}
+
+// products sets s.dots to the products of the rows of e with v.
+func (s *Scratch[T]) products(e []T, m, rows int, v []T) {
+	for j := 0; j < m; j += storedCols {
+		end := min(j+storedCols, m)
+		beta := T(1)
+		if j == 0 {
+			beta = 0
+		}
+		kernels.Gemm(nil, false, false, rows, 1, end-j, 1, e[j:], m, v[j:end], 1, beta, s.dots, 1)
+	}
+}
+
+// Tile sets dst, of leading dimension j1-j0, to a part of the kernel, computed anew.
+func (k *Kernel[T]) Tile(s *Scratch[T], dst []T, i0, i1, j0, j1 int) {
+	cols := s.cols(k.Cost, j1-j0)
+	step := s.rows(j1 - j0)
+	ld := j1 - j0
+	for i := i0; i < i1; i += step {
+		top := min(i+step, i1)
+		for j := j0; j < j1; j += cols {
+			end := min(j+cols, j1)
+			t, ldt := k.Cost.Tile(s.tile, i, top, j, end)
+			kernels.SweepRows(dst[(i-i0)*ld+j-j0:], ld, s.s[:top-i], t, ldt, k.Kappa, k.G[j:end], k.F[i:top])
+		}
+	}
+}
+
+// ShiftRows sets F of rows i0 to i1-1 to minus the maxima over j of g_j - Kappa C_ij, 0 for a row without a finite entry.
+func (k *Kernel[T]) ShiftRows(s *Scratch[T], i0, i1 int, g []T) {
+	for step := s.rows(len(g)); i0 < i1; i0 += step {
+		top := min(i0+step, i1)
+		s.shift(k.Cost, i0, top, k.Kappa, k.F[i0:top], g)
+	}
+}
+
+// ColumnLSE sets lse_j = log2 sum_i 2^(f_i - kappa C_ij) for every column, each with its own maximum as the shift; -Inf for none.
+func ColumnLSE[T kernels.Float](s *Scratch[T], c Cost[T], kappa T, f []T, lse []float64) {
+	n, m := c.Dims()
+	top, acc := make([]T, m), make([]T, m)
+	for j := range top {
+		top[j] = T(math.Inf(-1))
+	}
+	s.ColMax(c, 0, n, kappa, f, top)
+	neg := make([]T, m)
+	for j, v := range top {
+		if !math.IsInf(float64(v), 0) {
+			neg[j] = -v
+		}
+	}
+	clear(lse)
+	const rows = 64 // added in T before float64
+	for lo := 0; lo < n; lo += rows {
+		clear(acc)
+		s.ColSum(c, lo, min(lo+rows, n), kappa, f, neg, acc)
+		for j, v := range acc {
+			lse[j] += float64(v)
+		}
+	}
+	for j, v := range lse {
+		lse[j] = math.Log2(v) - float64(neg[j])
+	}
+}
+
+// Weigh sets dst, of leading dimension ld, to a part of the derivative of <C,P> at fixed potentials, P_ij = a_i K_ij:
+//
+//	dst_ij = P_ij (1 - C_ij invEps)          a_i of row i0+i
+//
+// and e, of leading dimension j1-j0, to the part of the kernel.
+func (k *Kernel[T]) Weigh(s *Scratch[T], dst []T, ld int, e []T, i0, i1, j0, j1 int, a []T, invEps T) {
+	cols := s.cols(k.Cost, j1-j0)
+	step := s.rows(j1 - j0)
+	lde := j1 - j0
+	if len(s.part) < cols {
+		s.part = make([]T, cols)
+	}
+	for i := i0; i < i1; i += step {
+		top := min(i+step, i1)
+		r := top - i
+		for j := j0; j < j1; j += cols {
+			end := min(j+cols, j1)
+			t, ldt := k.Cost.Tile(s.tile, i, top, j, end)
+			kernels.SweepRows(e[(i-i0)*lde+j-j0:], lde, s.s[:r], t, ldt, k.Kappa, k.G[j:end], k.F[i:top])
+			kernels.SweepValue(s.s[:r], s.part[:end-j], dst[(i-i0)*ld+j-j0:], ld, e[(i-i0)*lde+j-j0:], lde, t, ldt, a[i-i0:top-i0], invEps)
+		}
+	}
+}
