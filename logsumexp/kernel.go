@@ -92,13 +92,12 @@ func (k *Kernel[T]) exponentials(s *Scratch[T], e []T, i0, i1 int, v []T) {
 
 // products sets s.dots to the products of the rows of e with v.
 func (s *Scratch[T]) products(e []T, m, rows int, v []T) {
-	for j := 0; j < m; j += storedCols {
+	dots, part := s.dots[:rows], s.part[:rows]
+	kernels.SweepDots(dots, e, m, v[:min(m, storedCols)])
+	for j := storedCols; j < m; j += storedCols {
 		end := min(j+storedCols, m)
-		beta := T(1)
-		if j == 0 {
-			beta = 0
-		}
-		kernels.Gemm(nil, false, false, rows, 1, end-j, 1, e[j:], m, v[j:end], 1, beta, s.dots, 1)
+		kernels.SweepDots(part, e[j:], m, v[j:end])
+		kernels.Axpy(dots, 1, part)
 	}
 }
 

@@ -371,7 +371,9 @@ func (u *Unrolled[T]) cotangents(active []*strand[T]) {
 			dy = make([]float64, len(st.back.d.DY))
 			parts[k] = dy
 		}
-		st.cotangent(k, dy)
+		t := u.tiles.get()
+		st.cotangent(k, t, dy)
+		u.tiles.put(t)
 	})
 	for _, st := range wanted {
 		for _, part := range partial[st] {
@@ -381,12 +383,11 @@ func (u *Unrolled[T]) cotangents(active []*strand[T]) {
 }
 
 // cotangent forms the derivative on the rows of chunk k.
-func (st *strand[T]) cotangent(k int, dy []float64) {
+func (st *strand[T]) cotangent(k int, t *tileBuffers[T], dy []float64) {
 	s := st.scratch.get()
 	defer st.scratch.put(s)
 	lo, hi := parallel.Chunk(st.n, st.chunks, k)
 	d := st.back.d
-	var t tileBuffers[T]
 	t.resize(min(cotangentRows, hi-lo), min(cotangentCols, st.m), d.C == nil)
 	for i0 := lo; i0 < hi; i0 += cotangentRows {
 		i1 := min(i0+cotangentRows, hi)
@@ -396,11 +397,12 @@ func (st *strand[T]) cotangent(k int, dy []float64) {
 			if d.C != nil {
 				dst, ld = d.C[i0*st.m+j0:], st.m
 			}
-			st.cotangentTile(s, &t, dst, ld, i0, i1, j0, j1)
+			st.cotangentTile(s, t, dst, ld, i0, i1, j0, j1)
 			if d.DX == nil && d.DY == nil {
 				continue
 			}
-			row := make([]float64, j1-j0)
+			row := grow(t.row, j1-j0)
+			t.row = row
 			for i := i0; i < i1; i++ {
 				for q, v := range dst[(i-i0)*ld:][:j1-j0] {
 					row[q] = float64(v)
@@ -414,16 +416,16 @@ func (st *strand[T]) cotangent(k int, dy []float64) {
 // tileBuffers is the memory of a tile.
 type tileBuffers[T kernels.Float] struct {
 	dst, kernel, product []T
-	p, h                 []T
-	fbar                 []T
+	h, fbar              []T
+	row                  []float64
 }
 
 func (t *tileBuffers[T]) resize(rows, cols int, own bool) {
-	t.kernel, t.product = make([]T, rows*cols), make([]T, rows*cols)
+	t.kernel, t.product = grow(t.kernel, rows*cols), grow(t.product, max(rows, 2)*cols)
 	if own {
-		t.dst = make([]T, rows*cols)
+		t.dst = grow(t.dst, rows*cols)
 	}
-	t.p, t.h, t.fbar = make([]T, rows), make([]T, 2*cols), make([]T, rows)
+	t.h, t.fbar = grow(t.h, cols), grow(t.fbar, rows)
 }
 
 // cotangentTile sets dst to the derivative by the costs of a tile.

@@ -2,7 +2,6 @@ package sinkhorn
 
 import (
 	"math"
-	"sync"
 	"sync/atomic"
 
 	"github.com/sinkcpu/sinkcpu/internal/parallel"
@@ -318,27 +317,4 @@ func (fl *flow[T]) chunkOf(i int) int {
 		k++
 	}
 	return k
-}
-
-// scratchList lends scratch memory to tasks.
-type scratchList[T kernels.Float] struct {
-	mu   sync.Mutex
-	free []*logsumexp.Scratch[T]
-}
-
-func (l *scratchList[T]) get() *logsumexp.Scratch[T] {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if n := len(l.free); n > 0 {
-		s := l.free[n-1]
-		l.free = l.free[:n-1]
-		return s
-	}
-	return new(logsumexp.Scratch[T])
-}
-
-func (l *scratchList[T]) put(s *logsumexp.Scratch[T]) {
-	l.mu.Lock()
-	l.free = append(l.free, s)
-	l.mu.Unlock()
 }

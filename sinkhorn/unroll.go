@@ -30,6 +30,7 @@ type Unrolled[T kernels.Float] struct {
 	run     kernels.Runner
 	strands []*strand[T]
 	scratch scratchList[T]
+	tiles   freeList[tileBuffers[T]]
 }
 
 // Values are the values of the plan P after L iterations. In a balanced problem its columns sum to b exactly, its rows to a only in the
