@@ -81,7 +81,7 @@ func (k *MMD[T]) Eval(_ context.Context, x, y []T, n, d int, dx, dy []T, report 
 	clear(dy)
 	loss := -2 * k.pair(0, x, y, n, d, false)
 	if dx != nil || dy != nil {
-		pullDifferences(k.cfg.Runner, T(-2/float64(n*n)), k.w[0], x, y, n, n, d, dx, dy)
+		logsumexp.PullDifferences(k.cfg.Runner, T(-2/float64(n*n)), k.w[0], x, y, n, n, d, dx, dy)
 	}
 	pairs := float64(n * n)
 	if k.cfg.Unbiased {
@@ -94,7 +94,7 @@ func (k *MMD[T]) Eval(_ context.Context, x, y []T, n, d int, dx, dy []T, report 
 		}
 		loss += k.pair(1+side, z, z, n, d, true)
 		if dz != nil {
-			pullDifferences(k.cfg.Runner, T(1/pairs), k.w[1+side], z, z, n, n, d, dz, dz)
+			logsumexp.PullDifferences(k.cfg.Runner, T(1/pairs), k.w[1+side], z, z, n, n, d, dz, dz)
 		}
 	}
 	return []Metric{{"loss", loss}}, nil
@@ -110,18 +110,20 @@ func (k *MMD[T]) pair(slot int, x, y []T, n, d int, self bool) float64 {
 	}
 	w := k.w[slot]
 	logsumexp.SquaredDistances(k.cfg.Runner, w, n, x, y, n, n, d, 1)
-	eachRow(k.cfg.Runner, n, 16*n, func(i int) {
-		row := w[i*n : (i+1)*n]
-		if self {
-			row[i] = 0
-		}
-		if k.cfg.Kernel == "gaussian" {
-			k.acc[i] = k.gaussianRow(row, k.e[2*i*n:2*(i+1)*n])
-		} else {
-			k.acc[i] = k.row(row)
-		}
-		if self && k.cfg.Unbiased {
-			k.acc[i] -= k.zero()
+	parallel.Rows(k.cfg.Runner, n, 16*n, func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			row := w[i*n : (i+1)*n]
+			if self {
+				row[i] = 0
+			}
+			if k.cfg.Kernel == "gaussian" {
+				k.acc[i] = k.gaussianRow(row, k.e[2*i*n:2*(i+1)*n])
+			} else {
+				k.acc[i] = k.row(row)
+			}
+			if self && k.cfg.Unbiased {
+				k.acc[i] -= k.zero()
+			}
 		}
 	})
 	var sum float64

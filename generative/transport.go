@@ -52,7 +52,7 @@ type term[T kernels.Float] struct {
 // exactly.
 type Transport[T kernels.Float] struct {
 	cfg      TransportConfig
-	cost     cost[T]
+	ground   logsumexp.Ground
 	terms    []*term[T]
 	clouds   int
 	unrolled sinkhorn.Unrolled[T]
@@ -86,7 +86,7 @@ func NewTransport[T kernels.Float](cfg TransportConfig) (*Transport[T], error) {
 	}
 	t := &Transport[T]{cfg: cfg, clouds: 1}
 	var err error
-	if t.cost, err = newCost[T](cfg.Cost); err != nil {
+	if t.ground, err = logsumexp.ParseGround(cfg.Cost); err != nil {
 		return nil, err
 	}
 	add := func(from, to int, weight float64) {
@@ -181,7 +181,7 @@ func (t *Transport[T]) Eval(ctx context.Context, x, y []T, n, d int, dx, dy []T,
 		if cbar[k] == nil {
 			continue
 		}
-		t.cost.pull(t.cfg.Runner, T(term.weight), term.cbar, term.c, cloud(x, y, term.from), cloud(x, y, term.to), n, n, d,
+		logsumexp.PullCosts(t.cfg.Runner, t.ground, T(term.weight), term.cbar, term.c, cloud(x, y, term.from), cloud(x, y, term.to), n, n, d,
 			cloud(dx, dy, term.from), cloud(dx, dy, term.to))
 	}
 	return metrics, nil
@@ -196,7 +196,7 @@ func (t *Transport[T]) form(term *term[T], x, y []T, n, d int) (err error) {
 			return err
 		}
 	}
-	t.cost.form(t.cfg.Runner, term.c, x, y, n, n, d)
+	logsumexp.FormCosts(t.cfg.Runner, t.ground, term.c, n, x, y, n, n, d)
 	return nil
 }
 

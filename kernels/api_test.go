@@ -116,6 +116,8 @@ func TestPanics(t *testing.T) {
 		"SweepRows, s":                  func() { SweepRows(x(12), 4, x(2), x(12), 4, 1, x(4), x(3)) },
 		"SweepRowsDot, q":               func() { SweepRowsDot(x(12), 4, x(3), x(12), 4, 1, x(4), x(3), x(3)) },
 		"SweepRowsDot, d":               func() { SweepRowsDot(x(12), 4, x(4), x(12), 4, 1, x(4), x(3), x(4)) },
+		"SweepDots":                     func() { SweepDots(x(3), x(11), 4, x(4)) },
+		"SweepDots, leading dimension":  func() { SweepDots(x(3), x(12), 3, x(4)) },
 		"SweepCols":                     func() { SweepCols(x(4), x(11), 4, x(3)) },
 		"SweepAdjoint, q":               func() { SweepAdjoint(x(4), x(12), 4, x(12), 4, x(3), x(4), x(3), x(3)) },
 		"SweepAdjoint, fbar":            func() { SweepAdjoint(x(4), x(12), 4, x(12), 4, x(4), x(4), x(3), x(2)) },

@@ -21,6 +21,7 @@ func (c *Points[T]) centre(x, y, a, b []float64, scale float64) {
 		t[k] = p[k] - q[k]
 		tt += t[k] * t[k]
 	}
+	c.apart = t
 	c.x, c.u = moved[T](x, p), linear(x, p, t, 2*scale, scale*tt)
 	c.y, c.v = moved[T](y, q), linear(y, q, t, -2*scale, 0)
 }

@@ -1,6 +1,10 @@
 package logsumexp
 
-import "math"
+import (
+	"math"
+
+	"github.com/sinkcpu/sinkcpu/kernels"
+)
 
 // AddGradient adds to dx (n x d) and dy (m x d), row-major, the derivatives of
 //
@@ -87,4 +91,78 @@ func (g Ground) slope(s float64) float64 {
 		return 1 / math.Sqrt(s)
 	}
 	return g.p * math.Pow(s, g.p/2-1)
+}
+
+// AddGradientTile adds to dx (n x d) and dy (m x d), row-major, the derivatives of
+//
+//	sum_ij w_ij c(x_i, y_j)          over rows i0 to i1-1 and columns j0 to j1-1, w of leading dimension j1-j0
+//
+// with respect to the points, at the coordinates that were given: what [Points.AddGradient] does row by row in float64, by products in T.
+// w is overwritten. Either of dx and dy may be nil.
+func (p *Points[T]) AddGradientTile(dx, dy []float64, i0, i1, j0, j1 int, w []T) {
+	d, rows, cols := p.d, i1-i0, j1-j0
+	w = w[:rows*cols]
+	t, _ := p.buffers.Get().(*tileGradient[T])
+	if t == nil {
+		t = new(tileGradient[T])
+	}
+	defer p.buffers.Put(t)
+	x, y, ground := p.x[i0*d:i1*d], p.y[j0*d:j1*d], p.ground
+	if ground.kind == cosine { // the tiles' points are directions
+		x, y = rounded[T](p.ox[i0*d:i1*d]), rounded[T](p.oy[j0*d:j1*d])
+	}
+	if ground.radial() && ground.kind != squared && ground.kind != halfSquared {
+		t.c = resized(t.c, rows*cols)
+		p.fill(nil, t.c, cols, i0, i1, j0, j1)
+	}
+	var gx, gy []T
+	if dx != nil {
+		t.x = resized(t.x, rows*d)
+		gx = t.x
+		clear(gx)
+	}
+	if dy != nil {
+		t.y = resized(t.y, cols*d)
+		gy = t.y
+		clear(gy)
+	}
+	if p.apart != nil { // clouds at their own means: x - y is longer by that between the means
+		slope := ground.slope(0)
+		for i := 0; i < rows && dx != nil; i++ {
+			kernels.Axpy(dx[(i0+i)*d:(i0+i+1)*d], slope*float64(kernels.Sum(w[i*cols:(i+1)*cols])), p.apart)
+		}
+		if dy != nil {
+			t.sums = resized(t.sums, cols)
+			clear(t.sums)
+			kernels.ColumnSums(t.sums, w, cols, rows)
+			for j, s := range t.sums {
+				kernels.Axpy(dy[(j0+j)*d:(j0+j+1)*d], -slope*float64(s), p.apart)
+			}
+		}
+	}
+	PullCosts(nil, ground, 1, w, t.c, x, y, rows, cols, d, gx, gy)
+	for k, v := range gx {
+		dx[i0*d+k] += float64(v)
+	}
+	for k, v := range gy {
+		dy[j0*d+k] += float64(v)
+	}
+}
+
+// tileGradient is the memory of [Points.AddGradientTile].
+type tileGradient[T kernels.Float] struct{ x, y, c, sums []T }
+
+func rounded[T kernels.Float](x []float64) []T {
+	out := make([]T, len(x))
+	for k, v := range x {
+		out[k] = T(v)
+	}
+	return out
+}
+
+func resized[T any](x []T, size int) []T {
+	if cap(x) < size {
+		return make([]T, size)
+	}
+	return x[:size]
 }

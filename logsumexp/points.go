@@ -3,6 +3,7 @@ package logsumexp
 import (
 	"fmt"
 	"math"
+	"sync"
 
 	"github.com/sinkcpu/sinkcpu/internal/parallel"
 	"github.com/sinkcpu/sinkcpu/kernels"
@@ -26,6 +27,8 @@ type Points[T kernels.Float] struct {
 	ldy     int
 	xx, yy  []T // squared lengths, for inner products
 	u, v    []float64
+	apart   []float64 // the mean of x less that of y, where each cloud was moved to its own
+	buffers sync.Pool // of *tileGradient[T]
 }
 
 // NewPoints returns the cost between x (n x d) and y (m x d), row-major, rounded to T after what the ground allows has been taken out in
@@ -138,16 +141,17 @@ func (p *Points[T]) Tile(buf []T, i0, i1, j0, j1 int) (c []T, ld int) {
 // Form returns the whole matrix in memory. A nil Runner runs in place; the result is the same bits for any.
 func (p *Points[T]) Form(run kernels.Runner) *Stored[T] {
 	c := make([]T, p.n*p.m)
-	if p.direct() {
-		count := parallel.Chunks(p.n, 1+16384/(p.m*p.d+1), 256)
-		parallel.For(run, count, func(k int) {
-			lo, hi := parallel.Chunk(p.n, count, k)
-			p.fill(nil, c[lo*p.m:], p.m, lo, hi, 0, p.m)
-		})
-	} else {
-		p.fill(run, c, p.m, 0, p.n, 0, p.m)
-	}
+	p.form(run, c, p.m)
 	return &Stored[T]{c: c, n: p.n, m: p.m, ld: p.m, u: p.u, v: p.v}
+}
+
+// form sets dst to the whole matrix.
+func (p *Points[T]) form(run kernels.Runner, dst []T, ld int) {
+	if !p.direct() {
+		p.fill(run, dst, ld, 0, p.n, 0, p.m)
+		return
+	}
+	parallel.Rows(run, p.n, p.m*p.d, func(lo, hi int) { p.fill(nil, dst[lo*ld:], ld, lo, hi, 0, p.m) })
 }
 
 // fill sets dst, of leading dimension ld, to the costs of a tile.
@@ -196,9 +200,7 @@ func (p *Points[T]) fromProducts(run kernels.Runner, dst []T, ld, i0, i1, j0, j1
 	if p.ground.kind == dot {
 		return
 	}
-	count := parallel.Chunks(n, 1+16384/(m+1), 256)
-	parallel.For(run, count, func(k int) {
-		lo, hi := parallel.Chunk(n, count, k)
+	parallel.Rows(run, n, m, func(lo, hi int) {
 		for i := lo; i < hi; i++ {
 			row := dst[i*ld:][:m]
 			if p.ground.kind == cosine {
@@ -209,38 +211,6 @@ func (p *Points[T]) fromProducts(run kernels.Runner, dst []T, ld, i0, i1, j0, j1
 			}
 			kernels.AddNorms(row, p.xx[i0+i], p.yy[j0:j1])
 			p.finish(row)
-		}
-	})
-}
-
-// SquaredDistances sets
-//
-//	dst[i*ld+j] = scale |x_i - y_j|^2
-//
-// for x (n x d) and y (m x d), row-major, as they are: points far from the origin lose precision above 8 dimensions in float32, and should go
-// through [NewPoints]. dst holds n rows of leading dimension ld >= m and does not overlap x or y. A nil Runner runs in place; the
-// result is the same bits for any.
-func SquaredDistances[T kernels.Float](run kernels.Runner, dst []T, ld int, x, y []T, n, m, d int, scale T) {
-	if len(x) < n*d || len(y) < m*d {
-		panic("logsumexp: points shorter than their rows and columns")
-	}
-	p := Points[T]{n: n, m: m, d: d, x: x[:n*d], y: y[:m*d]}
-	p.prepare(true)
-	if !p.direct() {
-		p.fromProducts(run, dst, ld, 0, n, 0, m)
-		if scale != 1 {
-			for i := range n {
-				kernels.Scale(dst[i*ld:i*ld+m], scale)
-			}
-		}
-		return
-	}
-	count := parallel.Chunks(n, 1+16384/(m*d+1), 256)
-	parallel.For(run, count, func(k int) {
-		lo, hi := parallel.Chunk(n, count, k)
-		p.fill(nil, dst[lo*ld:], ld, lo, hi, 0, m)
-		for i := lo; i < hi && scale != 1; i++ {
-			kernels.Scale(dst[i*ld:i*ld+m], scale)
 		}
 	})
 }

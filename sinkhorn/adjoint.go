@@ -388,29 +388,45 @@ func (st *strand[T]) cotangent(k int, t *tileBuffers[T], dy []float64) {
 	defer st.scratch.put(s)
 	lo, hi := parallel.Chunk(st.n, st.chunks, k)
 	d := st.back.d
-	t.resize(min(cotangentRows, hi-lo), min(cotangentCols, st.m), d.C == nil)
+	pulls := d.DX != nil || d.DY != nil
+	t.resize(min(cotangentRows, hi-lo), min(cotangentCols, st.m), pulls)
 	for i0 := lo; i0 < hi; i0 += cotangentRows {
 		i1 := min(i0+cotangentRows, hi)
 		for j0 := 0; j0 < st.m; j0 += cotangentCols {
 			j1 := min(j0+cotangentCols, st.m)
-			dst, ld := t.dst, j1-j0
-			if d.C != nil {
-				dst, ld = d.C[i0*st.m+j0:], st.m
-			}
-			st.cotangentTile(s, t, dst, ld, i0, i1, j0, j1)
-			if d.DX == nil && d.DY == nil {
+			cols := j1 - j0
+			if !pulls {
+				st.cotangentTile(s, t, d.C[i0*st.m+j0:], st.m, i0, i1, j0, j1)
 				continue
 			}
-			row := grow(t.row, j1-j0)
-			t.row = row
-			for i := i0; i < i1; i++ {
-				for q, v := range dst[(i-i0)*ld:][:j1-j0] {
-					row[q] = float64(v)
-				}
-				d.Points.AddGradient(d.DX, dy, i, j0, row)
+			st.cotangentTile(s, t, t.dst, cols, i0, i1, j0, j1)
+			for i := i0; i < i1 && d.C != nil; i++ {
+				copy(d.C[i*st.m+j0:i*st.m+j1], t.dst[(i-i0)*cols:])
 			}
+			t.pull(d.Points, d.DX, dy, i0, i1, j0, j1)
 		}
 	}
+}
+
+// pull takes a tile to the points.
+func (t *tileBuffers[T]) pull(points Pull, dx, dy []float64, i0, i1, j0, j1 int) {
+	if tiles, ok := points.(pullTiles[T]); ok {
+		tiles.AddGradientTile(dx, dy, i0, i1, j0, j1, t.dst)
+		return
+	}
+	cols := j1 - j0
+	t.row = grow(t.row, cols)
+	for i := i0; i < i1; i++ {
+		for q, v := range t.dst[(i-i0)*cols:][:cols] {
+			t.row[q] = float64(v)
+		}
+		points.AddGradient(dx, dy, i, j0, t.row)
+	}
+}
+
+// pullTiles is a [Pull] that takes tiles in the precision of the costs, as that of points does.
+type pullTiles[T kernels.Float] interface {
+	AddGradientTile(dx, dy []float64, i0, i1, j0, j1 int, w []T)
 }
 
 // tileBuffers is the memory of a tile.

@@ -205,3 +205,10 @@ func For(run kernels.Runner, n int, body func(i int)) {
 	}
 	run.For(n, body)
 }
+
+// Rows cuts n rows of that much work each, in operations of a nanosecond or less, into runs by sizes alone, and runs body on each run lo to
+// hi-1.
+func Rows(run kernels.Runner, n, work int, body func(lo, hi int)) {
+	count := Chunks(n, 1+16384/(work+1), 256)
+	For(run, count, func(k int) { body(Chunk(n, count, k)) })
+}
