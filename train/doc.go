@@ -6,6 +6,7 @@
 //	metrics.jsonl            one line a logged step
 //	samples-NNNNNN.png       what the model makes after that step
 //	loss.png                 the loss over the steps
+//	report.html              curves, samples, numbers and settings in one file, at the end
 //	events.out.tfevents.*    metrics and samples for TensorBoard
 //	checkpoint.safetensors   the state after a step: parameters, optimisers, random streams, place in the data
 //	checkpoint.json          the same state less the tensors, to be read

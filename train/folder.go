@@ -24,6 +24,7 @@ func (f folder) tensors() string         { return f.path("checkpoint.safetensors
 func (f folder) document() string        { return f.path("checkpoint.json") }
 func (f folder) summary() string         { return f.path("summary.json") }
 func (f folder) curve() string           { return f.path("loss.png") }
+func (f folder) report() string          { return f.path("report.html") }
 func (f folder) weights() string         { return f.path("weights.safetensors") }
 func (f folder) samples(step int) string { return f.path(fmt.Sprintf("samples-%06d.png", step)) }
 func (f folder) write(path string, b []byte) error {
@@ -117,7 +118,7 @@ func LoadConfig(dir string) (Config, error) {
 
 // cut removes what a run wrote after the step: lines and records, sample pictures, what the end of a run adds, and files half written.
 func (f folder) cut(c Config, step int) error {
-	for _, path := range []string{f.config(), f.tensors(), f.document(), f.summary(), f.curve(), f.weights()} {
+	for _, path := range []string{f.config(), f.tensors(), f.document(), f.summary(), f.report(), f.curve(), f.weights()} {
 		if err := atomicfile.Clean(path); err != nil {
 			return err
 		}
@@ -140,7 +141,7 @@ func (f folder) cut(c Config, step int) error {
 			}
 		}
 	}
-	for _, path := range []string{f.summary(), f.weights()} {
+	for _, path := range []string{f.summary(), f.report(), f.weights()} {
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}

@@ -343,7 +343,7 @@ func TestAWriteThatFailsEndsTheRun(t *testing.T) {
 	if _, err := os.Stat(full); err != nil {
 		t.Skipf("no %s here", full)
 	}
-	for _, name := range []string{"checkpoint.safetensors", "checkpoint.json", "samples-000020.png", "loss.png", "summary.json"} {
+	for _, name := range []string{"checkpoint.safetensors", "checkpoint.json", "samples-000020.png", "loss.png", "summary.json", "report.html"} {
 		dir := newDir(t)
 		o := testOptions(t, dir, testConfig())
 		o.Reporter = hook{step: func(step int) {

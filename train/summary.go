@@ -3,11 +3,14 @@ package train
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"runtime"
 	"strings"
 
 	"github.com/sinkcpu/sinkcpu/generative"
+	"github.com/sinkcpu/sinkcpu/internal/atomicfile"
 	"github.com/sinkcpu/sinkcpu/kernels"
+	"github.com/sinkcpu/sinkcpu/report/page"
 )
 
 // A Summary is the result of a run.
@@ -107,10 +110,14 @@ func Duration(seconds float64) string {
 	return fmt.Sprintf("%dh%02dm", n/3600, n/60%60)
 }
 
+// writeSummary writes summary.json and, from all that is in the folder then, report.html.
 func (r *run) writeSummary(s *Summary) error {
 	text, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
 		return err
 	}
-	return r.folder.write(r.folder.summary(), append(text, '\n'))
+	if err := r.folder.write(r.folder.summary(), append(text, '\n')); err != nil {
+		return err
+	}
+	return atomicfile.Write(r.folder.report(), func(w io.Writer) error { return page.Write(w, string(r.folder)) })
 }

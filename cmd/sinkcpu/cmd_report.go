@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
 
@@ -44,45 +43,16 @@ as a page that follows runs in progress and asks their models for pictures of la
 
 func (o *reportOptions) report(cmd *cobra.Command, runs []string) error {
 	if o.http != "" {
-		p, err := newLivePage(cmd.ErrOrStderr(), o.http, runs...)
+		l, err := listen(o.http)
 		if err != nil {
 			return err
 		}
-		<-cmd.Context().Done()
-		return p.close()
+		fmt.Fprintf(cmd.ErrOrStderr(), "live page: %s\n", address(l))
+		return servePage(cmd.Context(), l, runs...)
 	}
 	if err := atomicfile.Write(o.out, func(w io.Writer) error { return page.Write(w, runs...) }); err != nil {
 		return err
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "the report is in %s\n", o.out)
 	return nil
-}
-
-// A livePage is a server of pages in the background.
-type livePage struct {
-	stop context.CancelFunc
-	done chan error
-}
-
-// newLivePage serves runs at an address and says where.
-func newLivePage(stderr io.Writer, address string, runs ...string) (*livePage, error) {
-	s, err := page.NewServer(runs, new(latents).draw)
-	if err != nil {
-		return nil, err
-	}
-	l, err := page.Listen(address)
-	if err != nil {
-		return nil, usagef("--http: %v", err)
-	}
-	fmt.Fprintf(stderr, "live page: http://%s/\n", l.Addr())
-	ctx, stop := context.WithCancel(context.Background())
-	p := &livePage{stop, make(chan error, 1)}
-	go func() { p.done <- s.Serve(ctx, l) }()
-	return p, nil
-}
-
-// close ends the server.
-func (p *livePage) close() error {
-	p.stop()
-	return <-p.done
 }

@@ -18,6 +18,7 @@ type trainOptions struct {
 	list       bool
 	resume     bool
 	json       bool
+	http       string
 }
 
 func newTrainCommand() *cobra.Command {
@@ -26,7 +27,8 @@ func newTrainCommand() *cobra.Command {
 		Use:   "train",
 		Short: "Train a generative model",
 		Long: `Train a generative model and keep everything about it in one folder: config.json, metrics.jsonl,
-samples-NNNNNN.png, loss.png, checkpoint.safetensors with checkpoint.json, an event file for TensorBoard, summary.json.
+samples-NNNNNN.png, loss.png, checkpoint.safetensors with checkpoint.json, an event file for TensorBoard, summary.json,
+report.html. --http shows the same while it goes on, as a live page.
 
 Ctrl-C ends after the step in progress with a checkpoint; --resume goes on from it, bit for bit as if nothing had
 happened, and also after a kill. The defaults of the settings depend on the data: those below are for images.
@@ -80,6 +82,7 @@ happened, and also after a kill. The defaults of the settings depend on the data
 	f.BoolVar(&o.list, "list-presets", false, "list the presets and end")
 	f.BoolVar(&o.resume, "resume", false, "go on with the run in --out; only --steps and --threads may change")
 	f.BoolVar(&o.json, "json", false, "print the summary as one JSON object")
+	f.StringVar(&o.http, "http", "", "serve a live page at PORT of this machine, or at HOST:PORT")
 	return cmd
 }
 
@@ -146,6 +149,15 @@ func (o *trainOptions) run(cmd *cobra.Command) error {
 	options.Dir, options.Resume, options.Version = o.out, o.resume, version()
 	options.Distance = train.SinkhornDistance(pool)
 	options.Reporter = newReporter(cmd.ErrOrStderr(), o.json)
+	if o.http != "" {
+		l, err := listen(o.http)
+		if err != nil {
+			return err
+		}
+		p := &pageReporter{Reporter: options.Reporter, listener: l}
+		defer p.close()
+		options.Reporter = p
+	}
 	summary, err := train.Run(cmd.Context(), options)
 	if err != nil {
 		return err
