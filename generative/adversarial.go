@@ -13,8 +13,14 @@ type CriticConfig struct {
 	Steps          int     // n_c, steps of the critic before each turn of the generator
 	GeneratorSteps int     // steps of the generator a turn
 	Clip           float64 // bound of the critic's weights; 0 for none
+	Penalty        float64 // weight of the gradient penalty; 0 for none
 	Optimizer      string  // adam or rmsprop
 	Rate           float64 // learning rate
+	Frozen         bool    // the features stay as they are, and the critic takes no step
+
+	// Decoder, where it is not nil, takes features back to points, and Reconstruction is the weight of its error; see [NewAdversarial].
+	Decoder        nn.Layer[float32]
+	Reconstruction float64
 }
 
 // Adversarial learns a model together with the cost by which it is compared, c_phi(x,y) = c(f_phi(x), f_phi(y)):
@@ -22,17 +28,34 @@ type CriticConfig struct {
 //	n_c times           phi   <- clip(optimiser(phi, -d/dphi criterion(f_phi(x), f_phi(y))), -clip, clip)
 //	as often as set     theta <- optimiser(theta, d/dtheta criterion(f_phi(x), f_phi(y)))
 //
-// each with a new batch of data and new noise. The weights of the critic f_phi are clipped from the start. Source: Genevay, Peyre and Cuturi
-// 2018, algorithm 1; more steps of the generator than of the critic: Salimans et al. 2018.
+// each with a new batch of data and new noise. The weights of the critic f_phi are clipped from the start. With a decoder g the critic's
+// step is on
+//
+//	-criterion(f_phi(x), f_phi(y)) + Reconstruction mean |p - g(f_phi(p))|^2          p over the points of both clouds
+//
+// for phi and for the decoder, whose weights are free, so that the features keep what tells points apart. Penalty, an alternative to clipping
+// the weights, adds
+//
+//	Penalty mean_i (|J(p_i)^T u_i| - 1)^2          p_i = t_i x_i + (1-t_i) y_i, t_i uniform on [0,1], J the Jacobian of f_phi
+//	                                               u_i = (f_phi(x_i) - f_phi(y_i))/|f_phi(x_i) - f_phi(y_i)|, taken as a constant
+//
+// which is how fast the cost |f_phi(x) - f_phi(y)| grows; its derivative by phi is a central difference along J^T u, exact where f_phi is
+// linear in between. A third alternative are features of [SpectralNormalised].
+//
+// Source: Genevay, Peyre and Cuturi 2018, algorithm 1; more steps of the generator than of the critic: Salimans et al. 2018; the decoder: Li et
+// al. 2017, MMD GAN; the penalty: Gulrajani et al. 2017.
 type Adversarial struct {
 	*Fit
 	cfg      CriticConfig
 	features nn.Layer[float32]
 	critic   *nn.Group[float32]
+	decoder  *reconstruction           // nil: none
+	penalty  *gradientPenalty[float32] // nil: none
 
-	points *nn.Tensor[float32] // x over y
-	df     *nn.Tensor[float32]
-	dim    int // of the features
+	points   *nn.Tensor[float32] // x over y
+	embedded *nn.Tensor[float32] // their features
+	df       *nn.Tensor[float32]
+	dim      int // of the features
 }
 
 // NewAdversarial returns the objective that teaches fit's model through the features. The ground cost is that of fit's criterion.
@@ -56,23 +79,41 @@ func NewAdversarial(fit *Fit, features nn.Layer[float32], cfg CriticConfig) (*Ad
 	o.points = nn.NewTensor[float32](total, fit.model.dim)
 	o.dim = out[len(out)-1]
 	o.df = nn.NewTensor[float32](total, o.dim)
+	if o.penalty, err = newGradientPenalty(fit.ops, cfg.Penalty, fit.cfg.Seed); err != nil {
+		return nil, err
+	}
+	if cfg.Frozen {
+		nn.SetTraining(features, false)
+		return o, nil
+	}
+	if o.decoder, err = newReconstruction(fit.ops, cfg, o.df.Shape(), o.points.Shape()); err != nil {
+		return nil, err
+	}
 	o.clip()
 	return o, nil
 }
 
-// Groups returns generator and critic.
-func (o *Adversarial) Groups() []*nn.Group[float32] { return []*nn.Group[float32]{o.group, o.critic} }
+// Groups returns generator, critic and, if there is one, decoder.
+func (o *Adversarial) Groups() []*nn.Group[float32] {
+	groups := []*nn.Group[float32]{o.group, o.critic}
+	if o.decoder != nil {
+		groups = append(groups, o.decoder.group)
+	}
+	return groups
+}
 
 // Step takes the critic's steps and then those of the generator. Where report is set, its metrics are those of the criterion at the
-// generator's last step, the norms of both gradients, and the largest weight of the critic.
+// generator's last step, the norms of both gradients, the largest weight of the critic, and where
+// there are such the penalty, unweighted, and the error of the decoder.
 func (o *Adversarial) Step(ctx context.Context, data Batches, report bool) ([]Metric, error) {
-	var rise, fall float64
-	for range o.cfg.Steps {
+	var ofCritic []Metric
+	var fall float64
+	for k := 0; k < o.cfg.Steps && !o.cfg.Frozen; k++ {
 		loss, err := o.compare(ctx, data, true, true)
 		if err != nil {
 			return nil, err
 		}
-		if rise, err = o.ascend(loss[0].Value); err != nil {
+		if ofCritic, err = o.ascend(loss[0].Value); err != nil {
 			return nil, err
 		}
 	}
@@ -98,7 +139,8 @@ func (o *Adversarial) Step(ctx context.Context, data Batches, report bool) ([]Me
 			largest = max(largest, math.Abs(float64(v)))
 		}
 	}
-	return append(metrics, Metric{"grad_norm", fall}, Metric{"critic_grad_norm", rise}, Metric{"critic_max_weight", largest}), nil
+	metrics = append(metrics, Metric{"grad_norm", fall}, Metric{"critic_max_weight", largest})
+	return append(metrics, ofCritic...), nil
 }
 
 // compare draws new clouds and leaves the derivative by their features in df; that by the features of the data is 0 unless ofData.
@@ -106,7 +148,8 @@ func (o *Adversarial) compare(ctx context.Context, data Batches, ofData, report 
 	half := o.points.Rows() / 2
 	data.Next(o.points.Data()[half*o.model.dim:], half)
 	copy(o.points.Data(), o.generate().Data())
-	f := o.features.Forward(o.points).Data()
+	o.embedded = o.features.Forward(o.points)
+	f := o.embedded.Data()
 	cut := half * o.dim
 	df := o.df.Data()
 	dy := df[cut:]
@@ -117,40 +160,61 @@ func (o *Adversarial) compare(ctx context.Context, data Batches, ofData, report 
 	return o.criterion.Eval(ctx, f[:cut], f[cut:], o.Fit.cfg.Batch, o.dim, df[:cut], dy, report)
 }
 
-// ascend takes the critic's step uphill and returns the norm of its gradient.
-func (o *Adversarial) ascend(loss float64) (float64, error) {
+// ascend takes the critic's step uphill, and the decoder's, and returns their metrics.
+func (o *Adversarial) ascend(loss float64) ([]Metric, error) {
 	o.critic.ZeroGrad()
 	o.ops.Scale(o.df, -1)
-	o.features.Backward(o.df, nn.WantParams)
-	norm := nn.GradNorm(o.ops, o.critic.Params)
-	if err := checkFinite(o.ops, o.critic, loss, norm); err != nil {
-		return 0, err
+	var lost float64
+	if o.decoder != nil {
+		lost = o.decoder.add(o.df, o.embedded, o.points)
 	}
-	o.critic.Opt.SetRate(o.cfg.Rate * decay(o.done, o.Fit.cfg.HalfLife))
+	o.features.Backward(o.df, nn.WantParams)
+	var steep float64
+	if o.penalty != nil {
+		steep = o.penalty.add(o.features, o.points, o.embedded)
+	}
+	norm := nn.GradNorm(o.ops, o.critic.Params)
+	if err := checkFinite(o.ops, o.critic, loss+lost+steep, norm); err != nil {
+		return nil, err
+	}
+	metrics := []Metric{{"critic_grad_norm", norm}}
+	if o.penalty != nil {
+		metrics = append(metrics, Metric{"gradient_penalty", steep})
+	}
+	rate := o.cfg.Rate * decay(o.done, o.Fit.cfg.HalfLife)
+	o.critic.Opt.SetRate(rate)
 	o.critic.Step()
 	o.clip()
-	return norm, nil
+	if o.decoder != nil {
+		o.decoder.group.Opt.SetRate(rate)
+		o.decoder.group.Step()
+		metrics = append(metrics, Metric{"reconstruction", lost})
+	}
+	return metrics, nil
 }
 
 // clip bounds the critic's weights.
 func (o *Adversarial) clip() {
-	if o.cfg.Clip == 0 {
-		return
-	}
-	c := float32(o.cfg.Clip)
-	for _, p := range o.critic.Params {
-		w := p.Value.Data()
-		for i, v := range w {
-			w[i] = max(-c, min(c, v))
-		}
+	if o.cfg.Clip > 0 {
+		nn.ClipWeights(o.ops, o.critic.Params, o.cfg.Clip)
 	}
 }
 
-// State is that of [Fit] and the buffers of the critic.
+// State is that of [Fit], the buffers of critic and decoder, and the noise of the penalty.
 func (o *Adversarial) State() (map[string][]byte, error) {
 	state, err := o.Fit.State()
 	if err != nil {
 		return nil, err
+	}
+	if o.decoder != nil {
+		if err := saveBuffers(state, "decoder.", o.decoder.net); err != nil {
+			return nil, err
+		}
+	}
+	if o.penalty != nil {
+		if state["penalty"], err = o.penalty.noise.MarshalBinary(); err != nil {
+			return nil, err
+		}
 	}
 	return state, saveBuffers(state, "critic.", o.features)
 }
@@ -159,6 +223,16 @@ func (o *Adversarial) State() (map[string][]byte, error) {
 func (o *Adversarial) Restore(state map[string][]byte) error {
 	if err := restoreBuffers(state, "critic.", o.features); err != nil {
 		return err
+	}
+	if o.decoder != nil {
+		if err := restoreBuffers(state, "decoder.", o.decoder.net); err != nil {
+			return err
+		}
+	}
+	if o.penalty != nil {
+		if err := o.penalty.noise.UnmarshalBinary(state["penalty"]); err != nil {
+			return err
+		}
 	}
 	return o.Fit.Restore(state)
 }

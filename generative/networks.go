@@ -20,20 +20,29 @@ func (s ImageShape) start(n int) (h, w int, err error) {
 	return s.Height >> n, s.Width >> n, nil
 }
 
-// NewDCGANModel returns a generator of images with pixels in [0, 1] from latent points of a prior: a linear layer to images of channels[0],
-// then for each later number, and at last for the image's own channels, a transposed convolution of 4x4 that doubles the side. Batch
-// normalisation and ReLU stand between layers, a sigmoid at the end; weights are normal of deviation .02, from the stream "init" of the
-// seed. Source: Radford, Metz and Chintala 2016.
+// NewDCGANModel returns a generator of images with pixels in [0, 1] from latent points of a prior, the network of [NewDCGANDecoder] with its
+// weights from the stream "init" of the seed.
 func NewDCGANModel(ops nn.Ops[float32], latent int, channels []int, s ImageShape, prior string, seed uint64) (*Model, error) {
-	if latent < 1 || len(channels) == 0 {
-		return nil, fmt.Errorf("generative: latent dimension %d and channels %v, want both positive", latent, channels)
+	net, err := NewDCGANDecoder(ops, latent, channels, s, random.New(seed, "init"))
+	if err != nil {
+		return nil, err
+	}
+	return newNetwork(net, latent, s.dim(), prior)
+}
+
+// NewDCGANDecoder returns a network from vectors to images with pixels in [0, 1]: a linear layer to images of channels[0], then for each later
+// number, and at last for the image's own channels, a transposed convolution of 4x4 that doubles the side. Batch normalisation and ReLU
+// stand between layers, a sigmoid at the end; weights are normal of deviation .02. Source: Radford, Metz and Chintala 2016.
+func NewDCGANDecoder(ops nn.Ops[float32], in int, channels []int, s ImageShape, src nn.Source) (nn.Layer[float32], error) {
+	if in < 1 || len(channels) == 0 {
+		return nil, fmt.Errorf("generative: dimension %d and channels %v, want both positive", in, channels)
 	}
 	h, w, err := s.start(len(channels))
 	if err != nil {
 		return nil, err
 	}
-	src, weight := random.New(seed, "init"), nn.Normal(0, .02)
-	first := nn.NewLinear(ops, latent, channels[0]*h*w)
+	weight := nn.Normal(0, .02)
+	first := nn.NewLinear(ops, in, channels[0]*h*w)
 	first.Init(src, weight, nil)
 	layers := []nn.Layer[float32]{first, nn.NewReshape[float32](channels[0], h, w)}
 	for i, c := range channels {
@@ -47,14 +56,13 @@ func NewDCGANModel(ops nn.Ops[float32], latent int, channels []int, s ImageShape
 		up.Init(src, weight, nil)
 		layers = append(layers, norm, nn.NewReLU(ops), up)
 	}
-	layers = append(layers, nn.NewSigmoid(ops), nn.NewFlatten[float32]())
-	return newNetwork(nn.NewSequential(layers...), latent, s.dim(), prior)
+	return nn.NewSequential(append(layers, nn.NewSigmoid(ops), nn.NewFlatten[float32]())...), nil
 }
 
 // NewDCGANFeatures returns a critic for images: a convolution of 4x4 that halves the side and a leaky ReLU for each number of channels, then a
 // linear layer to that many features. There is no batch normalisation, which would tie model and data together. Weights are normal of
 // deviation .02, from the stream "critic" of the seed.
-func NewDCGANFeatures(ops nn.Ops[float32], channels []int, features int, s ImageShape, seed uint64) (nn.Layer[float32], error) {
+func NewDCGANFeatures(ops nn.Ops[float32], channels []int, features int, s ImageShape, seed uint64) (*nn.Sequential[float32], error) {
 	h, w, err := s.start(len(channels))
 	if err != nil {
 		return nil, err
@@ -71,4 +79,18 @@ func NewDCGANFeatures(ops nn.Ops[float32], channels []int, features int, s Image
 	last := nn.NewLinear(ops, from*h*w, features)
 	last.Init(src, weight, nil)
 	return nn.NewSequential(append(layers, nn.NewFlatten[float32](), last)...), nil
+}
+
+// SpectralNormalised returns the layers of a network with the weights of its linear layers and convolutions normalised; see
+// [nn.SpectralNorm], whose first vectors come from src. The parameters are shared.
+func SpectralNormalised(ops nn.Ops[float32], net *nn.Sequential[float32], src nn.Source) *nn.Sequential[float32] {
+	var layers []nn.Layer[float32]
+	for _, l := range net.Layers() {
+		switch l.(type) {
+		case *nn.Linear[float32], *nn.Conv2d[float32]:
+			l = nn.NewSpectralNorm(ops, l, src)
+		}
+		layers = append(layers, l)
+	}
+	return nn.NewSequential(layers...)
 }

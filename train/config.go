@@ -34,6 +34,7 @@ var (
 	modelNames      = []string{"network", "dcgan", "ellipsoids", "mixture"}
 	classifierNames = []string{"classifier-28", "classifier-small-28"}
 	criticNames     = []string{"mlp", "dcgan"}
+	constraintNames = []string{"clip", "penalty", "spectral"}
 )
 
 // A Config is everything that defines a run. Two runs of one config on one tier have the same bits.
@@ -76,7 +77,11 @@ type Config struct {
 	Features       []int   `json:"features"`        // widths or channels of the critic's layers; none for a fixed cost
 	CriticSteps    int     `json:"critic_steps"`    // before each turn of the generator
 	GeneratorSteps int     `json:"generator_steps"` // a turn
-	Clip           float64 `json:"clip"`            // bound of the critic's weights; 0 for none
+	Constraint     string  `json:"constraint"`      // on the critic: clip, penalty or spectral
+	Clip           float64 `json:"clip"`            // bound of the critic's weights under clip; 0 for none
+	Penalty        float64 `json:"penalty"`         // weight of the gradient penalty under penalty
+	Reconstruction float64 `json:"reconstruction"`  // weight of a decoder's error in the critic's loss; 0 for no decoder
+	CriticFile     string  `json:"critic_file"`     // of frozen features; none for features that are learned
 	CriticRate     float64 `json:"critic_lr"`       // learning rate of the critic
 
 	LogEvery    int `json:"log_every"`    // steps between lines of metrics.jsonl
@@ -112,7 +117,7 @@ var defaults = func() (d struct{ images, points Config }) {
 		Loss: "sinkhorn", Self: "same", Value: "sharp", Cost: "sqeuclidean",
 		Kernel: "gaussian", Bandwidths: generative.DefaultBandwidths, Estimate: "biased",
 		Model: "network", Latent: 2, Prior: "uniform", Activation: "relu", Components: 3,
-		Optimizer: "adam", Rate: 3e-3, CriticSteps: 1, GeneratorSteps: 1, Clip: .1, CriticRate: 1e-3, Features: []int{}, Critic: "mlp",
+		Optimizer: "adam", Rate: 3e-3, CriticSteps: 1, GeneratorSteps: 1, Constraint: "clip", Clip: .1, Penalty: 10, CriticRate: 1e-3, Features: []int{}, Critic: "mlp",
 		LogEvery: 10, SampleEvery: 1000, SaveEvery: 500,
 	}
 	d.images, d.points = common, common
@@ -200,6 +205,7 @@ func (c Config) Validate() error {
 		oneOf("estimate", c.Estimate, estimateNames),
 		oneOf("model", c.Model, models),
 		oneOf("critic", c.Critic, criticNames),
+		oneOf("constraint", c.Constraint, constraintNames),
 		oneOf("prior", c.Prior, generative.Priors),
 		oneOf("activation", c.Activation, activationNames),
 		oneOf("optimizer", c.Optimizer, generative.OptimizerNames),
@@ -252,6 +258,14 @@ func (c Config) Validate() error {
 		return bad("generator-steps", c.GeneratorSteps, "want at least 1")
 	case !(c.Clip >= 0):
 		return bad("clip", c.Clip, "want a positive number, or 0 for none")
+	case !positive(c.Penalty):
+		return bad("penalty", c.Penalty, "want a positive weight; --constraint says whether there is a penalty")
+	case c.CriticFile != "" && len(c.Features) == 0:
+		return bad("critic-file", c.CriticFile, "--features must say what network the file holds")
+	case c.CriticFile != "" && (c.Constraint == "spectral" || c.Reconstruction > 0):
+		return bad("critic-file", c.CriticFile, "frozen features take neither --constraint spectral nor --reconstruction")
+	case !(c.Reconstruction >= 0) || math.IsInf(c.Reconstruction, 1):
+		return bad("reconstruction", c.Reconstruction, "want a positive weight, or 0 for no decoder")
 	case c.LogEvery < 1:
 		return bad("log-every", c.LogEvery, fmt.Sprintf("want at least 1; the default is %d", d.LogEvery))
 	case c.SampleEvery < 0:

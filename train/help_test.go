@@ -173,6 +173,7 @@ func outcome(t testing.TB, dir string) map[string]string {
 			}
 			for _, l := range lines {
 				delete(l, keySeconds)
+				delete(l, keyCPU)
 				delete(l, keySpeed)
 				text, err := json.Marshal(l)
 				if err != nil {
@@ -187,7 +188,7 @@ func outcome(t testing.TB, dir string) map[string]string {
 			if err := json.Unmarshal(b, &s); err != nil {
 				t.Fatal(err)
 			}
-			s.Seconds, s.StepsPerSecond, s.Dir, s.Threads = 0, 0, "", 0
+			s.Seconds, s.CPUSeconds, s.StepsPerSecond, s.Dir, s.Threads = 0, 0, 0, "", 0
 			text, err := json.Marshal(s)
 			if err != nil {
 				t.Fatal(err)

@@ -16,6 +16,7 @@ import (
 // The keys of metrics.jsonl that depend on the clock; all others are the same for every run of a config.
 const (
 	keySeconds = "seconds"          // of training so far, over all sessions
+	keyCPU     = "cpu_seconds"      // of all processors in that time
 	keySpeed   = "steps_per_second" // since the line before
 )
 
@@ -26,12 +27,23 @@ const keyHeldOut = "held_out"
 type metricsFile struct {
 	f       *os.File
 	seconds float64 // of training before this session
-	started time.Time
-	paused  time.Duration // of this session, not training
+	cpu     float64 // of all processors in these
+	started clock
+	paused  clock // of this session, not training
 
 	lastStep int
 	lastTime float64
 }
+
+// A clock is a time by the clock, since some moment, and of all processors, since the start of the process.
+type clock struct{ real, cpu time.Duration }
+
+var processStart = time.Now()
+
+func now() clock { return clock{time.Since(processStart), cpuTime()} }
+
+func (c clock) add(d clock) clock { return clock{c.real + d.real, c.cpu + d.cpu} }
+func (c clock) sub(d clock) clock { return clock{c.real - d.real, c.cpu - d.cpu} }
 
 // openMetrics opens metrics.jsonl after the last line that it holds.
 func openMetrics(path string, step int) (*metricsFile, error) {
@@ -42,35 +54,37 @@ func openMetrics(path string, step int) (*metricsFile, error) {
 	}
 	for _, l := range lines {
 		m.seconds = max(m.seconds, l[keySeconds])
+		m.cpu = max(m.cpu, l[keyCPU])
 	}
 	if m.f, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o666); err != nil {
 		return nil, err
 	}
-	m.started, m.lastTime = time.Now(), m.seconds
+	m.started, m.lastTime = now(), m.seconds
 	return m, nil
 }
 
-// elapsed returns the seconds of training so far.
-func (m *metricsFile) elapsed() float64 {
-	return m.seconds + (time.Since(m.started) - m.paused).Seconds()
+// elapsed returns the seconds of training so far, by the clock and of all processors.
+func (m *metricsFile) elapsed() (seconds, cpu float64) {
+	session := now().sub(m.started).sub(m.paused)
+	return m.seconds + session.real.Seconds(), m.cpu + session.cpu.Seconds()
 }
 
 // pause runs f outside the time of training.
 func (m *metricsFile) pause(f func() error) error {
-	start := time.Now()
-	defer func() { m.paused += time.Since(start) }()
+	start := now()
+	defer func() { m.paused = m.paused.add(now().sub(start)) }()
 	return f()
 }
 
 // log appends the line of a step and returns its speed.
 func (m *metricsFile) log(step int, metrics []Metric) (stepsPerSecond float64, err error) {
-	now := m.elapsed()
-	if now > m.lastTime {
-		stepsPerSecond = float64(step-m.lastStep) / (now - m.lastTime)
+	seconds, cpu := m.elapsed()
+	if seconds > m.lastTime {
+		stepsPerSecond = float64(step-m.lastStep) / (seconds - m.lastTime)
 	}
-	m.lastStep, m.lastTime = step, now
+	m.lastStep, m.lastTime = step, seconds
 	line := append([]Metric{}, metrics...)
-	line = append(line, Metric{keySeconds, round3(now)}, Metric{keySpeed, round3(stepsPerSecond)})
+	line = append(line, Metric{keySeconds, round3(seconds)}, Metric{keyCPU, round3(cpu)}, Metric{keySpeed, round3(stepsPerSecond)})
 	return stepsPerSecond, m.append(step, line)
 }
 

@@ -48,9 +48,23 @@ func NewObjective(c Config, eps float64, d DataState, pool *parallel.Pool) (gene
 	if err != nil {
 		return nil, err
 	}
-	return generative.NewAdversarial(fit, features, generative.CriticConfig{
-		Steps: c.CriticSteps, GeneratorSteps: c.GeneratorSteps, Clip: c.Clip, Optimizer: c.Optimizer, Rate: c.CriticRate,
-	})
+	cfg := generative.CriticConfig{
+		Steps: c.CriticSteps, GeneratorSteps: c.GeneratorSteps, Optimizer: c.Optimizer, Rate: c.CriticRate,
+		Reconstruction: c.Reconstruction, Frozen: c.CriticFile != "",
+	}
+	switch {
+	case cfg.Frozen:
+	case c.Constraint == "clip":
+		cfg.Clip = c.Clip
+	case c.Constraint == "penalty":
+		cfg.Penalty = c.Penalty
+	}
+	if c.Reconstruction > 0 {
+		if cfg.Decoder, err = newCriticDecoder(ops, c, d); err != nil {
+			return nil, err
+		}
+	}
+	return generative.NewAdversarial(fit, features, cfg)
 }
 
 func newClassifier(c Config, d DataState, pool *parallel.Pool) (*generative.Classifier, error) {
@@ -70,15 +84,40 @@ func newClassifier(c Config, d DataState, pool *parallel.Pool) (*generative.Clas
 }
 
 func newCritic(ops nn.Ops[float32], c Config, d DataState) (nn.Layer[float32], error) {
+	var net *nn.Sequential[float32]
+	var err error
 	if last := len(c.Features) - 1; c.Critic == "dcgan" {
-		return generative.NewDCGANFeatures(ops, c.Features[:last], c.Features[last], d.image(), c.Seed)
+		net, err = generative.NewDCGANFeatures(ops, c.Features[:last], c.Features[last], d.image(), c.Seed)
+	} else {
+		sizes := append([]int{d.Dim}, c.Features...)
+		net, err = nn.NewMLP(ops, nn.MLP{Sizes: sizes, Hidden: "leaky_relu"}, random.New(c.Seed, "critic"), nn.XavierUniform(1), nil)
 	}
-	sizes := append([]int{d.Dim}, c.Features...)
-	return nn.NewMLP(ops, nn.MLP{Sizes: sizes, Hidden: "leaky_relu"}, random.New(c.Seed, "critic"), nn.XavierUniform(1), nil)
+	if err != nil || c.Constraint != "spectral" {
+		return net, err
+	}
+	return generative.SpectralNormalised(ops, net, random.New(c.Seed, "spectral norm")), nil
+}
+
+// newCriticDecoder returns the mirror image of the critic.
+func newCriticDecoder(ops nn.Ops[float32], c Config, d DataState) (nn.Layer[float32], error) {
+	src, back := random.New(c.Seed, "decoder"), slices.Clone(c.Features)
+	slices.Reverse(back)
+	if c.Critic == "dcgan" {
+		return generative.NewDCGANDecoder(ops, back[0], back[1:], d.image(), src)
+	}
+	return nn.NewMLP(ops, nn.MLP{Sizes: append(back, d.Dim), Hidden: "leaky_relu", Output: d.output()}, src, nn.XavierUniform(1), nil)
 }
 
 func (d DataState) image() generative.ImageShape {
 	return generative.ImageShape{Channels: d.Channels, Height: d.Height, Width: d.Width}
+}
+
+// output returns the last activation of a network that makes such rows.
+func (d DataState) output() string {
+	if d.Height > 0 {
+		return "sigmoid" // pixels are in [0, 1]
+	}
+	return ""
 }
 
 func newTransport(c Config, eps float64, pool *parallel.Pool) (generative.Criterion[float32], error) {
@@ -106,12 +145,8 @@ func newModel(ops nn.Ops[float32], c Config, d DataState) (*generative.Model, er
 	case "mixture":
 		return generative.NewMixtureModel(ops, c.Components, d.Dim, c.Seed)
 	}
-	output := ""
-	if d.Height > 0 {
-		output = "sigmoid" // pixels are in [0, 1]
-	}
 	sizes := append(append([]int{c.Latent}, c.Hidden...), d.Dim)
-	return generative.NewMLPModel(ops, nn.MLP{Sizes: sizes, Hidden: c.Activation, Output: output}, c.Prior, c.Seed)
+	return generative.NewMLPModel(ops, nn.MLP{Sizes: sizes, Hidden: c.Activation, Output: d.output()}, c.Prior, c.Seed)
 }
 
 // ObjectiveNames returns the names of the objectives, sorted.

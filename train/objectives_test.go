@@ -3,13 +3,17 @@ package train
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/sinkcpu/sinkcpu/data"
 	"github.com/sinkcpu/sinkcpu/generative"
 	"github.com/sinkcpu/sinkcpu/internal/parallel"
 	"github.com/sinkcpu/sinkcpu/internal/random"
+	"github.com/sinkcpu/sinkcpu/nn"
 )
 
 // kinds are configs of every objective, model and option that has a state or an order of its own.
@@ -28,6 +32,12 @@ var kinds = map[string]func(c *Config){
 	"dcgan": func(c *Config) { c.Data, c.Model, c.Hidden = "glyphs", "dcgan", []int{6, 4} },
 	"learned dcgan": func(c *Config) {
 		c.Data, c.Model, c.Hidden, c.Critic, c.Features, c.Eps = "glyphs", "dcgan", []int{4}, "dcgan", []int{3, 5}, Eps{.1, true}
+	},
+	"learned with a decoder": func(c *Config) { c.Features, c.Reconstruction, c.Constraint = []int{8, 3}, .5, "spectral" },
+	"learned with a penalty": func(c *Config) { c.Features, c.Constraint, c.Cost = []int{8, 3}, "penalty", "euclidean" },
+	"learned dcgan with a decoder": func(c *Config) {
+		c.Data, c.Model, c.Hidden, c.Critic, c.Features, c.Eps = "glyphs", "dcgan", []int{4}, "dcgan", []int{3, 5}, Eps{.1, true}
+		c.Reconstruction, c.Constraint = .1, "spectral"
 	},
 	"learned mmd": func(c *Config) { c.Objective, c.Features = "mmd", []int{4} },
 }
@@ -111,6 +121,52 @@ func TestEveryKindResumesBitForBit(t *testing.T) {
 				t.Errorf("the loaded model makes %v, the trained one %v", got, want)
 			}
 		})
+	}
+}
+
+// TestFrozenFeaturesStay: those of a run's checkpoint serve another run, which leaves them as they are; a file of the network alone does too,
+// and one of another network is refused.
+func TestFrozenFeaturesStay(t *testing.T) {
+	c := kindConfig(kinds["learned"])
+	made := newDir(t)
+	first := prepared(t, made, c, 1)
+	mustRun(t, first)
+	trained := first.Objective.Groups()[1].Params
+	alone := filepath.Join(t.TempDir(), "features.safetensors")
+	net, err := newCritic(nn.NewCPU[float32](nil), c, DataState{Dim: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, p := range net.Params() {
+		copy(p.Value.Data(), trained[i].Value.Data())
+	}
+	if err := nn.SaveModel(nn.NewCPU[float32](nil), alone, net, nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{folder(made).tensors(), alone} {
+		c := c
+		c.CriticFile, c.Seed, c.Clip = path, 2, 1e-9
+		dir := newDir(t)
+		o := prepared(t, dir, c, 1)
+		mustRun(t, o)
+		for i, p := range o.Objective.Groups()[1].Params {
+			if !slices.Equal(p.Value.Data(), trained[i].Value.Data()) {
+				t.Errorf("%s of %s has changed", p.Name, path)
+			}
+		}
+		if err := os.Rename(path, path+".away"); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := LoadModel(dir, nil); err != nil {
+			t.Errorf("the model needs the file of the features: %v", err)
+		}
+		if err := os.Rename(path+".away", path); err != nil {
+			t.Fatal(err)
+		}
+		c.Features = []int{7, 3}
+		if _, err := Prepare(c, nil); err == nil || !strings.Contains(err.Error(), "[8 2]") {
+			t.Errorf("features of other sizes: %v", err)
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/sinkcpu/sinkcpu/data"
 	"github.com/sinkcpu/sinkcpu/generative"
 	"github.com/sinkcpu/sinkcpu/internal/parallel"
+	"github.com/sinkcpu/sinkcpu/internal/safetensors"
 	"github.com/sinkcpu/sinkcpu/nn"
 )
 
@@ -36,6 +37,11 @@ func Prepare(c Config, pool *parallel.Pool) (Options, error) {
 	obj, err := NewObjective(c, eps, shapeOf(src.Train), pool)
 	if err != nil {
 		return Options{}, err
+	}
+	if learned, ok := obj.(*generative.Adversarial); ok && c.CriticFile != "" {
+		if err := loadFeatures(learned, c.CriticFile); err != nil {
+			return Options{}, err
+		}
 	}
 	if m, ok := obj.(interface{ SpreadOver([]float32, int) }); ok {
 		n := min(src.Train.N, spreadRows)
@@ -80,6 +86,36 @@ func (c Config) fits(ds *data.Dataset) error {
 		if n := net.halvings; n > 16 || ds.H%(1<<n) != 0 || ds.W%(1<<n) != 0 {
 			return &ConfigError{Flag: flag, Problem: fmt.Sprintf("images of %d x %d pixels cannot be halved %d times, once for each number of channels", ds.H, ds.W, n)}
 		}
+	}
+	return nil
+}
+
+// loadFeatures sets the weights of a frozen critic from a file of the network alone, or from a checkpoint that holds it as its critic.
+func loadFeatures(obj *generative.Adversarial, path string) error {
+	file, err := safetensors.Read(path)
+	if err != nil {
+		return err
+	}
+	tensors := map[string]safetensors.Tensor{}
+	for _, t := range file.Tensors {
+		name, ofRun := strings.CutPrefix(t.Name, "critic.")
+		if _, isRun := file.Metadata[metadataKey]; isRun == ofRun {
+			tensors[name] = t
+		}
+	}
+	l := &loaded{path: path}
+	params := obj.Groups()[1].Params
+	values := make([][]float32, len(params))
+	for i, p := range params {
+		if values[i], err = l.take(tensors, p.Name, p.Value.Shape()); err != nil {
+			return err
+		}
+	}
+	for name := range tensors {
+		return fmt.Errorf("%s holds the tensor %q, which the critic of --features does not have", path, name)
+	}
+	for i, p := range params {
+		copy(p.Value.Data(), values[i])
 	}
 	return nil
 }

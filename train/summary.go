@@ -35,7 +35,8 @@ type Summary struct {
 
 	Modes *ModeCount `json:"modes,omitempty"` // where the data is a mixture of known modes
 
-	Seconds        float64 `json:"seconds"` // of training, over all sessions; without pictures, checkpoints and measures
+	Seconds        float64 `json:"seconds"`     // of training, over all sessions; without pictures, checkpoints and measures
+	CPUSeconds     float64 `json:"cpu_seconds"` // of all processors in these
 	StepsPerSecond float64 `json:"steps_per_second"`
 	Threads        int     `json:"threads"`
 	Tier           string  `json:"tier"`
@@ -45,9 +46,10 @@ type Summary struct {
 
 // summarise fills in all but the held-out measure.
 func (r *run) summarise() *Summary {
+	seconds, cpu := r.metrics.elapsed()
 	s := &Summary{
 		Dir: string(r.folder), Objective: r.cfg.Objective, Data: r.cfg.Data, Seed: r.cfg.Seed, Batch: r.cfg.Batch, Eps: r.eps, Iters: r.cfg.Iters,
-		Steps: r.step, Metrics: r.last, Seconds: round3(r.metrics.elapsed()),
+		Steps: r.step, Metrics: r.last, Seconds: round3(seconds), CPUSeconds: round3(cpu),
 		Threads: r.pool.Workers(), Tier: kernels.Active().String(), Go: runtime.Version(), Version: r.version,
 	}
 	for _, g := range r.obj.Groups() {

@@ -67,7 +67,11 @@ happened, and also after a kill. The defaults of the settings depend on the data
 	f.IntSliceVar(&c.Features, "features", c.Features, "widths or channels of the critic's layers, for a learned cost between its outputs; none for a fixed cost")
 	f.IntVar(&c.CriticSteps, "critic-steps", c.CriticSteps, "steps of the critic before each turn of the generator")
 	f.IntVar(&c.GeneratorSteps, "generator-steps", c.GeneratorSteps, "steps of the generator a turn")
-	f.Float64Var(&c.Clip, "clip", c.Clip, "bound of the critic's weights; 0 for none")
+	f.StringVar(&c.Constraint, "constraint", c.Constraint, "on the critic: clip (its weights), penalty (on its gradient) or spectral (normalisation of its layers)")
+	f.Float64Var(&c.Clip, "clip", c.Clip, "bound of the critic's weights under --constraint clip; 0 for none")
+	f.Float64Var(&c.Penalty, "penalty", c.Penalty, "weight of the gradient penalty under --constraint penalty")
+	f.Float64Var(&c.Reconstruction, "reconstruction", c.Reconstruction, "weight of a decoder's error in the critic's loss; 0 for no decoder")
+	f.StringVar(&c.CriticFile, "critic-file", c.CriticFile, "safetensors file or run's checkpoint with the critic's weights, which then stay as they are")
 	f.Float64Var(&c.CriticRate, "critic-lr", c.CriticRate, "learning rate of the critic")
 	f.IntVar(&c.Latent, "latent", c.Latent, "dimension of the latent space; with 2, pictures show the latent square")
 	f.IntSliceVar(&c.Hidden, "hidden", c.Hidden, "widths of the network's hidden layers, or channels of the dcgan's")
@@ -112,6 +116,10 @@ var settings = map[string]func(dst, flags *train.Config){
 	"critic-steps":    func(dst, flags *train.Config) { dst.CriticSteps = flags.CriticSteps },
 	"generator-steps": func(dst, flags *train.Config) { dst.GeneratorSteps = flags.GeneratorSteps },
 	"clip":            func(dst, flags *train.Config) { dst.Clip = flags.Clip },
+	"constraint":      func(dst, flags *train.Config) { dst.Constraint = flags.Constraint },
+	"penalty":         func(dst, flags *train.Config) { dst.Penalty = flags.Penalty },
+	"critic-file":     func(dst, flags *train.Config) { dst.CriticFile = flags.CriticFile },
+	"reconstruction":  func(dst, flags *train.Config) { dst.Reconstruction = flags.Reconstruction },
 	"critic-lr":       func(dst, flags *train.Config) { dst.CriticRate = flags.CriticRate },
 	"lr-half-life":    func(dst, flags *train.Config) { dst.HalfLife = flags.HalfLife },
 	"latent":          func(dst, flags *train.Config) { dst.Latent = flags.Latent },

@@ -46,6 +46,7 @@ func metrics(t *testing.T, dir string) string {
 			t.Fatal(err)
 		}
 		delete(line, "seconds")
+		delete(line, "cpu_seconds")
 		delete(line, "steps_per_second")
 		b, err := json.Marshal(line)
 		if err != nil {
