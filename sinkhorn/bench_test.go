@@ -12,28 +12,6 @@ import (
 	"github.com/sinkcpu/sinkcpu/sinkhorn"
 )
 
-// BenchmarkLoss is the debiased loss with its gradient, as a training step on 28 x 28 images asks for it.
-func BenchmarkLoss(b *testing.B) {
-	const d = 784
-	for _, c := range []struct{ batch, steps int }{{200, 10}, {200, 100}, {1000, 10}} {
-		b.Run(fmt.Sprintf("batch=%d/L=%d/d=%d", c.batch, c.steps, d), func(b *testing.B) {
-			x, y := make([]float32, c.batch*d), make([]float32, c.batch*d)
-			random.Uniform(random.New(1, "x"), x, 0, 1)
-			random.Uniform(random.New(1, "y"), y, 0, 1)
-			grad := make([]float32, len(x))
-			loss := sinkhorn.Loss[float32]{Solver: sinkhorn.Solver[float32]{Eps: 1}, Steps: c.steps}
-			for b.Loop() {
-				if _, err := loss.Eval(context.Background(), x, y, c.batch, c.batch, d, grad, true); err != nil {
-					b.Fatal(err)
-				}
-			}
-			entries := float64(3*c.batch*c.batch*c.steps) * float64(b.N)
-			b.ReportMetric(entries/b.Elapsed().Seconds()/1e9, "Gentries/s")
-			b.ReportMetric(b.Elapsed().Seconds()*1e3/float64(b.N), "ms/step")
-		})
-	}
-}
-
 // BenchmarkBackward is the time of L steps forward, and its ratio to that of forward and backward together: with the kernel and the
 // derivative by the cost in memory, and in linear memory, down to the points of both clouds. Both times are the least of the run.
 func BenchmarkBackward(b *testing.B) {

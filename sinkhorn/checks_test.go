@@ -200,26 +200,18 @@ func TestSelfProblem(t *testing.T) {
 	}
 }
 
-// TestWorkersDoNotChangeBits solves and differentiates on 1, 2 and 5 workers.
+// TestWorkersDoNotChangeBits solves on 1, 2 and 5 workers; TestUnrolledKept differentiates.
 func TestWorkersDoNotChangeBits(t *testing.T) {
 	const n, m, d = 300, 280, 12
 	x, y := make([]float32, n*d), make([]float32, m*d)
 	s := random.New(3, "points")
 	random.Uniform(s, x, 0, 1)
 	random.Uniform(s, y, 0, 1)
-	var first []float32
 	var firstG []float64
 	for _, workers := range []int{1, 2, 5} {
 		pool := parallel.New(workers)
 		defer pool.Close()
 		solver := sinkhorn.Solver[float32]{Eps: .05, Runner: pool}
-		loss := sinkhorn.Loss[float32]{Solver: solver, Steps: 10}
-		grad := make([]float32, n*d)
-		v, err := loss.Eval(context.Background(), x, y, n, m, d, grad, true)
-		if err != nil {
-			t.Fatal(err)
-		}
-		grad = append(grad, float32(v.Loss))
 		c := make([]float32, n*m)
 		logsumexp.SquaredDistances(pool, c, m, x, y, n, m, d, 1)
 		p, err := sinkhorn.NewProblem(logsumexp.NewStored(c, n, m, m), nil, nil)
@@ -230,14 +222,9 @@ func TestWorkersDoNotChangeBits(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if first == nil {
-			first, firstG = grad, r.G
+		if firstG == nil {
+			firstG = r.G
 			continue
-		}
-		for i, v := range grad {
-			if math.Float32bits(v) != math.Float32bits(first[i]) {
-				t.Fatalf("%d workers: entry %d of the gradient is %g, on one %g", workers, i, v, first[i])
-			}
 		}
 		for j, v := range r.G {
 			if math.Float64bits(v) != math.Float64bits(firstG[j]) {

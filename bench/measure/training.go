@@ -8,7 +8,7 @@ import (
 	"github.com/sinkcpu/sinkcpu/generative"
 	"github.com/sinkcpu/sinkcpu/internal/random"
 	"github.com/sinkcpu/sinkcpu/kernels"
-	"github.com/sinkcpu/sinkcpu/sinkhorn"
+	"github.com/sinkcpu/sinkcpu/nn"
 )
 
 // The shape of a training step on images of digits.
@@ -24,15 +24,18 @@ func (s *Session) losses(ctx context.Context, l *Limits) error {
 	random.Uniform(random.New(1, "y"), y, 0, 1)
 	for _, steps := range []int{100, 10} {
 		for _, threads := range s.Threads {
-			loss := sinkhorn.Loss[float32]{Solver: sinkhorn.Solver[float32]{Eps: 1, Runner: s.pools[threads]}, Steps: steps}
+			loss, err := newLoss[float32](steps, s.pools[threads])
+			if err != nil {
+				return err
+			}
 			grad := make([]float32, len(x))
 			var failed error
 			run := func() {
-				if _, err := loss.Eval(ctx, x, y, batch, batch, dim, grad, true); err != nil {
+				if _, err := loss.Eval(ctx, x, y, batch, dim, grad, nil, true); err != nil {
 					failed = err
 				}
 			}
-			_, err := s.measure(ctx, job{name: "loss", params: on(kernels.Active(), threads, "batch", itoa(batch), "d", itoa(dim), "L", itoa(steps), "precision", "f32"),
+			_, err = s.measure(ctx, job{name: "loss", params: on(kernels.Active(), threads, "batch", itoa(batch), "d", itoa(dim), "L", itoa(steps), "precision", "f32"),
 				unit: "ms", check: func() error { return checkLoss(ctx, steps, x, y, s.pools[threads]) }, run: run,
 				limit: 1e3 * l.lossTime(threads, steps, 3), by: "operations", note: "with its gradient", on: threads})
 			if err := first(err, failed); err != nil {
@@ -41,6 +44,11 @@ func (s *Session) losses(ctx context.Context, l *Limits) error {
 		}
 	}
 	return nil
+}
+
+// newLoss returns the debiased loss of squared distances at eps = 1.
+func newLoss[T kernels.Float](steps int, runner kernels.Runner) (*generative.Transport[T], error) {
+	return generative.NewTransport[T](generative.TransportConfig{Loss: "sinkhorn", Self: "same", Cost: "sqeuclidean", Eps: 1, Steps: steps, Runner: runner})
 }
 
 func first(errs ...error) error {
@@ -55,14 +63,20 @@ func first(errs ...error) error {
 // checkLoss holds the loss in float32 and its gradient to those in float64, for few steps.
 func checkLoss(ctx context.Context, steps int, x, y []float32, runner kernels.Runner) error {
 	steps = min(steps, 10)
-	narrow := sinkhorn.Loss[float32]{Solver: sinkhorn.Solver[float32]{Eps: 1, Runner: runner}, Steps: steps}
-	wide := sinkhorn.Loss[float64]{Solver: sinkhorn.Solver[float64]{Eps: 1, Runner: runner}, Steps: steps}
-	gotGrad, wantGrad := make([]float32, len(x)), make([]float64, len(x))
-	got, err := narrow.Eval(ctx, x, y, batch, batch, dim, gotGrad, true)
+	narrow, err := newLoss[float32](steps, runner)
 	if err != nil {
 		return err
 	}
-	want, err := wide.Eval(ctx, widen(x), widen(y), batch, batch, dim, wantGrad, true)
+	wide, err := newLoss[float64](steps, runner)
+	if err != nil {
+		return err
+	}
+	gotGrad, wantGrad := make([]float32, len(x)), make([]float64, len(x))
+	got, err := narrow.Eval(ctx, x, y, batch, dim, gotGrad, nil, true)
+	if err != nil {
+		return err
+	}
+	want, err := wide.Eval(ctx, widen(x), widen(y), batch, dim, wantGrad, nil, true)
 	if err != nil {
 		return err
 	}
@@ -71,7 +85,7 @@ func checkLoss(ctx context.Context, steps int, x, y []float32, runner kernels.Ru
 		largest, worst = max(largest, math.Abs(g)), max(worst, math.Abs(g-float64(gotGrad[i])))
 	}
 	// The tolerances of the library: of each of the terms, and of gradients below a hundredth of the mean cost.
-	return first(differs("the loss", got.Loss, want.Loss, 4*2e-5*want.XY.Sharp), differs("the error of the gradient", worst, 0, 1e-2*largest))
+	return first(differs("the loss", got[0].Value, want[0].Value, 4*2e-5*want[1].Value), differs("the error of the gradient", worst, 0, 1e-2*largest))
 }
 
 func widen(x []float32) []float64 {
@@ -99,8 +113,16 @@ var hidden = []int{500, 500}
 func (s *Session) trainingSteps(ctx context.Context, l *Limits) error {
 	const steps = 10
 	for _, threads := range s.Threads {
-		o, err := generative.NewSinkhorn(generative.SinkhornConfig{DataDim: dim, LatentDim: 2, Hidden: hidden, Activation: "relu", Output: "sigmoid",
-			Batch: batch, Eps: 1, Steps: steps, Rate: 1e-3, Seed: 1, Runner: s.pools[threads]})
+		ops := nn.NewCPU[float32](s.pools[threads])
+		model, err := generative.NewMLPModel(ops, nn.MLP{Sizes: append(append([]int{2}, hidden...), dim), Hidden: "relu", Output: "sigmoid"}, "uniform", 1)
+		if err != nil {
+			return err
+		}
+		loss, err := newLoss[float32](steps, s.pools[threads])
+		if err != nil {
+			return err
+		}
+		o, err := generative.NewFit(ops, model, loss, generative.FitConfig{Batch: batch, Rate: 1e-3, Seed: 1, Runner: s.pools[threads]})
 		if err != nil {
 			return err
 		}
@@ -136,7 +158,7 @@ func (l *Limits) stepTime(threads, steps int) float64 {
 }
 
 // checkStep asks for the loss to fall over some steps on data that stays the same.
-func checkStep(ctx context.Context, o *generative.Sinkhorn, data generative.Batches) error {
+func checkStep(ctx context.Context, o *generative.Fit, data generative.Batches) error {
 	var before, after float64
 	const steps = 20
 	for k := range steps {

@@ -11,6 +11,7 @@ import (
 	"github.com/sinkcpu/sinkcpu/internal/parallel"
 	"github.com/sinkcpu/sinkcpu/internal/random"
 	"github.com/sinkcpu/sinkcpu/kernels"
+	"github.com/sinkcpu/sinkcpu/nn"
 )
 
 // gaussian is data of the plane around (2, -1).
@@ -24,22 +25,44 @@ func (g gaussian) Next(dst []float32, rows int) {
 	}
 }
 
-func config() generative.SinkhornConfig {
-	return generative.SinkhornConfig{
-		DataDim: 2, LatentDim: 2, Hidden: []int{32}, Activation: "relu", Batch: 64, Eps: .1, Steps: 20, Rate: .003, Seed: 1,
+// settings are those of a network learned by the debiased loss.
+type settings struct {
+	latent, hidden int
+	activation     string
+	fit            generative.FitConfig
+	loss           generative.TransportConfig
+}
+
+func config() settings {
+	return settings{
+		latent: 2, hidden: 32, activation: "relu", fit: generative.FitConfig{Batch: 64, Rate: .003, Seed: 1},
+		loss: generative.TransportConfig{Loss: "sinkhorn", Self: "same", Cost: "sqeuclidean", Eps: .1, Steps: 20},
 	}
 }
 
-func newSinkhorn(t *testing.T, cfg generative.SinkhornConfig) *generative.Sinkhorn {
+func (s settings) build() (*generative.Fit, error) {
+	ops := nn.NewCPU[float32](s.fit.Runner)
+	m, err := generative.NewMLPModel(ops, nn.MLP{Sizes: []int{s.latent, s.hidden, 2}, Hidden: s.activation}, "uniform", s.fit.Seed)
+	if err != nil {
+		return nil, err
+	}
+	c, err := generative.NewTransport[float32](s.loss)
+	if err != nil {
+		return nil, err
+	}
+	return generative.NewFit(ops, m, c, s.fit)
+}
+
+func newSinkhorn(t *testing.T, s settings) *generative.Fit {
 	t.Helper()
-	o, err := generative.NewSinkhorn(cfg)
+	o, err := s.build()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return o
 }
 
-func steps(t *testing.T, o *generative.Sinkhorn, data generative.Batches, n int) []generative.Metric {
+func steps(t *testing.T, o *generative.Fit, data generative.Batches, n int) []generative.Metric {
 	t.Helper()
 	var last []generative.Metric
 	for i := range n {
@@ -55,7 +78,7 @@ func steps(t *testing.T, o *generative.Sinkhorn, data generative.Batches, n int)
 // TestLearnsAGaussian: samples take on mean and variance of the data.
 func TestLearnsAGaussian(t *testing.T) {
 	cfg := config()
-	cfg.Batch = 256 // the mean of a batch is off by .5/16, a third of the tolerance below
+	cfg.fit.Batch = 256 // the mean of a batch is off by .5/16, a third of the tolerance below
 	o := newSinkhorn(t, cfg)
 	first := steps(t, o, gaussian{random.New(1, "data")}, 1)
 	last := steps(t, o, gaussian{random.New(2, "data")}, 600)
@@ -79,7 +102,7 @@ func TestLearnsAGaussian(t *testing.T) {
 	}
 }
 
-func parameters(o *generative.Sinkhorn) []float32 {
+func parameters(o *generative.Fit) []float32 {
 	var all []float32
 	for _, g := range o.Groups() {
 		for _, p := range g.Params {
@@ -96,7 +119,8 @@ func TestSameBits(t *testing.T) {
 		cfg := config()
 		pool := parallel.New(workers)
 		defer pool.Close()
-		cfg.Runner = kernels.Runner(pool)
+		cfg.fit.Runner = kernels.Runner(pool)
+		cfg.loss.Runner = cfg.fit.Runner
 		o := newSinkhorn(t, cfg)
 		data := gaussian{random.New(1, "data")}
 		for i := range 10 {
@@ -135,7 +159,7 @@ func TestStateContinues(t *testing.T) {
 		t.Error("the restored objective took other steps")
 	}
 	other := config()
-	other.Hidden = []int{31}
+	other.hidden = 31
 	if err := newSinkhorn(t, other).Restore(state); err == nil {
 		t.Error("the state of another model was taken")
 	}
@@ -163,17 +187,17 @@ func TestNotFinite(t *testing.T) {
 }
 
 func TestBadConfigs(t *testing.T) {
-	for name, change := range map[string]func(*generative.SinkhornConfig){
-		"eps":        func(c *generative.SinkhornConfig) { c.Eps = 0 },
-		"batch":      func(c *generative.SinkhornConfig) { c.Batch = 0 },
-		"steps":      func(c *generative.SinkhornConfig) { c.Steps = 0 },
-		"activation": func(c *generative.SinkhornConfig) { c.Activation = "sine" },
-		"rate":       func(c *generative.SinkhornConfig) { c.Rate = -1 },
-		"latent":     func(c *generative.SinkhornConfig) { c.LatentDim = 0 },
+	for name, change := range map[string]func(*settings){
+		"eps":        func(c *settings) { c.loss.Eps = 0 },
+		"batch":      func(c *settings) { c.fit.Batch = 0 },
+		"steps":      func(c *settings) { c.loss.Steps = 0 },
+		"activation": func(c *settings) { c.activation = "sine" },
+		"rate":       func(c *settings) { c.fit.Rate = -1 },
+		"latent":     func(c *settings) { c.latent = 0 },
 	} {
 		cfg := config()
 		change(&cfg)
-		if _, err := generative.NewSinkhorn(cfg); err == nil {
+		if _, err := cfg.build(); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
