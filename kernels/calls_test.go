@@ -41,6 +41,15 @@ func blockCall[T Float](name string, run func(k *impl[T], s *blockArgs[T])) call
 	}}
 }
 
+// windowsCall is a call on the windows of an image of which rows x cols is a sixteenth at most.
+func windowsCall[T Float](name string, run func(k *impl[T], windows, image []T, rows, cols int)) call[T] {
+	return call[T]{name, func(k *impl[T], rows, cols int, take func(n int, lo, hi T) []T) func() {
+		rows, cols = (rows+3)/4, cols/2
+		windows, image := take(16*(rows*cols+rows%2), 0, 1), take(4*rows*cols, 0, 1)
+		return func() { run(k, windows, image, rows, cols) }
+	}}
+}
+
 func step[T Float]() *AdamStep[T] {
 	return &AdamStep[T]{Beta1: .9, Beta2: .99, StepSize: .01, InvSqrtBias2: 2, Eps: 1e-3, WeightDecay: .01}
 }
@@ -138,6 +147,12 @@ func calls[T Float]() []call[T] {
 			k.normalizeColumnsBw(s.a, s.ld, s.b, s.ld, s.c, s.ld, s.rows, s.col1, s.col2, s.col3, s.col1)
 		}),
 		blockCall("addRowLeakyReLU", func(k *impl[T], s *blockArgs[T]) { k.addRowLeakyReLU(s.a, s.ld, s.rows, s.col1, .25) }),
+		windowsCall("gatherWindows", func(k *impl[T], windows, image []T, rows, cols int) {
+			k.gatherWindows(windows, rows*cols+rows%2, image, rows, cols)
+		}),
+		windowsCall("scatterWindows", func(k *impl[T], windows, image []T, rows, cols int) {
+			k.scatterWindows(image, windows, rows*cols+rows%2, rows, cols, .5)
+		}),
 		blockCall("columnSums", func(k *impl[T], s *blockArgs[T]) { k.columnSums(s.col1, s.a, s.ld, s.rows) }),
 	}
 }

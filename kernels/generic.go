@@ -38,6 +38,7 @@ func generic[T Float]() *impl[T] {
 		normalizeColumns: normalizeColumnsGo[T], normalizeColumnsBw: normalizeColumnsBwGo[T],
 
 		rmsprop: rmspropGo[T], clamp: clampGo[T], addRowLeakyReLU: addRowLeakyReLUGo[T],
+		gatherWindows: gatherWindowsGo[T], scatterWindows: scatterWindowsGo[T],
 	}
 }
 

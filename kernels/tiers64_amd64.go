@@ -74,6 +74,7 @@ func network64AVX512(t *impl[float64]) {
 	t.tanhBw = backwardAsm(asm.TanhBackwardF64AVX512)
 	t.adam = adamAsm(asm.AdamF64AVX512)
 	t.addRow, t.columnSums = addRowAsm(asm.AddRowF64AVX512), columnSumsAsm(asm.ColumnSumsF64AVX512)
+	t.gatherWindows, t.scatterWindows = gatherWindowsAsm(8, asm.GatherWindowsF64AVX512), scatterWindowsAsm(8, asm.ScatterWindowsF64AVX512)
 }
 
 func matvec64AVX2(t *impl[float64]) {

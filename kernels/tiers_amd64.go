@@ -109,6 +109,7 @@ func networkAVX512(t *impl[float32]) {
 	t.tanhBw = backwardAsm(asm.TanhBackwardF32AVX512)
 	t.adam = adamAsm(asm.AdamF32AVX512)
 	t.addRow, t.columnSums = addRowAsm(asm.AddRowF32AVX512), columnSumsAsm(asm.ColumnSumsF32AVX512)
+	t.gatherWindows, t.scatterWindows = gatherWindowsAsm(16, asm.GatherWindowsF32AVX512), scatterWindowsAsm(16, asm.ScatterWindowsF32AVX512)
 }
 
 func matvecAVX2(t *impl[float32]) {

@@ -42,6 +42,11 @@ func (s *convScratch[T]) gather(z *convSizes, x []T, c0, c1, r0, r1 int) {
 		rows := s.patch[(c-c0)*z.taps*cols:]
 		for r := r0; r < r1; {
 			g := z.nextRange(r, r1)
+			if z.windows && g.y1-g.y0 == z.oh {
+				kernels.GatherWindows(rows[(r-r0)*z.ow:], cols, x[(g.image*z.c+c)*z.h*z.w:][:z.h*z.w], z.oh, z.ow)
+				r += z.oh
+				continue
+			}
 			s.split(z, x[(g.image*z.c+c)*z.h*z.w:][:z.h*z.w], g)
 			size := z.phaseSize(g.y1 - g.y0)
 			for ki := range z.k {
@@ -133,6 +138,10 @@ func takeEvery[T kernels.Float](row, x []T, stride int) {
 //
 //	y[n, c, i, j] = bias + sum of patch[(c, ki, kj)][place] over the places and elements that see (i, j)
 func (s *convScratch[T]) scatter(z *convSizes, y, rows []T, cols, at int, bias T) {
+	if z.windows {
+		kernels.ScatterWindows(y, rows[at:], cols, z.oh, z.ow, bias)
+		return
+	}
 	size := z.phaseSize(z.oh)
 	all := z.phases*z.phases*size + z.extra
 	s.phases = grown(s.phases, all)

@@ -1,6 +1,9 @@
 package nn
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // ConvGeometry is how a square window moves over an image: its side, the distance of two of its places, and the zeros around the image.
 type ConvGeometry struct {
@@ -47,7 +50,8 @@ type convSizes struct {
 	step   int // columns of patches from one row of places to the next
 	cols   int // oh step
 
-	single bool // the window covers the image and has one place: the image is the patch
+	single  bool // the window covers the image and has one place: the image is the patch
+	windows bool // 4 x 4, two places apart, on an image of twice as many rows and columns: package kernels has them
 }
 
 // sizesOf returns the sizes of a convolution from a tensor of shape large to one of shape small. It panics when they do not fit.
@@ -68,8 +72,9 @@ func sizesOf(g ConvGeometry, large, small, weight []int) convSizes {
 	z.phases = min(z.s, z.k)
 	z.extra = (z.k - 1) / z.s
 	z.pitch = z.ow + z.extra
+	z.windows = z.k == 4 && z.s == 2 && z.p == 1 && z.h == 2*z.oh && z.w == 2*z.ow
 	z.step = z.ow
-	if z.pitch*widest.den <= z.ow*widest.num {
+	if !z.windows && z.pitch*widest.den <= z.ow*widest.num {
 		z.step = z.pitch
 	}
 	z.cols = z.oh * z.step
@@ -91,11 +96,14 @@ const (
 	convDepth = 512
 )
 
+// convPanel is the number of columns that the widest kernel of GEMM takes at once.
+const convPanel = 32
+
 // rowsPerBlock returns the number of rows of places in a block, whole images where they are small.
 func (z *convSizes) rowsPerBlock() int {
 	rows := ceilDiv(convCols, z.step)
 	if rows >= z.oh {
-		rows = ceilDiv(convCols, z.cols) * z.oh
+		rows = z.imagesPerBlock() * z.oh
 	}
 	return rows
 }
@@ -103,8 +111,20 @@ func (z *convSizes) rowsPerBlock() int {
 // channelsPerBlock returns the number of channels of the large image in a block of that many rows.
 func (z *convSizes) channelsPerBlock(depth int) int { return min(z.c, max(1, depth/z.taps)) }
 
-// imagesPerBlock returns the number of whole images that have convCols places together.
-func (z *convSizes) imagesPerBlock() int { return max(1, min(z.n, convCols/z.cols)) }
+// imagesPerBlock returns the number of whole images that have about convCols columns together, from half of it to half more, so that
+// little of the last panel is left empty.
+func (z *convSizes) imagesPerBlock() int {
+	best, waste := 1, math.Inf(1)
+	for k := 1; k <= z.n && (k == 1 || 2*k*z.cols <= 3*convCols); k++ {
+		if 2*k*z.cols < convCols && k < z.n {
+			continue
+		}
+		if w := float64(ceilDiv(k*z.cols, convPanel)*convPanel) / float64(k*z.cols); w < waste-.01 {
+			best, waste = k, w
+		}
+	}
+	return best
+}
 
 // phaseSize returns the elements of one phase over rows rows of the small image.
 func (z *convSizes) phaseSize(rows int) int { return (rows + z.extra) * z.pitch }

@@ -65,6 +65,9 @@ func generate() (map[string][]byte, error) {
 			if err != nil {
 				return nil, fmt.Errorf("%s, %s: %w", family, t.name, err)
 			}
+			if len(f.Functions()) == 0 {
+				continue // the tier has nothing to offer
+			}
 			if err := compile(t).Execute(f); err != nil {
 				return nil, fmt.Errorf("%s, %s: %w", family, t.name, err)
 			}
