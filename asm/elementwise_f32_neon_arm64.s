@@ -7,60 +7,6 @@
 DATA word_35bfbe8e<>+0(SB)/4, $0x35bfbe8e
 GLOBL word_35bfbe8e<>(SB), RODATA|NOPTR, $4
 
-DATA word_3920b599<>+0(SB)/4, $0x3920b599
-GLOBL word_3920b599<>(SB), RODATA|NOPTR, $4
-
-DATA word_3aaf8415<>+0(SB)/4, $0x3aaf8415
-GLOBL word_3aaf8415<>(SB), RODATA|NOPTR, $4
-
-DATA word_3ab52397<>+0(SB)/4, $0x3ab52397
-GLOBL word_3ab52397<>(SB), RODATA|NOPTR, $4
-
-DATA word_3ab5ce65<>+0(SB)/4, $0x3ab5ce65
-GLOBL word_3ab5ce65<>(SB), RODATA|NOPTR, $4
-
-DATA word_3c0912af<>+0(SB)/4, $0x3c0912af
-GLOBL word_3c0912af<>(SB), RODATA|NOPTR, $4
-
-DATA word_3c091cd2<>+0(SB)/4, $0x3c091cd2
-GLOBL word_3c091cd2<>(SB), RODATA|NOPTR, $4
-
-DATA word_3c1d96f0<>+0(SB)/4, $0x3c1d96f0
-GLOBL word_3c1d96f0<>(SB), RODATA|NOPTR, $4
-
-DATA word_3ca490e0<>+0(SB)/4, $0x3ca490e0
-GLOBL word_3ca490e0<>(SB), RODATA|NOPTR, $4
-
-DATA word_3d2aab79<>+0(SB)/4, $0x3d2aab79
-GLOBL word_3d2aab79<>(SB), RODATA|NOPTR, $4
-
-DATA word_3d2aac5b<>+0(SB)/4, $0x3d2aac5b
-GLOBL word_3d2aac5b<>(SB), RODATA|NOPTR, $4
-
-DATA word_3d6357be<>+0(SB)/4, $0x3d6357be
-GLOBL word_3d6357be<>(SB), RODATA|NOPTR, $4
-
-DATA word_3dda5855<>+0(SB)/4, $0x3dda5855
-GLOBL word_3dda5855<>(SB), RODATA|NOPTR, $4
-
-DATA word_3e2aaa49<>+0(SB)/4, $0x3e2aaa49
-GLOBL word_3e2aaa49<>(SB), RODATA|NOPTR, $4
-
-DATA word_3e2aaa5a<>+0(SB)/4, $0x3e2aaa5a
-GLOBL word_3e2aaa5a<>(SB), RODATA|NOPTR, $4
-
-DATA word_3e49a5b7<>+0(SB)/4, $0x3e49a5b7
-GLOBL word_3e49a5b7<>(SB), RODATA|NOPTR, $4
-
-DATA word_3e75fdee<>+0(SB)/4, $0x3e75fdee
-GLOBL word_3e75fdee<>(SB), RODATA|NOPTR, $4
-
-DATA word_3eaaa6e8<>+0(SB)/4, $0x3eaaa6e8
-GLOBL word_3eaaa6e8<>(SB), RODATA|NOPTR, $4
-
-DATA word_3efffffe<>+0(SB)/4, $0x3efffffe
-GLOBL word_3efffffe<>(SB), RODATA|NOPTR, $4
-
 DATA word_3effffff<>+0(SB)/4, $0x3effffff
 GLOBL word_3effffff<>(SB), RODATA|NOPTR, $4
 
@@ -69,9 +15,6 @@ GLOBL word_3f000000<>(SB), RODATA|NOPTR, $4
 
 DATA word_3f317200<>+0(SB)/4, $0x3f317200
 GLOBL word_3f317200<>(SB), RODATA|NOPTR, $4
-
-DATA word_3f317218<>+0(SB)/4, $0x3f317218
-GLOBL word_3f317218<>(SB), RODATA|NOPTR, $4
 
 DATA word_3f800000<>+0(SB)/4, $0x3f800000
 GLOBL word_3f800000<>(SB), RODATA|NOPTR, $4
@@ -97,290 +40,217 @@ GLOBL word_4b40007f<>(SB), RODATA|NOPTR, $4
 DATA word_80000000<>+0(SB)/4, $0x80000000
 GLOBL word_80000000<>(SB), RODATA|NOPTR, $4
 
-DATA word_bb57aff1<>+0(SB)/4, $0xbb57aff1
-GLOBL word_bb57aff1<>(SB), RODATA|NOPTR, $4
-
-DATA word_bd6b5bdc<>+0(SB)/4, $0xbd6b5bdc
-GLOBL word_bd6b5bdc<>(SB), RODATA|NOPTR, $4
-
-DATA word_be1d21f1<>+0(SB)/4, $0xbe1d21f1
-GLOBL word_be1d21f1<>(SB), RODATA|NOPTR, $4
-
-DATA word_be7f91f4<>+0(SB)/4, $0xbe7f91f4
-GLOBL word_be7f91f4<>(SB), RODATA|NOPTR, $4
-
-DATA word_beffffe9<>+0(SB)/4, $0xbeffffe9
-GLOBL word_beffffe9<>(SB), RODATA|NOPTR, $4
-
 DATA word_c2d10000<>+0(SB)/4, $0xc2d10000
 GLOBL word_c2d10000<>(SB), RODATA|NOPTR, $4
 
 DATA word_c3180000<>+0(SB)/4, $0xc3180000
 GLOBL word_c3180000<>(SB), RODATA|NOPTR, $4
 
+DATA vectors0<>+0(SB)/4, $0x3f800000
+DATA vectors0<>+4(SB)/4, $0x3f800000
+DATA vectors0<>+8(SB)/4, $0x3f800000
+DATA vectors0<>+12(SB)/4, $0x3f800000
+DATA vectors0<>+16(SB)/4, $0x3f800000
+DATA vectors0<>+20(SB)/4, $0x3f800000
+DATA vectors0<>+24(SB)/4, $0x3f800000
+DATA vectors0<>+28(SB)/4, $0x3f800000
+DATA vectors0<>+32(SB)/4, $0x3efffffe
+DATA vectors0<>+36(SB)/4, $0x3efffffe
+DATA vectors0<>+40(SB)/4, $0x3efffffe
+DATA vectors0<>+44(SB)/4, $0x3efffffe
+DATA vectors0<>+48(SB)/4, $0x3e2aaa49
+DATA vectors0<>+52(SB)/4, $0x3e2aaa49
+DATA vectors0<>+56(SB)/4, $0x3e2aaa49
+DATA vectors0<>+60(SB)/4, $0x3e2aaa49
+DATA vectors0<>+64(SB)/4, $0x3d2aac5b
+DATA vectors0<>+68(SB)/4, $0x3d2aac5b
+DATA vectors0<>+72(SB)/4, $0x3d2aac5b
+DATA vectors0<>+76(SB)/4, $0x3d2aac5b
+DATA vectors0<>+80(SB)/4, $0x3c091cd2
+DATA vectors0<>+84(SB)/4, $0x3c091cd2
+DATA vectors0<>+88(SB)/4, $0x3c091cd2
+DATA vectors0<>+92(SB)/4, $0x3c091cd2
+DATA vectors0<>+96(SB)/4, $0x3ab52397
+DATA vectors0<>+100(SB)/4, $0x3ab52397
+DATA vectors0<>+104(SB)/4, $0x3ab52397
+DATA vectors0<>+108(SB)/4, $0x3ab52397
+GLOBL vectors0<>(SB), RODATA|NOPTR, $112
+
+DATA vectors1<>+0(SB)/4, $0x3f800000
+DATA vectors1<>+4(SB)/4, $0x3f800000
+DATA vectors1<>+8(SB)/4, $0x3f800000
+DATA vectors1<>+12(SB)/4, $0x3f800000
+DATA vectors1<>+16(SB)/4, $0x3f317218
+DATA vectors1<>+20(SB)/4, $0x3f317218
+DATA vectors1<>+24(SB)/4, $0x3f317218
+DATA vectors1<>+28(SB)/4, $0x3f317218
+DATA vectors1<>+32(SB)/4, $0x3e75fdee
+DATA vectors1<>+36(SB)/4, $0x3e75fdee
+DATA vectors1<>+40(SB)/4, $0x3e75fdee
+DATA vectors1<>+44(SB)/4, $0x3e75fdee
+DATA vectors1<>+48(SB)/4, $0x3d6357be
+DATA vectors1<>+52(SB)/4, $0x3d6357be
+DATA vectors1<>+56(SB)/4, $0x3d6357be
+DATA vectors1<>+60(SB)/4, $0x3d6357be
+DATA vectors1<>+64(SB)/4, $0x3c1d96f0
+DATA vectors1<>+68(SB)/4, $0x3c1d96f0
+DATA vectors1<>+72(SB)/4, $0x3c1d96f0
+DATA vectors1<>+76(SB)/4, $0x3c1d96f0
+DATA vectors1<>+80(SB)/4, $0x3aaf8415
+DATA vectors1<>+84(SB)/4, $0x3aaf8415
+DATA vectors1<>+88(SB)/4, $0x3aaf8415
+DATA vectors1<>+92(SB)/4, $0x3aaf8415
+DATA vectors1<>+96(SB)/4, $0x3920b599
+DATA vectors1<>+100(SB)/4, $0x3920b599
+DATA vectors1<>+104(SB)/4, $0x3920b599
+DATA vectors1<>+108(SB)/4, $0x3920b599
+GLOBL vectors1<>(SB), RODATA|NOPTR, $112
+
+DATA vectors2<>+0(SB)/4, $0xbeffffe9
+DATA vectors2<>+4(SB)/4, $0xbeffffe9
+DATA vectors2<>+8(SB)/4, $0xbeffffe9
+DATA vectors2<>+12(SB)/4, $0xbeffffe9
+DATA vectors2<>+16(SB)/4, $0x3eaaa6e8
+DATA vectors2<>+20(SB)/4, $0x3eaaa6e8
+DATA vectors2<>+24(SB)/4, $0x3eaaa6e8
+DATA vectors2<>+28(SB)/4, $0x3eaaa6e8
+DATA vectors2<>+32(SB)/4, $0xbe7f91f4
+DATA vectors2<>+36(SB)/4, $0xbe7f91f4
+DATA vectors2<>+40(SB)/4, $0xbe7f91f4
+DATA vectors2<>+44(SB)/4, $0xbe7f91f4
+DATA vectors2<>+48(SB)/4, $0x3e49a5b7
+DATA vectors2<>+52(SB)/4, $0x3e49a5b7
+DATA vectors2<>+56(SB)/4, $0x3e49a5b7
+DATA vectors2<>+60(SB)/4, $0x3e49a5b7
+DATA vectors2<>+64(SB)/4, $0xbe1d21f1
+DATA vectors2<>+68(SB)/4, $0xbe1d21f1
+DATA vectors2<>+72(SB)/4, $0xbe1d21f1
+DATA vectors2<>+76(SB)/4, $0xbe1d21f1
+DATA vectors2<>+80(SB)/4, $0x3dda5855
+DATA vectors2<>+84(SB)/4, $0x3dda5855
+DATA vectors2<>+88(SB)/4, $0x3dda5855
+DATA vectors2<>+92(SB)/4, $0x3dda5855
+DATA vectors2<>+96(SB)/4, $0xbd6b5bdc
+DATA vectors2<>+100(SB)/4, $0xbd6b5bdc
+DATA vectors2<>+104(SB)/4, $0xbd6b5bdc
+DATA vectors2<>+108(SB)/4, $0xbd6b5bdc
+DATA vectors2<>+112(SB)/4, $0x3ca490e0
+DATA vectors2<>+116(SB)/4, $0x3ca490e0
+DATA vectors2<>+120(SB)/4, $0x3ca490e0
+DATA vectors2<>+124(SB)/4, $0x3ca490e0
+DATA vectors2<>+128(SB)/4, $0xbb57aff1
+DATA vectors2<>+132(SB)/4, $0xbb57aff1
+DATA vectors2<>+136(SB)/4, $0xbb57aff1
+DATA vectors2<>+140(SB)/4, $0xbb57aff1
+GLOBL vectors2<>(SB), RODATA|NOPTR, $144
+
+DATA vectors3<>+0(SB)/4, $0x3effffff
+DATA vectors3<>+4(SB)/4, $0x3effffff
+DATA vectors3<>+8(SB)/4, $0x3effffff
+DATA vectors3<>+12(SB)/4, $0x3effffff
+DATA vectors3<>+16(SB)/4, $0x3e2aaa5a
+DATA vectors3<>+20(SB)/4, $0x3e2aaa5a
+DATA vectors3<>+24(SB)/4, $0x3e2aaa5a
+DATA vectors3<>+28(SB)/4, $0x3e2aaa5a
+DATA vectors3<>+32(SB)/4, $0x3d2aab79
+DATA vectors3<>+36(SB)/4, $0x3d2aab79
+DATA vectors3<>+40(SB)/4, $0x3d2aab79
+DATA vectors3<>+44(SB)/4, $0x3d2aab79
+DATA vectors3<>+48(SB)/4, $0x3c0912af
+DATA vectors3<>+52(SB)/4, $0x3c0912af
+DATA vectors3<>+56(SB)/4, $0x3c0912af
+DATA vectors3<>+60(SB)/4, $0x3c0912af
+DATA vectors3<>+64(SB)/4, $0x3ab5ce65
+DATA vectors3<>+68(SB)/4, $0x3ab5ce65
+DATA vectors3<>+72(SB)/4, $0x3ab5ce65
+DATA vectors3<>+76(SB)/4, $0x3ab5ce65
+GLOBL vectors3<>(SB), RODATA|NOPTR, $80
+
 // func ExpF32NEON(dst, x []float32)
 TEXT ·ExpF32NEON(SB), NOSPLIT, $0-48
 	MOVD dst_base+0(FP), R0
 	MOVD x_base+24(FP), R1
 	MOVD x_len+32(FP), R2
-	MOVD $word_3f800000<>(SB), R3
-	VLD1R (R3), [V0.S4]
-	MOVD $word_3f800000<>(SB), R3
-	VLD1R (R3), [V1.S4]
-	MOVD $word_3efffffe<>(SB), R3
-	VLD1R (R3), [V2.S4]
-	MOVD $word_3e2aaa49<>(SB), R3
-	VLD1R (R3), [V3.S4]
-	MOVD $word_3d2aac5b<>(SB), R3
-	VLD1R (R3), [V4.S4]
-	MOVD $word_3c091cd2<>(SB), R3
-	VLD1R (R3), [V5.S4]
-	MOVD $word_3ab52397<>(SB), R3
-	VLD1R (R3), [V6.S4]
-	MOVD $word_c2d10000<>(SB), R3
-	VLD1R (R3), [V7.S4]
-	MOVD $word_42b30000<>(SB), R3
-	VLD1R (R3), [V8.S4]
-	MOVD $word_4b40007f<>(SB), R3
-	VLD1R (R3), [V9.S4]
-	MOVD $word_3fb8aa3b<>(SB), R3
-	VLD1R (R3), [V10.S4]
-	MOVD $word_3f317200<>(SB), R3
-	VLD1R (R3), [V11.S4]
-	MOVD $word_35bfbe8e<>(SB), R3
-	VLD1R (R3), [V12.S4]
-	MOVD $word_3f800000<>(SB), R3
-	VLD1R (R3), [V13.S4]
-	SUBS $8, R2
-	BLO next2
-
-loop1:
-	FMOVQ 0(R1), F14
-	FMOVQ 16(R1), F15
-	WORD $0x4e27f5ce // fmax v14.4s, v14.4s, v7.4s
-	WORD $0x4ea8f5ce // fmin v14.4s, v14.4s, v8.4s
-	WORD $0x4e27f5ef // fmax v15.4s, v15.4s, v7.4s
-	WORD $0x4ea8f5ef // fmin v15.4s, v15.4s, v8.4s
-	VMOV V9.B16, V16.B16
-	VFMLA V10.S4, V14.S4, V16.S4
-	WORD $0x4ea9d610 // fsub v16.4s, v16.4s, v9.4s
-	VFMLS V11.S4, V16.S4, V14.S4
-	VFMLS V12.S4, V16.S4, V14.S4
-	VMOV V9.B16, V17.B16
-	VFMLA V10.S4, V15.S4, V17.S4
-	WORD $0x4ea9d631 // fsub v17.4s, v17.4s, v9.4s
-	VFMLS V11.S4, V17.S4, V15.S4
-	VFMLS V12.S4, V17.S4, V15.S4
-	WORD $0x6e2eddd2 // fmul v18.4s, v14.4s, v14.4s
-	VMOV V4.B16, V19.B16
-	VFMLA V5.S4, V14.S4, V19.S4
-	VFMLA V6.S4, V18.S4, V19.S4
-	VMOV V2.B16, V20.B16
-	VFMLA V3.S4, V14.S4, V20.S4
-	VFMLA V19.S4, V18.S4, V20.S4
-	VMOV V1.B16, V18.B16
-	VFMLA V20.S4, V14.S4, V18.S4
-	VMOV V0.B16, V19.B16
-	VFMLA V18.S4, V14.S4, V19.S4
-	WORD $0x6e2fddee // fmul v14.4s, v15.4s, v15.4s
-	VMOV V4.B16, V18.B16
-	VFMLA V5.S4, V15.S4, V18.S4
-	VFMLA V6.S4, V14.S4, V18.S4
-	VMOV V2.B16, V20.B16
-	VFMLA V3.S4, V15.S4, V20.S4
-	VFMLA V18.S4, V14.S4, V20.S4
-	VMOV V1.B16, V14.B16
-	VFMLA V20.S4, V15.S4, V14.S4
-	VMOV V0.B16, V18.B16
-	VFMLA V14.S4, V15.S4, V18.S4
-	WORD $0x4e21aa10 // fcvtns v16.4s, v16.4s
-	WORD $0x4f3f060e // sshr v14.4s, v16.4s, #1
-	VSUB V14.S4, V16.S4, V16.S4
-	VSHL $23, V14.S4, V14.S4
-	VADD V13.S4, V14.S4, V14.S4
-	WORD $0x6e2ede73 // fmul v19.4s, v19.4s, v14.4s
-	VSHL $23, V16.S4, V16.S4
-	VADD V13.S4, V16.S4, V16.S4
-	WORD $0x6e30de73 // fmul v19.4s, v19.4s, v16.4s
-	WORD $0x4e21aa31 // fcvtns v17.4s, v17.4s
-	WORD $0x4f3f062e // sshr v14.4s, v17.4s, #1
-	VSUB V14.S4, V17.S4, V17.S4
-	VSHL $23, V14.S4, V14.S4
-	VADD V13.S4, V14.S4, V14.S4
-	WORD $0x6e2ede52 // fmul v18.4s, v18.4s, v14.4s
-	VSHL $23, V17.S4, V17.S4
-	VADD V13.S4, V17.S4, V17.S4
-	WORD $0x6e31de52 // fmul v18.4s, v18.4s, v17.4s
-	FMOVQ F19, 0(R0)
-	FMOVQ F18, 16(R0)
-	ADD $32, R0
-	ADD $32, R1
-	SUBS $8, R2
-	BHS loop1
-
-next2:
-	ADD $8, R2
-	SUBS $4, R2
-	BLO next4
-
-loop3:
-	FMOVQ 0(R1), F14
-	WORD $0x4e27f5ce // fmax v14.4s, v14.4s, v7.4s
-	WORD $0x4ea8f5ce // fmin v14.4s, v14.4s, v8.4s
-	VMOV V9.B16, V15.B16
-	VFMLA V10.S4, V14.S4, V15.S4
-	WORD $0x4ea9d5ef // fsub v15.4s, v15.4s, v9.4s
-	VFMLS V11.S4, V15.S4, V14.S4
-	VFMLS V12.S4, V15.S4, V14.S4
-	WORD $0x6e2eddd0 // fmul v16.4s, v14.4s, v14.4s
-	VMOV V4.B16, V17.B16
-	VFMLA V5.S4, V14.S4, V17.S4
-	VFMLA V6.S4, V16.S4, V17.S4
-	VMOV V2.B16, V18.B16
-	VFMLA V3.S4, V14.S4, V18.S4
-	VFMLA V17.S4, V16.S4, V18.S4
-	VMOV V1.B16, V16.B16
-	VFMLA V18.S4, V14.S4, V16.S4
-	VMOV V0.B16, V17.B16
-	VFMLA V16.S4, V14.S4, V17.S4
-	WORD $0x4e21a9ef // fcvtns v15.4s, v15.4s
-	WORD $0x4f3f05ee // sshr v14.4s, v15.4s, #1
-	VSUB V14.S4, V15.S4, V15.S4
-	VSHL $23, V14.S4, V14.S4
-	VADD V13.S4, V14.S4, V14.S4
-	WORD $0x6e2ede31 // fmul v17.4s, v17.4s, v14.4s
-	VSHL $23, V15.S4, V15.S4
-	VADD V13.S4, V15.S4, V15.S4
-	WORD $0x6e2fde31 // fmul v17.4s, v17.4s, v15.4s
-	FMOVQ F17, 0(R0)
-	ADD $16, R0
-	ADD $16, R1
-	SUBS $4, R2
-	BHS loop3
-
-next4:
-	ADD $4, R2
-	CBZ R2, done6
-
-tail5:
-	FMOVS 0(R1), F14
-	WORD $0x4e27f5ce // fmax v14.4s, v14.4s, v7.4s
-	WORD $0x4ea8f5ce // fmin v14.4s, v14.4s, v8.4s
-	VMOV V9.B16, V15.B16
-	VFMLA V10.S4, V14.S4, V15.S4
-	WORD $0x4ea9d5ef // fsub v15.4s, v15.4s, v9.4s
-	VFMLS V11.S4, V15.S4, V14.S4
-	VFMLS V12.S4, V15.S4, V14.S4
-	WORD $0x6e2eddd0 // fmul v16.4s, v14.4s, v14.4s
-	VMOV V4.B16, V17.B16
-	VFMLA V5.S4, V14.S4, V17.S4
-	VFMLA V6.S4, V16.S4, V17.S4
-	VMOV V2.B16, V18.B16
-	VFMLA V3.S4, V14.S4, V18.S4
-	VFMLA V17.S4, V16.S4, V18.S4
-	VMOV V1.B16, V16.B16
-	VFMLA V18.S4, V14.S4, V16.S4
-	VMOV V0.B16, V17.B16
-	VFMLA V16.S4, V14.S4, V17.S4
-	WORD $0x4e21a9ef // fcvtns v15.4s, v15.4s
-	WORD $0x4f3f05ee // sshr v14.4s, v15.4s, #1
-	VSUB V14.S4, V15.S4, V15.S4
-	VSHL $23, V14.S4, V14.S4
-	VADD V13.S4, V14.S4, V14.S4
-	WORD $0x6e2ede31 // fmul v17.4s, v17.4s, v14.4s
-	VSHL $23, V15.S4, V15.S4
-	VADD V13.S4, V15.S4, V15.S4
-	WORD $0x6e2fde31 // fmul v17.4s, v17.4s, v15.4s
-	FMOVS F17, 0(R0)
-	ADD $4, R0
-	ADD $4, R1
-	SUBS $1, R2
-	CBNZ R2, tail5
-
-done6:
-	RET
-
-// func Exp2F32NEON(dst, x []float32)
-TEXT ·Exp2F32NEON(SB), NOSPLIT, $0-48
-	MOVD dst_base+0(FP), R0
-	MOVD x_base+24(FP), R1
-	MOVD x_len+32(FP), R2
-	MOVD $word_3f800000<>(SB), R3
-	VLD1R (R3), [V0.S4]
-	MOVD $word_3f317218<>(SB), R3
-	VLD1R (R3), [V1.S4]
-	MOVD $word_3e75fdee<>(SB), R3
-	VLD1R (R3), [V2.S4]
-	MOVD $word_3d6357be<>(SB), R3
-	VLD1R (R3), [V3.S4]
-	MOVD $word_3c1d96f0<>(SB), R3
-	VLD1R (R3), [V4.S4]
-	MOVD $word_3aaf8415<>(SB), R3
-	VLD1R (R3), [V5.S4]
-	MOVD $word_3920b599<>(SB), R3
-	VLD1R (R3), [V6.S4]
-	MOVD $word_c3180000<>(SB), R3
-	VLD1R (R3), [V7.S4]
-	MOVD $word_43010000<>(SB), R3
-	VLD1R (R3), [V8.S4]
-	MOVD $word_3f800000<>(SB), R3
-	VLD1R (R3), [V9.S4]
+	MOVD $vectors0<>(SB), R3
+	FMOVQ 48(R3), F0
+	FMOVQ 80(R3), F1
+	FMOVQ 96(R3), F2
+	MOVD $word_c2d10000<>(SB), R4
+	VLD1R (R4), [V3.S4]
+	MOVD $word_42b30000<>(SB), R4
+	VLD1R (R4), [V4.S4]
+	MOVD $word_4b40007f<>(SB), R4
+	VLD1R (R4), [V5.S4]
+	MOVD $word_3fb8aa3b<>(SB), R4
+	VLD1R (R4), [V6.S4]
+	MOVD $word_3f317200<>(SB), R4
+	VLD1R (R4), [V7.S4]
+	MOVD $word_35bfbe8e<>(SB), R4
+	VLD1R (R4), [V8.S4]
+	MOVD $word_3f800000<>(SB), R4
+	VLD1R (R4), [V9.S4]
 	SUBS $8, R2
 	BLO next2
 
 loop1:
 	FMOVQ 0(R1), F10
 	FMOVQ 16(R1), F11
-	WORD $0x4e27f54a // fmax v10.4s, v10.4s, v7.4s
-	WORD $0x4ea8f54a // fmin v10.4s, v10.4s, v8.4s
-	WORD $0x4e27f56b // fmax v11.4s, v11.4s, v7.4s
-	WORD $0x4ea8f56b // fmin v11.4s, v11.4s, v8.4s
-	WORD $0x4e21894c // frintn v12.4s, v10.4s
-	WORD $0x4eacd54a // fsub v10.4s, v10.4s, v12.4s
-	WORD $0x4e21896d // frintn v13.4s, v11.4s
-	WORD $0x4eadd56b // fsub v11.4s, v11.4s, v13.4s
+	WORD $0x4e23f54a // fmax v10.4s, v10.4s, v3.4s
+	WORD $0x4ea4f54a // fmin v10.4s, v10.4s, v4.4s
+	WORD $0x4e23f56b // fmax v11.4s, v11.4s, v3.4s
+	WORD $0x4ea4f56b // fmin v11.4s, v11.4s, v4.4s
+	VMOV V5.B16, V12.B16
+	VFMLA V6.S4, V10.S4, V12.S4
+	WORD $0x4ea5d58c // fsub v12.4s, v12.4s, v5.4s
+	VFMLS V7.S4, V12.S4, V10.S4
+	VFMLS V8.S4, V12.S4, V10.S4
+	VMOV V5.B16, V13.B16
+	VFMLA V6.S4, V11.S4, V13.S4
+	WORD $0x4ea5d5ad // fsub v13.4s, v13.4s, v5.4s
+	VFMLS V7.S4, V13.S4, V11.S4
+	VFMLS V8.S4, V13.S4, V11.S4
 	WORD $0x6e2add4e // fmul v14.4s, v10.4s, v10.4s
-	VMOV V4.B16, V15.B16
-	VFMLA V5.S4, V10.S4, V15.S4
-	VFMLA V6.S4, V14.S4, V15.S4
-	VMOV V2.B16, V16.B16
-	VFMLA V3.S4, V10.S4, V16.S4
-	VFMLA V15.S4, V14.S4, V16.S4
-	VMOV V1.B16, V14.B16
-	VFMLA V16.S4, V10.S4, V14.S4
-	VMOV V0.B16, V15.B16
-	VFMLA V14.S4, V10.S4, V15.S4
-	WORD $0x6e2bdd6a // fmul v10.4s, v11.4s, v11.4s
-	VMOV V4.B16, V14.B16
-	VFMLA V5.S4, V11.S4, V14.S4
-	VFMLA V6.S4, V10.S4, V14.S4
-	VMOV V2.B16, V16.B16
-	VFMLA V3.S4, V11.S4, V16.S4
+	WORD $0x6e2bdd6f // fmul v15.4s, v11.4s, v11.4s
+	FMOVQ 64(R3), F16
+	VFMLA V1.S4, V10.S4, V16.S4
+	FMOVQ 64(R3), F17
+	VFMLA V1.S4, V11.S4, V17.S4
+	VFMLA V2.S4, V14.S4, V16.S4
+	VFMLA V2.S4, V15.S4, V17.S4
+	FMOVQ 32(R3), F18
+	VFMLA V0.S4, V10.S4, V18.S4
+	FMOVQ 32(R3), F19
+	VFMLA V0.S4, V11.S4, V19.S4
+	VFMLA V16.S4, V14.S4, V18.S4
+	VFMLA V17.S4, V15.S4, V19.S4
+	FMOVQ 16(R3), F14
+	VFMLA V18.S4, V10.S4, V14.S4
+	FMOVQ 16(R3), F15
+	VFMLA V19.S4, V11.S4, V15.S4
+	FMOVQ 0(R3), F16
 	VFMLA V14.S4, V10.S4, V16.S4
-	VMOV V1.B16, V10.B16
-	VFMLA V16.S4, V11.S4, V10.S4
-	VMOV V0.B16, V14.B16
-	VFMLA V10.S4, V11.S4, V14.S4
+	FMOVQ 0(R3), F10
+	VFMLA V15.S4, V11.S4, V10.S4
 	WORD $0x4e21a98c // fcvtns v12.4s, v12.4s
-	WORD $0x4f3f058a // sshr v10.4s, v12.4s, #1
-	VSUB V10.S4, V12.S4, V12.S4
-	VSHL $23, V10.S4, V10.S4
-	VADD V9.S4, V10.S4, V10.S4
-	WORD $0x6e2addef // fmul v15.4s, v15.4s, v10.4s
+	WORD $0x4f3f058b // sshr v11.4s, v12.4s, #1
+	VSUB V11.S4, V12.S4, V12.S4
+	VSHL $23, V11.S4, V11.S4
+	VADD V9.S4, V11.S4, V11.S4
+	WORD $0x6e2bde10 // fmul v16.4s, v16.4s, v11.4s
 	VSHL $23, V12.S4, V12.S4
 	VADD V9.S4, V12.S4, V12.S4
-	WORD $0x6e2cddef // fmul v15.4s, v15.4s, v12.4s
+	WORD $0x6e2cde10 // fmul v16.4s, v16.4s, v12.4s
 	WORD $0x4e21a9ad // fcvtns v13.4s, v13.4s
-	WORD $0x4f3f05aa // sshr v10.4s, v13.4s, #1
-	VSUB V10.S4, V13.S4, V13.S4
-	VSHL $23, V10.S4, V10.S4
-	VADD V9.S4, V10.S4, V10.S4
-	WORD $0x6e2addce // fmul v14.4s, v14.4s, v10.4s
+	WORD $0x4f3f05ab // sshr v11.4s, v13.4s, #1
+	VSUB V11.S4, V13.S4, V13.S4
+	VSHL $23, V11.S4, V11.S4
+	VADD V9.S4, V11.S4, V11.S4
+	WORD $0x6e2bdd4a // fmul v10.4s, v10.4s, v11.4s
 	VSHL $23, V13.S4, V13.S4
 	VADD V9.S4, V13.S4, V13.S4
-	WORD $0x6e2dddce // fmul v14.4s, v14.4s, v13.4s
-	FMOVQ F15, 0(R0)
-	FMOVQ F14, 16(R0)
+	WORD $0x6e2ddd4a // fmul v10.4s, v10.4s, v13.4s
+	FMOVQ F16, 0(R0)
+	FMOVQ F10, 16(R0)
 	ADD $32, R0
 	ADD $32, R1
 	SUBS $8, R2
@@ -393,20 +263,23 @@ next2:
 
 loop3:
 	FMOVQ 0(R1), F10
-	WORD $0x4e27f54a // fmax v10.4s, v10.4s, v7.4s
-	WORD $0x4ea8f54a // fmin v10.4s, v10.4s, v8.4s
-	WORD $0x4e21894b // frintn v11.4s, v10.4s
-	WORD $0x4eabd54a // fsub v10.4s, v10.4s, v11.4s
+	WORD $0x4e23f54a // fmax v10.4s, v10.4s, v3.4s
+	WORD $0x4ea4f54a // fmin v10.4s, v10.4s, v4.4s
+	VMOV V5.B16, V11.B16
+	VFMLA V6.S4, V10.S4, V11.S4
+	WORD $0x4ea5d56b // fsub v11.4s, v11.4s, v5.4s
+	VFMLS V7.S4, V11.S4, V10.S4
+	VFMLS V8.S4, V11.S4, V10.S4
 	WORD $0x6e2add4c // fmul v12.4s, v10.4s, v10.4s
-	VMOV V4.B16, V13.B16
-	VFMLA V5.S4, V10.S4, V13.S4
-	VFMLA V6.S4, V12.S4, V13.S4
-	VMOV V2.B16, V14.B16
-	VFMLA V3.S4, V10.S4, V14.S4
+	FMOVQ 64(R3), F13
+	VFMLA V1.S4, V10.S4, V13.S4
+	VFMLA V2.S4, V12.S4, V13.S4
+	FMOVQ 32(R3), F14
+	VFMLA V0.S4, V10.S4, V14.S4
 	VFMLA V13.S4, V12.S4, V14.S4
-	VMOV V1.B16, V12.B16
+	FMOVQ 16(R3), F12
 	VFMLA V14.S4, V10.S4, V12.S4
-	VMOV V0.B16, V13.B16
+	FMOVQ 0(R3), F13
 	VFMLA V12.S4, V10.S4, V13.S4
 	WORD $0x4e21a96b // fcvtns v11.4s, v11.4s
 	WORD $0x4f3f056a // sshr v10.4s, v11.4s, #1
@@ -429,20 +302,23 @@ next4:
 
 tail5:
 	FMOVS 0(R1), F10
-	WORD $0x4e27f54a // fmax v10.4s, v10.4s, v7.4s
-	WORD $0x4ea8f54a // fmin v10.4s, v10.4s, v8.4s
-	WORD $0x4e21894b // frintn v11.4s, v10.4s
-	WORD $0x4eabd54a // fsub v10.4s, v10.4s, v11.4s
+	WORD $0x4e23f54a // fmax v10.4s, v10.4s, v3.4s
+	WORD $0x4ea4f54a // fmin v10.4s, v10.4s, v4.4s
+	VMOV V5.B16, V11.B16
+	VFMLA V6.S4, V10.S4, V11.S4
+	WORD $0x4ea5d56b // fsub v11.4s, v11.4s, v5.4s
+	VFMLS V7.S4, V11.S4, V10.S4
+	VFMLS V8.S4, V11.S4, V10.S4
 	WORD $0x6e2add4c // fmul v12.4s, v10.4s, v10.4s
-	VMOV V4.B16, V13.B16
-	VFMLA V5.S4, V10.S4, V13.S4
-	VFMLA V6.S4, V12.S4, V13.S4
-	VMOV V2.B16, V14.B16
-	VFMLA V3.S4, V10.S4, V14.S4
+	FMOVQ 64(R3), F13
+	VFMLA V1.S4, V10.S4, V13.S4
+	VFMLA V2.S4, V12.S4, V13.S4
+	FMOVQ 32(R3), F14
+	VFMLA V0.S4, V10.S4, V14.S4
 	VFMLA V13.S4, V12.S4, V14.S4
-	VMOV V1.B16, V12.B16
+	FMOVQ 16(R3), F12
 	VFMLA V14.S4, V10.S4, V12.S4
-	VMOV V0.B16, V13.B16
+	FMOVQ 0(R3), F13
 	VFMLA V12.S4, V10.S4, V13.S4
 	WORD $0x4e21a96b // fcvtns v11.4s, v11.4s
 	WORD $0x4f3f056a // sshr v10.4s, v11.4s, #1
@@ -462,156 +338,77 @@ tail5:
 done6:
 	RET
 
-// func SoftplusF32NEON(dst, x []float32)
-TEXT ·SoftplusF32NEON(SB), NOSPLIT, $0-48
+// func Exp2F32NEON(dst, x []float32)
+TEXT ·Exp2F32NEON(SB), NOSPLIT, $0-48
 	MOVD dst_base+0(FP), R0
 	MOVD x_base+24(FP), R1
 	MOVD x_len+32(FP), R2
-	MOVD $word_3f800000<>(SB), R3
-	VLD1R (R3), [V0.S4]
-	MOVD $word_3f800000<>(SB), R3
-	VLD1R (R3), [V1.S4]
-	MOVD $word_3efffffe<>(SB), R3
-	VLD1R (R3), [V2.S4]
-	MOVD $word_3e2aaa49<>(SB), R3
-	VLD1R (R3), [V3.S4]
-	MOVD $word_3d2aac5b<>(SB), R3
-	VLD1R (R3), [V4.S4]
-	MOVD $word_3c091cd2<>(SB), R3
-	VLD1R (R3), [V5.S4]
-	MOVD $word_3ab52397<>(SB), R3
-	VLD1R (R3), [V6.S4]
-	MOVD $word_c2d10000<>(SB), R3
-	VLD1R (R3), [V7.S4]
-	MOVD $word_4b40007f<>(SB), R3
-	VLD1R (R3), [V8.S4]
-	MOVD $word_3fb8aa3b<>(SB), R3
-	VLD1R (R3), [V9.S4]
-	MOVD $word_3f317200<>(SB), R3
-	VLD1R (R3), [V10.S4]
-	MOVD $word_35bfbe8e<>(SB), R3
-	VLD1R (R3), [V11.S4]
-	MOVD $word_3f800000<>(SB), R3
-	VLD1R (R3), [V12.S4]
-	MOVD $word_beffffe9<>(SB), R3
-	VLD1R (R3), [V13.S4]
-	MOVD $word_3eaaa6e8<>(SB), R3
-	VLD1R (R3), [V14.S4]
-	MOVD $word_be7f91f4<>(SB), R3
-	VLD1R (R3), [V15.S4]
-	MOVD $word_3e49a5b7<>(SB), R3
-	VLD1R (R3), [V16.S4]
-	MOVD $word_be1d21f1<>(SB), R3
-	VLD1R (R3), [V17.S4]
-	MOVD $word_3dda5855<>(SB), R3
-	VLD1R (R3), [V18.S4]
-	MOVD $word_bd6b5bdc<>(SB), R3
-	VLD1R (R3), [V19.S4]
-	MOVD $word_3ca490e0<>(SB), R3
-	VLD1R (R3), [V20.S4]
-	MOVD $word_bb57aff1<>(SB), R3
-	VLD1R (R3), [V21.S4]
-	VMOVI $0, V22.B16
+	MOVD $vectors1<>(SB), R3
+	FMOVQ 48(R3), F0
+	FMOVQ 80(R3), F1
+	FMOVQ 96(R3), F2
+	MOVD $word_c3180000<>(SB), R4
+	VLD1R (R4), [V3.S4]
+	MOVD $word_43010000<>(SB), R4
+	VLD1R (R4), [V4.S4]
+	MOVD $word_3f800000<>(SB), R4
+	VLD1R (R4), [V5.S4]
 	SUBS $8, R2
 	BLO next2
 
 loop1:
-	FMOVQ 0(R1), F23
-	FMOVQ 16(R1), F24
-	WORD $0x4ea0faf9 // fabs v25.4s, v23.4s
-	WORD $0x6ea0fb39 // fneg v25.4s, v25.4s
-	WORD $0x4ea0fb1a // fabs v26.4s, v24.4s
-	WORD $0x6ea0fb5a // fneg v26.4s, v26.4s
-	WORD $0x4e27f739 // fmax v25.4s, v25.4s, v7.4s
-	WORD $0x4e27f75a // fmax v26.4s, v26.4s, v7.4s
-	VMOV V8.B16, V27.B16
-	VFMLA V9.S4, V25.S4, V27.S4
-	WORD $0x4ea8d77b // fsub v27.4s, v27.4s, v8.4s
-	VFMLS V10.S4, V27.S4, V25.S4
-	VFMLS V11.S4, V27.S4, V25.S4
-	VMOV V8.B16, V28.B16
-	VFMLA V9.S4, V26.S4, V28.S4
-	WORD $0x4ea8d79c // fsub v28.4s, v28.4s, v8.4s
-	VFMLS V10.S4, V28.S4, V26.S4
-	VFMLS V11.S4, V28.S4, V26.S4
-	WORD $0x6e39df3d // fmul v29.4s, v25.4s, v25.4s
-	VMOV V4.B16, V30.B16
-	VFMLA V5.S4, V25.S4, V30.S4
-	VFMLA V6.S4, V29.S4, V30.S4
-	VMOV V2.B16, V31.B16
-	VFMLA V3.S4, V25.S4, V31.S4
-	VFMLA V30.S4, V29.S4, V31.S4
-	VMOV V1.B16, V29.B16
-	VFMLA V31.S4, V25.S4, V29.S4
-	VMOV V0.B16, V30.B16
-	VFMLA V29.S4, V25.S4, V30.S4
-	WORD $0x6e3adf59 // fmul v25.4s, v26.4s, v26.4s
-	VMOV V4.B16, V29.B16
-	VFMLA V5.S4, V26.S4, V29.S4
-	VFMLA V6.S4, V25.S4, V29.S4
-	VMOV V2.B16, V31.B16
-	VFMLA V3.S4, V26.S4, V31.S4
-	VFMLA V29.S4, V25.S4, V31.S4
-	VMOV V1.B16, V25.B16
-	VFMLA V31.S4, V26.S4, V25.S4
-	VMOV V0.B16, V29.B16
-	VFMLA V25.S4, V26.S4, V29.S4
-	WORD $0x4e21ab7b // fcvtns v27.4s, v27.4s
-	WORD $0x4f3f0779 // sshr v25.4s, v27.4s, #1
-	VSUB V25.S4, V27.S4, V27.S4
-	VSHL $23, V25.S4, V25.S4
-	VADD V12.S4, V25.S4, V25.S4
-	WORD $0x6e39dfde // fmul v30.4s, v30.4s, v25.4s
-	VSHL $23, V27.S4, V27.S4
-	VADD V12.S4, V27.S4, V27.S4
-	WORD $0x6e3bdfde // fmul v30.4s, v30.4s, v27.4s
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	WORD $0x4f3f0799 // sshr v25.4s, v28.4s, #1
-	VSUB V25.S4, V28.S4, V28.S4
-	VSHL $23, V25.S4, V25.S4
-	VADD V12.S4, V25.S4, V25.S4
-	WORD $0x6e39dfbd // fmul v29.4s, v29.4s, v25.4s
-	VSHL $23, V28.S4, V28.S4
-	VADD V12.S4, V28.S4, V28.S4
-	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
-	WORD $0x6e3edfd9 // fmul v25.4s, v30.4s, v30.4s
-	VMOV V19.B16, V26.B16
-	VFMLA V20.S4, V30.S4, V26.S4
-	VFMLA V21.S4, V25.S4, V26.S4
-	VMOV V17.B16, V27.B16
-	VFMLA V18.S4, V30.S4, V27.S4
-	VFMLA V26.S4, V25.S4, V27.S4
-	VMOV V15.B16, V26.B16
-	VFMLA V16.S4, V30.S4, V26.S4
-	VFMLA V27.S4, V25.S4, V26.S4
-	VMOV V14.B16, V25.B16
-	VFMLA V26.S4, V30.S4, V25.S4
-	VMOV V13.B16, V26.B16
-	VFMLA V25.S4, V30.S4, V26.S4
-	WORD $0x6e3ddfb9 // fmul v25.4s, v29.4s, v29.4s
-	VMOV V19.B16, V27.B16
-	VFMLA V20.S4, V29.S4, V27.S4
-	VFMLA V21.S4, V25.S4, V27.S4
-	VMOV V17.B16, V28.B16
-	VFMLA V18.S4, V29.S4, V28.S4
-	VFMLA V27.S4, V25.S4, V28.S4
-	VMOV V15.B16, V27.B16
-	VFMLA V16.S4, V29.S4, V27.S4
-	VFMLA V28.S4, V25.S4, V27.S4
-	VMOV V14.B16, V25.B16
-	VFMLA V27.S4, V29.S4, V25.S4
-	VMOV V13.B16, V27.B16
-	VFMLA V25.S4, V29.S4, V27.S4
-	WORD $0x6e3edf5a // fmul v26.4s, v26.4s, v30.4s
-	VFMLA V26.S4, V30.S4, V30.S4
-	WORD $0x4e36f6f7 // fmax v23.4s, v23.4s, v22.4s
-	WORD $0x4e37d7de // fadd v30.4s, v30.4s, v23.4s
-	WORD $0x6e3ddf7b // fmul v27.4s, v27.4s, v29.4s
-	VFMLA V27.S4, V29.S4, V29.S4
-	WORD $0x4e36f718 // fmax v24.4s, v24.4s, v22.4s
-	WORD $0x4e38d7bd // fadd v29.4s, v29.4s, v24.4s
-	FMOVQ F30, 0(R0)
-	FMOVQ F29, 16(R0)
+	FMOVQ 0(R1), F6
+	FMOVQ 16(R1), F7
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
+	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
+	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
+	WORD $0x4e2188c8 // frintn v8.4s, v6.4s
+	WORD $0x4ea8d4c6 // fsub v6.4s, v6.4s, v8.4s
+	WORD $0x4e2188e9 // frintn v9.4s, v7.4s
+	WORD $0x4ea9d4e7 // fsub v7.4s, v7.4s, v9.4s
+	WORD $0x6e26dcca // fmul v10.4s, v6.4s, v6.4s
+	WORD $0x6e27dceb // fmul v11.4s, v7.4s, v7.4s
+	FMOVQ 64(R3), F12
+	VFMLA V1.S4, V6.S4, V12.S4
+	FMOVQ 64(R3), F13
+	VFMLA V1.S4, V7.S4, V13.S4
+	VFMLA V2.S4, V10.S4, V12.S4
+	VFMLA V2.S4, V11.S4, V13.S4
+	FMOVQ 32(R3), F14
+	VFMLA V0.S4, V6.S4, V14.S4
+	FMOVQ 32(R3), F15
+	VFMLA V0.S4, V7.S4, V15.S4
+	VFMLA V12.S4, V10.S4, V14.S4
+	VFMLA V13.S4, V11.S4, V15.S4
+	FMOVQ 16(R3), F10
+	VFMLA V14.S4, V6.S4, V10.S4
+	FMOVQ 16(R3), F11
+	VFMLA V15.S4, V7.S4, V11.S4
+	FMOVQ 0(R3), F12
+	VFMLA V10.S4, V6.S4, V12.S4
+	FMOVQ 0(R3), F6
+	VFMLA V11.S4, V7.S4, V6.S4
+	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
+	WORD $0x4f3f0507 // sshr v7.4s, v8.4s, #1
+	VSUB V7.S4, V8.S4, V8.S4
+	VSHL $23, V7.S4, V7.S4
+	VADD V5.S4, V7.S4, V7.S4
+	WORD $0x6e27dd8c // fmul v12.4s, v12.4s, v7.4s
+	VSHL $23, V8.S4, V8.S4
+	VADD V5.S4, V8.S4, V8.S4
+	WORD $0x6e28dd8c // fmul v12.4s, v12.4s, v8.4s
+	WORD $0x4e21a929 // fcvtns v9.4s, v9.4s
+	WORD $0x4f3f0527 // sshr v7.4s, v9.4s, #1
+	VSUB V7.S4, V9.S4, V9.S4
+	VSHL $23, V7.S4, V7.S4
+	VADD V5.S4, V7.S4, V7.S4
+	WORD $0x6e27dcc6 // fmul v6.4s, v6.4s, v7.4s
+	VSHL $23, V9.S4, V9.S4
+	VADD V5.S4, V9.S4, V9.S4
+	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
+	FMOVQ F12, 0(R0)
+	FMOVQ F6, 16(R0)
 	ADD $32, R0
 	ADD $32, R1
 	SUBS $8, R2
@@ -623,54 +420,32 @@ next2:
 	BLO next4
 
 loop3:
-	FMOVQ 0(R1), F23
-	WORD $0x4ea0faf8 // fabs v24.4s, v23.4s
-	WORD $0x6ea0fb18 // fneg v24.4s, v24.4s
-	WORD $0x4e27f718 // fmax v24.4s, v24.4s, v7.4s
-	VMOV V8.B16, V25.B16
-	VFMLA V9.S4, V24.S4, V25.S4
-	WORD $0x4ea8d739 // fsub v25.4s, v25.4s, v8.4s
-	VFMLS V10.S4, V25.S4, V24.S4
-	VFMLS V11.S4, V25.S4, V24.S4
-	WORD $0x6e38df1a // fmul v26.4s, v24.4s, v24.4s
-	VMOV V4.B16, V27.B16
-	VFMLA V5.S4, V24.S4, V27.S4
-	VFMLA V6.S4, V26.S4, V27.S4
-	VMOV V2.B16, V28.B16
-	VFMLA V3.S4, V24.S4, V28.S4
-	VFMLA V27.S4, V26.S4, V28.S4
-	VMOV V1.B16, V26.B16
-	VFMLA V28.S4, V24.S4, V26.S4
-	VMOV V0.B16, V27.B16
-	VFMLA V26.S4, V24.S4, V27.S4
-	WORD $0x4e21ab39 // fcvtns v25.4s, v25.4s
-	WORD $0x4f3f0738 // sshr v24.4s, v25.4s, #1
-	VSUB V24.S4, V25.S4, V25.S4
-	VSHL $23, V24.S4, V24.S4
-	VADD V12.S4, V24.S4, V24.S4
-	WORD $0x6e38df7b // fmul v27.4s, v27.4s, v24.4s
-	VSHL $23, V25.S4, V25.S4
-	VADD V12.S4, V25.S4, V25.S4
-	WORD $0x6e39df7b // fmul v27.4s, v27.4s, v25.4s
-	WORD $0x6e3bdf78 // fmul v24.4s, v27.4s, v27.4s
-	VMOV V19.B16, V25.B16
-	VFMLA V20.S4, V27.S4, V25.S4
-	VFMLA V21.S4, V24.S4, V25.S4
-	VMOV V17.B16, V26.B16
-	VFMLA V18.S4, V27.S4, V26.S4
-	VFMLA V25.S4, V24.S4, V26.S4
-	VMOV V15.B16, V25.B16
-	VFMLA V16.S4, V27.S4, V25.S4
-	VFMLA V26.S4, V24.S4, V25.S4
-	VMOV V14.B16, V24.B16
-	VFMLA V25.S4, V27.S4, V24.S4
-	VMOV V13.B16, V25.B16
-	VFMLA V24.S4, V27.S4, V25.S4
-	WORD $0x6e3bdf39 // fmul v25.4s, v25.4s, v27.4s
-	VFMLA V25.S4, V27.S4, V27.S4
-	WORD $0x4e36f6f7 // fmax v23.4s, v23.4s, v22.4s
-	WORD $0x4e37d77b // fadd v27.4s, v27.4s, v23.4s
-	FMOVQ F27, 0(R0)
+	FMOVQ 0(R1), F6
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
+	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
+	WORD $0x4ea7d4c6 // fsub v6.4s, v6.4s, v7.4s
+	WORD $0x6e26dcc8 // fmul v8.4s, v6.4s, v6.4s
+	FMOVQ 64(R3), F9
+	VFMLA V1.S4, V6.S4, V9.S4
+	VFMLA V2.S4, V8.S4, V9.S4
+	FMOVQ 32(R3), F10
+	VFMLA V0.S4, V6.S4, V10.S4
+	VFMLA V9.S4, V8.S4, V10.S4
+	FMOVQ 16(R3), F8
+	VFMLA V10.S4, V6.S4, V8.S4
+	FMOVQ 0(R3), F9
+	VFMLA V8.S4, V6.S4, V9.S4
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	WORD $0x4f3f04e6 // sshr v6.4s, v7.4s, #1
+	VSUB V6.S4, V7.S4, V7.S4
+	VSHL $23, V6.S4, V6.S4
+	VADD V5.S4, V6.S4, V6.S4
+	WORD $0x6e26dd29 // fmul v9.4s, v9.4s, v6.4s
+	VSHL $23, V7.S4, V7.S4
+	VADD V5.S4, V7.S4, V7.S4
+	WORD $0x6e27dd29 // fmul v9.4s, v9.4s, v7.4s
+	FMOVQ F9, 0(R0)
 	ADD $16, R0
 	ADD $16, R1
 	SUBS $4, R2
@@ -681,54 +456,32 @@ next4:
 	CBZ R2, done6
 
 tail5:
-	FMOVS 0(R1), F23
-	WORD $0x4ea0faf8 // fabs v24.4s, v23.4s
-	WORD $0x6ea0fb18 // fneg v24.4s, v24.4s
-	WORD $0x4e27f718 // fmax v24.4s, v24.4s, v7.4s
-	VMOV V8.B16, V25.B16
-	VFMLA V9.S4, V24.S4, V25.S4
-	WORD $0x4ea8d739 // fsub v25.4s, v25.4s, v8.4s
-	VFMLS V10.S4, V25.S4, V24.S4
-	VFMLS V11.S4, V25.S4, V24.S4
-	WORD $0x6e38df1a // fmul v26.4s, v24.4s, v24.4s
-	VMOV V4.B16, V27.B16
-	VFMLA V5.S4, V24.S4, V27.S4
-	VFMLA V6.S4, V26.S4, V27.S4
-	VMOV V2.B16, V28.B16
-	VFMLA V3.S4, V24.S4, V28.S4
-	VFMLA V27.S4, V26.S4, V28.S4
-	VMOV V1.B16, V26.B16
-	VFMLA V28.S4, V24.S4, V26.S4
-	VMOV V0.B16, V27.B16
-	VFMLA V26.S4, V24.S4, V27.S4
-	WORD $0x4e21ab39 // fcvtns v25.4s, v25.4s
-	WORD $0x4f3f0738 // sshr v24.4s, v25.4s, #1
-	VSUB V24.S4, V25.S4, V25.S4
-	VSHL $23, V24.S4, V24.S4
-	VADD V12.S4, V24.S4, V24.S4
-	WORD $0x6e38df7b // fmul v27.4s, v27.4s, v24.4s
-	VSHL $23, V25.S4, V25.S4
-	VADD V12.S4, V25.S4, V25.S4
-	WORD $0x6e39df7b // fmul v27.4s, v27.4s, v25.4s
-	WORD $0x6e3bdf78 // fmul v24.4s, v27.4s, v27.4s
-	VMOV V19.B16, V25.B16
-	VFMLA V20.S4, V27.S4, V25.S4
-	VFMLA V21.S4, V24.S4, V25.S4
-	VMOV V17.B16, V26.B16
-	VFMLA V18.S4, V27.S4, V26.S4
-	VFMLA V25.S4, V24.S4, V26.S4
-	VMOV V15.B16, V25.B16
-	VFMLA V16.S4, V27.S4, V25.S4
-	VFMLA V26.S4, V24.S4, V25.S4
-	VMOV V14.B16, V24.B16
-	VFMLA V25.S4, V27.S4, V24.S4
-	VMOV V13.B16, V25.B16
-	VFMLA V24.S4, V27.S4, V25.S4
-	WORD $0x6e3bdf39 // fmul v25.4s, v25.4s, v27.4s
-	VFMLA V25.S4, V27.S4, V27.S4
-	WORD $0x4e36f6f7 // fmax v23.4s, v23.4s, v22.4s
-	WORD $0x4e37d77b // fadd v27.4s, v27.4s, v23.4s
-	FMOVS F27, 0(R0)
+	FMOVS 0(R1), F6
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
+	WORD $0x4e2188c7 // frintn v7.4s, v6.4s
+	WORD $0x4ea7d4c6 // fsub v6.4s, v6.4s, v7.4s
+	WORD $0x6e26dcc8 // fmul v8.4s, v6.4s, v6.4s
+	FMOVQ 64(R3), F9
+	VFMLA V1.S4, V6.S4, V9.S4
+	VFMLA V2.S4, V8.S4, V9.S4
+	FMOVQ 32(R3), F10
+	VFMLA V0.S4, V6.S4, V10.S4
+	VFMLA V9.S4, V8.S4, V10.S4
+	FMOVQ 16(R3), F8
+	VFMLA V10.S4, V6.S4, V8.S4
+	FMOVQ 0(R3), F9
+	VFMLA V8.S4, V6.S4, V9.S4
+	WORD $0x4e21a8e7 // fcvtns v7.4s, v7.4s
+	WORD $0x4f3f04e6 // sshr v6.4s, v7.4s, #1
+	VSUB V6.S4, V7.S4, V7.S4
+	VSHL $23, V6.S4, V6.S4
+	VADD V5.S4, V6.S4, V6.S4
+	WORD $0x6e26dd29 // fmul v9.4s, v9.4s, v6.4s
+	VSHL $23, V7.S4, V7.S4
+	VADD V5.S4, V7.S4, V7.S4
+	WORD $0x6e27dd29 // fmul v9.4s, v9.4s, v7.4s
+	FMOVS F9, 0(R0)
 	ADD $4, R0
 	ADD $4, R1
 	SUBS $1, R2
@@ -737,39 +490,33 @@ tail5:
 done6:
 	RET
 
-// func SigmoidF32NEON(dst, x []float32)
-TEXT ·SigmoidF32NEON(SB), NOSPLIT, $0-48
+// func SoftplusF32NEON(dst, x []float32)
+TEXT ·SoftplusF32NEON(SB), NOSPLIT, $0-48
 	MOVD dst_base+0(FP), R0
 	MOVD x_base+24(FP), R1
 	MOVD x_len+32(FP), R2
-	MOVD $word_3f800000<>(SB), R3
-	VLD1R (R3), [V0.S4]
-	MOVD $word_3f800000<>(SB), R3
-	VLD1R (R3), [V1.S4]
-	MOVD $word_3efffffe<>(SB), R3
-	VLD1R (R3), [V2.S4]
-	MOVD $word_3e2aaa49<>(SB), R3
-	VLD1R (R3), [V3.S4]
-	MOVD $word_3d2aac5b<>(SB), R3
-	VLD1R (R3), [V4.S4]
-	MOVD $word_3c091cd2<>(SB), R3
-	VLD1R (R3), [V5.S4]
-	MOVD $word_3ab52397<>(SB), R3
-	VLD1R (R3), [V6.S4]
-	MOVD $word_c2d10000<>(SB), R3
-	VLD1R (R3), [V7.S4]
-	MOVD $word_4b40007f<>(SB), R3
-	VLD1R (R3), [V8.S4]
-	MOVD $word_3fb8aa3b<>(SB), R3
-	VLD1R (R3), [V9.S4]
-	MOVD $word_3f317200<>(SB), R3
-	VLD1R (R3), [V10.S4]
-	MOVD $word_35bfbe8e<>(SB), R3
-	VLD1R (R3), [V11.S4]
-	MOVD $word_3f800000<>(SB), R3
-	VLD1R (R3), [V12.S4]
-	MOVD $word_3f800000<>(SB), R3
-	VLD1R (R3), [V13.S4]
+	MOVD $vectors0<>(SB), R3
+	FMOVQ 48(R3), F0
+	FMOVQ 80(R3), F1
+	FMOVQ 96(R3), F2
+	MOVD $word_c2d10000<>(SB), R4
+	VLD1R (R4), [V3.S4]
+	MOVD $word_4b40007f<>(SB), R4
+	VLD1R (R4), [V4.S4]
+	MOVD $word_3fb8aa3b<>(SB), R4
+	VLD1R (R4), [V5.S4]
+	MOVD $word_3f317200<>(SB), R4
+	VLD1R (R4), [V6.S4]
+	MOVD $word_35bfbe8e<>(SB), R4
+	VLD1R (R4), [V7.S4]
+	MOVD $word_3f800000<>(SB), R4
+	VLD1R (R4), [V8.S4]
+	MOVD $vectors2<>(SB), R4
+	FMOVQ 48(R4), F9
+	FMOVQ 80(R4), F10
+	FMOVQ 112(R4), F11
+	FMOVQ 128(R4), F12
+	VMOVI $0, V13.B16
 	SUBS $8, R2
 	BLO next2
 
@@ -780,90 +527,96 @@ loop1:
 	WORD $0x6ea0fa10 // fneg v16.4s, v16.4s
 	WORD $0x4ea0f9f1 // fabs v17.4s, v15.4s
 	WORD $0x6ea0fa31 // fneg v17.4s, v17.4s
-	WORD $0x4e27f610 // fmax v16.4s, v16.4s, v7.4s
-	WORD $0x4e27f631 // fmax v17.4s, v17.4s, v7.4s
-	VMOV V8.B16, V18.B16
-	VFMLA V9.S4, V16.S4, V18.S4
-	WORD $0x4ea8d652 // fsub v18.4s, v18.4s, v8.4s
-	VFMLS V10.S4, V18.S4, V16.S4
-	VFMLS V11.S4, V18.S4, V16.S4
-	VMOV V8.B16, V19.B16
-	VFMLA V9.S4, V17.S4, V19.S4
-	WORD $0x4ea8d673 // fsub v19.4s, v19.4s, v8.4s
-	VFMLS V10.S4, V19.S4, V17.S4
-	VFMLS V11.S4, V19.S4, V17.S4
+	WORD $0x4e23f610 // fmax v16.4s, v16.4s, v3.4s
+	WORD $0x4e23f631 // fmax v17.4s, v17.4s, v3.4s
+	VMOV V4.B16, V18.B16
+	VFMLA V5.S4, V16.S4, V18.S4
+	WORD $0x4ea4d652 // fsub v18.4s, v18.4s, v4.4s
+	VFMLS V6.S4, V18.S4, V16.S4
+	VFMLS V7.S4, V18.S4, V16.S4
+	VMOV V4.B16, V19.B16
+	VFMLA V5.S4, V17.S4, V19.S4
+	WORD $0x4ea4d673 // fsub v19.4s, v19.4s, v4.4s
+	VFMLS V6.S4, V19.S4, V17.S4
+	VFMLS V7.S4, V19.S4, V17.S4
 	WORD $0x6e30de14 // fmul v20.4s, v16.4s, v16.4s
-	VMOV V4.B16, V21.B16
-	VFMLA V5.S4, V16.S4, V21.S4
-	VFMLA V6.S4, V20.S4, V21.S4
-	VMOV V2.B16, V22.B16
-	VFMLA V3.S4, V16.S4, V22.S4
-	VFMLA V21.S4, V20.S4, V22.S4
-	VMOV V1.B16, V20.B16
-	VFMLA V22.S4, V16.S4, V20.S4
-	VMOV V0.B16, V21.B16
-	VFMLA V20.S4, V16.S4, V21.S4
-	WORD $0x6e31de30 // fmul v16.4s, v17.4s, v17.4s
-	VMOV V4.B16, V20.B16
-	VFMLA V5.S4, V17.S4, V20.S4
-	VFMLA V6.S4, V16.S4, V20.S4
-	VMOV V2.B16, V22.B16
-	VFMLA V3.S4, V17.S4, V22.S4
+	WORD $0x6e31de35 // fmul v21.4s, v17.4s, v17.4s
+	FMOVQ 64(R3), F22
+	VFMLA V1.S4, V16.S4, V22.S4
+	FMOVQ 64(R3), F23
+	VFMLA V1.S4, V17.S4, V23.S4
+	VFMLA V2.S4, V20.S4, V22.S4
+	VFMLA V2.S4, V21.S4, V23.S4
+	FMOVQ 32(R3), F24
+	VFMLA V0.S4, V16.S4, V24.S4
+	FMOVQ 32(R3), F25
+	VFMLA V0.S4, V17.S4, V25.S4
+	VFMLA V22.S4, V20.S4, V24.S4
+	VFMLA V23.S4, V21.S4, V25.S4
+	FMOVQ 16(R3), F20
+	VFMLA V24.S4, V16.S4, V20.S4
+	FMOVQ 16(R3), F21
+	VFMLA V25.S4, V17.S4, V21.S4
+	FMOVQ 0(R3), F22
 	VFMLA V20.S4, V16.S4, V22.S4
-	VMOV V1.B16, V16.B16
-	VFMLA V22.S4, V17.S4, V16.S4
-	VMOV V0.B16, V20.B16
-	VFMLA V16.S4, V17.S4, V20.S4
+	FMOVQ 0(R3), F16
+	VFMLA V21.S4, V17.S4, V16.S4
 	WORD $0x4e21aa52 // fcvtns v18.4s, v18.4s
-	WORD $0x4f3f0650 // sshr v16.4s, v18.4s, #1
-	VSUB V16.S4, V18.S4, V18.S4
-	VSHL $23, V16.S4, V16.S4
-	VADD V12.S4, V16.S4, V16.S4
-	WORD $0x6e30deb5 // fmul v21.4s, v21.4s, v16.4s
+	WORD $0x4f3f0651 // sshr v17.4s, v18.4s, #1
+	VSUB V17.S4, V18.S4, V18.S4
+	VSHL $23, V17.S4, V17.S4
+	VADD V8.S4, V17.S4, V17.S4
+	WORD $0x6e31ded6 // fmul v22.4s, v22.4s, v17.4s
 	VSHL $23, V18.S4, V18.S4
-	VADD V12.S4, V18.S4, V18.S4
-	WORD $0x6e32deb5 // fmul v21.4s, v21.4s, v18.4s
+	VADD V8.S4, V18.S4, V18.S4
+	WORD $0x6e32ded6 // fmul v22.4s, v22.4s, v18.4s
 	WORD $0x4e21aa73 // fcvtns v19.4s, v19.4s
-	WORD $0x4f3f0670 // sshr v16.4s, v19.4s, #1
-	VSUB V16.S4, V19.S4, V19.S4
-	VSHL $23, V16.S4, V16.S4
-	VADD V12.S4, V16.S4, V16.S4
-	WORD $0x6e30de94 // fmul v20.4s, v20.4s, v16.4s
+	WORD $0x4f3f0671 // sshr v17.4s, v19.4s, #1
+	VSUB V17.S4, V19.S4, V19.S4
+	VSHL $23, V17.S4, V17.S4
+	VADD V8.S4, V17.S4, V17.S4
+	WORD $0x6e31de10 // fmul v16.4s, v16.4s, v17.4s
 	VSHL $23, V19.S4, V19.S4
-	VADD V12.S4, V19.S4, V19.S4
-	WORD $0x6e33de94 // fmul v20.4s, v20.4s, v19.4s
-	VMOV V13.B16, V16.B16
-	WORD $0x4f2105d1 // sshr v17.4s, v14.4s, #31
-	VBIT V17.B16, V21.B16, V16.B16
-	WORD $0x4e2dd6b1 // fadd v17.4s, v21.4s, v13.4s
-	WORD $0x6e31fe12 // fdiv v18.4s, v16.4s, v17.4s
-	WORD $0x4eadd633 // fsub v19.4s, v17.4s, v13.4s
-	WORD $0x4eb3d6b3 // fsub v19.4s, v21.4s, v19.4s
-	VMOV V16.B16, V16.B16
-	VFMLS V17.S4, V18.S4, V16.S4
-	VFMLS V19.S4, V18.S4, V16.S4
-	WORD $0x4eb2d5b1 // fsub v17.4s, v13.4s, v18.4s
-	VMOV V18.B16, V19.B16
-	WORD $0x4f2105ce // sshr v14.4s, v14.4s, #31
-	VBIT V14.B16, V17.B16, V19.B16
-	VFMLA V19.S4, V16.S4, V18.S4
-	VMOV V13.B16, V14.B16
-	WORD $0x4f2105f0 // sshr v16.4s, v15.4s, #31
-	VBIT V16.B16, V20.B16, V14.B16
-	WORD $0x4e2dd690 // fadd v16.4s, v20.4s, v13.4s
-	WORD $0x6e30fdd1 // fdiv v17.4s, v14.4s, v16.4s
-	WORD $0x4eadd613 // fsub v19.4s, v16.4s, v13.4s
-	WORD $0x4eb3d693 // fsub v19.4s, v20.4s, v19.4s
-	VMOV V14.B16, V14.B16
-	VFMLS V16.S4, V17.S4, V14.S4
-	VFMLS V19.S4, V17.S4, V14.S4
-	WORD $0x4eb1d5b0 // fsub v16.4s, v13.4s, v17.4s
-	VMOV V17.B16, V19.B16
-	WORD $0x4f2105ef // sshr v15.4s, v15.4s, #31
-	VBIT V15.B16, V16.B16, V19.B16
-	VFMLA V19.S4, V14.S4, V17.S4
-	FMOVQ F18, 0(R0)
-	FMOVQ F17, 16(R0)
+	VADD V8.S4, V19.S4, V19.S4
+	WORD $0x6e33de10 // fmul v16.4s, v16.4s, v19.4s
+	WORD $0x6e36ded1 // fmul v17.4s, v22.4s, v22.4s
+	WORD $0x6e30de12 // fmul v18.4s, v16.4s, v16.4s
+	FMOVQ 96(R4), F19
+	VFMLA V11.S4, V22.S4, V19.S4
+	FMOVQ 96(R4), F20
+	VFMLA V11.S4, V16.S4, V20.S4
+	VFMLA V12.S4, V17.S4, V19.S4
+	VFMLA V12.S4, V18.S4, V20.S4
+	FMOVQ 64(R4), F21
+	VFMLA V10.S4, V22.S4, V21.S4
+	FMOVQ 64(R4), F23
+	VFMLA V10.S4, V16.S4, V23.S4
+	VFMLA V19.S4, V17.S4, V21.S4
+	VFMLA V20.S4, V18.S4, V23.S4
+	FMOVQ 32(R4), F19
+	VFMLA V9.S4, V22.S4, V19.S4
+	FMOVQ 32(R4), F20
+	VFMLA V9.S4, V16.S4, V20.S4
+	VFMLA V21.S4, V17.S4, V19.S4
+	VFMLA V23.S4, V18.S4, V20.S4
+	FMOVQ 16(R4), F17
+	VFMLA V19.S4, V22.S4, V17.S4
+	FMOVQ 16(R4), F18
+	VFMLA V20.S4, V16.S4, V18.S4
+	FMOVQ 0(R4), F19
+	VFMLA V17.S4, V22.S4, V19.S4
+	FMOVQ 0(R4), F17
+	VFMLA V18.S4, V16.S4, V17.S4
+	WORD $0x6e36de73 // fmul v19.4s, v19.4s, v22.4s
+	VFMLA V19.S4, V22.S4, V22.S4
+	WORD $0x4e2df5ce // fmax v14.4s, v14.4s, v13.4s
+	WORD $0x4e2ed6d6 // fadd v22.4s, v22.4s, v14.4s
+	WORD $0x6e30de31 // fmul v17.4s, v17.4s, v16.4s
+	VFMLA V17.S4, V16.S4, V16.S4
+	WORD $0x4e2df5ef // fmax v15.4s, v15.4s, v13.4s
+	WORD $0x4e2fd610 // fadd v16.4s, v16.4s, v15.4s
+	FMOVQ F22, 0(R0)
+	FMOVQ F16, 16(R0)
 	ADD $32, R0
 	ADD $32, R1
 	SUBS $8, R2
@@ -878,48 +631,51 @@ loop3:
 	FMOVQ 0(R1), F14
 	WORD $0x4ea0f9cf // fabs v15.4s, v14.4s
 	WORD $0x6ea0f9ef // fneg v15.4s, v15.4s
-	WORD $0x4e27f5ef // fmax v15.4s, v15.4s, v7.4s
-	VMOV V8.B16, V16.B16
-	VFMLA V9.S4, V15.S4, V16.S4
-	WORD $0x4ea8d610 // fsub v16.4s, v16.4s, v8.4s
-	VFMLS V10.S4, V16.S4, V15.S4
-	VFMLS V11.S4, V16.S4, V15.S4
+	WORD $0x4e23f5ef // fmax v15.4s, v15.4s, v3.4s
+	VMOV V4.B16, V16.B16
+	VFMLA V5.S4, V15.S4, V16.S4
+	WORD $0x4ea4d610 // fsub v16.4s, v16.4s, v4.4s
+	VFMLS V6.S4, V16.S4, V15.S4
+	VFMLS V7.S4, V16.S4, V15.S4
 	WORD $0x6e2fddf1 // fmul v17.4s, v15.4s, v15.4s
-	VMOV V4.B16, V18.B16
-	VFMLA V5.S4, V15.S4, V18.S4
-	VFMLA V6.S4, V17.S4, V18.S4
-	VMOV V2.B16, V19.B16
-	VFMLA V3.S4, V15.S4, V19.S4
+	FMOVQ 64(R3), F18
+	VFMLA V1.S4, V15.S4, V18.S4
+	VFMLA V2.S4, V17.S4, V18.S4
+	FMOVQ 32(R3), F19
+	VFMLA V0.S4, V15.S4, V19.S4
 	VFMLA V18.S4, V17.S4, V19.S4
-	VMOV V1.B16, V17.B16
+	FMOVQ 16(R3), F17
 	VFMLA V19.S4, V15.S4, V17.S4
-	VMOV V0.B16, V18.B16
+	FMOVQ 0(R3), F18
 	VFMLA V17.S4, V15.S4, V18.S4
 	WORD $0x4e21aa10 // fcvtns v16.4s, v16.4s
 	WORD $0x4f3f060f // sshr v15.4s, v16.4s, #1
 	VSUB V15.S4, V16.S4, V16.S4
 	VSHL $23, V15.S4, V15.S4
-	VADD V12.S4, V15.S4, V15.S4
+	VADD V8.S4, V15.S4, V15.S4
 	WORD $0x6e2fde52 // fmul v18.4s, v18.4s, v15.4s
 	VSHL $23, V16.S4, V16.S4
-	VADD V12.S4, V16.S4, V16.S4
+	VADD V8.S4, V16.S4, V16.S4
 	WORD $0x6e30de52 // fmul v18.4s, v18.4s, v16.4s
-	VMOV V13.B16, V15.B16
-	WORD $0x4f2105d0 // sshr v16.4s, v14.4s, #31
-	VBIT V16.B16, V18.B16, V15.B16
-	WORD $0x4e2dd650 // fadd v16.4s, v18.4s, v13.4s
-	WORD $0x6e30fdf1 // fdiv v17.4s, v15.4s, v16.4s
-	WORD $0x4eadd613 // fsub v19.4s, v16.4s, v13.4s
-	WORD $0x4eb3d653 // fsub v19.4s, v18.4s, v19.4s
-	VMOV V15.B16, V15.B16
-	VFMLS V16.S4, V17.S4, V15.S4
-	VFMLS V19.S4, V17.S4, V15.S4
-	WORD $0x4eb1d5b0 // fsub v16.4s, v13.4s, v17.4s
-	VMOV V17.B16, V18.B16
-	WORD $0x4f2105ce // sshr v14.4s, v14.4s, #31
-	VBIT V14.B16, V16.B16, V18.B16
-	VFMLA V18.S4, V15.S4, V17.S4
-	FMOVQ F17, 0(R0)
+	WORD $0x6e32de4f // fmul v15.4s, v18.4s, v18.4s
+	FMOVQ 96(R4), F16
+	VFMLA V11.S4, V18.S4, V16.S4
+	VFMLA V12.S4, V15.S4, V16.S4
+	FMOVQ 64(R4), F17
+	VFMLA V10.S4, V18.S4, V17.S4
+	VFMLA V16.S4, V15.S4, V17.S4
+	FMOVQ 32(R4), F16
+	VFMLA V9.S4, V18.S4, V16.S4
+	VFMLA V17.S4, V15.S4, V16.S4
+	FMOVQ 16(R4), F15
+	VFMLA V16.S4, V18.S4, V15.S4
+	FMOVQ 0(R4), F16
+	VFMLA V15.S4, V18.S4, V16.S4
+	WORD $0x6e32de10 // fmul v16.4s, v16.4s, v18.4s
+	VFMLA V16.S4, V18.S4, V18.S4
+	WORD $0x4e2df5ce // fmax v14.4s, v14.4s, v13.4s
+	WORD $0x4e2ed652 // fadd v18.4s, v18.4s, v14.4s
+	FMOVQ F18, 0(R0)
 	ADD $16, R0
 	ADD $16, R1
 	SUBS $4, R2
@@ -933,48 +689,287 @@ tail5:
 	FMOVS 0(R1), F14
 	WORD $0x4ea0f9cf // fabs v15.4s, v14.4s
 	WORD $0x6ea0f9ef // fneg v15.4s, v15.4s
-	WORD $0x4e27f5ef // fmax v15.4s, v15.4s, v7.4s
-	VMOV V8.B16, V16.B16
-	VFMLA V9.S4, V15.S4, V16.S4
-	WORD $0x4ea8d610 // fsub v16.4s, v16.4s, v8.4s
-	VFMLS V10.S4, V16.S4, V15.S4
-	VFMLS V11.S4, V16.S4, V15.S4
+	WORD $0x4e23f5ef // fmax v15.4s, v15.4s, v3.4s
+	VMOV V4.B16, V16.B16
+	VFMLA V5.S4, V15.S4, V16.S4
+	WORD $0x4ea4d610 // fsub v16.4s, v16.4s, v4.4s
+	VFMLS V6.S4, V16.S4, V15.S4
+	VFMLS V7.S4, V16.S4, V15.S4
 	WORD $0x6e2fddf1 // fmul v17.4s, v15.4s, v15.4s
-	VMOV V4.B16, V18.B16
-	VFMLA V5.S4, V15.S4, V18.S4
-	VFMLA V6.S4, V17.S4, V18.S4
-	VMOV V2.B16, V19.B16
-	VFMLA V3.S4, V15.S4, V19.S4
+	FMOVQ 64(R3), F18
+	VFMLA V1.S4, V15.S4, V18.S4
+	VFMLA V2.S4, V17.S4, V18.S4
+	FMOVQ 32(R3), F19
+	VFMLA V0.S4, V15.S4, V19.S4
 	VFMLA V18.S4, V17.S4, V19.S4
-	VMOV V1.B16, V17.B16
+	FMOVQ 16(R3), F17
 	VFMLA V19.S4, V15.S4, V17.S4
-	VMOV V0.B16, V18.B16
+	FMOVQ 0(R3), F18
 	VFMLA V17.S4, V15.S4, V18.S4
 	WORD $0x4e21aa10 // fcvtns v16.4s, v16.4s
 	WORD $0x4f3f060f // sshr v15.4s, v16.4s, #1
 	VSUB V15.S4, V16.S4, V16.S4
 	VSHL $23, V15.S4, V15.S4
-	VADD V12.S4, V15.S4, V15.S4
+	VADD V8.S4, V15.S4, V15.S4
 	WORD $0x6e2fde52 // fmul v18.4s, v18.4s, v15.4s
 	VSHL $23, V16.S4, V16.S4
-	VADD V12.S4, V16.S4, V16.S4
+	VADD V8.S4, V16.S4, V16.S4
 	WORD $0x6e30de52 // fmul v18.4s, v18.4s, v16.4s
-	VMOV V13.B16, V15.B16
-	WORD $0x4f2105d0 // sshr v16.4s, v14.4s, #31
-	VBIT V16.B16, V18.B16, V15.B16
-	WORD $0x4e2dd650 // fadd v16.4s, v18.4s, v13.4s
-	WORD $0x6e30fdf1 // fdiv v17.4s, v15.4s, v16.4s
-	WORD $0x4eadd613 // fsub v19.4s, v16.4s, v13.4s
-	WORD $0x4eb3d653 // fsub v19.4s, v18.4s, v19.4s
-	VMOV V15.B16, V15.B16
-	VFMLS V16.S4, V17.S4, V15.S4
-	VFMLS V19.S4, V17.S4, V15.S4
-	WORD $0x4eb1d5b0 // fsub v16.4s, v13.4s, v17.4s
-	VMOV V17.B16, V18.B16
-	WORD $0x4f2105ce // sshr v14.4s, v14.4s, #31
-	VBIT V14.B16, V16.B16, V18.B16
-	VFMLA V18.S4, V15.S4, V17.S4
-	FMOVS F17, 0(R0)
+	WORD $0x6e32de4f // fmul v15.4s, v18.4s, v18.4s
+	FMOVQ 96(R4), F16
+	VFMLA V11.S4, V18.S4, V16.S4
+	VFMLA V12.S4, V15.S4, V16.S4
+	FMOVQ 64(R4), F17
+	VFMLA V10.S4, V18.S4, V17.S4
+	VFMLA V16.S4, V15.S4, V17.S4
+	FMOVQ 32(R4), F16
+	VFMLA V9.S4, V18.S4, V16.S4
+	VFMLA V17.S4, V15.S4, V16.S4
+	FMOVQ 16(R4), F15
+	VFMLA V16.S4, V18.S4, V15.S4
+	FMOVQ 0(R4), F16
+	VFMLA V15.S4, V18.S4, V16.S4
+	WORD $0x6e32de10 // fmul v16.4s, v16.4s, v18.4s
+	VFMLA V16.S4, V18.S4, V18.S4
+	WORD $0x4e2df5ce // fmax v14.4s, v14.4s, v13.4s
+	WORD $0x4e2ed652 // fadd v18.4s, v18.4s, v14.4s
+	FMOVS F18, 0(R0)
+	ADD $4, R0
+	ADD $4, R1
+	SUBS $1, R2
+	CBNZ R2, tail5
+
+done6:
+	RET
+
+// func SigmoidF32NEON(dst, x []float32)
+TEXT ·SigmoidF32NEON(SB), NOSPLIT, $0-48
+	MOVD dst_base+0(FP), R0
+	MOVD x_base+24(FP), R1
+	MOVD x_len+32(FP), R2
+	MOVD $vectors0<>(SB), R3
+	FMOVQ 48(R3), F0
+	FMOVQ 80(R3), F1
+	FMOVQ 96(R3), F2
+	MOVD $word_c2d10000<>(SB), R4
+	VLD1R (R4), [V3.S4]
+	MOVD $word_4b40007f<>(SB), R4
+	VLD1R (R4), [V4.S4]
+	MOVD $word_3fb8aa3b<>(SB), R4
+	VLD1R (R4), [V5.S4]
+	MOVD $word_3f317200<>(SB), R4
+	VLD1R (R4), [V6.S4]
+	MOVD $word_35bfbe8e<>(SB), R4
+	VLD1R (R4), [V7.S4]
+	MOVD $word_3f800000<>(SB), R4
+	VLD1R (R4), [V8.S4]
+	MOVD $word_3f800000<>(SB), R4
+	VLD1R (R4), [V9.S4]
+	SUBS $8, R2
+	BLO next2
+
+loop1:
+	FMOVQ 0(R1), F10
+	FMOVQ 16(R1), F11
+	WORD $0x4ea0f94c // fabs v12.4s, v10.4s
+	WORD $0x6ea0f98c // fneg v12.4s, v12.4s
+	WORD $0x4ea0f96d // fabs v13.4s, v11.4s
+	WORD $0x6ea0f9ad // fneg v13.4s, v13.4s
+	WORD $0x4e23f58c // fmax v12.4s, v12.4s, v3.4s
+	WORD $0x4e23f5ad // fmax v13.4s, v13.4s, v3.4s
+	VMOV V4.B16, V14.B16
+	VFMLA V5.S4, V12.S4, V14.S4
+	WORD $0x4ea4d5ce // fsub v14.4s, v14.4s, v4.4s
+	VFMLS V6.S4, V14.S4, V12.S4
+	VFMLS V7.S4, V14.S4, V12.S4
+	VMOV V4.B16, V15.B16
+	VFMLA V5.S4, V13.S4, V15.S4
+	WORD $0x4ea4d5ef // fsub v15.4s, v15.4s, v4.4s
+	VFMLS V6.S4, V15.S4, V13.S4
+	VFMLS V7.S4, V15.S4, V13.S4
+	WORD $0x6e2cdd90 // fmul v16.4s, v12.4s, v12.4s
+	WORD $0x6e2dddb1 // fmul v17.4s, v13.4s, v13.4s
+	FMOVQ 64(R3), F18
+	VFMLA V1.S4, V12.S4, V18.S4
+	FMOVQ 64(R3), F19
+	VFMLA V1.S4, V13.S4, V19.S4
+	VFMLA V2.S4, V16.S4, V18.S4
+	VFMLA V2.S4, V17.S4, V19.S4
+	FMOVQ 32(R3), F20
+	VFMLA V0.S4, V12.S4, V20.S4
+	FMOVQ 32(R3), F21
+	VFMLA V0.S4, V13.S4, V21.S4
+	VFMLA V18.S4, V16.S4, V20.S4
+	VFMLA V19.S4, V17.S4, V21.S4
+	FMOVQ 16(R3), F16
+	VFMLA V20.S4, V12.S4, V16.S4
+	FMOVQ 16(R3), F17
+	VFMLA V21.S4, V13.S4, V17.S4
+	FMOVQ 0(R3), F18
+	VFMLA V16.S4, V12.S4, V18.S4
+	FMOVQ 0(R3), F12
+	VFMLA V17.S4, V13.S4, V12.S4
+	WORD $0x4e21a9ce // fcvtns v14.4s, v14.4s
+	WORD $0x4f3f05cd // sshr v13.4s, v14.4s, #1
+	VSUB V13.S4, V14.S4, V14.S4
+	VSHL $23, V13.S4, V13.S4
+	VADD V8.S4, V13.S4, V13.S4
+	WORD $0x6e2dde52 // fmul v18.4s, v18.4s, v13.4s
+	VSHL $23, V14.S4, V14.S4
+	VADD V8.S4, V14.S4, V14.S4
+	WORD $0x6e2ede52 // fmul v18.4s, v18.4s, v14.4s
+	WORD $0x4e21a9ef // fcvtns v15.4s, v15.4s
+	WORD $0x4f3f05ed // sshr v13.4s, v15.4s, #1
+	VSUB V13.S4, V15.S4, V15.S4
+	VSHL $23, V13.S4, V13.S4
+	VADD V8.S4, V13.S4, V13.S4
+	WORD $0x6e2ddd8c // fmul v12.4s, v12.4s, v13.4s
+	VSHL $23, V15.S4, V15.S4
+	VADD V8.S4, V15.S4, V15.S4
+	WORD $0x6e2fdd8c // fmul v12.4s, v12.4s, v15.4s
+	VMOV V9.B16, V13.B16
+	WORD $0x4f21054e // sshr v14.4s, v10.4s, #31
+	VBIT V14.B16, V18.B16, V13.B16
+	WORD $0x4e29d64e // fadd v14.4s, v18.4s, v9.4s
+	WORD $0x6e2efdaf // fdiv v15.4s, v13.4s, v14.4s
+	WORD $0x4ea9d5d0 // fsub v16.4s, v14.4s, v9.4s
+	WORD $0x4eb0d650 // fsub v16.4s, v18.4s, v16.4s
+	VMOV V13.B16, V13.B16
+	VFMLS V14.S4, V15.S4, V13.S4
+	VFMLS V16.S4, V15.S4, V13.S4
+	WORD $0x4eafd52e // fsub v14.4s, v9.4s, v15.4s
+	VMOV V15.B16, V16.B16
+	WORD $0x4f21054a // sshr v10.4s, v10.4s, #31
+	VBIT V10.B16, V14.B16, V16.B16
+	VFMLA V16.S4, V13.S4, V15.S4
+	VMOV V9.B16, V10.B16
+	WORD $0x4f21056d // sshr v13.4s, v11.4s, #31
+	VBIT V13.B16, V12.B16, V10.B16
+	WORD $0x4e29d58d // fadd v13.4s, v12.4s, v9.4s
+	WORD $0x6e2dfd4e // fdiv v14.4s, v10.4s, v13.4s
+	WORD $0x4ea9d5b0 // fsub v16.4s, v13.4s, v9.4s
+	WORD $0x4eb0d590 // fsub v16.4s, v12.4s, v16.4s
+	VMOV V10.B16, V10.B16
+	VFMLS V13.S4, V14.S4, V10.S4
+	VFMLS V16.S4, V14.S4, V10.S4
+	WORD $0x4eaed52c // fsub v12.4s, v9.4s, v14.4s
+	VMOV V14.B16, V13.B16
+	WORD $0x4f21056b // sshr v11.4s, v11.4s, #31
+	VBIT V11.B16, V12.B16, V13.B16
+	VFMLA V13.S4, V10.S4, V14.S4
+	FMOVQ F15, 0(R0)
+	FMOVQ F14, 16(R0)
+	ADD $32, R0
+	ADD $32, R1
+	SUBS $8, R2
+	BHS loop1
+
+next2:
+	ADD $8, R2
+	SUBS $4, R2
+	BLO next4
+
+loop3:
+	FMOVQ 0(R1), F10
+	WORD $0x4ea0f94b // fabs v11.4s, v10.4s
+	WORD $0x6ea0f96b // fneg v11.4s, v11.4s
+	WORD $0x4e23f56b // fmax v11.4s, v11.4s, v3.4s
+	VMOV V4.B16, V12.B16
+	VFMLA V5.S4, V11.S4, V12.S4
+	WORD $0x4ea4d58c // fsub v12.4s, v12.4s, v4.4s
+	VFMLS V6.S4, V12.S4, V11.S4
+	VFMLS V7.S4, V12.S4, V11.S4
+	WORD $0x6e2bdd6d // fmul v13.4s, v11.4s, v11.4s
+	FMOVQ 64(R3), F14
+	VFMLA V1.S4, V11.S4, V14.S4
+	VFMLA V2.S4, V13.S4, V14.S4
+	FMOVQ 32(R3), F15
+	VFMLA V0.S4, V11.S4, V15.S4
+	VFMLA V14.S4, V13.S4, V15.S4
+	FMOVQ 16(R3), F13
+	VFMLA V15.S4, V11.S4, V13.S4
+	FMOVQ 0(R3), F14
+	VFMLA V13.S4, V11.S4, V14.S4
+	WORD $0x4e21a98c // fcvtns v12.4s, v12.4s
+	WORD $0x4f3f058b // sshr v11.4s, v12.4s, #1
+	VSUB V11.S4, V12.S4, V12.S4
+	VSHL $23, V11.S4, V11.S4
+	VADD V8.S4, V11.S4, V11.S4
+	WORD $0x6e2bddce // fmul v14.4s, v14.4s, v11.4s
+	VSHL $23, V12.S4, V12.S4
+	VADD V8.S4, V12.S4, V12.S4
+	WORD $0x6e2cddce // fmul v14.4s, v14.4s, v12.4s
+	VMOV V9.B16, V11.B16
+	WORD $0x4f21054c // sshr v12.4s, v10.4s, #31
+	VBIT V12.B16, V14.B16, V11.B16
+	WORD $0x4e29d5cc // fadd v12.4s, v14.4s, v9.4s
+	WORD $0x6e2cfd6d // fdiv v13.4s, v11.4s, v12.4s
+	WORD $0x4ea9d58f // fsub v15.4s, v12.4s, v9.4s
+	WORD $0x4eafd5cf // fsub v15.4s, v14.4s, v15.4s
+	VMOV V11.B16, V11.B16
+	VFMLS V12.S4, V13.S4, V11.S4
+	VFMLS V15.S4, V13.S4, V11.S4
+	WORD $0x4eadd52c // fsub v12.4s, v9.4s, v13.4s
+	VMOV V13.B16, V14.B16
+	WORD $0x4f21054a // sshr v10.4s, v10.4s, #31
+	VBIT V10.B16, V12.B16, V14.B16
+	VFMLA V14.S4, V11.S4, V13.S4
+	FMOVQ F13, 0(R0)
+	ADD $16, R0
+	ADD $16, R1
+	SUBS $4, R2
+	BHS loop3
+
+next4:
+	ADD $4, R2
+	CBZ R2, done6
+
+tail5:
+	FMOVS 0(R1), F10
+	WORD $0x4ea0f94b // fabs v11.4s, v10.4s
+	WORD $0x6ea0f96b // fneg v11.4s, v11.4s
+	WORD $0x4e23f56b // fmax v11.4s, v11.4s, v3.4s
+	VMOV V4.B16, V12.B16
+	VFMLA V5.S4, V11.S4, V12.S4
+	WORD $0x4ea4d58c // fsub v12.4s, v12.4s, v4.4s
+	VFMLS V6.S4, V12.S4, V11.S4
+	VFMLS V7.S4, V12.S4, V11.S4
+	WORD $0x6e2bdd6d // fmul v13.4s, v11.4s, v11.4s
+	FMOVQ 64(R3), F14
+	VFMLA V1.S4, V11.S4, V14.S4
+	VFMLA V2.S4, V13.S4, V14.S4
+	FMOVQ 32(R3), F15
+	VFMLA V0.S4, V11.S4, V15.S4
+	VFMLA V14.S4, V13.S4, V15.S4
+	FMOVQ 16(R3), F13
+	VFMLA V15.S4, V11.S4, V13.S4
+	FMOVQ 0(R3), F14
+	VFMLA V13.S4, V11.S4, V14.S4
+	WORD $0x4e21a98c // fcvtns v12.4s, v12.4s
+	WORD $0x4f3f058b // sshr v11.4s, v12.4s, #1
+	VSUB V11.S4, V12.S4, V12.S4
+	VSHL $23, V11.S4, V11.S4
+	VADD V8.S4, V11.S4, V11.S4
+	WORD $0x6e2bddce // fmul v14.4s, v14.4s, v11.4s
+	VSHL $23, V12.S4, V12.S4
+	VADD V8.S4, V12.S4, V12.S4
+	WORD $0x6e2cddce // fmul v14.4s, v14.4s, v12.4s
+	VMOV V9.B16, V11.B16
+	WORD $0x4f21054c // sshr v12.4s, v10.4s, #31
+	VBIT V12.B16, V14.B16, V11.B16
+	WORD $0x4e29d5cc // fadd v12.4s, v14.4s, v9.4s
+	WORD $0x6e2cfd6d // fdiv v13.4s, v11.4s, v12.4s
+	WORD $0x4ea9d58f // fsub v15.4s, v12.4s, v9.4s
+	WORD $0x4eafd5cf // fsub v15.4s, v14.4s, v15.4s
+	VMOV V11.B16, V11.B16
+	VFMLS V12.S4, V13.S4, V11.S4
+	VFMLS V15.S4, V13.S4, V11.S4
+	WORD $0x4eadd52c // fsub v12.4s, v9.4s, v13.4s
+	VMOV V13.B16, V14.B16
+	WORD $0x4f21054a // sshr v10.4s, v10.4s, #31
+	VBIT V10.B16, V12.B16, V14.B16
+	VFMLA V14.S4, V11.S4, V13.S4
+	FMOVS F13, 0(R0)
 	ADD $4, R0
 	ADD $4, R1
 	SUBS $1, R2
@@ -988,111 +983,104 @@ TEXT ·TanhF32NEON(SB), NOSPLIT, $0-48
 	MOVD dst_base+0(FP), R0
 	MOVD x_base+24(FP), R1
 	MOVD x_len+32(FP), R2
-	MOVD $word_3effffff<>(SB), R3
-	VLD1R (R3), [V0.S4]
-	MOVD $word_3e2aaa5a<>(SB), R3
-	VLD1R (R3), [V1.S4]
-	MOVD $word_3d2aab79<>(SB), R3
-	VLD1R (R3), [V2.S4]
-	MOVD $word_3c0912af<>(SB), R3
-	VLD1R (R3), [V3.S4]
-	MOVD $word_3ab5ce65<>(SB), R3
-	VLD1R (R3), [V4.S4]
-	MOVD $word_3f800000<>(SB), R3
-	VLD1R (R3), [V5.S4]
-	MOVD $word_4b40007f<>(SB), R3
-	VLD1R (R3), [V6.S4]
-	MOVD $word_3fb8aa3b<>(SB), R3
-	VLD1R (R3), [V7.S4]
-	MOVD $word_3f317200<>(SB), R3
-	VLD1R (R3), [V8.S4]
-	MOVD $word_35bfbe8e<>(SB), R3
-	VLD1R (R3), [V9.S4]
-	MOVD $word_40000000<>(SB), R3
-	VLD1R (R3), [V10.S4]
-	MOVD $word_3f000000<>(SB), R3
-	VLD1R (R3), [V11.S4]
-	MOVD $word_3effffff<>(SB), R3
-	VLD1R (R3), [V12.S4]
-	VMOVI $0, V13.B16
-	MOVD $word_80000000<>(SB), R3
-	VLD1R (R3), [V14.S4]
-	MOVD $word_41a00000<>(SB), R3
-	VLD1R (R3), [V15.S4]
+	MOVD $vectors3<>(SB), R3
+	FMOVQ 48(R3), F0
+	FMOVQ 64(R3), F1
+	MOVD $word_3f800000<>(SB), R4
+	VLD1R (R4), [V2.S4]
+	MOVD $word_4b40007f<>(SB), R4
+	VLD1R (R4), [V3.S4]
+	MOVD $word_3fb8aa3b<>(SB), R4
+	VLD1R (R4), [V4.S4]
+	MOVD $word_3f317200<>(SB), R4
+	VLD1R (R4), [V5.S4]
+	MOVD $word_35bfbe8e<>(SB), R4
+	VLD1R (R4), [V6.S4]
+	MOVD $word_40000000<>(SB), R4
+	VLD1R (R4), [V7.S4]
+	MOVD $word_3f000000<>(SB), R4
+	VLD1R (R4), [V8.S4]
+	MOVD $word_3effffff<>(SB), R4
+	VLD1R (R4), [V9.S4]
+	VMOVI $0, V10.B16
+	MOVD $word_80000000<>(SB), R4
+	VLD1R (R4), [V11.S4]
+	MOVD $word_41a00000<>(SB), R4
+	VLD1R (R4), [V12.S4]
 	SUBS $8, R2
 	BLO next2
 
 loop1:
-	FMOVQ 0(R1), F16
-	FMOVQ 16(R1), F17
-	WORD $0x4e30d612 // fadd v18.4s, v16.4s, v16.4s
-	WORD $0x4ea0fa52 // fabs v18.4s, v18.4s
-	WORD $0x4e31d633 // fadd v19.4s, v17.4s, v17.4s
-	WORD $0x4ea0fa73 // fabs v19.4s, v19.4s
-	WORD $0x4eaff652 // fmin v18.4s, v18.4s, v15.4s
-	WORD $0x4eaff673 // fmin v19.4s, v19.4s, v15.4s
-	VMOV V6.B16, V20.B16
-	VFMLA V7.S4, V18.S4, V20.S4
-	WORD $0x4ea6d695 // fsub v21.4s, v20.4s, v6.4s
-	VFMLS V8.S4, V21.S4, V18.S4
-	VFMLS V9.S4, V21.S4, V18.S4
-	VMOV V6.B16, V21.B16
-	VFMLA V7.S4, V19.S4, V21.S4
-	WORD $0x4ea6d6b6 // fsub v22.4s, v21.4s, v6.4s
-	VFMLS V8.S4, V22.S4, V19.S4
-	VFMLS V9.S4, V22.S4, V19.S4
-	WORD $0x6e32de56 // fmul v22.4s, v18.4s, v18.4s
-	VMOV V2.B16, V23.B16
-	VFMLA V3.S4, V18.S4, V23.S4
-	VFMLA V4.S4, V22.S4, V23.S4
-	VMOV V1.B16, V22.B16
-	VFMLA V23.S4, V18.S4, V22.S4
-	VMOV V0.B16, V23.B16
-	VFMLA V22.S4, V18.S4, V23.S4
-	WORD $0x6e33de76 // fmul v22.4s, v19.4s, v19.4s
-	VMOV V2.B16, V24.B16
-	VFMLA V3.S4, V19.S4, V24.S4
-	VFMLA V4.S4, V22.S4, V24.S4
-	VMOV V1.B16, V22.B16
-	VFMLA V24.S4, V19.S4, V22.S4
-	VMOV V0.B16, V24.B16
-	VFMLA V22.S4, V19.S4, V24.S4
-	WORD $0x6e32def7 // fmul v23.4s, v23.4s, v18.4s
-	VFMLA V23.S4, V18.S4, V18.S4
-	VSHL $23, V20.S4, V20.S4
-	WORD $0x4ea5d696 // fsub v22.4s, v20.4s, v5.4s
-	VFMLA V18.S4, V20.S4, V22.S4
-	WORD $0x6e33df18 // fmul v24.4s, v24.4s, v19.4s
-	VFMLA V24.S4, V19.S4, V19.S4
-	VSHL $23, V21.S4, V21.S4
-	WORD $0x4ea5d6b2 // fsub v18.4s, v21.4s, v5.4s
-	VFMLA V19.S4, V21.S4, V18.S4
-	WORD $0x4e2ad6d3 // fadd v19.4s, v22.4s, v10.4s
-	WORD $0x6e33fed4 // fdiv v20.4s, v22.4s, v19.4s
-	WORD $0x4eaad675 // fsub v21.4s, v19.4s, v10.4s
-	WORD $0x4eb5d6d5 // fsub v21.4s, v22.4s, v21.4s
-	VMOV V22.B16, V22.B16
-	VFMLS V19.S4, V20.S4, V22.S4
-	VFMLS V21.S4, V20.S4, V22.S4
-	VMOV V12.B16, V19.B16
-	VFMLS V11.S4, V20.S4, V19.S4
-	WORD $0x4e2df673 // fmax v19.4s, v19.4s, v13.4s
-	VFMLA V19.S4, V22.S4, V20.S4
-	VBIT V14.B16, V16.B16, V20.B16
-	WORD $0x4e2ad650 // fadd v16.4s, v18.4s, v10.4s
-	WORD $0x6e30fe53 // fdiv v19.4s, v18.4s, v16.4s
-	WORD $0x4eaad615 // fsub v21.4s, v16.4s, v10.4s
-	WORD $0x4eb5d655 // fsub v21.4s, v18.4s, v21.4s
-	VMOV V18.B16, V18.B16
-	VFMLS V16.S4, V19.S4, V18.S4
-	VFMLS V21.S4, V19.S4, V18.S4
-	VMOV V12.B16, V16.B16
-	VFMLS V11.S4, V19.S4, V16.S4
-	WORD $0x4e2df610 // fmax v16.4s, v16.4s, v13.4s
-	VFMLA V16.S4, V18.S4, V19.S4
-	VBIT V14.B16, V17.B16, V19.B16
-	FMOVQ F20, 0(R0)
-	FMOVQ F19, 16(R0)
+	FMOVQ 0(R1), F13
+	FMOVQ 16(R1), F14
+	WORD $0x4e2dd5af // fadd v15.4s, v13.4s, v13.4s
+	WORD $0x4ea0f9ef // fabs v15.4s, v15.4s
+	WORD $0x4e2ed5d0 // fadd v16.4s, v14.4s, v14.4s
+	WORD $0x4ea0fa10 // fabs v16.4s, v16.4s
+	WORD $0x4eacf5ef // fmin v15.4s, v15.4s, v12.4s
+	WORD $0x4eacf610 // fmin v16.4s, v16.4s, v12.4s
+	VMOV V3.B16, V17.B16
+	VFMLA V4.S4, V15.S4, V17.S4
+	WORD $0x4ea3d632 // fsub v18.4s, v17.4s, v3.4s
+	VFMLS V5.S4, V18.S4, V15.S4
+	VFMLS V6.S4, V18.S4, V15.S4
+	VMOV V3.B16, V18.B16
+	VFMLA V4.S4, V16.S4, V18.S4
+	WORD $0x4ea3d653 // fsub v19.4s, v18.4s, v3.4s
+	VFMLS V5.S4, V19.S4, V16.S4
+	VFMLS V6.S4, V19.S4, V16.S4
+	WORD $0x6e2fddf3 // fmul v19.4s, v15.4s, v15.4s
+	WORD $0x6e30de14 // fmul v20.4s, v16.4s, v16.4s
+	FMOVQ 32(R3), F21
+	VFMLA V0.S4, V15.S4, V21.S4
+	FMOVQ 32(R3), F22
+	VFMLA V0.S4, V16.S4, V22.S4
+	VFMLA V1.S4, V19.S4, V21.S4
+	VFMLA V1.S4, V20.S4, V22.S4
+	FMOVQ 16(R3), F19
+	VFMLA V21.S4, V15.S4, V19.S4
+	FMOVQ 16(R3), F20
+	VFMLA V22.S4, V16.S4, V20.S4
+	FMOVQ 0(R3), F21
+	VFMLA V19.S4, V15.S4, V21.S4
+	FMOVQ 0(R3), F19
+	VFMLA V20.S4, V16.S4, V19.S4
+	WORD $0x6e2fdeb5 // fmul v21.4s, v21.4s, v15.4s
+	VFMLA V21.S4, V15.S4, V15.S4
+	VSHL $23, V17.S4, V17.S4
+	WORD $0x4ea2d634 // fsub v20.4s, v17.4s, v2.4s
+	VFMLA V15.S4, V17.S4, V20.S4
+	WORD $0x6e30de73 // fmul v19.4s, v19.4s, v16.4s
+	VFMLA V19.S4, V16.S4, V16.S4
+	VSHL $23, V18.S4, V18.S4
+	WORD $0x4ea2d64f // fsub v15.4s, v18.4s, v2.4s
+	VFMLA V16.S4, V18.S4, V15.S4
+	WORD $0x4e27d690 // fadd v16.4s, v20.4s, v7.4s
+	WORD $0x6e30fe91 // fdiv v17.4s, v20.4s, v16.4s
+	WORD $0x4ea7d612 // fsub v18.4s, v16.4s, v7.4s
+	WORD $0x4eb2d692 // fsub v18.4s, v20.4s, v18.4s
+	VMOV V20.B16, V19.B16
+	VFMLS V16.S4, V17.S4, V19.S4
+	VFMLS V18.S4, V17.S4, V19.S4
+	VMOV V9.B16, V16.B16
+	VFMLS V8.S4, V17.S4, V16.S4
+	WORD $0x4e2af610 // fmax v16.4s, v16.4s, v10.4s
+	VFMLA V16.S4, V19.S4, V17.S4
+	VBIT V11.B16, V13.B16, V17.B16
+	WORD $0x4e27d5ed // fadd v13.4s, v15.4s, v7.4s
+	WORD $0x6e2dfdf0 // fdiv v16.4s, v15.4s, v13.4s
+	WORD $0x4ea7d5b2 // fsub v18.4s, v13.4s, v7.4s
+	WORD $0x4eb2d5f2 // fsub v18.4s, v15.4s, v18.4s
+	VMOV V15.B16, V15.B16
+	VFMLS V13.S4, V16.S4, V15.S4
+	VFMLS V18.S4, V16.S4, V15.S4
+	VMOV V9.B16, V13.B16
+	VFMLS V8.S4, V16.S4, V13.S4
+	WORD $0x4e2af5ad // fmax v13.4s, v13.4s, v10.4s
+	VFMLA V13.S4, V15.S4, V16.S4
+	VBIT V11.B16, V14.B16, V16.B16
+	FMOVQ F17, 0(R0)
+	FMOVQ F16, 16(R0)
 	ADD $32, R0
 	ADD $32, R1
 	SUBS $8, R2
@@ -1104,41 +1092,41 @@ next2:
 	BLO next4
 
 loop3:
-	FMOVQ 0(R1), F16
-	WORD $0x4e30d611 // fadd v17.4s, v16.4s, v16.4s
-	WORD $0x4ea0fa31 // fabs v17.4s, v17.4s
-	WORD $0x4eaff631 // fmin v17.4s, v17.4s, v15.4s
-	VMOV V6.B16, V18.B16
-	VFMLA V7.S4, V17.S4, V18.S4
-	WORD $0x4ea6d653 // fsub v19.4s, v18.4s, v6.4s
-	VFMLS V8.S4, V19.S4, V17.S4
-	VFMLS V9.S4, V19.S4, V17.S4
-	WORD $0x6e31de33 // fmul v19.4s, v17.4s, v17.4s
-	VMOV V2.B16, V20.B16
-	VFMLA V3.S4, V17.S4, V20.S4
-	VFMLA V4.S4, V19.S4, V20.S4
-	VMOV V1.B16, V19.B16
-	VFMLA V20.S4, V17.S4, V19.S4
-	VMOV V0.B16, V20.B16
-	VFMLA V19.S4, V17.S4, V20.S4
-	WORD $0x6e31de94 // fmul v20.4s, v20.4s, v17.4s
-	VFMLA V20.S4, V17.S4, V17.S4
-	VSHL $23, V18.S4, V18.S4
-	WORD $0x4ea5d653 // fsub v19.4s, v18.4s, v5.4s
-	VFMLA V17.S4, V18.S4, V19.S4
-	WORD $0x4e2ad671 // fadd v17.4s, v19.4s, v10.4s
-	WORD $0x6e31fe72 // fdiv v18.4s, v19.4s, v17.4s
-	WORD $0x4eaad634 // fsub v20.4s, v17.4s, v10.4s
-	WORD $0x4eb4d674 // fsub v20.4s, v19.4s, v20.4s
-	VMOV V19.B16, V19.B16
-	VFMLS V17.S4, V18.S4, V19.S4
-	VFMLS V20.S4, V18.S4, V19.S4
-	VMOV V12.B16, V17.B16
-	VFMLS V11.S4, V18.S4, V17.S4
-	WORD $0x4e2df631 // fmax v17.4s, v17.4s, v13.4s
-	VFMLA V17.S4, V19.S4, V18.S4
-	VBIT V14.B16, V16.B16, V18.B16
-	FMOVQ F18, 0(R0)
+	FMOVQ 0(R1), F13
+	WORD $0x4e2dd5ae // fadd v14.4s, v13.4s, v13.4s
+	WORD $0x4ea0f9ce // fabs v14.4s, v14.4s
+	WORD $0x4eacf5ce // fmin v14.4s, v14.4s, v12.4s
+	VMOV V3.B16, V15.B16
+	VFMLA V4.S4, V14.S4, V15.S4
+	WORD $0x4ea3d5f0 // fsub v16.4s, v15.4s, v3.4s
+	VFMLS V5.S4, V16.S4, V14.S4
+	VFMLS V6.S4, V16.S4, V14.S4
+	WORD $0x6e2eddd0 // fmul v16.4s, v14.4s, v14.4s
+	FMOVQ 32(R3), F17
+	VFMLA V0.S4, V14.S4, V17.S4
+	VFMLA V1.S4, V16.S4, V17.S4
+	FMOVQ 16(R3), F16
+	VFMLA V17.S4, V14.S4, V16.S4
+	FMOVQ 0(R3), F17
+	VFMLA V16.S4, V14.S4, V17.S4
+	WORD $0x6e2ede31 // fmul v17.4s, v17.4s, v14.4s
+	VFMLA V17.S4, V14.S4, V14.S4
+	VSHL $23, V15.S4, V15.S4
+	WORD $0x4ea2d5f0 // fsub v16.4s, v15.4s, v2.4s
+	VFMLA V14.S4, V15.S4, V16.S4
+	WORD $0x4e27d60e // fadd v14.4s, v16.4s, v7.4s
+	WORD $0x6e2efe0f // fdiv v15.4s, v16.4s, v14.4s
+	WORD $0x4ea7d5d1 // fsub v17.4s, v14.4s, v7.4s
+	WORD $0x4eb1d611 // fsub v17.4s, v16.4s, v17.4s
+	VMOV V16.B16, V16.B16
+	VFMLS V14.S4, V15.S4, V16.S4
+	VFMLS V17.S4, V15.S4, V16.S4
+	VMOV V9.B16, V14.B16
+	VFMLS V8.S4, V15.S4, V14.S4
+	WORD $0x4e2af5ce // fmax v14.4s, v14.4s, v10.4s
+	VFMLA V14.S4, V16.S4, V15.S4
+	VBIT V11.B16, V13.B16, V15.B16
+	FMOVQ F15, 0(R0)
 	ADD $16, R0
 	ADD $16, R1
 	SUBS $4, R2
@@ -1149,41 +1137,41 @@ next4:
 	CBZ R2, done6
 
 tail5:
-	FMOVS 0(R1), F16
-	WORD $0x4e30d611 // fadd v17.4s, v16.4s, v16.4s
-	WORD $0x4ea0fa31 // fabs v17.4s, v17.4s
-	WORD $0x4eaff631 // fmin v17.4s, v17.4s, v15.4s
-	VMOV V6.B16, V18.B16
-	VFMLA V7.S4, V17.S4, V18.S4
-	WORD $0x4ea6d653 // fsub v19.4s, v18.4s, v6.4s
-	VFMLS V8.S4, V19.S4, V17.S4
-	VFMLS V9.S4, V19.S4, V17.S4
-	WORD $0x6e31de33 // fmul v19.4s, v17.4s, v17.4s
-	VMOV V2.B16, V20.B16
-	VFMLA V3.S4, V17.S4, V20.S4
-	VFMLA V4.S4, V19.S4, V20.S4
-	VMOV V1.B16, V19.B16
-	VFMLA V20.S4, V17.S4, V19.S4
-	VMOV V0.B16, V20.B16
-	VFMLA V19.S4, V17.S4, V20.S4
-	WORD $0x6e31de94 // fmul v20.4s, v20.4s, v17.4s
-	VFMLA V20.S4, V17.S4, V17.S4
-	VSHL $23, V18.S4, V18.S4
-	WORD $0x4ea5d653 // fsub v19.4s, v18.4s, v5.4s
-	VFMLA V17.S4, V18.S4, V19.S4
-	WORD $0x4e2ad671 // fadd v17.4s, v19.4s, v10.4s
-	WORD $0x6e31fe72 // fdiv v18.4s, v19.4s, v17.4s
-	WORD $0x4eaad634 // fsub v20.4s, v17.4s, v10.4s
-	WORD $0x4eb4d674 // fsub v20.4s, v19.4s, v20.4s
-	VMOV V19.B16, V19.B16
-	VFMLS V17.S4, V18.S4, V19.S4
-	VFMLS V20.S4, V18.S4, V19.S4
-	VMOV V12.B16, V17.B16
-	VFMLS V11.S4, V18.S4, V17.S4
-	WORD $0x4e2df631 // fmax v17.4s, v17.4s, v13.4s
-	VFMLA V17.S4, V19.S4, V18.S4
-	VBIT V14.B16, V16.B16, V18.B16
-	FMOVS F18, 0(R0)
+	FMOVS 0(R1), F13
+	WORD $0x4e2dd5ae // fadd v14.4s, v13.4s, v13.4s
+	WORD $0x4ea0f9ce // fabs v14.4s, v14.4s
+	WORD $0x4eacf5ce // fmin v14.4s, v14.4s, v12.4s
+	VMOV V3.B16, V15.B16
+	VFMLA V4.S4, V14.S4, V15.S4
+	WORD $0x4ea3d5f0 // fsub v16.4s, v15.4s, v3.4s
+	VFMLS V5.S4, V16.S4, V14.S4
+	VFMLS V6.S4, V16.S4, V14.S4
+	WORD $0x6e2eddd0 // fmul v16.4s, v14.4s, v14.4s
+	FMOVQ 32(R3), F17
+	VFMLA V0.S4, V14.S4, V17.S4
+	VFMLA V1.S4, V16.S4, V17.S4
+	FMOVQ 16(R3), F16
+	VFMLA V17.S4, V14.S4, V16.S4
+	FMOVQ 0(R3), F17
+	VFMLA V16.S4, V14.S4, V17.S4
+	WORD $0x6e2ede31 // fmul v17.4s, v17.4s, v14.4s
+	VFMLA V17.S4, V14.S4, V14.S4
+	VSHL $23, V15.S4, V15.S4
+	WORD $0x4ea2d5f0 // fsub v16.4s, v15.4s, v2.4s
+	VFMLA V14.S4, V15.S4, V16.S4
+	WORD $0x4e27d60e // fadd v14.4s, v16.4s, v7.4s
+	WORD $0x6e2efe0f // fdiv v15.4s, v16.4s, v14.4s
+	WORD $0x4ea7d5d1 // fsub v17.4s, v14.4s, v7.4s
+	WORD $0x4eb1d611 // fsub v17.4s, v16.4s, v17.4s
+	VMOV V16.B16, V16.B16
+	VFMLS V14.S4, V15.S4, V16.S4
+	VFMLS V17.S4, V15.S4, V16.S4
+	VMOV V9.B16, V14.B16
+	VFMLS V8.S4, V15.S4, V14.S4
+	WORD $0x4e2af5ce // fmax v14.4s, v14.4s, v10.4s
+	VFMLA V14.S4, V16.S4, V15.S4
+	VBIT V11.B16, V13.B16, V15.B16
+	FMOVS F15, 0(R0)
 	ADD $4, R0
 	ADD $4, R1
 	SUBS $1, R2

@@ -73,6 +73,11 @@ func GemmDots4x2F32NEON(d *float32, k int, x *float32, ldx int, y *float32, ldy 
 //go:noescape
 func GemmPackRows4F32NEON(dst *float32, width int, x *float32, ld, k int)
 
+// GemmPackRows2F32NEON sets dst[l*width+i] = x[i*ld+l] for i < 2, l < k.
+//
+//go:noescape
+func GemmPackRows2F32NEON(dst *float32, width int, x *float32, ld, k int)
+
 // GemmPackColsAF32NEON sets dst[l*8+i] = x[l*ld+i] for i < 8, l < k.
 //
 //go:noescape

@@ -238,7 +238,7 @@ next4:
 	SUBS $4, R2
 	BHS whole7
 	ADD $4, R2
-	TBZ $1, R2, one8
+	TBZ $1, R2, fewer8
 	MOVD R0, R3
 	FMOVD 0(R3), F1
 	VFMLA V1.S4, V24.S4, V0.S4
@@ -281,7 +281,7 @@ next4:
 	VDUP V21.D[1], V21.D2
 	ADD $8, R0
 
-one8:
+fewer8:
 	TBZ $0, R2, stored6
 	MOVD R0, R0
 	FMOVS 0(R0), F1
@@ -354,7 +354,7 @@ whole7:
 	SUBS $4, R2
 	BHS whole9
 	ADD $4, R2
-	TBZ $1, R2, one10
+	TBZ $1, R2, fewer10
 	MOVD R0, R3
 	FMOVD 0(R3), F0
 	VFMLA V0.S4, V24.S4, V1.S4
@@ -397,7 +397,7 @@ whole7:
 	VDUP V22.D[1], V22.D2
 	ADD $8, R0
 
-one10:
+fewer10:
 	TBZ $0, R2, stored6
 	MOVD R0, R0
 	FMOVS 0(R0), F0
@@ -470,7 +470,7 @@ whole9:
 	SUBS $4, R2
 	BHS whole11
 	ADD $4, R2
-	TBZ $1, R2, one12
+	TBZ $1, R2, fewer12
 	MOVD R0, R3
 	FMOVD 0(R3), F0
 	VFMLA V0.S4, V24.S4, V2.S4
@@ -513,7 +513,7 @@ whole9:
 	VDUP V23.D[1], V23.D2
 	ADD $8, R0
 
-one12:
+fewer12:
 	TBZ $0, R2, stored6
 	MOVD R0, R0
 	FMOVS 0(R0), F0
@@ -591,7 +591,7 @@ overwrite5:
 	SUBS $4, R2
 	BHS whole14
 	ADD $4, R2
-	TBZ $1, R2, one15
+	TBZ $1, R2, fewer15
 	MOVD R0, R3
 	FMOVD F0, 0(R3)
 	ADD R1, R3, R3
@@ -618,7 +618,7 @@ overwrite5:
 	VDUP V21.D[1], V21.D2
 	ADD $8, R0
 
-one15:
+fewer15:
 	TBZ $0, R2, stored13
 	MOVD R0, R0
 	FMOVS F0, 0(R0)
@@ -659,7 +659,7 @@ whole14:
 	SUBS $4, R2
 	BHS whole16
 	ADD $4, R2
-	TBZ $1, R2, one17
+	TBZ $1, R2, fewer17
 	MOVD R0, R3
 	FMOVD F1, 0(R3)
 	ADD R1, R3, R3
@@ -686,7 +686,7 @@ whole14:
 	VDUP V22.D[1], V22.D2
 	ADD $8, R0
 
-one17:
+fewer17:
 	TBZ $0, R2, stored13
 	MOVD R0, R0
 	FMOVS F1, 0(R0)
@@ -727,7 +727,7 @@ whole16:
 	SUBS $4, R2
 	BHS whole18
 	ADD $4, R2
-	TBZ $1, R2, one19
+	TBZ $1, R2, fewer19
 	MOVD R0, R3
 	FMOVD F2, 0(R3)
 	ADD R1, R3, R3
@@ -754,7 +754,7 @@ whole16:
 	VDUP V23.D[1], V23.D2
 	ADD $8, R0
 
-one19:
+fewer19:
 	TBZ $0, R2, stored13
 	MOVD R0, R0
 	FMOVS F2, 0(R0)
@@ -946,7 +946,7 @@ next4:
 	SUBS $4, R2
 	BHS whole7
 	ADD $4, R2
-	TBZ $1, R2, one8
+	TBZ $1, R2, fewer8
 	MOVD R0, R3
 	FMOVD 0(R3), F1
 	VFMLA V1.S4, V12.S4, V0.S4
@@ -969,7 +969,7 @@ next4:
 	VDUP V9.D[1], V9.D2
 	ADD $8, R0
 
-one8:
+fewer8:
 	TBZ $0, R2, stored6
 	MOVD R0, R0
 	FMOVS 0(R0), F1
@@ -1010,7 +1010,7 @@ whole7:
 	SUBS $4, R2
 	BHS whole9
 	ADD $4, R2
-	TBZ $1, R2, one10
+	TBZ $1, R2, fewer10
 	MOVD R0, R3
 	FMOVD 0(R3), F0
 	VFMLA V0.S4, V12.S4, V1.S4
@@ -1033,7 +1033,7 @@ whole7:
 	VDUP V10.D[1], V10.D2
 	ADD $8, R0
 
-one10:
+fewer10:
 	TBZ $0, R2, stored6
 	MOVD R0, R0
 	FMOVS 0(R0), F0
@@ -1074,7 +1074,7 @@ whole9:
 	SUBS $4, R2
 	BHS whole11
 	ADD $4, R2
-	TBZ $1, R2, one12
+	TBZ $1, R2, fewer12
 	MOVD R0, R3
 	FMOVD 0(R3), F0
 	VFMLA V0.S4, V12.S4, V2.S4
@@ -1097,7 +1097,7 @@ whole9:
 	VDUP V11.D[1], V11.D2
 	ADD $8, R0
 
-one12:
+fewer12:
 	TBZ $0, R2, stored6
 	MOVD R0, R0
 	FMOVS 0(R0), F0
@@ -1143,7 +1143,7 @@ overwrite5:
 	SUBS $4, R2
 	BHS whole14
 	ADD $4, R2
-	TBZ $1, R2, one15
+	TBZ $1, R2, fewer15
 	MOVD R0, R3
 	FMOVD F0, 0(R3)
 	ADD R1, R3, R3
@@ -1158,7 +1158,7 @@ overwrite5:
 	VDUP V9.D[1], V9.D2
 	ADD $8, R0
 
-one15:
+fewer15:
 	TBZ $0, R2, stored13
 	MOVD R0, R0
 	FMOVS F0, 0(R0)
@@ -1183,7 +1183,7 @@ whole14:
 	SUBS $4, R2
 	BHS whole16
 	ADD $4, R2
-	TBZ $1, R2, one17
+	TBZ $1, R2, fewer17
 	MOVD R0, R3
 	FMOVD F1, 0(R3)
 	ADD R1, R3, R3
@@ -1198,7 +1198,7 @@ whole14:
 	VDUP V10.D[1], V10.D2
 	ADD $8, R0
 
-one17:
+fewer17:
 	TBZ $0, R2, stored13
 	MOVD R0, R0
 	FMOVS F1, 0(R0)
@@ -1223,7 +1223,7 @@ whole16:
 	SUBS $4, R2
 	BHS whole18
 	ADD $4, R2
-	TBZ $1, R2, one19
+	TBZ $1, R2, fewer19
 	MOVD R0, R3
 	FMOVD F2, 0(R3)
 	ADD R1, R3, R3
@@ -1238,7 +1238,7 @@ whole16:
 	VDUP V11.D[1], V11.D2
 	ADD $8, R0
 
-one19:
+fewer19:
 	TBZ $0, R2, stored13
 	MOVD R0, R0
 	FMOVS F2, 0(R0)
@@ -1372,7 +1372,7 @@ next4:
 	SUBS $4, R2
 	BHS whole7
 	ADD $4, R2
-	TBZ $1, R2, one8
+	TBZ $1, R2, fewer8
 	MOVD R0, R3
 	FMOVD 0(R3), F1
 	VFMLA V1.S4, V6.S4, V0.S4
@@ -1385,7 +1385,7 @@ next4:
 	VDUP V3.D[1], V3.D2
 	ADD $8, R0
 
-one8:
+fewer8:
 	TBZ $0, R2, stored6
 	MOVD R0, R0
 	FMOVS 0(R0), F1
@@ -1410,7 +1410,7 @@ whole7:
 	SUBS $4, R2
 	BHS whole9
 	ADD $4, R2
-	TBZ $1, R2, one10
+	TBZ $1, R2, fewer10
 	MOVD R0, R3
 	FMOVD 0(R3), F0
 	VFMLA V0.S4, V6.S4, V1.S4
@@ -1423,7 +1423,7 @@ whole7:
 	VDUP V4.D[1], V4.D2
 	ADD $8, R0
 
-one10:
+fewer10:
 	TBZ $0, R2, stored6
 	MOVD R0, R0
 	FMOVS 0(R0), F0
@@ -1448,7 +1448,7 @@ whole9:
 	SUBS $4, R2
 	BHS whole11
 	ADD $4, R2
-	TBZ $1, R2, one12
+	TBZ $1, R2, fewer12
 	MOVD R0, R3
 	FMOVD 0(R3), F0
 	VFMLA V0.S4, V6.S4, V2.S4
@@ -1461,7 +1461,7 @@ whole9:
 	VDUP V5.D[1], V5.D2
 	ADD $8, R0
 
-one12:
+fewer12:
 	TBZ $0, R2, stored6
 	MOVD R0, R0
 	FMOVS 0(R0), F0
@@ -1491,7 +1491,7 @@ overwrite5:
 	SUBS $4, R2
 	BHS whole14
 	ADD $4, R2
-	TBZ $1, R2, one15
+	TBZ $1, R2, fewer15
 	MOVD R0, R3
 	FMOVD F0, 0(R3)
 	ADD R1, R3, R3
@@ -1500,7 +1500,7 @@ overwrite5:
 	VDUP V3.D[1], V3.D2
 	ADD $8, R0
 
-one15:
+fewer15:
 	TBZ $0, R2, stored13
 	MOVD R0, R0
 	FMOVS F0, 0(R0)
@@ -1517,7 +1517,7 @@ whole14:
 	SUBS $4, R2
 	BHS whole16
 	ADD $4, R2
-	TBZ $1, R2, one17
+	TBZ $1, R2, fewer17
 	MOVD R0, R3
 	FMOVD F1, 0(R3)
 	ADD R1, R3, R3
@@ -1526,7 +1526,7 @@ whole14:
 	VDUP V4.D[1], V4.D2
 	ADD $8, R0
 
-one17:
+fewer17:
 	TBZ $0, R2, stored13
 	MOVD R0, R0
 	FMOVS F1, 0(R0)
@@ -1543,7 +1543,7 @@ whole16:
 	SUBS $4, R2
 	BHS whole18
 	ADD $4, R2
-	TBZ $1, R2, one19
+	TBZ $1, R2, fewer19
 	MOVD R0, R3
 	FMOVD F2, 0(R3)
 	ADD R1, R3, R3
@@ -1552,7 +1552,7 @@ whole16:
 	VDUP V5.D[1], V5.D2
 	ADD $8, R0
 
-one19:
+fewer19:
 	TBZ $0, R2, stored13
 	MOVD R0, R0
 	FMOVS F2, 0(R0)
@@ -1657,7 +1657,7 @@ next4:
 	SUBS $4, R1
 	BHS whole7
 	ADD $4, R1
-	TBZ $1, R1, one8
+	TBZ $1, R1, fewer8
 	MOVD R0, R2
 	FMOVD 0(R2), F1
 	VFMLA V1.S4, V3.S4, V0.S4
@@ -1665,7 +1665,7 @@ next4:
 	VDUP V0.D[1], V0.D2
 	ADD $8, R0
 
-one8:
+fewer8:
 	TBZ $0, R1, stored6
 	MOVD R0, R0
 	FMOVS 0(R0), F1
@@ -1682,7 +1682,7 @@ whole7:
 	SUBS $4, R1
 	BHS whole9
 	ADD $4, R1
-	TBZ $1, R1, one10
+	TBZ $1, R1, fewer10
 	MOVD R0, R2
 	FMOVD 0(R2), F0
 	VFMLA V0.S4, V3.S4, V1.S4
@@ -1690,7 +1690,7 @@ whole7:
 	VDUP V1.D[1], V1.D2
 	ADD $8, R0
 
-one10:
+fewer10:
 	TBZ $0, R1, stored6
 	MOVD R0, R0
 	FMOVS 0(R0), F0
@@ -1707,7 +1707,7 @@ whole9:
 	SUBS $4, R1
 	BHS whole11
 	ADD $4, R1
-	TBZ $1, R1, one12
+	TBZ $1, R1, fewer12
 	MOVD R0, R2
 	FMOVD 0(R2), F0
 	VFMLA V0.S4, V3.S4, V2.S4
@@ -1715,7 +1715,7 @@ whole9:
 	VDUP V2.D[1], V2.D2
 	ADD $8, R0
 
-one12:
+fewer12:
 	TBZ $0, R1, stored6
 	MOVD R0, R0
 	FMOVS 0(R0), F0
@@ -1737,13 +1737,13 @@ overwrite5:
 	SUBS $4, R1
 	BHS whole14
 	ADD $4, R1
-	TBZ $1, R1, one15
+	TBZ $1, R1, fewer15
 	MOVD R0, R2
 	FMOVD F0, 0(R2)
 	VDUP V0.D[1], V0.D2
 	ADD $8, R0
 
-one15:
+fewer15:
 	TBZ $0, R1, stored13
 	MOVD R0, R0
 	FMOVS F0, 0(R0)
@@ -1756,13 +1756,13 @@ whole14:
 	SUBS $4, R1
 	BHS whole16
 	ADD $4, R1
-	TBZ $1, R1, one17
+	TBZ $1, R1, fewer17
 	MOVD R0, R2
 	FMOVD F1, 0(R2)
 	VDUP V1.D[1], V1.D2
 	ADD $8, R0
 
-one17:
+fewer17:
 	TBZ $0, R1, stored13
 	MOVD R0, R0
 	FMOVS F1, 0(R0)
@@ -1775,13 +1775,13 @@ whole16:
 	SUBS $4, R1
 	BHS whole18
 	ADD $4, R1
-	TBZ $1, R1, one19
+	TBZ $1, R1, fewer19
 	MOVD R0, R2
 	FMOVD F2, 0(R2)
 	VDUP V2.D[1], V2.D2
 	ADD $8, R0
 
-one19:
+fewer19:
 	TBZ $0, R1, stored13
 	MOVD R0, R0
 	FMOVS F2, 0(R0)
@@ -2384,6 +2384,59 @@ loop3:
 	FMOVS 0(R4), F0
 	ADD $4, R4
 	FMOVS F0, 12(R1)
+	ADD R2, R1, R1
+	SUBS $1, R0
+	BHS loop3
+
+next4:
+	ADD $1, R0
+	RET
+
+// func GemmPackRows2F32NEON(dst *float32, width int, x *float32, ld, k int)
+TEXT ·GemmPackRows2F32NEON(SB), NOSPLIT, $0-40
+	MOVD k+32(FP), R0
+	MOVD dst+0(FP), R1
+	MOVD width+8(FP), R2
+	LSL $2, R2, R2
+	MOVD x+16(FP), R3
+	MOVD ld+24(FP), R4
+	LSL $2, R4, R4
+	ADD R4, R3, R4
+	SUBS $4, R0
+	BLO next2
+
+loop1:
+	FMOVQ 0(R3), F0
+	ADD $16, R3
+	FMOVQ 0(R4), F1
+	ADD $16, R4
+	VZIP1 V1.S4, V0.S4, V2.S4
+	VZIP2 V1.S4, V0.S4, V0.S4
+	VDUP V2.D[1], V1.D2
+	VDUP V0.D[1], V3.D2
+	FMOVD F2, 0(R1)
+	ADD R2, R1, R1
+	FMOVD F1, 0(R1)
+	ADD R2, R1, R1
+	FMOVD F0, 0(R1)
+	ADD R2, R1, R1
+	FMOVD F3, 0(R1)
+	ADD R2, R1, R1
+	SUBS $4, R0
+	BHS loop1
+
+next2:
+	ADD $4, R0
+	SUBS $1, R0
+	BLO next4
+
+loop3:
+	FMOVS 0(R3), F0
+	ADD $4, R3
+	FMOVS F0, 0(R1)
+	FMOVS 0(R4), F0
+	ADD $4, R4
+	FMOVS F0, 4(R1)
 	ADD R2, R1, R1
 	SUBS $1, R0
 	BHS loop3

@@ -13,35 +13,8 @@ GLOBL word_00800000<>(SB), RODATA|NOPTR, $4
 DATA word_35bfbe8e<>+0(SB)/4, $0x35bfbe8e
 GLOBL word_35bfbe8e<>(SB), RODATA|NOPTR, $4
 
-DATA word_3ab5ce65<>+0(SB)/4, $0x3ab5ce65
-GLOBL word_3ab5ce65<>(SB), RODATA|NOPTR, $4
-
-DATA word_3c0912af<>+0(SB)/4, $0x3c0912af
-GLOBL word_3c0912af<>(SB), RODATA|NOPTR, $4
-
-DATA word_3d2aab79<>+0(SB)/4, $0x3d2aab79
-GLOBL word_3d2aab79<>(SB), RODATA|NOPTR, $4
-
-DATA word_3e2aaa5a<>+0(SB)/4, $0x3e2aaa5a
-GLOBL word_3e2aaa5a<>(SB), RODATA|NOPTR, $4
-
-DATA word_3e6fb609<>+0(SB)/4, $0x3e6fb609
-GLOBL word_3e6fb609<>(SB), RODATA|NOPTR, $4
-
-DATA word_3e92357f<>+0(SB)/4, $0x3e92357f
-GLOBL word_3e92357f<>(SB), RODATA|NOPTR, $4
-
-DATA word_3ecccc8c<>+0(SB)/4, $0x3ecccc8c
-GLOBL word_3ecccc8c<>(SB), RODATA|NOPTR, $4
-
-DATA word_3effffff<>+0(SB)/4, $0x3effffff
-GLOBL word_3effffff<>(SB), RODATA|NOPTR, $4
-
 DATA word_3f000000<>+0(SB)/4, $0x3f000000
 GLOBL word_3f000000<>(SB), RODATA|NOPTR, $4
-
-DATA word_3f2aaaab<>+0(SB)/4, $0x3f2aaaab
-GLOBL word_3f2aaaab<>(SB), RODATA|NOPTR, $4
 
 DATA word_3f317200<>+0(SB)/4, $0x3f317200
 GLOBL word_3f317200<>(SB), RODATA|NOPTR, $4
@@ -85,6 +58,46 @@ GLOBL word_c1c80000<>(SB), RODATA|NOPTR, $4
 DATA word_ff800000<>+0(SB)/4, $0xff800000
 GLOBL word_ff800000<>(SB), RODATA|NOPTR, $4
 
+DATA vectors0<>+0(SB)/4, $0x3f2aaaab
+DATA vectors0<>+4(SB)/4, $0x3f2aaaab
+DATA vectors0<>+8(SB)/4, $0x3f2aaaab
+DATA vectors0<>+12(SB)/4, $0x3f2aaaab
+DATA vectors0<>+16(SB)/4, $0x3ecccc8c
+DATA vectors0<>+20(SB)/4, $0x3ecccc8c
+DATA vectors0<>+24(SB)/4, $0x3ecccc8c
+DATA vectors0<>+28(SB)/4, $0x3ecccc8c
+DATA vectors0<>+32(SB)/4, $0x3e92357f
+DATA vectors0<>+36(SB)/4, $0x3e92357f
+DATA vectors0<>+40(SB)/4, $0x3e92357f
+DATA vectors0<>+44(SB)/4, $0x3e92357f
+DATA vectors0<>+48(SB)/4, $0x3e6fb609
+DATA vectors0<>+52(SB)/4, $0x3e6fb609
+DATA vectors0<>+56(SB)/4, $0x3e6fb609
+DATA vectors0<>+60(SB)/4, $0x3e6fb609
+GLOBL vectors0<>(SB), RODATA|NOPTR, $64
+
+DATA vectors1<>+0(SB)/4, $0x3effffff
+DATA vectors1<>+4(SB)/4, $0x3effffff
+DATA vectors1<>+8(SB)/4, $0x3effffff
+DATA vectors1<>+12(SB)/4, $0x3effffff
+DATA vectors1<>+16(SB)/4, $0x3e2aaa5a
+DATA vectors1<>+20(SB)/4, $0x3e2aaa5a
+DATA vectors1<>+24(SB)/4, $0x3e2aaa5a
+DATA vectors1<>+28(SB)/4, $0x3e2aaa5a
+DATA vectors1<>+32(SB)/4, $0x3d2aab79
+DATA vectors1<>+36(SB)/4, $0x3d2aab79
+DATA vectors1<>+40(SB)/4, $0x3d2aab79
+DATA vectors1<>+44(SB)/4, $0x3d2aab79
+DATA vectors1<>+48(SB)/4, $0x3c0912af
+DATA vectors1<>+52(SB)/4, $0x3c0912af
+DATA vectors1<>+56(SB)/4, $0x3c0912af
+DATA vectors1<>+60(SB)/4, $0x3c0912af
+DATA vectors1<>+64(SB)/4, $0x3ab5ce65
+DATA vectors1<>+68(SB)/4, $0x3ab5ce65
+DATA vectors1<>+72(SB)/4, $0x3ab5ce65
+DATA vectors1<>+76(SB)/4, $0x3ab5ce65
+GLOBL vectors1<>(SB), RODATA|NOPTR, $80
+
 // func LogF32NEON(dst, x []float32)
 TEXT ·LogF32NEON(SB), NOSPLIT, $0-48
 	MOVD dst_base+0(FP), R0
@@ -100,116 +113,111 @@ TEXT ·LogF32NEON(SB), NOSPLIT, $0-48
 	VLD1R (R3), [V3.S4]
 	MOVD $word_c1c80000<>(SB), R3
 	VLD1R (R3), [V4.S4]
-	MOVD $word_3f2aaaab<>(SB), R3
-	VLD1R (R3), [V5.S4]
-	MOVD $word_3ecccc8c<>(SB), R3
-	VLD1R (R3), [V6.S4]
-	MOVD $word_3e92357f<>(SB), R3
-	VLD1R (R3), [V7.S4]
-	MOVD $word_3e6fb609<>(SB), R3
-	VLD1R (R3), [V8.S4]
-	MOVD $word_40000000<>(SB), R3
-	VLD1R (R3), [V9.S4]
-	MOVD $word_3f000000<>(SB), R3
-	VLD1R (R3), [V10.S4]
-	MOVD $word_3f317200<>(SB), R3
-	VLD1R (R3), [V11.S4]
-	MOVD $word_35bfbe8e<>(SB), R3
-	VLD1R (R3), [V12.S4]
-	MOVD $word_7fc00000<>(SB), R3
-	VLD1R (R3), [V13.S4]
-	MOVD $word_7f800000<>(SB), R3
-	VLD1R (R3), [V14.S4]
-	MOVD $word_ff800000<>(SB), R3
-	VLD1R (R3), [V15.S4]
+	MOVD $vectors0<>(SB), R3
+	FMOVQ 32(R3), F5
+	FMOVQ 48(R3), F6
+	MOVD $word_40000000<>(SB), R4
+	VLD1R (R4), [V7.S4]
+	MOVD $word_3f000000<>(SB), R4
+	VLD1R (R4), [V8.S4]
+	MOVD $word_3f317200<>(SB), R4
+	VLD1R (R4), [V9.S4]
+	MOVD $word_35bfbe8e<>(SB), R4
+	VLD1R (R4), [V10.S4]
+	MOVD $word_7fc00000<>(SB), R4
+	VLD1R (R4), [V11.S4]
+	MOVD $word_7f800000<>(SB), R4
+	VLD1R (R4), [V12.S4]
+	MOVD $word_ff800000<>(SB), R4
+	VLD1R (R4), [V13.S4]
 	SUBS $8, R2
 	BLO next2
 
 loop1:
-	FMOVQ 0(R1), F16
-	FMOVQ 16(R1), F17
-	WORD $0x6eb0e452 // fcmgt v18.4s, v2.4s, v16.4s
-	WORD $0x6e23de13 // fmul v19.4s, v16.4s, v3.4s
-	VMOV V16.B16, V20.B16
-	VBIT V18.B16, V19.B16, V20.B16
-	VAND V4.B16, V18.B16, V18.B16
-	VSUB V0.S4, V20.S4, V19.S4
-	WORD $0x4f290673 // sshr v19.4s, v19.4s, #23
-	VSHL $23, V19.S4, V21.S4
-	VSUB V21.S4, V20.S4, V21.S4
-	WORD $0x4ea1d6b5 // fsub v21.4s, v21.4s, v1.4s
-	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	WORD $0x4e32d673 // fadd v19.4s, v19.4s, v18.4s
-	WORD $0x6e2cde72 // fmul v18.4s, v19.4s, v12.4s
-	WORD $0x4e29d6b4 // fadd v20.4s, v21.4s, v9.4s
-	WORD $0x6e34feb4 // fdiv v20.4s, v21.4s, v20.4s
-	WORD $0x6e34de96 // fmul v22.4s, v20.4s, v20.4s
-	WORD $0x6e36ded7 // fmul v23.4s, v22.4s, v22.4s
-	VMOV V6.B16, V24.B16
-	VFMLA V7.S4, V22.S4, V24.S4
-	VFMLA V8.S4, V23.S4, V24.S4
-	VMOV V5.B16, V23.B16
-	VFMLA V24.S4, V22.S4, V23.S4
-	WORD $0x6e2adeb8 // fmul v24.4s, v21.4s, v10.4s
-	WORD $0x6e36def7 // fmul v23.4s, v23.4s, v22.4s
-	VFMLA V24.S4, V21.S4, V23.S4
-	VFMLA V23.S4, V20.S4, V18.S4
-	VFMLS V24.S4, V21.S4, V18.S4
-	VMOV V21.B16, V20.B16
-	VFMLA V11.S4, V19.S4, V20.S4
-	VMOV V20.B16, V22.B16
-	VFMLS V11.S4, V19.S4, V22.S4
-	WORD $0x4eb6d6b6 // fsub v22.4s, v21.4s, v22.4s
-	WORD $0x4e36d652 // fadd v18.4s, v18.4s, v22.4s
-	WORD $0x4e34d652 // fadd v18.4s, v18.4s, v20.4s
-	WORD $0x6ea0ca13 // fcmge v19.4s, v16.4s, #0
-	VBIF V19.B16, V13.B16, V18.B16
-	WORD $0x4ea0da13 // fcmeq v19.4s, v16.4s, #0
-	VBIT V19.B16, V15.B16, V18.B16
-	WORD $0x4e2ee613 // fcmeq v19.4s, v16.4s, v14.4s
-	VBIT V19.B16, V14.B16, V18.B16
-	WORD $0x6eb1e450 // fcmgt v16.4s, v2.4s, v17.4s
-	WORD $0x6e23de33 // fmul v19.4s, v17.4s, v3.4s
-	VMOV V17.B16, V20.B16
-	VBIT V16.B16, V19.B16, V20.B16
+	FMOVQ 0(R1), F14
+	FMOVQ 16(R1), F15
+	WORD $0x6eaee450 // fcmgt v16.4s, v2.4s, v14.4s
+	WORD $0x6e23ddd1 // fmul v17.4s, v14.4s, v3.4s
+	VMOV V14.B16, V18.B16
+	VBIT V16.B16, V17.B16, V18.B16
 	VAND V4.B16, V16.B16, V16.B16
-	VSUB V0.S4, V20.S4, V19.S4
-	WORD $0x4f290673 // sshr v19.4s, v19.4s, #23
-	VSHL $23, V19.S4, V21.S4
-	VSUB V21.S4, V20.S4, V21.S4
-	WORD $0x4ea1d6b5 // fsub v21.4s, v21.4s, v1.4s
-	WORD $0x4e21da73 // scvtf v19.4s, v19.4s
-	WORD $0x4e30d673 // fadd v19.4s, v19.4s, v16.4s
-	WORD $0x6e2cde70 // fmul v16.4s, v19.4s, v12.4s
-	WORD $0x4e29d6b4 // fadd v20.4s, v21.4s, v9.4s
-	WORD $0x6e34feb4 // fdiv v20.4s, v21.4s, v20.4s
-	WORD $0x6e34de96 // fmul v22.4s, v20.4s, v20.4s
-	WORD $0x6e36ded7 // fmul v23.4s, v22.4s, v22.4s
-	VMOV V6.B16, V24.B16
-	VFMLA V7.S4, V22.S4, V24.S4
-	VFMLA V8.S4, V23.S4, V24.S4
-	VMOV V5.B16, V23.B16
-	VFMLA V24.S4, V22.S4, V23.S4
-	WORD $0x6e2adeb8 // fmul v24.4s, v21.4s, v10.4s
-	WORD $0x6e36def7 // fmul v23.4s, v23.4s, v22.4s
-	VFMLA V24.S4, V21.S4, V23.S4
-	VFMLA V23.S4, V20.S4, V16.S4
-	VFMLS V24.S4, V21.S4, V16.S4
-	VMOV V21.B16, V20.B16
-	VFMLA V11.S4, V19.S4, V20.S4
-	VMOV V20.B16, V22.B16
-	VFMLS V11.S4, V19.S4, V22.S4
-	WORD $0x4eb6d6b6 // fsub v22.4s, v21.4s, v22.4s
-	WORD $0x4e36d610 // fadd v16.4s, v16.4s, v22.4s
+	VSUB V0.S4, V18.S4, V17.S4
+	WORD $0x4f290631 // sshr v17.4s, v17.4s, #23
+	VSHL $23, V17.S4, V19.S4
+	VSUB V19.S4, V18.S4, V19.S4
+	WORD $0x4ea1d673 // fsub v19.4s, v19.4s, v1.4s
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0x4e30d631 // fadd v17.4s, v17.4s, v16.4s
+	WORD $0x6e2ade30 // fmul v16.4s, v17.4s, v10.4s
+	WORD $0x4e27d672 // fadd v18.4s, v19.4s, v7.4s
+	WORD $0x6e32fe72 // fdiv v18.4s, v19.4s, v18.4s
+	WORD $0x6e32de54 // fmul v20.4s, v18.4s, v18.4s
+	WORD $0x6e34de95 // fmul v21.4s, v20.4s, v20.4s
+	FMOVQ 16(R3), F22
+	VFMLA V5.S4, V20.S4, V22.S4
+	VFMLA V6.S4, V21.S4, V22.S4
+	FMOVQ 0(R3), F21
+	VFMLA V22.S4, V20.S4, V21.S4
+	WORD $0x6e28de76 // fmul v22.4s, v19.4s, v8.4s
+	WORD $0x6e34deb5 // fmul v21.4s, v21.4s, v20.4s
+	VFMLA V22.S4, V19.S4, V21.S4
+	VFMLA V21.S4, V18.S4, V16.S4
+	VFMLS V22.S4, V19.S4, V16.S4
+	VMOV V19.B16, V18.B16
+	VFMLA V9.S4, V17.S4, V18.S4
+	VMOV V18.B16, V20.B16
+	VFMLS V9.S4, V17.S4, V20.S4
+	WORD $0x4eb4d674 // fsub v20.4s, v19.4s, v20.4s
 	WORD $0x4e34d610 // fadd v16.4s, v16.4s, v20.4s
-	WORD $0x6ea0ca33 // fcmge v19.4s, v17.4s, #0
-	VBIF V19.B16, V13.B16, V16.B16
-	WORD $0x4ea0da33 // fcmeq v19.4s, v17.4s, #0
-	VBIT V19.B16, V15.B16, V16.B16
-	WORD $0x4e2ee633 // fcmeq v19.4s, v17.4s, v14.4s
-	VBIT V19.B16, V14.B16, V16.B16
-	FMOVQ F18, 0(R0)
-	FMOVQ F16, 16(R0)
+	WORD $0x4e32d610 // fadd v16.4s, v16.4s, v18.4s
+	WORD $0x6ea0c9d1 // fcmge v17.4s, v14.4s, #0
+	VBIF V17.B16, V11.B16, V16.B16
+	WORD $0x4ea0d9d1 // fcmeq v17.4s, v14.4s, #0
+	VBIT V17.B16, V13.B16, V16.B16
+	WORD $0x4e2ce5d1 // fcmeq v17.4s, v14.4s, v12.4s
+	VBIT V17.B16, V12.B16, V16.B16
+	WORD $0x6eafe44e // fcmgt v14.4s, v2.4s, v15.4s
+	WORD $0x6e23ddf1 // fmul v17.4s, v15.4s, v3.4s
+	VMOV V15.B16, V18.B16
+	VBIT V14.B16, V17.B16, V18.B16
+	VAND V4.B16, V14.B16, V14.B16
+	VSUB V0.S4, V18.S4, V17.S4
+	WORD $0x4f290631 // sshr v17.4s, v17.4s, #23
+	VSHL $23, V17.S4, V19.S4
+	VSUB V19.S4, V18.S4, V19.S4
+	WORD $0x4ea1d673 // fsub v19.4s, v19.4s, v1.4s
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0x4e2ed631 // fadd v17.4s, v17.4s, v14.4s
+	WORD $0x6e2ade2e // fmul v14.4s, v17.4s, v10.4s
+	WORD $0x4e27d672 // fadd v18.4s, v19.4s, v7.4s
+	WORD $0x6e32fe72 // fdiv v18.4s, v19.4s, v18.4s
+	WORD $0x6e32de54 // fmul v20.4s, v18.4s, v18.4s
+	WORD $0x6e34de95 // fmul v21.4s, v20.4s, v20.4s
+	FMOVQ 16(R3), F22
+	VFMLA V5.S4, V20.S4, V22.S4
+	VFMLA V6.S4, V21.S4, V22.S4
+	FMOVQ 0(R3), F21
+	VFMLA V22.S4, V20.S4, V21.S4
+	WORD $0x6e28de76 // fmul v22.4s, v19.4s, v8.4s
+	WORD $0x6e34deb5 // fmul v21.4s, v21.4s, v20.4s
+	VFMLA V22.S4, V19.S4, V21.S4
+	VFMLA V21.S4, V18.S4, V14.S4
+	VFMLS V22.S4, V19.S4, V14.S4
+	VMOV V19.B16, V18.B16
+	VFMLA V9.S4, V17.S4, V18.S4
+	VMOV V18.B16, V20.B16
+	VFMLS V9.S4, V17.S4, V20.S4
+	WORD $0x4eb4d674 // fsub v20.4s, v19.4s, v20.4s
+	WORD $0x4e34d5ce // fadd v14.4s, v14.4s, v20.4s
+	WORD $0x4e32d5ce // fadd v14.4s, v14.4s, v18.4s
+	WORD $0x6ea0c9f1 // fcmge v17.4s, v15.4s, #0
+	VBIF V17.B16, V11.B16, V14.B16
+	WORD $0x4ea0d9f1 // fcmeq v17.4s, v15.4s, #0
+	VBIT V17.B16, V13.B16, V14.B16
+	WORD $0x4e2ce5f1 // fcmeq v17.4s, v15.4s, v12.4s
+	VBIT V17.B16, V12.B16, V14.B16
+	FMOVQ F16, 0(R0)
+	FMOVQ F14, 16(R0)
 	ADD $32, R0
 	ADD $32, R1
 	SUBS $8, R2
@@ -221,48 +229,48 @@ next2:
 	BLO next4
 
 loop3:
-	FMOVQ 0(R1), F16
-	WORD $0x6eb0e451 // fcmgt v17.4s, v2.4s, v16.4s
-	WORD $0x6e23de12 // fmul v18.4s, v16.4s, v3.4s
-	VMOV V16.B16, V19.B16
-	VBIT V17.B16, V18.B16, V19.B16
-	VAND V4.B16, V17.B16, V17.B16
-	VSUB V0.S4, V19.S4, V18.S4
-	WORD $0x4f290652 // sshr v18.4s, v18.4s, #23
-	VSHL $23, V18.S4, V20.S4
-	VSUB V20.S4, V19.S4, V20.S4
-	WORD $0x4ea1d694 // fsub v20.4s, v20.4s, v1.4s
-	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	WORD $0x4e31d652 // fadd v18.4s, v18.4s, v17.4s
-	WORD $0x6e2cde51 // fmul v17.4s, v18.4s, v12.4s
-	WORD $0x4e29d693 // fadd v19.4s, v20.4s, v9.4s
-	WORD $0x6e33fe93 // fdiv v19.4s, v20.4s, v19.4s
-	WORD $0x6e33de75 // fmul v21.4s, v19.4s, v19.4s
-	WORD $0x6e35deb6 // fmul v22.4s, v21.4s, v21.4s
-	VMOV V6.B16, V23.B16
-	VFMLA V7.S4, V21.S4, V23.S4
-	VFMLA V8.S4, V22.S4, V23.S4
-	VMOV V5.B16, V22.B16
-	VFMLA V23.S4, V21.S4, V22.S4
-	WORD $0x6e2ade97 // fmul v23.4s, v20.4s, v10.4s
-	WORD $0x6e35ded6 // fmul v22.4s, v22.4s, v21.4s
-	VFMLA V23.S4, V20.S4, V22.S4
-	VFMLA V22.S4, V19.S4, V17.S4
-	VFMLS V23.S4, V20.S4, V17.S4
-	VMOV V20.B16, V19.B16
-	VFMLA V11.S4, V18.S4, V19.S4
-	VMOV V19.B16, V21.B16
-	VFMLS V11.S4, V18.S4, V21.S4
-	WORD $0x4eb5d695 // fsub v21.4s, v20.4s, v21.4s
-	WORD $0x4e35d631 // fadd v17.4s, v17.4s, v21.4s
-	WORD $0x4e33d631 // fadd v17.4s, v17.4s, v19.4s
-	WORD $0x6ea0ca12 // fcmge v18.4s, v16.4s, #0
-	VBIF V18.B16, V13.B16, V17.B16
-	WORD $0x4ea0da12 // fcmeq v18.4s, v16.4s, #0
-	VBIT V18.B16, V15.B16, V17.B16
-	WORD $0x4e2ee612 // fcmeq v18.4s, v16.4s, v14.4s
-	VBIT V18.B16, V14.B16, V17.B16
-	FMOVQ F17, 0(R0)
+	FMOVQ 0(R1), F14
+	WORD $0x6eaee44f // fcmgt v15.4s, v2.4s, v14.4s
+	WORD $0x6e23ddd0 // fmul v16.4s, v14.4s, v3.4s
+	VMOV V14.B16, V17.B16
+	VBIT V15.B16, V16.B16, V17.B16
+	VAND V4.B16, V15.B16, V15.B16
+	VSUB V0.S4, V17.S4, V16.S4
+	WORD $0x4f290610 // sshr v16.4s, v16.4s, #23
+	VSHL $23, V16.S4, V18.S4
+	VSUB V18.S4, V17.S4, V18.S4
+	WORD $0x4ea1d652 // fsub v18.4s, v18.4s, v1.4s
+	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
+	WORD $0x4e2fd610 // fadd v16.4s, v16.4s, v15.4s
+	WORD $0x6e2ade0f // fmul v15.4s, v16.4s, v10.4s
+	WORD $0x4e27d651 // fadd v17.4s, v18.4s, v7.4s
+	WORD $0x6e31fe51 // fdiv v17.4s, v18.4s, v17.4s
+	WORD $0x6e31de33 // fmul v19.4s, v17.4s, v17.4s
+	WORD $0x6e33de74 // fmul v20.4s, v19.4s, v19.4s
+	FMOVQ 16(R3), F21
+	VFMLA V5.S4, V19.S4, V21.S4
+	VFMLA V6.S4, V20.S4, V21.S4
+	FMOVQ 0(R3), F20
+	VFMLA V21.S4, V19.S4, V20.S4
+	WORD $0x6e28de55 // fmul v21.4s, v18.4s, v8.4s
+	WORD $0x6e33de94 // fmul v20.4s, v20.4s, v19.4s
+	VFMLA V21.S4, V18.S4, V20.S4
+	VFMLA V20.S4, V17.S4, V15.S4
+	VFMLS V21.S4, V18.S4, V15.S4
+	VMOV V18.B16, V17.B16
+	VFMLA V9.S4, V16.S4, V17.S4
+	VMOV V17.B16, V19.B16
+	VFMLS V9.S4, V16.S4, V19.S4
+	WORD $0x4eb3d653 // fsub v19.4s, v18.4s, v19.4s
+	WORD $0x4e33d5ef // fadd v15.4s, v15.4s, v19.4s
+	WORD $0x4e31d5ef // fadd v15.4s, v15.4s, v17.4s
+	WORD $0x6ea0c9d0 // fcmge v16.4s, v14.4s, #0
+	VBIF V16.B16, V11.B16, V15.B16
+	WORD $0x4ea0d9d0 // fcmeq v16.4s, v14.4s, #0
+	VBIT V16.B16, V13.B16, V15.B16
+	WORD $0x4e2ce5d0 // fcmeq v16.4s, v14.4s, v12.4s
+	VBIT V16.B16, V12.B16, V15.B16
+	FMOVQ F15, 0(R0)
 	ADD $16, R0
 	ADD $16, R1
 	SUBS $4, R2
@@ -273,48 +281,48 @@ next4:
 	CBZ R2, done6
 
 tail5:
-	FMOVS 0(R1), F16
-	WORD $0x6eb0e451 // fcmgt v17.4s, v2.4s, v16.4s
-	WORD $0x6e23de12 // fmul v18.4s, v16.4s, v3.4s
-	VMOV V16.B16, V19.B16
-	VBIT V17.B16, V18.B16, V19.B16
-	VAND V4.B16, V17.B16, V17.B16
-	VSUB V0.S4, V19.S4, V18.S4
-	WORD $0x4f290652 // sshr v18.4s, v18.4s, #23
-	VSHL $23, V18.S4, V20.S4
-	VSUB V20.S4, V19.S4, V20.S4
-	WORD $0x4ea1d694 // fsub v20.4s, v20.4s, v1.4s
-	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	WORD $0x4e31d652 // fadd v18.4s, v18.4s, v17.4s
-	WORD $0x6e2cde51 // fmul v17.4s, v18.4s, v12.4s
-	WORD $0x4e29d693 // fadd v19.4s, v20.4s, v9.4s
-	WORD $0x6e33fe93 // fdiv v19.4s, v20.4s, v19.4s
-	WORD $0x6e33de75 // fmul v21.4s, v19.4s, v19.4s
-	WORD $0x6e35deb6 // fmul v22.4s, v21.4s, v21.4s
-	VMOV V6.B16, V23.B16
-	VFMLA V7.S4, V21.S4, V23.S4
-	VFMLA V8.S4, V22.S4, V23.S4
-	VMOV V5.B16, V22.B16
-	VFMLA V23.S4, V21.S4, V22.S4
-	WORD $0x6e2ade97 // fmul v23.4s, v20.4s, v10.4s
-	WORD $0x6e35ded6 // fmul v22.4s, v22.4s, v21.4s
-	VFMLA V23.S4, V20.S4, V22.S4
-	VFMLA V22.S4, V19.S4, V17.S4
-	VFMLS V23.S4, V20.S4, V17.S4
-	VMOV V20.B16, V19.B16
-	VFMLA V11.S4, V18.S4, V19.S4
-	VMOV V19.B16, V21.B16
-	VFMLS V11.S4, V18.S4, V21.S4
-	WORD $0x4eb5d695 // fsub v21.4s, v20.4s, v21.4s
-	WORD $0x4e35d631 // fadd v17.4s, v17.4s, v21.4s
-	WORD $0x4e33d631 // fadd v17.4s, v17.4s, v19.4s
-	WORD $0x6ea0ca12 // fcmge v18.4s, v16.4s, #0
-	VBIF V18.B16, V13.B16, V17.B16
-	WORD $0x4ea0da12 // fcmeq v18.4s, v16.4s, #0
-	VBIT V18.B16, V15.B16, V17.B16
-	WORD $0x4e2ee612 // fcmeq v18.4s, v16.4s, v14.4s
-	VBIT V18.B16, V14.B16, V17.B16
-	FMOVS F17, 0(R0)
+	FMOVS 0(R1), F14
+	WORD $0x6eaee44f // fcmgt v15.4s, v2.4s, v14.4s
+	WORD $0x6e23ddd0 // fmul v16.4s, v14.4s, v3.4s
+	VMOV V14.B16, V17.B16
+	VBIT V15.B16, V16.B16, V17.B16
+	VAND V4.B16, V15.B16, V15.B16
+	VSUB V0.S4, V17.S4, V16.S4
+	WORD $0x4f290610 // sshr v16.4s, v16.4s, #23
+	VSHL $23, V16.S4, V18.S4
+	VSUB V18.S4, V17.S4, V18.S4
+	WORD $0x4ea1d652 // fsub v18.4s, v18.4s, v1.4s
+	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
+	WORD $0x4e2fd610 // fadd v16.4s, v16.4s, v15.4s
+	WORD $0x6e2ade0f // fmul v15.4s, v16.4s, v10.4s
+	WORD $0x4e27d651 // fadd v17.4s, v18.4s, v7.4s
+	WORD $0x6e31fe51 // fdiv v17.4s, v18.4s, v17.4s
+	WORD $0x6e31de33 // fmul v19.4s, v17.4s, v17.4s
+	WORD $0x6e33de74 // fmul v20.4s, v19.4s, v19.4s
+	FMOVQ 16(R3), F21
+	VFMLA V5.S4, V19.S4, V21.S4
+	VFMLA V6.S4, V20.S4, V21.S4
+	FMOVQ 0(R3), F20
+	VFMLA V21.S4, V19.S4, V20.S4
+	WORD $0x6e28de55 // fmul v21.4s, v18.4s, v8.4s
+	WORD $0x6e33de94 // fmul v20.4s, v20.4s, v19.4s
+	VFMLA V21.S4, V18.S4, V20.S4
+	VFMLA V20.S4, V17.S4, V15.S4
+	VFMLS V21.S4, V18.S4, V15.S4
+	VMOV V18.B16, V17.B16
+	VFMLA V9.S4, V16.S4, V17.S4
+	VMOV V17.B16, V19.B16
+	VFMLS V9.S4, V16.S4, V19.S4
+	WORD $0x4eb3d653 // fsub v19.4s, v18.4s, v19.4s
+	WORD $0x4e33d5ef // fadd v15.4s, v15.4s, v19.4s
+	WORD $0x4e31d5ef // fadd v15.4s, v15.4s, v17.4s
+	WORD $0x6ea0c9d0 // fcmge v16.4s, v14.4s, #0
+	VBIF V16.B16, V11.B16, V15.B16
+	WORD $0x4ea0d9d0 // fcmeq v16.4s, v14.4s, #0
+	VBIT V16.B16, V13.B16, V15.B16
+	WORD $0x4e2ce5d0 // fcmeq v16.4s, v14.4s, v12.4s
+	VBIT V16.B16, V12.B16, V15.B16
+	FMOVS F15, 0(R0)
 	ADD $4, R0
 	ADD $4, R1
 	SUBS $1, R2
@@ -338,102 +346,97 @@ TEXT ·Log2F32NEON(SB), NOSPLIT, $0-48
 	VLD1R (R3), [V3.S4]
 	MOVD $word_c1c80000<>(SB), R3
 	VLD1R (R3), [V4.S4]
-	MOVD $word_3f2aaaab<>(SB), R3
-	VLD1R (R3), [V5.S4]
-	MOVD $word_3ecccc8c<>(SB), R3
-	VLD1R (R3), [V6.S4]
-	MOVD $word_3e92357f<>(SB), R3
-	VLD1R (R3), [V7.S4]
-	MOVD $word_3e6fb609<>(SB), R3
-	VLD1R (R3), [V8.S4]
-	MOVD $word_40000000<>(SB), R3
-	VLD1R (R3), [V9.S4]
-	MOVD $word_3f000000<>(SB), R3
-	VLD1R (R3), [V10.S4]
-	MOVD $word_7fc00000<>(SB), R3
-	VLD1R (R3), [V11.S4]
-	MOVD $word_7f800000<>(SB), R3
-	VLD1R (R3), [V12.S4]
-	MOVD $word_ff800000<>(SB), R3
-	VLD1R (R3), [V13.S4]
-	MOVD $word_3fb8aa3b<>(SB), R3
-	VLD1R (R3), [V14.S4]
+	MOVD $vectors0<>(SB), R3
+	FMOVQ 32(R3), F5
+	FMOVQ 48(R3), F6
+	MOVD $word_40000000<>(SB), R4
+	VLD1R (R4), [V7.S4]
+	MOVD $word_3f000000<>(SB), R4
+	VLD1R (R4), [V8.S4]
+	MOVD $word_7fc00000<>(SB), R4
+	VLD1R (R4), [V9.S4]
+	MOVD $word_7f800000<>(SB), R4
+	VLD1R (R4), [V10.S4]
+	MOVD $word_ff800000<>(SB), R4
+	VLD1R (R4), [V11.S4]
+	MOVD $word_3fb8aa3b<>(SB), R4
+	VLD1R (R4), [V12.S4]
 	SUBS $8, R2
 	BLO next2
 
 loop1:
-	FMOVQ 0(R1), F15
-	FMOVQ 16(R1), F16
-	WORD $0x6eafe451 // fcmgt v17.4s, v2.4s, v15.4s
-	WORD $0x6e23ddf2 // fmul v18.4s, v15.4s, v3.4s
-	VMOV V15.B16, V19.B16
-	VBIT V17.B16, V18.B16, V19.B16
-	VAND V4.B16, V17.B16, V17.B16
-	VSUB V0.S4, V19.S4, V18.S4
-	WORD $0x4f290652 // sshr v18.4s, v18.4s, #23
-	VSHL $23, V18.S4, V20.S4
-	VSUB V20.S4, V19.S4, V20.S4
-	WORD $0x4ea1d694 // fsub v20.4s, v20.4s, v1.4s
-	WORD $0x4e21da52 // scvtf v18.4s, v18.4s
-	WORD $0x4e31d652 // fadd v18.4s, v18.4s, v17.4s
-	WORD $0x4e29d691 // fadd v17.4s, v20.4s, v9.4s
-	WORD $0x6e31fe91 // fdiv v17.4s, v20.4s, v17.4s
-	WORD $0x6e31de33 // fmul v19.4s, v17.4s, v17.4s
-	WORD $0x6e33de75 // fmul v21.4s, v19.4s, v19.4s
-	VMOV V6.B16, V22.B16
-	VFMLA V7.S4, V19.S4, V22.S4
-	VFMLA V8.S4, V21.S4, V22.S4
-	VMOV V5.B16, V21.B16
-	VFMLA V22.S4, V19.S4, V21.S4
-	WORD $0x6e2ade96 // fmul v22.4s, v20.4s, v10.4s
-	WORD $0x6e33deb5 // fmul v21.4s, v21.4s, v19.4s
-	VFMLA V22.S4, V20.S4, V21.S4
-	WORD $0x6e31deb1 // fmul v17.4s, v21.4s, v17.4s
-	VFMLS V22.S4, V20.S4, V17.S4
-	WORD $0x4e34d631 // fadd v17.4s, v17.4s, v20.4s
-	VFMLA V14.S4, V17.S4, V18.S4
-	WORD $0x6ea0c9f1 // fcmge v17.4s, v15.4s, #0
-	VBIF V17.B16, V11.B16, V18.B16
-	WORD $0x4ea0d9f1 // fcmeq v17.4s, v15.4s, #0
-	VBIT V17.B16, V13.B16, V18.B16
-	WORD $0x4e2ce5f1 // fcmeq v17.4s, v15.4s, v12.4s
-	VBIT V17.B16, V12.B16, V18.B16
-	WORD $0x6eb0e44f // fcmgt v15.4s, v2.4s, v16.4s
-	WORD $0x6e23de11 // fmul v17.4s, v16.4s, v3.4s
-	VMOV V16.B16, V19.B16
-	VBIT V15.B16, V17.B16, V19.B16
+	FMOVQ 0(R1), F13
+	FMOVQ 16(R1), F14
+	WORD $0x6eade44f // fcmgt v15.4s, v2.4s, v13.4s
+	WORD $0x6e23ddb0 // fmul v16.4s, v13.4s, v3.4s
+	VMOV V13.B16, V17.B16
+	VBIT V15.B16, V16.B16, V17.B16
 	VAND V4.B16, V15.B16, V15.B16
-	VSUB V0.S4, V19.S4, V17.S4
-	WORD $0x4f290631 // sshr v17.4s, v17.4s, #23
-	VSHL $23, V17.S4, V20.S4
-	VSUB V20.S4, V19.S4, V20.S4
-	WORD $0x4ea1d694 // fsub v20.4s, v20.4s, v1.4s
-	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
-	WORD $0x4e2fd631 // fadd v17.4s, v17.4s, v15.4s
-	WORD $0x4e29d68f // fadd v15.4s, v20.4s, v9.4s
-	WORD $0x6e2ffe8f // fdiv v15.4s, v20.4s, v15.4s
-	WORD $0x6e2fddf3 // fmul v19.4s, v15.4s, v15.4s
-	WORD $0x6e33de75 // fmul v21.4s, v19.4s, v19.4s
-	VMOV V6.B16, V22.B16
-	VFMLA V7.S4, V19.S4, V22.S4
-	VFMLA V8.S4, V21.S4, V22.S4
-	VMOV V5.B16, V21.B16
-	VFMLA V22.S4, V19.S4, V21.S4
-	WORD $0x6e2ade96 // fmul v22.4s, v20.4s, v10.4s
-	WORD $0x6e33deb5 // fmul v21.4s, v21.4s, v19.4s
-	VFMLA V22.S4, V20.S4, V21.S4
-	WORD $0x6e2fdeaf // fmul v15.4s, v21.4s, v15.4s
-	VFMLS V22.S4, V20.S4, V15.S4
-	WORD $0x4e34d5ef // fadd v15.4s, v15.4s, v20.4s
-	VFMLA V14.S4, V15.S4, V17.S4
-	WORD $0x6ea0ca0f // fcmge v15.4s, v16.4s, #0
-	VBIF V15.B16, V11.B16, V17.B16
-	WORD $0x4ea0da0f // fcmeq v15.4s, v16.4s, #0
-	VBIT V15.B16, V13.B16, V17.B16
-	WORD $0x4e2ce60f // fcmeq v15.4s, v16.4s, v12.4s
-	VBIT V15.B16, V12.B16, V17.B16
-	FMOVQ F18, 0(R0)
-	FMOVQ F17, 16(R0)
+	VSUB V0.S4, V17.S4, V16.S4
+	WORD $0x4f290610 // sshr v16.4s, v16.4s, #23
+	VSHL $23, V16.S4, V18.S4
+	VSUB V18.S4, V17.S4, V18.S4
+	WORD $0x4ea1d652 // fsub v18.4s, v18.4s, v1.4s
+	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
+	WORD $0x4e2fd610 // fadd v16.4s, v16.4s, v15.4s
+	WORD $0x4e27d64f // fadd v15.4s, v18.4s, v7.4s
+	WORD $0x6e2ffe4f // fdiv v15.4s, v18.4s, v15.4s
+	WORD $0x6e2fddf1 // fmul v17.4s, v15.4s, v15.4s
+	WORD $0x6e31de33 // fmul v19.4s, v17.4s, v17.4s
+	FMOVQ 16(R3), F20
+	VFMLA V5.S4, V17.S4, V20.S4
+	VFMLA V6.S4, V19.S4, V20.S4
+	FMOVQ 0(R3), F19
+	VFMLA V20.S4, V17.S4, V19.S4
+	WORD $0x6e28de54 // fmul v20.4s, v18.4s, v8.4s
+	WORD $0x6e31de73 // fmul v19.4s, v19.4s, v17.4s
+	VFMLA V20.S4, V18.S4, V19.S4
+	WORD $0x6e2fde6f // fmul v15.4s, v19.4s, v15.4s
+	VFMLS V20.S4, V18.S4, V15.S4
+	WORD $0x4e32d5ef // fadd v15.4s, v15.4s, v18.4s
+	VFMLA V12.S4, V15.S4, V16.S4
+	WORD $0x6ea0c9af // fcmge v15.4s, v13.4s, #0
+	VBIF V15.B16, V9.B16, V16.B16
+	WORD $0x4ea0d9af // fcmeq v15.4s, v13.4s, #0
+	VBIT V15.B16, V11.B16, V16.B16
+	WORD $0x4e2ae5af // fcmeq v15.4s, v13.4s, v10.4s
+	VBIT V15.B16, V10.B16, V16.B16
+	WORD $0x6eaee44d // fcmgt v13.4s, v2.4s, v14.4s
+	WORD $0x6e23ddcf // fmul v15.4s, v14.4s, v3.4s
+	VMOV V14.B16, V17.B16
+	VBIT V13.B16, V15.B16, V17.B16
+	VAND V4.B16, V13.B16, V13.B16
+	VSUB V0.S4, V17.S4, V15.S4
+	WORD $0x4f2905ef // sshr v15.4s, v15.4s, #23
+	VSHL $23, V15.S4, V18.S4
+	VSUB V18.S4, V17.S4, V18.S4
+	WORD $0x4ea1d652 // fsub v18.4s, v18.4s, v1.4s
+	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
+	WORD $0x4e2dd5ef // fadd v15.4s, v15.4s, v13.4s
+	WORD $0x4e27d64d // fadd v13.4s, v18.4s, v7.4s
+	WORD $0x6e2dfe4d // fdiv v13.4s, v18.4s, v13.4s
+	WORD $0x6e2dddb1 // fmul v17.4s, v13.4s, v13.4s
+	WORD $0x6e31de33 // fmul v19.4s, v17.4s, v17.4s
+	FMOVQ 16(R3), F20
+	VFMLA V5.S4, V17.S4, V20.S4
+	VFMLA V6.S4, V19.S4, V20.S4
+	FMOVQ 0(R3), F19
+	VFMLA V20.S4, V17.S4, V19.S4
+	WORD $0x6e28de54 // fmul v20.4s, v18.4s, v8.4s
+	WORD $0x6e31de73 // fmul v19.4s, v19.4s, v17.4s
+	VFMLA V20.S4, V18.S4, V19.S4
+	WORD $0x6e2dde6d // fmul v13.4s, v19.4s, v13.4s
+	VFMLS V20.S4, V18.S4, V13.S4
+	WORD $0x4e32d5ad // fadd v13.4s, v13.4s, v18.4s
+	VFMLA V12.S4, V13.S4, V15.S4
+	WORD $0x6ea0c9cd // fcmge v13.4s, v14.4s, #0
+	VBIF V13.B16, V9.B16, V15.B16
+	WORD $0x4ea0d9cd // fcmeq v13.4s, v14.4s, #0
+	VBIT V13.B16, V11.B16, V15.B16
+	WORD $0x4e2ae5cd // fcmeq v13.4s, v14.4s, v10.4s
+	VBIT V13.B16, V10.B16, V15.B16
+	FMOVQ F16, 0(R0)
+	FMOVQ F15, 16(R0)
 	ADD $32, R0
 	ADD $32, R1
 	SUBS $8, R2
@@ -445,42 +448,42 @@ next2:
 	BLO next4
 
 loop3:
-	FMOVQ 0(R1), F15
-	WORD $0x6eafe450 // fcmgt v16.4s, v2.4s, v15.4s
-	WORD $0x6e23ddf1 // fmul v17.4s, v15.4s, v3.4s
-	VMOV V15.B16, V18.B16
-	VBIT V16.B16, V17.B16, V18.B16
-	VAND V4.B16, V16.B16, V16.B16
-	VSUB V0.S4, V18.S4, V17.S4
-	WORD $0x4f290631 // sshr v17.4s, v17.4s, #23
-	VSHL $23, V17.S4, V19.S4
-	VSUB V19.S4, V18.S4, V19.S4
-	WORD $0x4ea1d673 // fsub v19.4s, v19.4s, v1.4s
-	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
-	WORD $0x4e30d631 // fadd v17.4s, v17.4s, v16.4s
-	WORD $0x4e29d670 // fadd v16.4s, v19.4s, v9.4s
-	WORD $0x6e30fe70 // fdiv v16.4s, v19.4s, v16.4s
+	FMOVQ 0(R1), F13
+	WORD $0x6eade44e // fcmgt v14.4s, v2.4s, v13.4s
+	WORD $0x6e23ddaf // fmul v15.4s, v13.4s, v3.4s
+	VMOV V13.B16, V16.B16
+	VBIT V14.B16, V15.B16, V16.B16
+	VAND V4.B16, V14.B16, V14.B16
+	VSUB V0.S4, V16.S4, V15.S4
+	WORD $0x4f2905ef // sshr v15.4s, v15.4s, #23
+	VSHL $23, V15.S4, V17.S4
+	VSUB V17.S4, V16.S4, V17.S4
+	WORD $0x4ea1d631 // fsub v17.4s, v17.4s, v1.4s
+	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
+	WORD $0x4e2ed5ef // fadd v15.4s, v15.4s, v14.4s
+	WORD $0x4e27d62e // fadd v14.4s, v17.4s, v7.4s
+	WORD $0x6e2efe2e // fdiv v14.4s, v17.4s, v14.4s
+	WORD $0x6e2eddd0 // fmul v16.4s, v14.4s, v14.4s
 	WORD $0x6e30de12 // fmul v18.4s, v16.4s, v16.4s
-	WORD $0x6e32de54 // fmul v20.4s, v18.4s, v18.4s
-	VMOV V6.B16, V21.B16
-	VFMLA V7.S4, V18.S4, V21.S4
-	VFMLA V8.S4, V20.S4, V21.S4
-	VMOV V5.B16, V20.B16
-	VFMLA V21.S4, V18.S4, V20.S4
-	WORD $0x6e2ade75 // fmul v21.4s, v19.4s, v10.4s
-	WORD $0x6e32de94 // fmul v20.4s, v20.4s, v18.4s
-	VFMLA V21.S4, V19.S4, V20.S4
-	WORD $0x6e30de90 // fmul v16.4s, v20.4s, v16.4s
-	VFMLS V21.S4, V19.S4, V16.S4
-	WORD $0x4e33d610 // fadd v16.4s, v16.4s, v19.4s
-	VFMLA V14.S4, V16.S4, V17.S4
-	WORD $0x6ea0c9f0 // fcmge v16.4s, v15.4s, #0
-	VBIF V16.B16, V11.B16, V17.B16
-	WORD $0x4ea0d9f0 // fcmeq v16.4s, v15.4s, #0
-	VBIT V16.B16, V13.B16, V17.B16
-	WORD $0x4e2ce5f0 // fcmeq v16.4s, v15.4s, v12.4s
-	VBIT V16.B16, V12.B16, V17.B16
-	FMOVQ F17, 0(R0)
+	FMOVQ 16(R3), F19
+	VFMLA V5.S4, V16.S4, V19.S4
+	VFMLA V6.S4, V18.S4, V19.S4
+	FMOVQ 0(R3), F18
+	VFMLA V19.S4, V16.S4, V18.S4
+	WORD $0x6e28de33 // fmul v19.4s, v17.4s, v8.4s
+	WORD $0x6e30de52 // fmul v18.4s, v18.4s, v16.4s
+	VFMLA V19.S4, V17.S4, V18.S4
+	WORD $0x6e2ede4e // fmul v14.4s, v18.4s, v14.4s
+	VFMLS V19.S4, V17.S4, V14.S4
+	WORD $0x4e31d5ce // fadd v14.4s, v14.4s, v17.4s
+	VFMLA V12.S4, V14.S4, V15.S4
+	WORD $0x6ea0c9ae // fcmge v14.4s, v13.4s, #0
+	VBIF V14.B16, V9.B16, V15.B16
+	WORD $0x4ea0d9ae // fcmeq v14.4s, v13.4s, #0
+	VBIT V14.B16, V11.B16, V15.B16
+	WORD $0x4e2ae5ae // fcmeq v14.4s, v13.4s, v10.4s
+	VBIT V14.B16, V10.B16, V15.B16
+	FMOVQ F15, 0(R0)
 	ADD $16, R0
 	ADD $16, R1
 	SUBS $4, R2
@@ -491,42 +494,42 @@ next4:
 	CBZ R2, done6
 
 tail5:
-	FMOVS 0(R1), F15
-	WORD $0x6eafe450 // fcmgt v16.4s, v2.4s, v15.4s
-	WORD $0x6e23ddf1 // fmul v17.4s, v15.4s, v3.4s
-	VMOV V15.B16, V18.B16
-	VBIT V16.B16, V17.B16, V18.B16
-	VAND V4.B16, V16.B16, V16.B16
-	VSUB V0.S4, V18.S4, V17.S4
-	WORD $0x4f290631 // sshr v17.4s, v17.4s, #23
-	VSHL $23, V17.S4, V19.S4
-	VSUB V19.S4, V18.S4, V19.S4
-	WORD $0x4ea1d673 // fsub v19.4s, v19.4s, v1.4s
-	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
-	WORD $0x4e30d631 // fadd v17.4s, v17.4s, v16.4s
-	WORD $0x4e29d670 // fadd v16.4s, v19.4s, v9.4s
-	WORD $0x6e30fe70 // fdiv v16.4s, v19.4s, v16.4s
+	FMOVS 0(R1), F13
+	WORD $0x6eade44e // fcmgt v14.4s, v2.4s, v13.4s
+	WORD $0x6e23ddaf // fmul v15.4s, v13.4s, v3.4s
+	VMOV V13.B16, V16.B16
+	VBIT V14.B16, V15.B16, V16.B16
+	VAND V4.B16, V14.B16, V14.B16
+	VSUB V0.S4, V16.S4, V15.S4
+	WORD $0x4f2905ef // sshr v15.4s, v15.4s, #23
+	VSHL $23, V15.S4, V17.S4
+	VSUB V17.S4, V16.S4, V17.S4
+	WORD $0x4ea1d631 // fsub v17.4s, v17.4s, v1.4s
+	WORD $0x4e21d9ef // scvtf v15.4s, v15.4s
+	WORD $0x4e2ed5ef // fadd v15.4s, v15.4s, v14.4s
+	WORD $0x4e27d62e // fadd v14.4s, v17.4s, v7.4s
+	WORD $0x6e2efe2e // fdiv v14.4s, v17.4s, v14.4s
+	WORD $0x6e2eddd0 // fmul v16.4s, v14.4s, v14.4s
 	WORD $0x6e30de12 // fmul v18.4s, v16.4s, v16.4s
-	WORD $0x6e32de54 // fmul v20.4s, v18.4s, v18.4s
-	VMOV V6.B16, V21.B16
-	VFMLA V7.S4, V18.S4, V21.S4
-	VFMLA V8.S4, V20.S4, V21.S4
-	VMOV V5.B16, V20.B16
-	VFMLA V21.S4, V18.S4, V20.S4
-	WORD $0x6e2ade75 // fmul v21.4s, v19.4s, v10.4s
-	WORD $0x6e32de94 // fmul v20.4s, v20.4s, v18.4s
-	VFMLA V21.S4, V19.S4, V20.S4
-	WORD $0x6e30de90 // fmul v16.4s, v20.4s, v16.4s
-	VFMLS V21.S4, V19.S4, V16.S4
-	WORD $0x4e33d610 // fadd v16.4s, v16.4s, v19.4s
-	VFMLA V14.S4, V16.S4, V17.S4
-	WORD $0x6ea0c9f0 // fcmge v16.4s, v15.4s, #0
-	VBIF V16.B16, V11.B16, V17.B16
-	WORD $0x4ea0d9f0 // fcmeq v16.4s, v15.4s, #0
-	VBIT V16.B16, V13.B16, V17.B16
-	WORD $0x4e2ce5f0 // fcmeq v16.4s, v15.4s, v12.4s
-	VBIT V16.B16, V12.B16, V17.B16
-	FMOVS F17, 0(R0)
+	FMOVQ 16(R3), F19
+	VFMLA V5.S4, V16.S4, V19.S4
+	VFMLA V6.S4, V18.S4, V19.S4
+	FMOVQ 0(R3), F18
+	VFMLA V19.S4, V16.S4, V18.S4
+	WORD $0x6e28de33 // fmul v19.4s, v17.4s, v8.4s
+	WORD $0x6e30de52 // fmul v18.4s, v18.4s, v16.4s
+	VFMLA V19.S4, V17.S4, V18.S4
+	WORD $0x6e2ede4e // fmul v14.4s, v18.4s, v14.4s
+	VFMLS V19.S4, V17.S4, V14.S4
+	WORD $0x4e31d5ce // fadd v14.4s, v14.4s, v17.4s
+	VFMLA V12.S4, V14.S4, V15.S4
+	WORD $0x6ea0c9ae // fcmge v14.4s, v13.4s, #0
+	VBIF V14.B16, V9.B16, V15.B16
+	WORD $0x4ea0d9ae // fcmeq v14.4s, v13.4s, #0
+	VBIT V14.B16, V11.B16, V15.B16
+	WORD $0x4e2ae5ae // fcmeq v14.4s, v13.4s, v10.4s
+	VBIT V14.B16, V10.B16, V15.B16
+	FMOVS F15, 0(R0)
 	ADD $4, R0
 	ADD $4, R1
 	SUBS $1, R2
@@ -544,133 +547,128 @@ TEXT ·Log1pF32NEON(SB), NOSPLIT, $0-48
 	VLD1R (R3), [V0.S4]
 	MOVD $word_3f800000<>(SB), R3
 	VLD1R (R3), [V1.S4]
-	MOVD $word_3f2aaaab<>(SB), R3
-	VLD1R (R3), [V2.S4]
-	MOVD $word_3ecccc8c<>(SB), R3
-	VLD1R (R3), [V3.S4]
-	MOVD $word_3e92357f<>(SB), R3
-	VLD1R (R3), [V4.S4]
-	MOVD $word_3e6fb609<>(SB), R3
-	VLD1R (R3), [V5.S4]
-	MOVD $word_40000000<>(SB), R3
-	VLD1R (R3), [V6.S4]
-	MOVD $word_3f000000<>(SB), R3
-	VLD1R (R3), [V7.S4]
-	MOVD $word_3f317200<>(SB), R3
-	VLD1R (R3), [V8.S4]
-	MOVD $word_35bfbe8e<>(SB), R3
-	VLD1R (R3), [V9.S4]
-	MOVD $word_7fc00000<>(SB), R3
-	VLD1R (R3), [V10.S4]
-	MOVD $word_7f800000<>(SB), R3
-	VLD1R (R3), [V11.S4]
-	MOVD $word_ff800000<>(SB), R3
-	VLD1R (R3), [V12.S4]
-	MOVD $word_3f800000<>(SB), R3
-	VLD1R (R3), [V13.S4]
-	VMOVI $0, V14.B16
-	MOVD $word_0000007f<>(SB), R3
-	VLD1R (R3), [V15.S4]
-	MOVD $word_80000000<>(SB), R3
-	VLD1R (R3), [V16.S4]
+	MOVD $vectors0<>(SB), R3
+	FMOVQ 32(R3), F2
+	FMOVQ 48(R3), F3
+	MOVD $word_40000000<>(SB), R4
+	VLD1R (R4), [V4.S4]
+	MOVD $word_3f000000<>(SB), R4
+	VLD1R (R4), [V5.S4]
+	MOVD $word_3f317200<>(SB), R4
+	VLD1R (R4), [V6.S4]
+	MOVD $word_35bfbe8e<>(SB), R4
+	VLD1R (R4), [V7.S4]
+	MOVD $word_3f800000<>(SB), R4
+	VLD1R (R4), [V8.S4]
+	VMOVI $0, V9.B16
+	MOVD $word_0000007f<>(SB), R4
+	VLD1R (R4), [V10.S4]
+	MOVD $word_7fc00000<>(SB), R4
+	VLD1R (R4), [V11.S4]
+	MOVD $word_7f800000<>(SB), R4
+	VLD1R (R4), [V12.S4]
+	MOVD $word_ff800000<>(SB), R4
+	VLD1R (R4), [V13.S4]
+	MOVD $word_80000000<>(SB), R4
+	VLD1R (R4), [V14.S4]
 	SUBS $8, R2
 	BLO next2
 
 loop1:
-	FMOVQ 0(R1), F17
-	FMOVQ 16(R1), F18
-	WORD $0x4e2dd633 // fadd v19.4s, v17.4s, v13.4s
-	VSUB V0.S4, V19.S4, V20.S4
-	WORD $0x4f290694 // sshr v20.4s, v20.4s, #23
-	VSHL $23, V20.S4, V21.S4
-	VSUB V21.S4, V19.S4, V21.S4
-	WORD $0x4ea1d6b5 // fsub v21.4s, v21.4s, v1.4s
-	WORD $0x4e21da96 // scvtf v22.4s, v20.4s
-	WORD $0x4eadd677 // fsub v23.4s, v19.4s, v13.4s
-	WORD $0x4eb7d678 // fsub v24.4s, v19.4s, v23.4s
-	WORD $0x4eb8d5b8 // fsub v24.4s, v13.4s, v24.4s
-	WORD $0x4eb7d637 // fsub v23.4s, v17.4s, v23.4s
-	WORD $0x4e38d6f7 // fadd v23.4s, v23.4s, v24.4s
-	VSUB V20.S4, V15.S4, V24.S4
-	VSHL $23, V24.S4, V24.S4
-	WORD $0x4e2ef718 // fmax v24.4s, v24.4s, v14.4s
-	VFMLA V24.S4, V23.S4, V21.S4
-	WORD $0x6e29ded4 // fmul v20.4s, v22.4s, v9.4s
-	WORD $0x4e26d6b7 // fadd v23.4s, v21.4s, v6.4s
-	WORD $0x6e37feb7 // fdiv v23.4s, v21.4s, v23.4s
-	WORD $0x6e37def8 // fmul v24.4s, v23.4s, v23.4s
-	WORD $0x6e38df19 // fmul v25.4s, v24.4s, v24.4s
-	VMOV V3.B16, V26.B16
-	VFMLA V4.S4, V24.S4, V26.S4
-	VFMLA V5.S4, V25.S4, V26.S4
-	VMOV V2.B16, V25.B16
-	VFMLA V26.S4, V24.S4, V25.S4
-	WORD $0x6e27deba // fmul v26.4s, v21.4s, v7.4s
-	WORD $0x6e38df39 // fmul v25.4s, v25.4s, v24.4s
-	VFMLA V26.S4, V21.S4, V25.S4
-	VFMLA V25.S4, V23.S4, V20.S4
-	VFMLS V26.S4, V21.S4, V20.S4
-	VMOV V21.B16, V23.B16
-	VFMLA V8.S4, V22.S4, V23.S4
-	VMOV V23.B16, V24.B16
-	VFMLS V8.S4, V22.S4, V24.S4
-	WORD $0x4eb8d6b8 // fsub v24.4s, v21.4s, v24.4s
-	WORD $0x4e38d694 // fadd v20.4s, v20.4s, v24.4s
-	WORD $0x4e37d694 // fadd v20.4s, v20.4s, v23.4s
-	WORD $0x6ea0ca75 // fcmge v21.4s, v19.4s, #0
-	VBIF V21.B16, V10.B16, V20.B16
-	WORD $0x4ea0da75 // fcmeq v21.4s, v19.4s, #0
-	VBIT V21.B16, V12.B16, V20.B16
-	WORD $0x4e2be675 // fcmeq v21.4s, v19.4s, v11.4s
-	VBIT V21.B16, V11.B16, V20.B16
-	VBIT V16.B16, V17.B16, V20.B16
-	WORD $0x4e2dd651 // fadd v17.4s, v18.4s, v13.4s
-	VSUB V0.S4, V17.S4, V19.S4
-	WORD $0x4f290673 // sshr v19.4s, v19.4s, #23
-	VSHL $23, V19.S4, V21.S4
-	VSUB V21.S4, V17.S4, V21.S4
-	WORD $0x4ea1d6b5 // fsub v21.4s, v21.4s, v1.4s
-	WORD $0x4e21da76 // scvtf v22.4s, v19.4s
-	WORD $0x4eadd637 // fsub v23.4s, v17.4s, v13.4s
-	WORD $0x4eb7d638 // fsub v24.4s, v17.4s, v23.4s
-	WORD $0x4eb8d5b8 // fsub v24.4s, v13.4s, v24.4s
-	WORD $0x4eb7d657 // fsub v23.4s, v18.4s, v23.4s
-	WORD $0x4e38d6f7 // fadd v23.4s, v23.4s, v24.4s
-	VSUB V19.S4, V15.S4, V24.S4
-	VSHL $23, V24.S4, V24.S4
-	WORD $0x4e2ef718 // fmax v24.4s, v24.4s, v14.4s
-	VFMLA V24.S4, V23.S4, V21.S4
-	WORD $0x6e29ded3 // fmul v19.4s, v22.4s, v9.4s
-	WORD $0x4e26d6b7 // fadd v23.4s, v21.4s, v6.4s
-	WORD $0x6e37feb7 // fdiv v23.4s, v21.4s, v23.4s
-	WORD $0x6e37def8 // fmul v24.4s, v23.4s, v23.4s
-	WORD $0x6e38df19 // fmul v25.4s, v24.4s, v24.4s
-	VMOV V3.B16, V26.B16
-	VFMLA V4.S4, V24.S4, V26.S4
-	VFMLA V5.S4, V25.S4, V26.S4
-	VMOV V2.B16, V25.B16
-	VFMLA V26.S4, V24.S4, V25.S4
-	WORD $0x6e27deba // fmul v26.4s, v21.4s, v7.4s
-	WORD $0x6e38df39 // fmul v25.4s, v25.4s, v24.4s
-	VFMLA V26.S4, V21.S4, V25.S4
-	VFMLA V25.S4, V23.S4, V19.S4
-	VFMLS V26.S4, V21.S4, V19.S4
-	VMOV V21.B16, V23.B16
-	VFMLA V8.S4, V22.S4, V23.S4
-	VMOV V23.B16, V24.B16
-	VFMLS V8.S4, V22.S4, V24.S4
-	WORD $0x4eb8d6b8 // fsub v24.4s, v21.4s, v24.4s
-	WORD $0x4e38d673 // fadd v19.4s, v19.4s, v24.4s
-	WORD $0x4e37d673 // fadd v19.4s, v19.4s, v23.4s
-	WORD $0x6ea0ca35 // fcmge v21.4s, v17.4s, #0
-	VBIF V21.B16, V10.B16, V19.B16
-	WORD $0x4ea0da35 // fcmeq v21.4s, v17.4s, #0
-	VBIT V21.B16, V12.B16, V19.B16
-	WORD $0x4e2be635 // fcmeq v21.4s, v17.4s, v11.4s
-	VBIT V21.B16, V11.B16, V19.B16
-	VBIT V16.B16, V18.B16, V19.B16
-	FMOVQ F20, 0(R0)
-	FMOVQ F19, 16(R0)
+	FMOVQ 0(R1), F15
+	FMOVQ 16(R1), F16
+	WORD $0x4e28d5f1 // fadd v17.4s, v15.4s, v8.4s
+	VSUB V0.S4, V17.S4, V18.S4
+	WORD $0x4f290652 // sshr v18.4s, v18.4s, #23
+	VSHL $23, V18.S4, V19.S4
+	VSUB V19.S4, V17.S4, V19.S4
+	WORD $0x4ea1d673 // fsub v19.4s, v19.4s, v1.4s
+	WORD $0x4e21da54 // scvtf v20.4s, v18.4s
+	WORD $0x4ea8d635 // fsub v21.4s, v17.4s, v8.4s
+	WORD $0x4eb5d636 // fsub v22.4s, v17.4s, v21.4s
+	WORD $0x4eb6d516 // fsub v22.4s, v8.4s, v22.4s
+	WORD $0x4eb5d5f5 // fsub v21.4s, v15.4s, v21.4s
+	WORD $0x4e36d6b5 // fadd v21.4s, v21.4s, v22.4s
+	VSUB V18.S4, V10.S4, V22.S4
+	VSHL $23, V22.S4, V22.S4
+	WORD $0x4e29f6d6 // fmax v22.4s, v22.4s, v9.4s
+	VFMLA V22.S4, V21.S4, V19.S4
+	WORD $0x6e27de92 // fmul v18.4s, v20.4s, v7.4s
+	WORD $0x4e24d675 // fadd v21.4s, v19.4s, v4.4s
+	WORD $0x6e35fe75 // fdiv v21.4s, v19.4s, v21.4s
+	WORD $0x6e35deb6 // fmul v22.4s, v21.4s, v21.4s
+	WORD $0x6e36ded7 // fmul v23.4s, v22.4s, v22.4s
+	FMOVQ 16(R3), F24
+	VFMLA V2.S4, V22.S4, V24.S4
+	VFMLA V3.S4, V23.S4, V24.S4
+	FMOVQ 0(R3), F23
+	VFMLA V24.S4, V22.S4, V23.S4
+	WORD $0x6e25de78 // fmul v24.4s, v19.4s, v5.4s
+	WORD $0x6e36def7 // fmul v23.4s, v23.4s, v22.4s
+	VFMLA V24.S4, V19.S4, V23.S4
+	VFMLA V23.S4, V21.S4, V18.S4
+	VFMLS V24.S4, V19.S4, V18.S4
+	VMOV V19.B16, V21.B16
+	VFMLA V6.S4, V20.S4, V21.S4
+	VMOV V21.B16, V22.B16
+	VFMLS V6.S4, V20.S4, V22.S4
+	WORD $0x4eb6d676 // fsub v22.4s, v19.4s, v22.4s
+	WORD $0x4e36d652 // fadd v18.4s, v18.4s, v22.4s
+	WORD $0x4e35d652 // fadd v18.4s, v18.4s, v21.4s
+	WORD $0x6ea0ca33 // fcmge v19.4s, v17.4s, #0
+	VBIF V19.B16, V11.B16, V18.B16
+	WORD $0x4ea0da33 // fcmeq v19.4s, v17.4s, #0
+	VBIT V19.B16, V13.B16, V18.B16
+	WORD $0x4e2ce633 // fcmeq v19.4s, v17.4s, v12.4s
+	VBIT V19.B16, V12.B16, V18.B16
+	VBIT V14.B16, V15.B16, V18.B16
+	WORD $0x4e28d60f // fadd v15.4s, v16.4s, v8.4s
+	VSUB V0.S4, V15.S4, V17.S4
+	WORD $0x4f290631 // sshr v17.4s, v17.4s, #23
+	VSHL $23, V17.S4, V19.S4
+	VSUB V19.S4, V15.S4, V19.S4
+	WORD $0x4ea1d673 // fsub v19.4s, v19.4s, v1.4s
+	WORD $0x4e21da34 // scvtf v20.4s, v17.4s
+	WORD $0x4ea8d5f5 // fsub v21.4s, v15.4s, v8.4s
+	WORD $0x4eb5d5f6 // fsub v22.4s, v15.4s, v21.4s
+	WORD $0x4eb6d516 // fsub v22.4s, v8.4s, v22.4s
+	WORD $0x4eb5d615 // fsub v21.4s, v16.4s, v21.4s
+	WORD $0x4e36d6b5 // fadd v21.4s, v21.4s, v22.4s
+	VSUB V17.S4, V10.S4, V22.S4
+	VSHL $23, V22.S4, V22.S4
+	WORD $0x4e29f6d6 // fmax v22.4s, v22.4s, v9.4s
+	VFMLA V22.S4, V21.S4, V19.S4
+	WORD $0x6e27de91 // fmul v17.4s, v20.4s, v7.4s
+	WORD $0x4e24d675 // fadd v21.4s, v19.4s, v4.4s
+	WORD $0x6e35fe75 // fdiv v21.4s, v19.4s, v21.4s
+	WORD $0x6e35deb6 // fmul v22.4s, v21.4s, v21.4s
+	WORD $0x6e36ded7 // fmul v23.4s, v22.4s, v22.4s
+	FMOVQ 16(R3), F24
+	VFMLA V2.S4, V22.S4, V24.S4
+	VFMLA V3.S4, V23.S4, V24.S4
+	FMOVQ 0(R3), F23
+	VFMLA V24.S4, V22.S4, V23.S4
+	WORD $0x6e25de78 // fmul v24.4s, v19.4s, v5.4s
+	WORD $0x6e36def7 // fmul v23.4s, v23.4s, v22.4s
+	VFMLA V24.S4, V19.S4, V23.S4
+	VFMLA V23.S4, V21.S4, V17.S4
+	VFMLS V24.S4, V19.S4, V17.S4
+	VMOV V19.B16, V21.B16
+	VFMLA V6.S4, V20.S4, V21.S4
+	VMOV V21.B16, V22.B16
+	VFMLS V6.S4, V20.S4, V22.S4
+	WORD $0x4eb6d676 // fsub v22.4s, v19.4s, v22.4s
+	WORD $0x4e36d631 // fadd v17.4s, v17.4s, v22.4s
+	WORD $0x4e35d631 // fadd v17.4s, v17.4s, v21.4s
+	WORD $0x6ea0c9f3 // fcmge v19.4s, v15.4s, #0
+	VBIF V19.B16, V11.B16, V17.B16
+	WORD $0x4ea0d9f3 // fcmeq v19.4s, v15.4s, #0
+	VBIT V19.B16, V13.B16, V17.B16
+	WORD $0x4e2ce5f3 // fcmeq v19.4s, v15.4s, v12.4s
+	VBIT V19.B16, V12.B16, V17.B16
+	VBIT V14.B16, V16.B16, V17.B16
+	FMOVQ F18, 0(R0)
+	FMOVQ F17, 16(R0)
 	ADD $32, R0
 	ADD $32, R1
 	SUBS $8, R2
@@ -682,53 +680,53 @@ next2:
 	BLO next4
 
 loop3:
-	FMOVQ 0(R1), F17
-	WORD $0x4e2dd632 // fadd v18.4s, v17.4s, v13.4s
-	VSUB V0.S4, V18.S4, V19.S4
-	WORD $0x4f290673 // sshr v19.4s, v19.4s, #23
-	VSHL $23, V19.S4, V20.S4
-	VSUB V20.S4, V18.S4, V20.S4
-	WORD $0x4ea1d694 // fsub v20.4s, v20.4s, v1.4s
-	WORD $0x4e21da75 // scvtf v21.4s, v19.4s
-	WORD $0x4eadd656 // fsub v22.4s, v18.4s, v13.4s
-	WORD $0x4eb6d657 // fsub v23.4s, v18.4s, v22.4s
-	WORD $0x4eb7d5b7 // fsub v23.4s, v13.4s, v23.4s
-	WORD $0x4eb6d636 // fsub v22.4s, v17.4s, v22.4s
-	WORD $0x4e37d6d6 // fadd v22.4s, v22.4s, v23.4s
-	VSUB V19.S4, V15.S4, V23.S4
-	VSHL $23, V23.S4, V23.S4
-	WORD $0x4e2ef6f7 // fmax v23.4s, v23.4s, v14.4s
-	VFMLA V23.S4, V22.S4, V20.S4
-	WORD $0x6e29deb3 // fmul v19.4s, v21.4s, v9.4s
-	WORD $0x4e26d696 // fadd v22.4s, v20.4s, v6.4s
-	WORD $0x6e36fe96 // fdiv v22.4s, v20.4s, v22.4s
-	WORD $0x6e36ded7 // fmul v23.4s, v22.4s, v22.4s
-	WORD $0x6e37def8 // fmul v24.4s, v23.4s, v23.4s
-	VMOV V3.B16, V25.B16
-	VFMLA V4.S4, V23.S4, V25.S4
-	VFMLA V5.S4, V24.S4, V25.S4
-	VMOV V2.B16, V24.B16
-	VFMLA V25.S4, V23.S4, V24.S4
-	WORD $0x6e27de99 // fmul v25.4s, v20.4s, v7.4s
-	WORD $0x6e37df18 // fmul v24.4s, v24.4s, v23.4s
-	VFMLA V25.S4, V20.S4, V24.S4
-	VFMLA V24.S4, V22.S4, V19.S4
-	VFMLS V25.S4, V20.S4, V19.S4
-	VMOV V20.B16, V22.B16
-	VFMLA V8.S4, V21.S4, V22.S4
-	VMOV V22.B16, V23.B16
-	VFMLS V8.S4, V21.S4, V23.S4
-	WORD $0x4eb7d697 // fsub v23.4s, v20.4s, v23.4s
-	WORD $0x4e37d673 // fadd v19.4s, v19.4s, v23.4s
-	WORD $0x4e36d673 // fadd v19.4s, v19.4s, v22.4s
-	WORD $0x6ea0ca54 // fcmge v20.4s, v18.4s, #0
-	VBIF V20.B16, V10.B16, V19.B16
-	WORD $0x4ea0da54 // fcmeq v20.4s, v18.4s, #0
-	VBIT V20.B16, V12.B16, V19.B16
-	WORD $0x4e2be654 // fcmeq v20.4s, v18.4s, v11.4s
-	VBIT V20.B16, V11.B16, V19.B16
-	VBIT V16.B16, V17.B16, V19.B16
-	FMOVQ F19, 0(R0)
+	FMOVQ 0(R1), F15
+	WORD $0x4e28d5f0 // fadd v16.4s, v15.4s, v8.4s
+	VSUB V0.S4, V16.S4, V17.S4
+	WORD $0x4f290631 // sshr v17.4s, v17.4s, #23
+	VSHL $23, V17.S4, V18.S4
+	VSUB V18.S4, V16.S4, V18.S4
+	WORD $0x4ea1d652 // fsub v18.4s, v18.4s, v1.4s
+	WORD $0x4e21da33 // scvtf v19.4s, v17.4s
+	WORD $0x4ea8d614 // fsub v20.4s, v16.4s, v8.4s
+	WORD $0x4eb4d615 // fsub v21.4s, v16.4s, v20.4s
+	WORD $0x4eb5d515 // fsub v21.4s, v8.4s, v21.4s
+	WORD $0x4eb4d5f4 // fsub v20.4s, v15.4s, v20.4s
+	WORD $0x4e35d694 // fadd v20.4s, v20.4s, v21.4s
+	VSUB V17.S4, V10.S4, V21.S4
+	VSHL $23, V21.S4, V21.S4
+	WORD $0x4e29f6b5 // fmax v21.4s, v21.4s, v9.4s
+	VFMLA V21.S4, V20.S4, V18.S4
+	WORD $0x6e27de71 // fmul v17.4s, v19.4s, v7.4s
+	WORD $0x4e24d654 // fadd v20.4s, v18.4s, v4.4s
+	WORD $0x6e34fe54 // fdiv v20.4s, v18.4s, v20.4s
+	WORD $0x6e34de95 // fmul v21.4s, v20.4s, v20.4s
+	WORD $0x6e35deb6 // fmul v22.4s, v21.4s, v21.4s
+	FMOVQ 16(R3), F23
+	VFMLA V2.S4, V21.S4, V23.S4
+	VFMLA V3.S4, V22.S4, V23.S4
+	FMOVQ 0(R3), F22
+	VFMLA V23.S4, V21.S4, V22.S4
+	WORD $0x6e25de57 // fmul v23.4s, v18.4s, v5.4s
+	WORD $0x6e35ded6 // fmul v22.4s, v22.4s, v21.4s
+	VFMLA V23.S4, V18.S4, V22.S4
+	VFMLA V22.S4, V20.S4, V17.S4
+	VFMLS V23.S4, V18.S4, V17.S4
+	VMOV V18.B16, V20.B16
+	VFMLA V6.S4, V19.S4, V20.S4
+	VMOV V20.B16, V21.B16
+	VFMLS V6.S4, V19.S4, V21.S4
+	WORD $0x4eb5d655 // fsub v21.4s, v18.4s, v21.4s
+	WORD $0x4e35d631 // fadd v17.4s, v17.4s, v21.4s
+	WORD $0x4e34d631 // fadd v17.4s, v17.4s, v20.4s
+	WORD $0x6ea0ca12 // fcmge v18.4s, v16.4s, #0
+	VBIF V18.B16, V11.B16, V17.B16
+	WORD $0x4ea0da12 // fcmeq v18.4s, v16.4s, #0
+	VBIT V18.B16, V13.B16, V17.B16
+	WORD $0x4e2ce612 // fcmeq v18.4s, v16.4s, v12.4s
+	VBIT V18.B16, V12.B16, V17.B16
+	VBIT V14.B16, V15.B16, V17.B16
+	FMOVQ F17, 0(R0)
 	ADD $16, R0
 	ADD $16, R1
 	SUBS $4, R2
@@ -739,53 +737,53 @@ next4:
 	CBZ R2, done6
 
 tail5:
-	FMOVS 0(R1), F17
-	WORD $0x4e2dd632 // fadd v18.4s, v17.4s, v13.4s
-	VSUB V0.S4, V18.S4, V19.S4
-	WORD $0x4f290673 // sshr v19.4s, v19.4s, #23
-	VSHL $23, V19.S4, V20.S4
-	VSUB V20.S4, V18.S4, V20.S4
-	WORD $0x4ea1d694 // fsub v20.4s, v20.4s, v1.4s
-	WORD $0x4e21da75 // scvtf v21.4s, v19.4s
-	WORD $0x4eadd656 // fsub v22.4s, v18.4s, v13.4s
-	WORD $0x4eb6d657 // fsub v23.4s, v18.4s, v22.4s
-	WORD $0x4eb7d5b7 // fsub v23.4s, v13.4s, v23.4s
-	WORD $0x4eb6d636 // fsub v22.4s, v17.4s, v22.4s
-	WORD $0x4e37d6d6 // fadd v22.4s, v22.4s, v23.4s
-	VSUB V19.S4, V15.S4, V23.S4
-	VSHL $23, V23.S4, V23.S4
-	WORD $0x4e2ef6f7 // fmax v23.4s, v23.4s, v14.4s
-	VFMLA V23.S4, V22.S4, V20.S4
-	WORD $0x6e29deb3 // fmul v19.4s, v21.4s, v9.4s
-	WORD $0x4e26d696 // fadd v22.4s, v20.4s, v6.4s
-	WORD $0x6e36fe96 // fdiv v22.4s, v20.4s, v22.4s
-	WORD $0x6e36ded7 // fmul v23.4s, v22.4s, v22.4s
-	WORD $0x6e37def8 // fmul v24.4s, v23.4s, v23.4s
-	VMOV V3.B16, V25.B16
-	VFMLA V4.S4, V23.S4, V25.S4
-	VFMLA V5.S4, V24.S4, V25.S4
-	VMOV V2.B16, V24.B16
-	VFMLA V25.S4, V23.S4, V24.S4
-	WORD $0x6e27de99 // fmul v25.4s, v20.4s, v7.4s
-	WORD $0x6e37df18 // fmul v24.4s, v24.4s, v23.4s
-	VFMLA V25.S4, V20.S4, V24.S4
-	VFMLA V24.S4, V22.S4, V19.S4
-	VFMLS V25.S4, V20.S4, V19.S4
-	VMOV V20.B16, V22.B16
-	VFMLA V8.S4, V21.S4, V22.S4
-	VMOV V22.B16, V23.B16
-	VFMLS V8.S4, V21.S4, V23.S4
-	WORD $0x4eb7d697 // fsub v23.4s, v20.4s, v23.4s
-	WORD $0x4e37d673 // fadd v19.4s, v19.4s, v23.4s
-	WORD $0x4e36d673 // fadd v19.4s, v19.4s, v22.4s
-	WORD $0x6ea0ca54 // fcmge v20.4s, v18.4s, #0
-	VBIF V20.B16, V10.B16, V19.B16
-	WORD $0x4ea0da54 // fcmeq v20.4s, v18.4s, #0
-	VBIT V20.B16, V12.B16, V19.B16
-	WORD $0x4e2be654 // fcmeq v20.4s, v18.4s, v11.4s
-	VBIT V20.B16, V11.B16, V19.B16
-	VBIT V16.B16, V17.B16, V19.B16
-	FMOVS F19, 0(R0)
+	FMOVS 0(R1), F15
+	WORD $0x4e28d5f0 // fadd v16.4s, v15.4s, v8.4s
+	VSUB V0.S4, V16.S4, V17.S4
+	WORD $0x4f290631 // sshr v17.4s, v17.4s, #23
+	VSHL $23, V17.S4, V18.S4
+	VSUB V18.S4, V16.S4, V18.S4
+	WORD $0x4ea1d652 // fsub v18.4s, v18.4s, v1.4s
+	WORD $0x4e21da33 // scvtf v19.4s, v17.4s
+	WORD $0x4ea8d614 // fsub v20.4s, v16.4s, v8.4s
+	WORD $0x4eb4d615 // fsub v21.4s, v16.4s, v20.4s
+	WORD $0x4eb5d515 // fsub v21.4s, v8.4s, v21.4s
+	WORD $0x4eb4d5f4 // fsub v20.4s, v15.4s, v20.4s
+	WORD $0x4e35d694 // fadd v20.4s, v20.4s, v21.4s
+	VSUB V17.S4, V10.S4, V21.S4
+	VSHL $23, V21.S4, V21.S4
+	WORD $0x4e29f6b5 // fmax v21.4s, v21.4s, v9.4s
+	VFMLA V21.S4, V20.S4, V18.S4
+	WORD $0x6e27de71 // fmul v17.4s, v19.4s, v7.4s
+	WORD $0x4e24d654 // fadd v20.4s, v18.4s, v4.4s
+	WORD $0x6e34fe54 // fdiv v20.4s, v18.4s, v20.4s
+	WORD $0x6e34de95 // fmul v21.4s, v20.4s, v20.4s
+	WORD $0x6e35deb6 // fmul v22.4s, v21.4s, v21.4s
+	FMOVQ 16(R3), F23
+	VFMLA V2.S4, V21.S4, V23.S4
+	VFMLA V3.S4, V22.S4, V23.S4
+	FMOVQ 0(R3), F22
+	VFMLA V23.S4, V21.S4, V22.S4
+	WORD $0x6e25de57 // fmul v23.4s, v18.4s, v5.4s
+	WORD $0x6e35ded6 // fmul v22.4s, v22.4s, v21.4s
+	VFMLA V23.S4, V18.S4, V22.S4
+	VFMLA V22.S4, V20.S4, V17.S4
+	VFMLS V23.S4, V18.S4, V17.S4
+	VMOV V18.B16, V20.B16
+	VFMLA V6.S4, V19.S4, V20.S4
+	VMOV V20.B16, V21.B16
+	VFMLS V6.S4, V19.S4, V21.S4
+	WORD $0x4eb5d655 // fsub v21.4s, v18.4s, v21.4s
+	WORD $0x4e35d631 // fadd v17.4s, v17.4s, v21.4s
+	WORD $0x4e34d631 // fadd v17.4s, v17.4s, v20.4s
+	WORD $0x6ea0ca12 // fcmge v18.4s, v16.4s, #0
+	VBIF V18.B16, V11.B16, V17.B16
+	WORD $0x4ea0da12 // fcmeq v18.4s, v16.4s, #0
+	VBIT V18.B16, V13.B16, V17.B16
+	WORD $0x4e2ce612 // fcmeq v18.4s, v16.4s, v12.4s
+	VBIT V18.B16, V12.B16, V17.B16
+	VBIT V14.B16, V15.B16, V17.B16
+	FMOVS F17, 0(R0)
 	ADD $4, R0
 	ADD $4, R1
 	SUBS $1, R2
@@ -799,90 +797,83 @@ TEXT ·Expm1F32NEON(SB), NOSPLIT, $0-48
 	MOVD dst_base+0(FP), R0
 	MOVD x_base+24(FP), R1
 	MOVD x_len+32(FP), R2
-	MOVD $word_3effffff<>(SB), R3
-	VLD1R (R3), [V0.S4]
-	MOVD $word_3e2aaa5a<>(SB), R3
-	VLD1R (R3), [V1.S4]
-	MOVD $word_3d2aab79<>(SB), R3
-	VLD1R (R3), [V2.S4]
-	MOVD $word_3c0912af<>(SB), R3
-	VLD1R (R3), [V3.S4]
-	MOVD $word_3ab5ce65<>(SB), R3
-	VLD1R (R3), [V4.S4]
-	MOVD $word_3f000000<>(SB), R3
-	VLD1R (R3), [V5.S4]
-	MOVD $word_80000000<>(SB), R3
-	VLD1R (R3), [V6.S4]
-	MOVD $word_c1a00000<>(SB), R3
-	VLD1R (R3), [V7.S4]
-	MOVD $word_42b20000<>(SB), R3
-	VLD1R (R3), [V8.S4]
-	MOVD $word_4b40007e<>(SB), R3
-	VLD1R (R3), [V9.S4]
-	MOVD $word_3fb8aa3b<>(SB), R3
-	VLD1R (R3), [V10.S4]
-	MOVD $word_3f317200<>(SB), R3
-	VLD1R (R3), [V11.S4]
-	MOVD $word_35bfbe8e<>(SB), R3
-	VLD1R (R3), [V12.S4]
+	MOVD $vectors1<>(SB), R3
+	FMOVQ 48(R3), F0
+	FMOVQ 64(R3), F1
+	MOVD $word_3f000000<>(SB), R4
+	VLD1R (R4), [V2.S4]
+	MOVD $word_80000000<>(SB), R4
+	VLD1R (R4), [V3.S4]
+	MOVD $word_c1a00000<>(SB), R4
+	VLD1R (R4), [V4.S4]
+	MOVD $word_42b20000<>(SB), R4
+	VLD1R (R4), [V5.S4]
+	MOVD $word_4b40007e<>(SB), R4
+	VLD1R (R4), [V6.S4]
+	MOVD $word_3fb8aa3b<>(SB), R4
+	VLD1R (R4), [V7.S4]
+	MOVD $word_3f317200<>(SB), R4
+	VLD1R (R4), [V8.S4]
+	MOVD $word_35bfbe8e<>(SB), R4
+	VLD1R (R4), [V9.S4]
 	SUBS $8, R2
 	BLO next2
 
 loop1:
-	FMOVQ 0(R1), F13
-	FMOVQ 16(R1), F14
-	VMOV V13.B16, V15.B16
-	VMOV V14.B16, V16.B16
-	WORD $0x4e27f5ef // fmax v15.4s, v15.4s, v7.4s
-	WORD $0x4ea8f5ef // fmin v15.4s, v15.4s, v8.4s
-	WORD $0x4e27f610 // fmax v16.4s, v16.4s, v7.4s
-	WORD $0x4ea8f610 // fmin v16.4s, v16.4s, v8.4s
-	VMOV V9.B16, V17.B16
-	VFMLA V10.S4, V15.S4, V17.S4
-	WORD $0x4ea9d632 // fsub v18.4s, v17.4s, v9.4s
-	VFMLS V11.S4, V18.S4, V15.S4
-	VFMLS V12.S4, V18.S4, V15.S4
-	VMOV V9.B16, V19.B16
-	VFMLA V10.S4, V16.S4, V19.S4
-	WORD $0x4ea9d674 // fsub v20.4s, v19.4s, v9.4s
-	VFMLS V11.S4, V20.S4, V16.S4
-	VFMLS V12.S4, V20.S4, V16.S4
-	WORD $0x6e2fddf5 // fmul v21.4s, v15.4s, v15.4s
-	VMOV V2.B16, V22.B16
-	VFMLA V3.S4, V15.S4, V22.S4
-	VFMLA V4.S4, V21.S4, V22.S4
-	VMOV V1.B16, V21.B16
-	VFMLA V22.S4, V15.S4, V21.S4
-	VMOV V0.B16, V22.B16
-	VFMLA V21.S4, V15.S4, V22.S4
-	WORD $0x6e30de15 // fmul v21.4s, v16.4s, v16.4s
-	VMOV V2.B16, V23.B16
-	VFMLA V3.S4, V16.S4, V23.S4
-	VFMLA V4.S4, V21.S4, V23.S4
-	VMOV V1.B16, V21.B16
-	VFMLA V23.S4, V16.S4, V21.S4
-	VMOV V0.B16, V23.B16
-	VFMLA V21.S4, V16.S4, V23.S4
-	WORD $0x6e2fded6 // fmul v22.4s, v22.4s, v15.4s
-	VFMLA V22.S4, V15.S4, V15.S4
-	VSHL $23, V17.S4, V17.S4
-	WORD $0x4ea5d635 // fsub v21.4s, v17.4s, v5.4s
-	VFMLA V15.S4, V17.S4, V21.S4
-	WORD $0x4e35d6b5 // fadd v21.4s, v21.4s, v21.4s
-	WORD $0x4ea0da52 // fcmeq v18.4s, v18.4s, #0
-	VBIT V18.B16, V15.B16, V21.B16
-	VBIT V6.B16, V13.B16, V21.B16
-	WORD $0x6e30def7 // fmul v23.4s, v23.4s, v16.4s
-	VFMLA V23.S4, V16.S4, V16.S4
-	VSHL $23, V19.S4, V19.S4
-	WORD $0x4ea5d66d // fsub v13.4s, v19.4s, v5.4s
-	VFMLA V16.S4, V19.S4, V13.S4
-	WORD $0x4e2dd5ad // fadd v13.4s, v13.4s, v13.4s
-	WORD $0x4ea0da94 // fcmeq v20.4s, v20.4s, #0
-	VBIT V20.B16, V16.B16, V13.B16
-	VBIT V6.B16, V14.B16, V13.B16
-	FMOVQ F21, 0(R0)
-	FMOVQ F13, 16(R0)
+	FMOVQ 0(R1), F10
+	FMOVQ 16(R1), F11
+	VMOV V10.B16, V12.B16
+	VMOV V11.B16, V13.B16
+	WORD $0x4e24f58c // fmax v12.4s, v12.4s, v4.4s
+	WORD $0x4ea5f58c // fmin v12.4s, v12.4s, v5.4s
+	WORD $0x4e24f5ad // fmax v13.4s, v13.4s, v4.4s
+	WORD $0x4ea5f5ad // fmin v13.4s, v13.4s, v5.4s
+	VMOV V6.B16, V14.B16
+	VFMLA V7.S4, V12.S4, V14.S4
+	WORD $0x4ea6d5cf // fsub v15.4s, v14.4s, v6.4s
+	VFMLS V8.S4, V15.S4, V12.S4
+	VFMLS V9.S4, V15.S4, V12.S4
+	VMOV V6.B16, V16.B16
+	VFMLA V7.S4, V13.S4, V16.S4
+	WORD $0x4ea6d611 // fsub v17.4s, v16.4s, v6.4s
+	VFMLS V8.S4, V17.S4, V13.S4
+	VFMLS V9.S4, V17.S4, V13.S4
+	WORD $0x6e2cdd92 // fmul v18.4s, v12.4s, v12.4s
+	WORD $0x6e2dddb3 // fmul v19.4s, v13.4s, v13.4s
+	FMOVQ 32(R3), F20
+	VFMLA V0.S4, V12.S4, V20.S4
+	FMOVQ 32(R3), F21
+	VFMLA V0.S4, V13.S4, V21.S4
+	VFMLA V1.S4, V18.S4, V20.S4
+	VFMLA V1.S4, V19.S4, V21.S4
+	FMOVQ 16(R3), F18
+	VFMLA V20.S4, V12.S4, V18.S4
+	FMOVQ 16(R3), F19
+	VFMLA V21.S4, V13.S4, V19.S4
+	FMOVQ 0(R3), F20
+	VFMLA V18.S4, V12.S4, V20.S4
+	FMOVQ 0(R3), F18
+	VFMLA V19.S4, V13.S4, V18.S4
+	WORD $0x6e2cde94 // fmul v20.4s, v20.4s, v12.4s
+	VFMLA V20.S4, V12.S4, V12.S4
+	VSHL $23, V14.S4, V14.S4
+	WORD $0x4ea2d5d3 // fsub v19.4s, v14.4s, v2.4s
+	VFMLA V12.S4, V14.S4, V19.S4
+	WORD $0x4e33d673 // fadd v19.4s, v19.4s, v19.4s
+	WORD $0x4ea0d9ef // fcmeq v15.4s, v15.4s, #0
+	VBIT V15.B16, V12.B16, V19.B16
+	VBIT V3.B16, V10.B16, V19.B16
+	WORD $0x6e2dde52 // fmul v18.4s, v18.4s, v13.4s
+	VFMLA V18.S4, V13.S4, V13.S4
+	VSHL $23, V16.S4, V16.S4
+	WORD $0x4ea2d60a // fsub v10.4s, v16.4s, v2.4s
+	VFMLA V13.S4, V16.S4, V10.S4
+	WORD $0x4e2ad54a // fadd v10.4s, v10.4s, v10.4s
+	WORD $0x4ea0da31 // fcmeq v17.4s, v17.4s, #0
+	VBIT V17.B16, V13.B16, V10.B16
+	VBIT V3.B16, V11.B16, V10.B16
+	FMOVQ F19, 0(R0)
+	FMOVQ F10, 16(R0)
 	ADD $32, R0
 	ADD $32, R1
 	SUBS $8, R2
@@ -894,33 +885,33 @@ next2:
 	BLO next4
 
 loop3:
-	FMOVQ 0(R1), F13
-	VMOV V13.B16, V14.B16
-	WORD $0x4e27f5ce // fmax v14.4s, v14.4s, v7.4s
-	WORD $0x4ea8f5ce // fmin v14.4s, v14.4s, v8.4s
-	VMOV V9.B16, V15.B16
-	VFMLA V10.S4, V14.S4, V15.S4
-	WORD $0x4ea9d5f0 // fsub v16.4s, v15.4s, v9.4s
-	VFMLS V11.S4, V16.S4, V14.S4
-	VFMLS V12.S4, V16.S4, V14.S4
-	WORD $0x6e2eddd1 // fmul v17.4s, v14.4s, v14.4s
-	VMOV V2.B16, V18.B16
-	VFMLA V3.S4, V14.S4, V18.S4
-	VFMLA V4.S4, V17.S4, V18.S4
-	VMOV V1.B16, V17.B16
-	VFMLA V18.S4, V14.S4, V17.S4
-	VMOV V0.B16, V18.B16
-	VFMLA V17.S4, V14.S4, V18.S4
-	WORD $0x6e2ede52 // fmul v18.4s, v18.4s, v14.4s
-	VFMLA V18.S4, V14.S4, V14.S4
-	VSHL $23, V15.S4, V15.S4
-	WORD $0x4ea5d5f1 // fsub v17.4s, v15.4s, v5.4s
-	VFMLA V14.S4, V15.S4, V17.S4
-	WORD $0x4e31d631 // fadd v17.4s, v17.4s, v17.4s
-	WORD $0x4ea0da10 // fcmeq v16.4s, v16.4s, #0
-	VBIT V16.B16, V14.B16, V17.B16
-	VBIT V6.B16, V13.B16, V17.B16
-	FMOVQ F17, 0(R0)
+	FMOVQ 0(R1), F10
+	VMOV V10.B16, V11.B16
+	WORD $0x4e24f56b // fmax v11.4s, v11.4s, v4.4s
+	WORD $0x4ea5f56b // fmin v11.4s, v11.4s, v5.4s
+	VMOV V6.B16, V12.B16
+	VFMLA V7.S4, V11.S4, V12.S4
+	WORD $0x4ea6d58d // fsub v13.4s, v12.4s, v6.4s
+	VFMLS V8.S4, V13.S4, V11.S4
+	VFMLS V9.S4, V13.S4, V11.S4
+	WORD $0x6e2bdd6e // fmul v14.4s, v11.4s, v11.4s
+	FMOVQ 32(R3), F15
+	VFMLA V0.S4, V11.S4, V15.S4
+	VFMLA V1.S4, V14.S4, V15.S4
+	FMOVQ 16(R3), F14
+	VFMLA V15.S4, V11.S4, V14.S4
+	FMOVQ 0(R3), F15
+	VFMLA V14.S4, V11.S4, V15.S4
+	WORD $0x6e2bddef // fmul v15.4s, v15.4s, v11.4s
+	VFMLA V15.S4, V11.S4, V11.S4
+	VSHL $23, V12.S4, V12.S4
+	WORD $0x4ea2d58e // fsub v14.4s, v12.4s, v2.4s
+	VFMLA V11.S4, V12.S4, V14.S4
+	WORD $0x4e2ed5ce // fadd v14.4s, v14.4s, v14.4s
+	WORD $0x4ea0d9ad // fcmeq v13.4s, v13.4s, #0
+	VBIT V13.B16, V11.B16, V14.B16
+	VBIT V3.B16, V10.B16, V14.B16
+	FMOVQ F14, 0(R0)
 	ADD $16, R0
 	ADD $16, R1
 	SUBS $4, R2
@@ -931,33 +922,33 @@ next4:
 	CBZ R2, done6
 
 tail5:
-	FMOVS 0(R1), F13
-	VMOV V13.B16, V14.B16
-	WORD $0x4e27f5ce // fmax v14.4s, v14.4s, v7.4s
-	WORD $0x4ea8f5ce // fmin v14.4s, v14.4s, v8.4s
-	VMOV V9.B16, V15.B16
-	VFMLA V10.S4, V14.S4, V15.S4
-	WORD $0x4ea9d5f0 // fsub v16.4s, v15.4s, v9.4s
-	VFMLS V11.S4, V16.S4, V14.S4
-	VFMLS V12.S4, V16.S4, V14.S4
-	WORD $0x6e2eddd1 // fmul v17.4s, v14.4s, v14.4s
-	VMOV V2.B16, V18.B16
-	VFMLA V3.S4, V14.S4, V18.S4
-	VFMLA V4.S4, V17.S4, V18.S4
-	VMOV V1.B16, V17.B16
-	VFMLA V18.S4, V14.S4, V17.S4
-	VMOV V0.B16, V18.B16
-	VFMLA V17.S4, V14.S4, V18.S4
-	WORD $0x6e2ede52 // fmul v18.4s, v18.4s, v14.4s
-	VFMLA V18.S4, V14.S4, V14.S4
-	VSHL $23, V15.S4, V15.S4
-	WORD $0x4ea5d5f1 // fsub v17.4s, v15.4s, v5.4s
-	VFMLA V14.S4, V15.S4, V17.S4
-	WORD $0x4e31d631 // fadd v17.4s, v17.4s, v17.4s
-	WORD $0x4ea0da10 // fcmeq v16.4s, v16.4s, #0
-	VBIT V16.B16, V14.B16, V17.B16
-	VBIT V6.B16, V13.B16, V17.B16
-	FMOVS F17, 0(R0)
+	FMOVS 0(R1), F10
+	VMOV V10.B16, V11.B16
+	WORD $0x4e24f56b // fmax v11.4s, v11.4s, v4.4s
+	WORD $0x4ea5f56b // fmin v11.4s, v11.4s, v5.4s
+	VMOV V6.B16, V12.B16
+	VFMLA V7.S4, V11.S4, V12.S4
+	WORD $0x4ea6d58d // fsub v13.4s, v12.4s, v6.4s
+	VFMLS V8.S4, V13.S4, V11.S4
+	VFMLS V9.S4, V13.S4, V11.S4
+	WORD $0x6e2bdd6e // fmul v14.4s, v11.4s, v11.4s
+	FMOVQ 32(R3), F15
+	VFMLA V0.S4, V11.S4, V15.S4
+	VFMLA V1.S4, V14.S4, V15.S4
+	FMOVQ 16(R3), F14
+	VFMLA V15.S4, V11.S4, V14.S4
+	FMOVQ 0(R3), F15
+	VFMLA V14.S4, V11.S4, V15.S4
+	WORD $0x6e2bddef // fmul v15.4s, v15.4s, v11.4s
+	VFMLA V15.S4, V11.S4, V11.S4
+	VSHL $23, V12.S4, V12.S4
+	WORD $0x4ea2d58e // fsub v14.4s, v12.4s, v2.4s
+	VFMLA V11.S4, V12.S4, V14.S4
+	WORD $0x4e2ed5ce // fadd v14.4s, v14.4s, v14.4s
+	WORD $0x4ea0d9ad // fcmeq v13.4s, v13.4s, #0
+	VBIT V13.B16, V11.B16, V14.B16
+	VBIT V3.B16, V10.B16, V14.B16
+	FMOVS F14, 0(R0)
 	ADD $4, R0
 	ADD $4, R1
 	SUBS $1, R2

@@ -7,21 +7,6 @@
 DATA word_35bfbe8e<>+0(SB)/4, $0x35bfbe8e
 GLOBL word_35bfbe8e<>(SB), RODATA|NOPTR, $4
 
-DATA word_3ab5ce65<>+0(SB)/4, $0x3ab5ce65
-GLOBL word_3ab5ce65<>(SB), RODATA|NOPTR, $4
-
-DATA word_3c0912af<>+0(SB)/4, $0x3c0912af
-GLOBL word_3c0912af<>(SB), RODATA|NOPTR, $4
-
-DATA word_3d2aab79<>+0(SB)/4, $0x3d2aab79
-GLOBL word_3d2aab79<>(SB), RODATA|NOPTR, $4
-
-DATA word_3e2aaa5a<>+0(SB)/4, $0x3e2aaa5a
-GLOBL word_3e2aaa5a<>(SB), RODATA|NOPTR, $4
-
-DATA word_3effffff<>+0(SB)/4, $0x3effffff
-GLOBL word_3effffff<>(SB), RODATA|NOPTR, $4
-
 DATA word_3f317200<>+0(SB)/4, $0x3f317200
 GLOBL word_3f317200<>(SB), RODATA|NOPTR, $4
 
@@ -36,6 +21,28 @@ GLOBL word_4b40007f<>(SB), RODATA|NOPTR, $4
 
 DATA word_c2200000<>+0(SB)/4, $0xc2200000
 GLOBL word_c2200000<>(SB), RODATA|NOPTR, $4
+
+DATA vectors0<>+0(SB)/4, $0x3effffff
+DATA vectors0<>+4(SB)/4, $0x3effffff
+DATA vectors0<>+8(SB)/4, $0x3effffff
+DATA vectors0<>+12(SB)/4, $0x3effffff
+DATA vectors0<>+16(SB)/4, $0x3e2aaa5a
+DATA vectors0<>+20(SB)/4, $0x3e2aaa5a
+DATA vectors0<>+24(SB)/4, $0x3e2aaa5a
+DATA vectors0<>+28(SB)/4, $0x3e2aaa5a
+DATA vectors0<>+32(SB)/4, $0x3d2aab79
+DATA vectors0<>+36(SB)/4, $0x3d2aab79
+DATA vectors0<>+40(SB)/4, $0x3d2aab79
+DATA vectors0<>+44(SB)/4, $0x3d2aab79
+DATA vectors0<>+48(SB)/4, $0x3c0912af
+DATA vectors0<>+52(SB)/4, $0x3c0912af
+DATA vectors0<>+56(SB)/4, $0x3c0912af
+DATA vectors0<>+60(SB)/4, $0x3c0912af
+DATA vectors0<>+64(SB)/4, $0x3ab5ce65
+DATA vectors0<>+68(SB)/4, $0x3ab5ce65
+DATA vectors0<>+72(SB)/4, $0x3ab5ce65
+DATA vectors0<>+76(SB)/4, $0x3ab5ce65
+GLOBL vectors0<>(SB), RODATA|NOPTR, $80
 
 // func AxpyF32NEON(y []float32, alpha float32, x []float32)
 TEXT ·AxpyF32NEON(SB), NOSPLIT, $0-56
@@ -311,82 +318,75 @@ TEXT ·SoftplusBackwardF32NEON(SB), NOSPLIT, $0-72
 	MOVD dy_base+24(FP), R1
 	MOVD y_base+48(FP), R2
 	MOVD dy_len+32(FP), R3
-	MOVD $word_3effffff<>(SB), R4
-	VLD1R (R4), [V0.S4]
-	MOVD $word_3e2aaa5a<>(SB), R4
-	VLD1R (R4), [V1.S4]
-	MOVD $word_3d2aab79<>(SB), R4
-	VLD1R (R4), [V2.S4]
-	MOVD $word_3c0912af<>(SB), R4
-	VLD1R (R4), [V3.S4]
-	MOVD $word_3ab5ce65<>(SB), R4
-	VLD1R (R4), [V4.S4]
-	MOVD $word_3f800000<>(SB), R4
-	VLD1R (R4), [V5.S4]
-	MOVD $word_4b40007f<>(SB), R4
-	VLD1R (R4), [V6.S4]
-	MOVD $word_3fb8aa3b<>(SB), R4
-	VLD1R (R4), [V7.S4]
-	MOVD $word_3f317200<>(SB), R4
-	VLD1R (R4), [V8.S4]
-	MOVD $word_35bfbe8e<>(SB), R4
-	VLD1R (R4), [V9.S4]
-	MOVD $word_c2200000<>(SB), R4
-	VLD1R (R4), [V10.S4]
+	MOVD $vectors0<>(SB), R4
+	FMOVQ 48(R4), F0
+	FMOVQ 64(R4), F1
+	MOVD $word_3f800000<>(SB), R5
+	VLD1R (R5), [V2.S4]
+	MOVD $word_4b40007f<>(SB), R5
+	VLD1R (R5), [V3.S4]
+	MOVD $word_3fb8aa3b<>(SB), R5
+	VLD1R (R5), [V4.S4]
+	MOVD $word_3f317200<>(SB), R5
+	VLD1R (R5), [V5.S4]
+	MOVD $word_35bfbe8e<>(SB), R5
+	VLD1R (R5), [V6.S4]
+	MOVD $word_c2200000<>(SB), R5
+	VLD1R (R5), [V7.S4]
 	SUBS $8, R3
 	BLO next2
 
 loop1:
-	FMOVQ 0(R1), F11
-	FMOVQ 0(R2), F12
-	FMOVQ 16(R1), F13
-	FMOVQ 16(R2), F14
-	WORD $0x6ea0f98c // fneg v12.4s, v12.4s
-	WORD $0x6ea0f9ce // fneg v14.4s, v14.4s
-	WORD $0x4e2af58c // fmax v12.4s, v12.4s, v10.4s
-	WORD $0x4e2af5ce // fmax v14.4s, v14.4s, v10.4s
-	VMOV V6.B16, V15.B16
-	VFMLA V7.S4, V12.S4, V15.S4
-	WORD $0x4ea6d5f0 // fsub v16.4s, v15.4s, v6.4s
-	VFMLS V8.S4, V16.S4, V12.S4
-	VFMLS V9.S4, V16.S4, V12.S4
-	VMOV V6.B16, V16.B16
-	VFMLA V7.S4, V14.S4, V16.S4
-	WORD $0x4ea6d611 // fsub v17.4s, v16.4s, v6.4s
-	VFMLS V8.S4, V17.S4, V14.S4
-	VFMLS V9.S4, V17.S4, V14.S4
-	WORD $0x6e2cdd91 // fmul v17.4s, v12.4s, v12.4s
-	VMOV V2.B16, V18.B16
-	VFMLA V3.S4, V12.S4, V18.S4
-	VFMLA V4.S4, V17.S4, V18.S4
-	VMOV V1.B16, V17.B16
-	VFMLA V18.S4, V12.S4, V17.S4
-	VMOV V0.B16, V18.B16
-	VFMLA V17.S4, V12.S4, V18.S4
-	WORD $0x6e2eddd1 // fmul v17.4s, v14.4s, v14.4s
-	VMOV V2.B16, V19.B16
-	VFMLA V3.S4, V14.S4, V19.S4
-	VFMLA V4.S4, V17.S4, V19.S4
-	VMOV V1.B16, V17.B16
-	VFMLA V19.S4, V14.S4, V17.S4
-	VMOV V0.B16, V19.B16
-	VFMLA V17.S4, V14.S4, V19.S4
-	WORD $0x6e2cde52 // fmul v18.4s, v18.4s, v12.4s
-	VFMLA V18.S4, V12.S4, V12.S4
-	VSHL $23, V15.S4, V15.S4
-	WORD $0x4ea5d5f1 // fsub v17.4s, v15.4s, v5.4s
-	VFMLA V12.S4, V15.S4, V17.S4
-	WORD $0x6e2ede73 // fmul v19.4s, v19.4s, v14.4s
-	VFMLA V19.S4, V14.S4, V14.S4
-	VSHL $23, V16.S4, V16.S4
-	WORD $0x4ea5d60c // fsub v12.4s, v16.4s, v5.4s
-	VFMLA V14.S4, V16.S4, V12.S4
-	WORD $0x6ea0fa31 // fneg v17.4s, v17.4s
-	WORD $0x6e31dd6b // fmul v11.4s, v11.4s, v17.4s
-	WORD $0x6ea0f98c // fneg v12.4s, v12.4s
-	WORD $0x6e2cddad // fmul v13.4s, v13.4s, v12.4s
-	FMOVQ F11, 0(R0)
-	FMOVQ F13, 16(R0)
+	FMOVQ 0(R1), F8
+	FMOVQ 0(R2), F9
+	FMOVQ 16(R1), F10
+	FMOVQ 16(R2), F11
+	WORD $0x6ea0f929 // fneg v9.4s, v9.4s
+	WORD $0x6ea0f96b // fneg v11.4s, v11.4s
+	WORD $0x4e27f529 // fmax v9.4s, v9.4s, v7.4s
+	WORD $0x4e27f56b // fmax v11.4s, v11.4s, v7.4s
+	VMOV V3.B16, V12.B16
+	VFMLA V4.S4, V9.S4, V12.S4
+	WORD $0x4ea3d58d // fsub v13.4s, v12.4s, v3.4s
+	VFMLS V5.S4, V13.S4, V9.S4
+	VFMLS V6.S4, V13.S4, V9.S4
+	VMOV V3.B16, V13.B16
+	VFMLA V4.S4, V11.S4, V13.S4
+	WORD $0x4ea3d5ae // fsub v14.4s, v13.4s, v3.4s
+	VFMLS V5.S4, V14.S4, V11.S4
+	VFMLS V6.S4, V14.S4, V11.S4
+	WORD $0x6e29dd2e // fmul v14.4s, v9.4s, v9.4s
+	WORD $0x6e2bdd6f // fmul v15.4s, v11.4s, v11.4s
+	FMOVQ 32(R4), F16
+	VFMLA V0.S4, V9.S4, V16.S4
+	FMOVQ 32(R4), F17
+	VFMLA V0.S4, V11.S4, V17.S4
+	VFMLA V1.S4, V14.S4, V16.S4
+	VFMLA V1.S4, V15.S4, V17.S4
+	FMOVQ 16(R4), F14
+	VFMLA V16.S4, V9.S4, V14.S4
+	FMOVQ 16(R4), F15
+	VFMLA V17.S4, V11.S4, V15.S4
+	FMOVQ 0(R4), F16
+	VFMLA V14.S4, V9.S4, V16.S4
+	FMOVQ 0(R4), F14
+	VFMLA V15.S4, V11.S4, V14.S4
+	WORD $0x6e29de10 // fmul v16.4s, v16.4s, v9.4s
+	VFMLA V16.S4, V9.S4, V9.S4
+	VSHL $23, V12.S4, V12.S4
+	WORD $0x4ea2d58f // fsub v15.4s, v12.4s, v2.4s
+	VFMLA V9.S4, V12.S4, V15.S4
+	WORD $0x6e2bddce // fmul v14.4s, v14.4s, v11.4s
+	VFMLA V14.S4, V11.S4, V11.S4
+	VSHL $23, V13.S4, V13.S4
+	WORD $0x4ea2d5a9 // fsub v9.4s, v13.4s, v2.4s
+	VFMLA V11.S4, V13.S4, V9.S4
+	WORD $0x6ea0f9ef // fneg v15.4s, v15.4s
+	WORD $0x6e2fdd08 // fmul v8.4s, v8.4s, v15.4s
+	WORD $0x6ea0f929 // fneg v9.4s, v9.4s
+	WORD $0x6e29dd4a // fmul v10.4s, v10.4s, v9.4s
+	FMOVQ F8, 0(R0)
+	FMOVQ F10, 16(R0)
 	ADD $32, R0
 	ADD $32, R1
 	ADD $32, R2
@@ -399,31 +399,31 @@ next2:
 	BLO next4
 
 loop3:
-	FMOVQ 0(R1), F11
-	FMOVQ 0(R2), F12
-	WORD $0x6ea0f98c // fneg v12.4s, v12.4s
-	WORD $0x4e2af58c // fmax v12.4s, v12.4s, v10.4s
-	VMOV V6.B16, V13.B16
-	VFMLA V7.S4, V12.S4, V13.S4
-	WORD $0x4ea6d5ae // fsub v14.4s, v13.4s, v6.4s
-	VFMLS V8.S4, V14.S4, V12.S4
-	VFMLS V9.S4, V14.S4, V12.S4
-	WORD $0x6e2cdd8e // fmul v14.4s, v12.4s, v12.4s
-	VMOV V2.B16, V15.B16
-	VFMLA V3.S4, V12.S4, V15.S4
-	VFMLA V4.S4, V14.S4, V15.S4
-	VMOV V1.B16, V14.B16
-	VFMLA V15.S4, V12.S4, V14.S4
-	VMOV V0.B16, V15.B16
-	VFMLA V14.S4, V12.S4, V15.S4
-	WORD $0x6e2cddef // fmul v15.4s, v15.4s, v12.4s
-	VFMLA V15.S4, V12.S4, V12.S4
-	VSHL $23, V13.S4, V13.S4
-	WORD $0x4ea5d5ae // fsub v14.4s, v13.4s, v5.4s
-	VFMLA V12.S4, V13.S4, V14.S4
-	WORD $0x6ea0f9ce // fneg v14.4s, v14.4s
-	WORD $0x6e2edd6b // fmul v11.4s, v11.4s, v14.4s
-	FMOVQ F11, 0(R0)
+	FMOVQ 0(R1), F8
+	FMOVQ 0(R2), F9
+	WORD $0x6ea0f929 // fneg v9.4s, v9.4s
+	WORD $0x4e27f529 // fmax v9.4s, v9.4s, v7.4s
+	VMOV V3.B16, V10.B16
+	VFMLA V4.S4, V9.S4, V10.S4
+	WORD $0x4ea3d54b // fsub v11.4s, v10.4s, v3.4s
+	VFMLS V5.S4, V11.S4, V9.S4
+	VFMLS V6.S4, V11.S4, V9.S4
+	WORD $0x6e29dd2b // fmul v11.4s, v9.4s, v9.4s
+	FMOVQ 32(R4), F12
+	VFMLA V0.S4, V9.S4, V12.S4
+	VFMLA V1.S4, V11.S4, V12.S4
+	FMOVQ 16(R4), F11
+	VFMLA V12.S4, V9.S4, V11.S4
+	FMOVQ 0(R4), F12
+	VFMLA V11.S4, V9.S4, V12.S4
+	WORD $0x6e29dd8c // fmul v12.4s, v12.4s, v9.4s
+	VFMLA V12.S4, V9.S4, V9.S4
+	VSHL $23, V10.S4, V10.S4
+	WORD $0x4ea2d54b // fsub v11.4s, v10.4s, v2.4s
+	VFMLA V9.S4, V10.S4, V11.S4
+	WORD $0x6ea0f96b // fneg v11.4s, v11.4s
+	WORD $0x6e2bdd08 // fmul v8.4s, v8.4s, v11.4s
+	FMOVQ F8, 0(R0)
 	ADD $16, R0
 	ADD $16, R1
 	ADD $16, R2
@@ -435,31 +435,31 @@ next4:
 	CBZ R3, done6
 
 tail5:
-	FMOVS 0(R1), F11
-	FMOVS 0(R2), F12
-	WORD $0x6ea0f98c // fneg v12.4s, v12.4s
-	WORD $0x4e2af58c // fmax v12.4s, v12.4s, v10.4s
-	VMOV V6.B16, V13.B16
-	VFMLA V7.S4, V12.S4, V13.S4
-	WORD $0x4ea6d5ae // fsub v14.4s, v13.4s, v6.4s
-	VFMLS V8.S4, V14.S4, V12.S4
-	VFMLS V9.S4, V14.S4, V12.S4
-	WORD $0x6e2cdd8e // fmul v14.4s, v12.4s, v12.4s
-	VMOV V2.B16, V15.B16
-	VFMLA V3.S4, V12.S4, V15.S4
-	VFMLA V4.S4, V14.S4, V15.S4
-	VMOV V1.B16, V14.B16
-	VFMLA V15.S4, V12.S4, V14.S4
-	VMOV V0.B16, V15.B16
-	VFMLA V14.S4, V12.S4, V15.S4
-	WORD $0x6e2cddef // fmul v15.4s, v15.4s, v12.4s
-	VFMLA V15.S4, V12.S4, V12.S4
-	VSHL $23, V13.S4, V13.S4
-	WORD $0x4ea5d5ae // fsub v14.4s, v13.4s, v5.4s
-	VFMLA V12.S4, V13.S4, V14.S4
-	WORD $0x6ea0f9ce // fneg v14.4s, v14.4s
-	WORD $0x6e2edd6b // fmul v11.4s, v11.4s, v14.4s
-	FMOVS F11, 0(R0)
+	FMOVS 0(R1), F8
+	FMOVS 0(R2), F9
+	WORD $0x6ea0f929 // fneg v9.4s, v9.4s
+	WORD $0x4e27f529 // fmax v9.4s, v9.4s, v7.4s
+	VMOV V3.B16, V10.B16
+	VFMLA V4.S4, V9.S4, V10.S4
+	WORD $0x4ea3d54b // fsub v11.4s, v10.4s, v3.4s
+	VFMLS V5.S4, V11.S4, V9.S4
+	VFMLS V6.S4, V11.S4, V9.S4
+	WORD $0x6e29dd2b // fmul v11.4s, v9.4s, v9.4s
+	FMOVQ 32(R4), F12
+	VFMLA V0.S4, V9.S4, V12.S4
+	VFMLA V1.S4, V11.S4, V12.S4
+	FMOVQ 16(R4), F11
+	VFMLA V12.S4, V9.S4, V11.S4
+	FMOVQ 0(R4), F12
+	VFMLA V11.S4, V9.S4, V12.S4
+	WORD $0x6e29dd8c // fmul v12.4s, v12.4s, v9.4s
+	VFMLA V12.S4, V9.S4, V9.S4
+	VSHL $23, V10.S4, V10.S4
+	WORD $0x4ea2d54b // fsub v11.4s, v10.4s, v2.4s
+	VFMLA V9.S4, V10.S4, V11.S4
+	WORD $0x6ea0f96b // fneg v11.4s, v11.4s
+	WORD $0x6e2bdd08 // fmul v8.4s, v8.4s, v11.4s
+	FMOVS F8, 0(R0)
 	ADD $4, R0
 	ADD $4, R1
 	ADD $4, R2

@@ -4,44 +4,8 @@
 
 #include "textflag.h"
 
-DATA word_3920b599<>+0(SB)/4, $0x3920b599
-GLOBL word_3920b599<>(SB), RODATA|NOPTR, $4
-
-DATA word_3aaf8415<>+0(SB)/4, $0x3aaf8415
-GLOBL word_3aaf8415<>(SB), RODATA|NOPTR, $4
-
-DATA word_3af8a147<>+0(SB)/4, $0x3af8a147
-GLOBL word_3af8a147<>(SB), RODATA|NOPTR, $4
-
-DATA word_3c1d96f0<>+0(SB)/4, $0x3c1d96f0
-GLOBL word_3c1d96f0<>(SB), RODATA|NOPTR, $4
-
-DATA word_3c602f93<>+0(SB)/4, $0x3c602f93
-GLOBL word_3c602f93<>(SB), RODATA|NOPTR, $4
-
-DATA word_3d6357be<>+0(SB)/4, $0x3d6357be
-GLOBL word_3d6357be<>(SB), RODATA|NOPTR, $4
-
-DATA word_3da0c0df<>+0(SB)/4, $0x3da0c0df
-GLOBL word_3da0c0df<>(SB), RODATA|NOPTR, $4
-
-DATA word_3e75fdee<>+0(SB)/4, $0x3e75fdee
-GLOBL word_3e75fdee<>(SB), RODATA|NOPTR, $4
-
-DATA word_3eadf052<>+0(SB)/4, $0x3eadf052
-GLOBL word_3eadf052<>(SB), RODATA|NOPTR, $4
-
-DATA word_3f317218<>+0(SB)/4, $0x3f317218
-GLOBL word_3f317218<>(SB), RODATA|NOPTR, $4
-
-DATA word_3f7af234<>+0(SB)/4, $0x3f7af234
-GLOBL word_3f7af234<>(SB), RODATA|NOPTR, $4
-
 DATA word_3f800000<>+0(SB)/4, $0x3f800000
 GLOBL word_3f800000<>(SB), RODATA|NOPTR, $4
-
-DATA word_3fb504f4<>+0(SB)/4, $0x3fb504f4
-GLOBL word_3fb504f4<>(SB), RODATA|NOPTR, $4
 
 DATA word_3fb8aa3b<>+0(SB)/4, $0x3fb8aa3b
 GLOBL word_3fb8aa3b<>(SB), RODATA|NOPTR, $4
@@ -51,6 +15,9 @@ GLOBL word_41a00000<>(SB), RODATA|NOPTR, $4
 
 DATA word_43000000<>+0(SB)/4, $0x43000000
 GLOBL word_43000000<>(SB), RODATA|NOPTR, $4
+
+DATA word_43010000<>+0(SB)/4, $0x43010000
+GLOBL word_43010000<>(SB), RODATA|NOPTR, $4
 
 DATA word_4b40007f<>+0(SB)/4, $0x4b40007f
 GLOBL word_4b40007f<>(SB), RODATA|NOPTR, $4
@@ -69,6 +36,62 @@ GLOBL word_ff7fffff<>(SB), RODATA|NOPTR, $4
 
 DATA word_ff800000<>+0(SB)/4, $0xff800000
 GLOBL word_ff800000<>(SB), RODATA|NOPTR, $4
+
+DATA vectors0<>+0(SB)/4, $0x3fb504f4
+DATA vectors0<>+4(SB)/4, $0x3fb504f4
+DATA vectors0<>+8(SB)/4, $0x3fb504f4
+DATA vectors0<>+12(SB)/4, $0x3fb504f4
+DATA vectors0<>+16(SB)/4, $0x3f7af234
+DATA vectors0<>+20(SB)/4, $0x3f7af234
+DATA vectors0<>+24(SB)/4, $0x3f7af234
+DATA vectors0<>+28(SB)/4, $0x3f7af234
+DATA vectors0<>+32(SB)/4, $0x3eadf052
+DATA vectors0<>+36(SB)/4, $0x3eadf052
+DATA vectors0<>+40(SB)/4, $0x3eadf052
+DATA vectors0<>+44(SB)/4, $0x3eadf052
+DATA vectors0<>+48(SB)/4, $0x3da0c0df
+DATA vectors0<>+52(SB)/4, $0x3da0c0df
+DATA vectors0<>+56(SB)/4, $0x3da0c0df
+DATA vectors0<>+60(SB)/4, $0x3da0c0df
+DATA vectors0<>+64(SB)/4, $0x3c602f93
+DATA vectors0<>+68(SB)/4, $0x3c602f93
+DATA vectors0<>+72(SB)/4, $0x3c602f93
+DATA vectors0<>+76(SB)/4, $0x3c602f93
+DATA vectors0<>+80(SB)/4, $0x3af8a147
+DATA vectors0<>+84(SB)/4, $0x3af8a147
+DATA vectors0<>+88(SB)/4, $0x3af8a147
+DATA vectors0<>+92(SB)/4, $0x3af8a147
+GLOBL vectors0<>(SB), RODATA|NOPTR, $96
+
+DATA vectors1<>+0(SB)/4, $0x3f800000
+DATA vectors1<>+4(SB)/4, $0x3f800000
+DATA vectors1<>+8(SB)/4, $0x3f800000
+DATA vectors1<>+12(SB)/4, $0x3f800000
+DATA vectors1<>+16(SB)/4, $0x3f317218
+DATA vectors1<>+20(SB)/4, $0x3f317218
+DATA vectors1<>+24(SB)/4, $0x3f317218
+DATA vectors1<>+28(SB)/4, $0x3f317218
+DATA vectors1<>+32(SB)/4, $0x3e75fdee
+DATA vectors1<>+36(SB)/4, $0x3e75fdee
+DATA vectors1<>+40(SB)/4, $0x3e75fdee
+DATA vectors1<>+44(SB)/4, $0x3e75fdee
+DATA vectors1<>+48(SB)/4, $0x3d6357be
+DATA vectors1<>+52(SB)/4, $0x3d6357be
+DATA vectors1<>+56(SB)/4, $0x3d6357be
+DATA vectors1<>+60(SB)/4, $0x3d6357be
+DATA vectors1<>+64(SB)/4, $0x3c1d96f0
+DATA vectors1<>+68(SB)/4, $0x3c1d96f0
+DATA vectors1<>+72(SB)/4, $0x3c1d96f0
+DATA vectors1<>+76(SB)/4, $0x3c1d96f0
+DATA vectors1<>+80(SB)/4, $0x3aaf8415
+DATA vectors1<>+84(SB)/4, $0x3aaf8415
+DATA vectors1<>+88(SB)/4, $0x3aaf8415
+DATA vectors1<>+92(SB)/4, $0x3aaf8415
+DATA vectors1<>+96(SB)/4, $0x3920b599
+DATA vectors1<>+100(SB)/4, $0x3920b599
+DATA vectors1<>+104(SB)/4, $0x3920b599
+DATA vectors1<>+108(SB)/4, $0x3920b599
+GLOBL vectors1<>(SB), RODATA|NOPTR, $112
 
 // func MaxF32NEON(x []float32) float32
 TEXT ·MaxF32NEON(SB), NOSPLIT, $0-28
@@ -320,181 +343,171 @@ done6:
 TEXT ·LogSumExpF32NEON(SB), NOSPLIT, $0-32
 	MOVD x_base+0(FP), R0
 	MOVD x_len+8(FP), R1
-	MOVD $word_3fb504f4<>(SB), R2
-	VLD1R (R2), [V0.S4]
-	MOVD $word_3f7af234<>(SB), R2
-	VLD1R (R2), [V1.S4]
-	MOVD $word_3eadf052<>(SB), R2
-	VLD1R (R2), [V2.S4]
-	MOVD $word_3da0c0df<>(SB), R2
-	VLD1R (R2), [V3.S4]
-	MOVD $word_3c602f93<>(SB), R2
-	VLD1R (R2), [V4.S4]
-	MOVD $word_3af8a147<>(SB), R2
-	VLD1R (R2), [V5.S4]
-	MOVD $word_c2fe0000<>(SB), R2
-	VLD1R (R2), [V6.S4]
-	MOVD $word_43000000<>(SB), R2
-	VLD1R (R2), [V7.S4]
-	MOVD $word_4b40007f<>(SB), R2
-	VLD1R (R2), [V8.S4]
-	MOVD $word_bf000000<>(SB), R2
-	VLD1R (R2), [V9.S4]
-	MOVD $word_3fb8aa3b<>(SB), R2
-	VLD1R (R2), [V10.S4]
-	MOVD $word_ff800000<>(SB), R2
-	VLD1R (R2), [V11.S4]
-	MOVD $word_41a00000<>(SB), R2
-	VLD1R (R2), [V12.S4]
-	MOVD $word_ff7fffff<>(SB), R2
-	VLD1R (R2), [V13.S4]
+	MOVD $vectors0<>(SB), R2
+	FMOVQ 32(R2), F0
+	FMOVQ 64(R2), F1
+	FMOVQ 80(R2), F2
+	MOVD $word_c2fe0000<>(SB), R3
+	VLD1R (R3), [V3.S4]
+	MOVD $word_43000000<>(SB), R3
+	VLD1R (R3), [V4.S4]
+	MOVD $word_4b40007f<>(SB), R3
+	VLD1R (R3), [V5.S4]
+	MOVD $word_bf000000<>(SB), R3
+	VLD1R (R3), [V6.S4]
+	MOVD $word_3fb8aa3b<>(SB), R3
+	VLD1R (R3), [V7.S4]
+	MOVD $word_ff800000<>(SB), R3
+	VLD1R (R3), [V8.S4]
+	MOVD $word_41a00000<>(SB), R3
+	VLD1R (R3), [V9.S4]
+	MOVD $word_ff7fffff<>(SB), R3
+	VLD1R (R3), [V10.S4]
+	VMOVI $0, V11.B16
+	VMOVI $0, V12.B16
+	VMOVI $0, V13.B16
 	VMOVI $0, V14.B16
-	VMOVI $0, V15.B16
-	VMOVI $0, V16.B16
-	VMOVI $0, V17.B16
 	SUBS $16, R1
 	BLO next2
 
 loop1:
-	FMOVQ 0(R0), F18
-	FMOVQ 16(R0), F19
-	FMOVQ 32(R0), F20
-	FMOVQ 48(R0), F21
-	VMOV V13.B16, V22.B16
-	WORD $0x4e32c6d6 // fmaxnm v22.4s, v22.4s, v18.4s
-	WORD $0x4e33c6d6 // fmaxnm v22.4s, v22.4s, v19.4s
-	WORD $0x4e34c6d6 // fmaxnm v22.4s, v22.4s, v20.4s
-	WORD $0x4e35c6d6 // fmaxnm v22.4s, v22.4s, v21.4s
-	WORD $0x4eadd6d7 // fsub v23.4s, v22.4s, v13.4s
-	WORD $0x6eace6f7 // fcmgt v23.4s, v23.4s, v12.4s
-	VADDV V23.S4, V23
-	VMOV V23.S[0], R2
-	CBZW R2, same3
-	WORD $0x4eb6d5ad // fsub v13.4s, v13.4s, v22.4s
-	WORD $0x6e2addad // fmul v13.4s, v13.4s, v10.4s
-	MOVD $word_c3180000<>(SB), R2
-	VLD1R (R2), [V23.S4]
-	WORD $0x4e37f5ad // fmax v13.4s, v13.4s, v23.4s
-	WORD $0x4e2189b7 // frintn v23.4s, v13.4s
-	WORD $0x4eb7d5ad // fsub v13.4s, v13.4s, v23.4s
-	MOVD $word_3920b599<>(SB), R2
-	VLD1R (R2), [V24.S4]
-	MOVD $word_3aaf8415<>(SB), R2
-	VLD1R (R2), [V25.S4]
-	VFMLA V24.S4, V13.S4, V25.S4
-	MOVD $word_3c1d96f0<>(SB), R2
-	VLD1R (R2), [V24.S4]
-	VFMLA V25.S4, V13.S4, V24.S4
-	MOVD $word_3d6357be<>(SB), R2
-	VLD1R (R2), [V25.S4]
-	VFMLA V24.S4, V13.S4, V25.S4
-	MOVD $word_3e75fdee<>(SB), R2
-	VLD1R (R2), [V24.S4]
-	VFMLA V25.S4, V13.S4, V24.S4
-	MOVD $word_3f317218<>(SB), R2
-	VLD1R (R2), [V25.S4]
-	VFMLA V24.S4, V13.S4, V25.S4
-	MOVD $word_3f800000<>(SB), R2
-	VLD1R (R2), [V24.S4]
-	VFMLA V25.S4, V13.S4, V24.S4
-	MOVD $word_3f800000<>(SB), R2
-	VLD1R (R2), [V13.S4]
-	WORD $0x4e21aaf7 // fcvtns v23.4s, v23.4s
-	WORD $0x4f3f06f9 // sshr v25.4s, v23.4s, #1
-	VSUB V25.S4, V23.S4, V23.S4
-	VSHL $23, V25.S4, V25.S4
-	VADD V13.S4, V25.S4, V25.S4
-	WORD $0x6e39df18 // fmul v24.4s, v24.4s, v25.4s
-	VSHL $23, V23.S4, V23.S4
-	VADD V13.S4, V23.S4, V23.S4
-	WORD $0x6e37df18 // fmul v24.4s, v24.4s, v23.4s
-	WORD $0x6e38ddce // fmul v14.4s, v14.4s, v24.4s
-	WORD $0x6e38ddef // fmul v15.4s, v15.4s, v24.4s
-	WORD $0x6e38de10 // fmul v16.4s, v16.4s, v24.4s
-	WORD $0x6e38de31 // fmul v17.4s, v17.4s, v24.4s
-	VMOV V22.B16, V13.B16
+	FMOVQ 0(R0), F15
+	FMOVQ 16(R0), F16
+	FMOVQ 32(R0), F17
+	FMOVQ 48(R0), F18
+	VMOV V10.B16, V19.B16
+	WORD $0x4e2fc673 // fmaxnm v19.4s, v19.4s, v15.4s
+	WORD $0x4e30c673 // fmaxnm v19.4s, v19.4s, v16.4s
+	WORD $0x4e31c673 // fmaxnm v19.4s, v19.4s, v17.4s
+	WORD $0x4e32c673 // fmaxnm v19.4s, v19.4s, v18.4s
+	WORD $0x4eaad674 // fsub v20.4s, v19.4s, v10.4s
+	WORD $0x6ea9e694 // fcmgt v20.4s, v20.4s, v9.4s
+	VADDV V20.S4, V20
+	VMOV V20.S[0], R3
+	CBZW R3, same3
+	WORD $0x4eb3d54a // fsub v10.4s, v10.4s, v19.4s
+	WORD $0x6e27dd4a // fmul v10.4s, v10.4s, v7.4s
+	MOVD $vectors1<>(SB), R3
+	MOVD $word_c3180000<>(SB), R4
+	VLD1R (R4), [V20.S4]
+	MOVD $word_43010000<>(SB), R4
+	VLD1R (R4), [V21.S4]
+	MOVD $word_3f800000<>(SB), R4
+	VLD1R (R4), [V22.S4]
+	WORD $0x4e34f54a // fmax v10.4s, v10.4s, v20.4s
+	WORD $0x4eb5f54a // fmin v10.4s, v10.4s, v21.4s
+	WORD $0x4e218954 // frintn v20.4s, v10.4s
+	WORD $0x4eb4d54a // fsub v10.4s, v10.4s, v20.4s
+	FMOVQ 96(R3), F21
+	WORD $0x6e2add57 // fmul v23.4s, v10.4s, v10.4s
+	FMOVQ 80(R3), F24
+	FMOVQ 64(R3), F25
+	VFMLA V24.S4, V10.S4, V25.S4
+	VFMLA V21.S4, V23.S4, V25.S4
+	FMOVQ 48(R3), F21
+	FMOVQ 32(R3), F24
+	VFMLA V21.S4, V10.S4, V24.S4
+	VFMLA V25.S4, V23.S4, V24.S4
+	FMOVQ 16(R3), F21
+	VFMLA V24.S4, V10.S4, V21.S4
+	FMOVQ 0(R3), F23
+	VFMLA V21.S4, V10.S4, V23.S4
+	WORD $0x4e21aa94 // fcvtns v20.4s, v20.4s
+	WORD $0x4f3f068a // sshr v10.4s, v20.4s, #1
+	VSUB V10.S4, V20.S4, V20.S4
+	VSHL $23, V10.S4, V10.S4
+	VADD V22.S4, V10.S4, V10.S4
+	WORD $0x6e2adef7 // fmul v23.4s, v23.4s, v10.4s
+	VSHL $23, V20.S4, V20.S4
+	VADD V22.S4, V20.S4, V20.S4
+	WORD $0x6e34def7 // fmul v23.4s, v23.4s, v20.4s
+	WORD $0x6e37dd6b // fmul v11.4s, v11.4s, v23.4s
+	WORD $0x6e37dd8c // fmul v12.4s, v12.4s, v23.4s
+	WORD $0x6e37ddad // fmul v13.4s, v13.4s, v23.4s
+	WORD $0x6e37ddce // fmul v14.4s, v14.4s, v23.4s
+	VMOV V19.B16, V10.B16
 
 same3:
-	WORD $0x4eadd652 // fsub v18.4s, v18.4s, v13.4s
-	VMOV V9.B16, V22.B16
-	VFMLA V10.S4, V18.S4, V22.S4
-	WORD $0x4e26f6d6 // fmax v22.4s, v22.4s, v6.4s
-	WORD $0x4ea7f6d6 // fmin v22.4s, v22.4s, v7.4s
-	WORD $0x4e28d6d2 // fadd v18.4s, v22.4s, v8.4s
-	WORD $0x4ea8d657 // fsub v23.4s, v18.4s, v8.4s
-	WORD $0x4eb7d6d6 // fsub v22.4s, v22.4s, v23.4s
-	WORD $0x6e36ded7 // fmul v23.4s, v22.4s, v22.4s
-	VMOV V3.B16, V24.B16
-	VFMLA V4.S4, V22.S4, V24.S4
-	VFMLA V5.S4, V23.S4, V24.S4
-	VMOV V1.B16, V25.B16
-	VFMLA V2.S4, V22.S4, V25.S4
-	VFMLA V24.S4, V23.S4, V25.S4
-	VMOV V0.B16, V23.B16
-	VFMLA V25.S4, V22.S4, V23.S4
-	VSHL $23, V18.S4, V18.S4
-	WORD $0x6e32def7 // fmul v23.4s, v23.4s, v18.4s
-	WORD $0x4e37d5ce // fadd v14.4s, v14.4s, v23.4s
-	WORD $0x4eadd673 // fsub v19.4s, v19.4s, v13.4s
-	VMOV V9.B16, V18.B16
-	VFMLA V10.S4, V19.S4, V18.S4
-	WORD $0x4e26f652 // fmax v18.4s, v18.4s, v6.4s
-	WORD $0x4ea7f652 // fmin v18.4s, v18.4s, v7.4s
-	WORD $0x4e28d653 // fadd v19.4s, v18.4s, v8.4s
-	WORD $0x4ea8d676 // fsub v22.4s, v19.4s, v8.4s
-	WORD $0x4eb6d652 // fsub v18.4s, v18.4s, v22.4s
-	WORD $0x6e32de56 // fmul v22.4s, v18.4s, v18.4s
-	VMOV V3.B16, V23.B16
-	VFMLA V4.S4, V18.S4, V23.S4
-	VFMLA V5.S4, V22.S4, V23.S4
-	VMOV V1.B16, V24.B16
-	VFMLA V2.S4, V18.S4, V24.S4
-	VFMLA V23.S4, V22.S4, V24.S4
-	VMOV V0.B16, V22.B16
-	VFMLA V24.S4, V18.S4, V22.S4
-	VSHL $23, V19.S4, V19.S4
-	WORD $0x6e33ded6 // fmul v22.4s, v22.4s, v19.4s
-	WORD $0x4e36d5ef // fadd v15.4s, v15.4s, v22.4s
-	WORD $0x4eadd694 // fsub v20.4s, v20.4s, v13.4s
-	VMOV V9.B16, V18.B16
-	VFMLA V10.S4, V20.S4, V18.S4
-	WORD $0x4e26f652 // fmax v18.4s, v18.4s, v6.4s
-	WORD $0x4ea7f652 // fmin v18.4s, v18.4s, v7.4s
-	WORD $0x4e28d653 // fadd v19.4s, v18.4s, v8.4s
-	WORD $0x4ea8d674 // fsub v20.4s, v19.4s, v8.4s
-	WORD $0x4eb4d652 // fsub v18.4s, v18.4s, v20.4s
-	WORD $0x6e32de54 // fmul v20.4s, v18.4s, v18.4s
-	VMOV V3.B16, V22.B16
-	VFMLA V4.S4, V18.S4, V22.S4
-	VFMLA V5.S4, V20.S4, V22.S4
-	VMOV V1.B16, V23.B16
-	VFMLA V2.S4, V18.S4, V23.S4
-	VFMLA V22.S4, V20.S4, V23.S4
-	VMOV V0.B16, V20.B16
-	VFMLA V23.S4, V18.S4, V20.S4
-	VSHL $23, V19.S4, V19.S4
-	WORD $0x6e33de94 // fmul v20.4s, v20.4s, v19.4s
-	WORD $0x4e34d610 // fadd v16.4s, v16.4s, v20.4s
-	WORD $0x4eadd6b5 // fsub v21.4s, v21.4s, v13.4s
-	VMOV V9.B16, V18.B16
-	VFMLA V10.S4, V21.S4, V18.S4
-	WORD $0x4e26f652 // fmax v18.4s, v18.4s, v6.4s
-	WORD $0x4ea7f652 // fmin v18.4s, v18.4s, v7.4s
-	WORD $0x4e28d653 // fadd v19.4s, v18.4s, v8.4s
-	WORD $0x4ea8d674 // fsub v20.4s, v19.4s, v8.4s
-	WORD $0x4eb4d652 // fsub v18.4s, v18.4s, v20.4s
-	WORD $0x6e32de54 // fmul v20.4s, v18.4s, v18.4s
-	VMOV V3.B16, V21.B16
-	VFMLA V4.S4, V18.S4, V21.S4
-	VFMLA V5.S4, V20.S4, V21.S4
-	VMOV V1.B16, V22.B16
-	VFMLA V2.S4, V18.S4, V22.S4
+	WORD $0x4eaad5ef // fsub v15.4s, v15.4s, v10.4s
+	VMOV V6.B16, V19.B16
+	VFMLA V7.S4, V15.S4, V19.S4
+	WORD $0x4e23f673 // fmax v19.4s, v19.4s, v3.4s
+	WORD $0x4ea4f673 // fmin v19.4s, v19.4s, v4.4s
+	WORD $0x4e25d66f // fadd v15.4s, v19.4s, v5.4s
+	WORD $0x4ea5d5f4 // fsub v20.4s, v15.4s, v5.4s
+	WORD $0x4eb4d673 // fsub v19.4s, v19.4s, v20.4s
+	WORD $0x6e33de74 // fmul v20.4s, v19.4s, v19.4s
+	FMOVQ 48(R2), F21
+	VFMLA V1.S4, V19.S4, V21.S4
+	VFMLA V2.S4, V20.S4, V21.S4
+	FMOVQ 16(R2), F22
+	VFMLA V0.S4, V19.S4, V22.S4
 	VFMLA V21.S4, V20.S4, V22.S4
-	VMOV V0.B16, V20.B16
-	VFMLA V22.S4, V18.S4, V20.S4
-	VSHL $23, V19.S4, V19.S4
-	WORD $0x6e33de94 // fmul v20.4s, v20.4s, v19.4s
-	WORD $0x4e34d631 // fadd v17.4s, v17.4s, v20.4s
+	FMOVQ 0(R2), F20
+	VFMLA V22.S4, V19.S4, V20.S4
+	VSHL $23, V15.S4, V15.S4
+	WORD $0x6e2fde94 // fmul v20.4s, v20.4s, v15.4s
+	WORD $0x4e34d56b // fadd v11.4s, v11.4s, v20.4s
+	WORD $0x4eaad610 // fsub v16.4s, v16.4s, v10.4s
+	VMOV V6.B16, V15.B16
+	VFMLA V7.S4, V16.S4, V15.S4
+	WORD $0x4e23f5ef // fmax v15.4s, v15.4s, v3.4s
+	WORD $0x4ea4f5ef // fmin v15.4s, v15.4s, v4.4s
+	WORD $0x4e25d5f0 // fadd v16.4s, v15.4s, v5.4s
+	WORD $0x4ea5d613 // fsub v19.4s, v16.4s, v5.4s
+	WORD $0x4eb3d5ef // fsub v15.4s, v15.4s, v19.4s
+	WORD $0x6e2fddf3 // fmul v19.4s, v15.4s, v15.4s
+	FMOVQ 48(R2), F20
+	VFMLA V1.S4, V15.S4, V20.S4
+	VFMLA V2.S4, V19.S4, V20.S4
+	FMOVQ 16(R2), F21
+	VFMLA V0.S4, V15.S4, V21.S4
+	VFMLA V20.S4, V19.S4, V21.S4
+	FMOVQ 0(R2), F19
+	VFMLA V21.S4, V15.S4, V19.S4
+	VSHL $23, V16.S4, V16.S4
+	WORD $0x6e30de73 // fmul v19.4s, v19.4s, v16.4s
+	WORD $0x4e33d58c // fadd v12.4s, v12.4s, v19.4s
+	WORD $0x4eaad631 // fsub v17.4s, v17.4s, v10.4s
+	VMOV V6.B16, V15.B16
+	VFMLA V7.S4, V17.S4, V15.S4
+	WORD $0x4e23f5ef // fmax v15.4s, v15.4s, v3.4s
+	WORD $0x4ea4f5ef // fmin v15.4s, v15.4s, v4.4s
+	WORD $0x4e25d5f0 // fadd v16.4s, v15.4s, v5.4s
+	WORD $0x4ea5d611 // fsub v17.4s, v16.4s, v5.4s
+	WORD $0x4eb1d5ef // fsub v15.4s, v15.4s, v17.4s
+	WORD $0x6e2fddf1 // fmul v17.4s, v15.4s, v15.4s
+	FMOVQ 48(R2), F19
+	VFMLA V1.S4, V15.S4, V19.S4
+	VFMLA V2.S4, V17.S4, V19.S4
+	FMOVQ 16(R2), F20
+	VFMLA V0.S4, V15.S4, V20.S4
+	VFMLA V19.S4, V17.S4, V20.S4
+	FMOVQ 0(R2), F17
+	VFMLA V20.S4, V15.S4, V17.S4
+	VSHL $23, V16.S4, V16.S4
+	WORD $0x6e30de31 // fmul v17.4s, v17.4s, v16.4s
+	WORD $0x4e31d5ad // fadd v13.4s, v13.4s, v17.4s
+	WORD $0x4eaad652 // fsub v18.4s, v18.4s, v10.4s
+	VMOV V6.B16, V15.B16
+	VFMLA V7.S4, V18.S4, V15.S4
+	WORD $0x4e23f5ef // fmax v15.4s, v15.4s, v3.4s
+	WORD $0x4ea4f5ef // fmin v15.4s, v15.4s, v4.4s
+	WORD $0x4e25d5f0 // fadd v16.4s, v15.4s, v5.4s
+	WORD $0x4ea5d611 // fsub v17.4s, v16.4s, v5.4s
+	WORD $0x4eb1d5ef // fsub v15.4s, v15.4s, v17.4s
+	WORD $0x6e2fddf1 // fmul v17.4s, v15.4s, v15.4s
+	FMOVQ 48(R2), F18
+	VFMLA V1.S4, V15.S4, V18.S4
+	VFMLA V2.S4, V17.S4, V18.S4
+	FMOVQ 16(R2), F19
+	VFMLA V0.S4, V15.S4, V19.S4
+	VFMLA V18.S4, V17.S4, V19.S4
+	FMOVQ 0(R2), F17
+	VFMLA V19.S4, V15.S4, V17.S4
+	VSHL $23, V16.S4, V16.S4
+	WORD $0x6e30de31 // fmul v17.4s, v17.4s, v16.4s
+	WORD $0x4e31d5ce // fadd v14.4s, v14.4s, v17.4s
 	ADD $64, R0
 	SUBS $16, R1
 	BHS loop1
@@ -505,79 +518,77 @@ next2:
 	BLO next5
 
 loop4:
-	FMOVQ 0(R0), F18
-	VMOV V13.B16, V19.B16
-	WORD $0x4e32c673 // fmaxnm v19.4s, v19.4s, v18.4s
-	WORD $0x4eadd674 // fsub v20.4s, v19.4s, v13.4s
-	WORD $0x6eace694 // fcmgt v20.4s, v20.4s, v12.4s
-	VADDV V20.S4, V20
-	VMOV V20.S[0], R2
-	CBZW R2, same6
-	WORD $0x4eb3d5ad // fsub v13.4s, v13.4s, v19.4s
-	WORD $0x6e2addad // fmul v13.4s, v13.4s, v10.4s
-	MOVD $word_c3180000<>(SB), R2
-	VLD1R (R2), [V20.S4]
-	WORD $0x4e34f5ad // fmax v13.4s, v13.4s, v20.4s
-	WORD $0x4e2189b4 // frintn v20.4s, v13.4s
-	WORD $0x4eb4d5ad // fsub v13.4s, v13.4s, v20.4s
-	MOVD $word_3920b599<>(SB), R2
-	VLD1R (R2), [V21.S4]
-	MOVD $word_3aaf8415<>(SB), R2
-	VLD1R (R2), [V22.S4]
-	VFMLA V21.S4, V13.S4, V22.S4
-	MOVD $word_3c1d96f0<>(SB), R2
-	VLD1R (R2), [V21.S4]
-	VFMLA V22.S4, V13.S4, V21.S4
-	MOVD $word_3d6357be<>(SB), R2
-	VLD1R (R2), [V22.S4]
-	VFMLA V21.S4, V13.S4, V22.S4
-	MOVD $word_3e75fdee<>(SB), R2
-	VLD1R (R2), [V21.S4]
-	VFMLA V22.S4, V13.S4, V21.S4
-	MOVD $word_3f317218<>(SB), R2
-	VLD1R (R2), [V22.S4]
-	VFMLA V21.S4, V13.S4, V22.S4
-	MOVD $word_3f800000<>(SB), R2
-	VLD1R (R2), [V21.S4]
-	VFMLA V22.S4, V13.S4, V21.S4
-	MOVD $word_3f800000<>(SB), R2
-	VLD1R (R2), [V13.S4]
-	WORD $0x4e21aa94 // fcvtns v20.4s, v20.4s
-	WORD $0x4f3f0696 // sshr v22.4s, v20.4s, #1
-	VSUB V22.S4, V20.S4, V20.S4
-	VSHL $23, V22.S4, V22.S4
-	VADD V13.S4, V22.S4, V22.S4
-	WORD $0x6e36deb5 // fmul v21.4s, v21.4s, v22.4s
-	VSHL $23, V20.S4, V20.S4
-	VADD V13.S4, V20.S4, V20.S4
-	WORD $0x6e34deb5 // fmul v21.4s, v21.4s, v20.4s
-	WORD $0x6e35ddce // fmul v14.4s, v14.4s, v21.4s
-	WORD $0x6e35ddef // fmul v15.4s, v15.4s, v21.4s
-	WORD $0x6e35de10 // fmul v16.4s, v16.4s, v21.4s
-	WORD $0x6e35de31 // fmul v17.4s, v17.4s, v21.4s
-	VMOV V19.B16, V13.B16
+	FMOVQ 0(R0), F15
+	VMOV V10.B16, V16.B16
+	WORD $0x4e2fc610 // fmaxnm v16.4s, v16.4s, v15.4s
+	WORD $0x4eaad611 // fsub v17.4s, v16.4s, v10.4s
+	WORD $0x6ea9e631 // fcmgt v17.4s, v17.4s, v9.4s
+	VADDV V17.S4, V17
+	VMOV V17.S[0], R3
+	CBZW R3, same6
+	WORD $0x4eb0d54a // fsub v10.4s, v10.4s, v16.4s
+	WORD $0x6e27dd4a // fmul v10.4s, v10.4s, v7.4s
+	MOVD $vectors1<>(SB), R3
+	MOVD $word_c3180000<>(SB), R4
+	VLD1R (R4), [V17.S4]
+	MOVD $word_43010000<>(SB), R4
+	VLD1R (R4), [V18.S4]
+	MOVD $word_3f800000<>(SB), R4
+	VLD1R (R4), [V19.S4]
+	WORD $0x4e31f54a // fmax v10.4s, v10.4s, v17.4s
+	WORD $0x4eb2f54a // fmin v10.4s, v10.4s, v18.4s
+	WORD $0x4e218951 // frintn v17.4s, v10.4s
+	WORD $0x4eb1d54a // fsub v10.4s, v10.4s, v17.4s
+	FMOVQ 96(R3), F18
+	WORD $0x6e2add54 // fmul v20.4s, v10.4s, v10.4s
+	FMOVQ 80(R3), F21
+	FMOVQ 64(R3), F22
+	VFMLA V21.S4, V10.S4, V22.S4
+	VFMLA V18.S4, V20.S4, V22.S4
+	FMOVQ 48(R3), F18
+	FMOVQ 32(R3), F21
+	VFMLA V18.S4, V10.S4, V21.S4
+	VFMLA V22.S4, V20.S4, V21.S4
+	FMOVQ 16(R3), F18
+	VFMLA V21.S4, V10.S4, V18.S4
+	FMOVQ 0(R3), F20
+	VFMLA V18.S4, V10.S4, V20.S4
+	WORD $0x4e21aa31 // fcvtns v17.4s, v17.4s
+	WORD $0x4f3f062a // sshr v10.4s, v17.4s, #1
+	VSUB V10.S4, V17.S4, V17.S4
+	VSHL $23, V10.S4, V10.S4
+	VADD V19.S4, V10.S4, V10.S4
+	WORD $0x6e2ade94 // fmul v20.4s, v20.4s, v10.4s
+	VSHL $23, V17.S4, V17.S4
+	VADD V19.S4, V17.S4, V17.S4
+	WORD $0x6e31de94 // fmul v20.4s, v20.4s, v17.4s
+	WORD $0x6e34dd6b // fmul v11.4s, v11.4s, v20.4s
+	WORD $0x6e34dd8c // fmul v12.4s, v12.4s, v20.4s
+	WORD $0x6e34ddad // fmul v13.4s, v13.4s, v20.4s
+	WORD $0x6e34ddce // fmul v14.4s, v14.4s, v20.4s
+	VMOV V16.B16, V10.B16
 
 same6:
-	WORD $0x4eadd652 // fsub v18.4s, v18.4s, v13.4s
-	VMOV V9.B16, V19.B16
-	VFMLA V10.S4, V18.S4, V19.S4
-	WORD $0x4e26f673 // fmax v19.4s, v19.4s, v6.4s
-	WORD $0x4ea7f673 // fmin v19.4s, v19.4s, v7.4s
-	WORD $0x4e28d672 // fadd v18.4s, v19.4s, v8.4s
-	WORD $0x4ea8d654 // fsub v20.4s, v18.4s, v8.4s
-	WORD $0x4eb4d673 // fsub v19.4s, v19.4s, v20.4s
-	WORD $0x6e33de74 // fmul v20.4s, v19.4s, v19.4s
-	VMOV V3.B16, V21.B16
-	VFMLA V4.S4, V19.S4, V21.S4
-	VFMLA V5.S4, V20.S4, V21.S4
-	VMOV V1.B16, V22.B16
-	VFMLA V2.S4, V19.S4, V22.S4
-	VFMLA V21.S4, V20.S4, V22.S4
-	VMOV V0.B16, V20.B16
-	VFMLA V22.S4, V19.S4, V20.S4
-	VSHL $23, V18.S4, V18.S4
-	WORD $0x6e32de94 // fmul v20.4s, v20.4s, v18.4s
-	WORD $0x4e34d5ce // fadd v14.4s, v14.4s, v20.4s
+	WORD $0x4eaad5ef // fsub v15.4s, v15.4s, v10.4s
+	VMOV V6.B16, V16.B16
+	VFMLA V7.S4, V15.S4, V16.S4
+	WORD $0x4e23f610 // fmax v16.4s, v16.4s, v3.4s
+	WORD $0x4ea4f610 // fmin v16.4s, v16.4s, v4.4s
+	WORD $0x4e25d60f // fadd v15.4s, v16.4s, v5.4s
+	WORD $0x4ea5d5f1 // fsub v17.4s, v15.4s, v5.4s
+	WORD $0x4eb1d610 // fsub v16.4s, v16.4s, v17.4s
+	WORD $0x6e30de11 // fmul v17.4s, v16.4s, v16.4s
+	FMOVQ 48(R2), F18
+	VFMLA V1.S4, V16.S4, V18.S4
+	VFMLA V2.S4, V17.S4, V18.S4
+	FMOVQ 16(R2), F19
+	VFMLA V0.S4, V16.S4, V19.S4
+	VFMLA V18.S4, V17.S4, V19.S4
+	FMOVQ 0(R2), F17
+	VFMLA V19.S4, V16.S4, V17.S4
+	VSHL $23, V15.S4, V15.S4
+	WORD $0x6e2fde31 // fmul v17.4s, v17.4s, v15.4s
+	WORD $0x4e31d56b // fadd v11.4s, v11.4s, v17.4s
 	ADD $16, R0
 	SUBS $4, R1
 	BHS loop4
@@ -587,137 +598,133 @@ next5:
 	CBZ R1, done8
 
 tail7:
-	FMOVS 0(R0), F18
-	VMOV V11.B16, V19.B16
-	VMOV V18.S[0], V19.S[0]
-	VMOV V13.B16, V18.B16
-	WORD $0x4e33c652 // fmaxnm v18.4s, v18.4s, v19.4s
-	WORD $0x4eadd654 // fsub v20.4s, v18.4s, v13.4s
-	WORD $0x6eace694 // fcmgt v20.4s, v20.4s, v12.4s
-	VADDV V20.S4, V20
-	VMOV V20.S[0], R2
-	CBZW R2, same9
-	WORD $0x4eb2d5ad // fsub v13.4s, v13.4s, v18.4s
-	WORD $0x6e2addad // fmul v13.4s, v13.4s, v10.4s
-	MOVD $word_c3180000<>(SB), R2
-	VLD1R (R2), [V20.S4]
-	WORD $0x4e34f5ad // fmax v13.4s, v13.4s, v20.4s
-	WORD $0x4e2189b4 // frintn v20.4s, v13.4s
-	WORD $0x4eb4d5ad // fsub v13.4s, v13.4s, v20.4s
-	MOVD $word_3920b599<>(SB), R2
-	VLD1R (R2), [V21.S4]
-	MOVD $word_3aaf8415<>(SB), R2
-	VLD1R (R2), [V22.S4]
-	VFMLA V21.S4, V13.S4, V22.S4
-	MOVD $word_3c1d96f0<>(SB), R2
-	VLD1R (R2), [V21.S4]
-	VFMLA V22.S4, V13.S4, V21.S4
-	MOVD $word_3d6357be<>(SB), R2
-	VLD1R (R2), [V22.S4]
-	VFMLA V21.S4, V13.S4, V22.S4
-	MOVD $word_3e75fdee<>(SB), R2
-	VLD1R (R2), [V21.S4]
-	VFMLA V22.S4, V13.S4, V21.S4
-	MOVD $word_3f317218<>(SB), R2
-	VLD1R (R2), [V22.S4]
-	VFMLA V21.S4, V13.S4, V22.S4
-	MOVD $word_3f800000<>(SB), R2
-	VLD1R (R2), [V21.S4]
-	VFMLA V22.S4, V13.S4, V21.S4
-	MOVD $word_3f800000<>(SB), R2
-	VLD1R (R2), [V13.S4]
-	WORD $0x4e21aa94 // fcvtns v20.4s, v20.4s
-	WORD $0x4f3f0696 // sshr v22.4s, v20.4s, #1
-	VSUB V22.S4, V20.S4, V20.S4
-	VSHL $23, V22.S4, V22.S4
-	VADD V13.S4, V22.S4, V22.S4
-	WORD $0x6e36deb5 // fmul v21.4s, v21.4s, v22.4s
-	VSHL $23, V20.S4, V20.S4
-	VADD V13.S4, V20.S4, V20.S4
-	WORD $0x6e34deb5 // fmul v21.4s, v21.4s, v20.4s
-	WORD $0x6e35ddce // fmul v14.4s, v14.4s, v21.4s
-	WORD $0x6e35ddef // fmul v15.4s, v15.4s, v21.4s
-	WORD $0x6e35de10 // fmul v16.4s, v16.4s, v21.4s
-	WORD $0x6e35de31 // fmul v17.4s, v17.4s, v21.4s
-	VMOV V18.B16, V13.B16
+	FMOVS 0(R0), F15
+	VMOV V8.B16, V16.B16
+	VMOV V15.S[0], V16.S[0]
+	VMOV V10.B16, V15.B16
+	WORD $0x4e30c5ef // fmaxnm v15.4s, v15.4s, v16.4s
+	WORD $0x4eaad5f1 // fsub v17.4s, v15.4s, v10.4s
+	WORD $0x6ea9e631 // fcmgt v17.4s, v17.4s, v9.4s
+	VADDV V17.S4, V17
+	VMOV V17.S[0], R3
+	CBZW R3, same9
+	WORD $0x4eafd54a // fsub v10.4s, v10.4s, v15.4s
+	WORD $0x6e27dd4a // fmul v10.4s, v10.4s, v7.4s
+	MOVD $vectors1<>(SB), R3
+	MOVD $word_c3180000<>(SB), R4
+	VLD1R (R4), [V17.S4]
+	MOVD $word_43010000<>(SB), R4
+	VLD1R (R4), [V18.S4]
+	MOVD $word_3f800000<>(SB), R4
+	VLD1R (R4), [V19.S4]
+	WORD $0x4e31f54a // fmax v10.4s, v10.4s, v17.4s
+	WORD $0x4eb2f54a // fmin v10.4s, v10.4s, v18.4s
+	WORD $0x4e218951 // frintn v17.4s, v10.4s
+	WORD $0x4eb1d54a // fsub v10.4s, v10.4s, v17.4s
+	FMOVQ 96(R3), F18
+	WORD $0x6e2add54 // fmul v20.4s, v10.4s, v10.4s
+	FMOVQ 80(R3), F21
+	FMOVQ 64(R3), F22
+	VFMLA V21.S4, V10.S4, V22.S4
+	VFMLA V18.S4, V20.S4, V22.S4
+	FMOVQ 48(R3), F18
+	FMOVQ 32(R3), F21
+	VFMLA V18.S4, V10.S4, V21.S4
+	VFMLA V22.S4, V20.S4, V21.S4
+	FMOVQ 16(R3), F18
+	VFMLA V21.S4, V10.S4, V18.S4
+	FMOVQ 0(R3), F20
+	VFMLA V18.S4, V10.S4, V20.S4
+	WORD $0x4e21aa31 // fcvtns v17.4s, v17.4s
+	WORD $0x4f3f062a // sshr v10.4s, v17.4s, #1
+	VSUB V10.S4, V17.S4, V17.S4
+	VSHL $23, V10.S4, V10.S4
+	VADD V19.S4, V10.S4, V10.S4
+	WORD $0x6e2ade94 // fmul v20.4s, v20.4s, v10.4s
+	VSHL $23, V17.S4, V17.S4
+	VADD V19.S4, V17.S4, V17.S4
+	WORD $0x6e31de94 // fmul v20.4s, v20.4s, v17.4s
+	WORD $0x6e34dd6b // fmul v11.4s, v11.4s, v20.4s
+	WORD $0x6e34dd8c // fmul v12.4s, v12.4s, v20.4s
+	WORD $0x6e34ddad // fmul v13.4s, v13.4s, v20.4s
+	WORD $0x6e34ddce // fmul v14.4s, v14.4s, v20.4s
+	VMOV V15.B16, V10.B16
 
 same9:
-	WORD $0x4eadd673 // fsub v19.4s, v19.4s, v13.4s
-	VMOV V9.B16, V18.B16
-	VFMLA V10.S4, V19.S4, V18.S4
-	WORD $0x4e26f652 // fmax v18.4s, v18.4s, v6.4s
-	WORD $0x4ea7f652 // fmin v18.4s, v18.4s, v7.4s
-	WORD $0x4e28d653 // fadd v19.4s, v18.4s, v8.4s
-	WORD $0x4ea8d674 // fsub v20.4s, v19.4s, v8.4s
-	WORD $0x4eb4d652 // fsub v18.4s, v18.4s, v20.4s
-	WORD $0x6e32de54 // fmul v20.4s, v18.4s, v18.4s
-	VMOV V3.B16, V21.B16
-	VFMLA V4.S4, V18.S4, V21.S4
-	VFMLA V5.S4, V20.S4, V21.S4
-	VMOV V1.B16, V22.B16
-	VFMLA V2.S4, V18.S4, V22.S4
-	VFMLA V21.S4, V20.S4, V22.S4
-	VMOV V0.B16, V20.B16
-	VFMLA V22.S4, V18.S4, V20.S4
-	VSHL $23, V19.S4, V19.S4
-	WORD $0x6e33de94 // fmul v20.4s, v20.4s, v19.4s
-	WORD $0x4e34d5ce // fadd v14.4s, v14.4s, v20.4s
+	WORD $0x4eaad610 // fsub v16.4s, v16.4s, v10.4s
+	VMOV V6.B16, V15.B16
+	VFMLA V7.S4, V16.S4, V15.S4
+	WORD $0x4e23f5ef // fmax v15.4s, v15.4s, v3.4s
+	WORD $0x4ea4f5ef // fmin v15.4s, v15.4s, v4.4s
+	WORD $0x4e25d5f0 // fadd v16.4s, v15.4s, v5.4s
+	WORD $0x4ea5d611 // fsub v17.4s, v16.4s, v5.4s
+	WORD $0x4eb1d5ef // fsub v15.4s, v15.4s, v17.4s
+	WORD $0x6e2fddf1 // fmul v17.4s, v15.4s, v15.4s
+	FMOVQ 48(R2), F18
+	VFMLA V1.S4, V15.S4, V18.S4
+	VFMLA V2.S4, V17.S4, V18.S4
+	FMOVQ 16(R2), F19
+	VFMLA V0.S4, V15.S4, V19.S4
+	VFMLA V18.S4, V17.S4, V19.S4
+	FMOVQ 0(R2), F17
+	VFMLA V19.S4, V15.S4, V17.S4
+	VSHL $23, V16.S4, V16.S4
+	WORD $0x6e30de31 // fmul v17.4s, v17.4s, v16.4s
+	WORD $0x4e31d56b // fadd v11.4s, v11.4s, v17.4s
 	ADD $4, R0
 	SUBS $1, R1
 	CBNZ R1, tail7
 
 done8:
 	// Bring the lanes to one shift.
-	WORD $0x6e2dc5a0 // fmaxnmp v0.4s, v13.4s, v13.4s
+	WORD $0x6e2ac540 // fmaxnmp v0.4s, v10.4s, v10.4s
 	WORD $0x6e20c400 // fmaxnmp v0.4s, v0.4s, v0.4s
-	WORD $0x4ea0d5ad // fsub v13.4s, v13.4s, v0.4s
-	WORD $0x6e2addad // fmul v13.4s, v13.4s, v10.4s
-	MOVD $word_c3180000<>(SB), R0
-	VLD1R (R0), [V1.S4]
-	WORD $0x4e21f5ad // fmax v13.4s, v13.4s, v1.4s
-	WORD $0x4e2189a1 // frintn v1.4s, v13.4s
-	WORD $0x4ea1d5ad // fsub v13.4s, v13.4s, v1.4s
-	MOVD $word_3920b599<>(SB), R0
-	VLD1R (R0), [V2.S4]
-	MOVD $word_3aaf8415<>(SB), R0
-	VLD1R (R0), [V3.S4]
-	VFMLA V2.S4, V13.S4, V3.S4
-	MOVD $word_3c1d96f0<>(SB), R0
-	VLD1R (R0), [V2.S4]
-	VFMLA V3.S4, V13.S4, V2.S4
-	MOVD $word_3d6357be<>(SB), R0
-	VLD1R (R0), [V3.S4]
-	VFMLA V2.S4, V13.S4, V3.S4
-	MOVD $word_3e75fdee<>(SB), R0
-	VLD1R (R0), [V2.S4]
-	VFMLA V3.S4, V13.S4, V2.S4
-	MOVD $word_3f317218<>(SB), R0
-	VLD1R (R0), [V3.S4]
-	VFMLA V2.S4, V13.S4, V3.S4
-	MOVD $word_3f800000<>(SB), R0
-	VLD1R (R0), [V2.S4]
-	VFMLA V3.S4, V13.S4, V2.S4
-	MOVD $word_3f800000<>(SB), R0
-	VLD1R (R0), [V3.S4]
+	WORD $0x4ea0d54a // fsub v10.4s, v10.4s, v0.4s
+	WORD $0x6e27dd4a // fmul v10.4s, v10.4s, v7.4s
+	MOVD $vectors1<>(SB), R0
+	MOVD $word_c3180000<>(SB), R1
+	VLD1R (R1), [V1.S4]
+	MOVD $word_43010000<>(SB), R1
+	VLD1R (R1), [V2.S4]
+	MOVD $word_3f800000<>(SB), R1
+	VLD1R (R1), [V3.S4]
+	WORD $0x4e21f54a // fmax v10.4s, v10.4s, v1.4s
+	WORD $0x4ea2f54a // fmin v10.4s, v10.4s, v2.4s
+	WORD $0x4e218941 // frintn v1.4s, v10.4s
+	WORD $0x4ea1d54a // fsub v10.4s, v10.4s, v1.4s
+	FMOVQ 96(R0), F2
+	WORD $0x6e2add44 // fmul v4.4s, v10.4s, v10.4s
+	FMOVQ 80(R0), F5
+	FMOVQ 64(R0), F6
+	VFMLA V5.S4, V10.S4, V6.S4
+	VFMLA V2.S4, V4.S4, V6.S4
+	FMOVQ 48(R0), F2
+	FMOVQ 32(R0), F5
+	VFMLA V2.S4, V10.S4, V5.S4
+	VFMLA V6.S4, V4.S4, V5.S4
+	FMOVQ 16(R0), F2
+	VFMLA V5.S4, V10.S4, V2.S4
+	FMOVQ 0(R0), F4
+	VFMLA V2.S4, V10.S4, V4.S4
 	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	WORD $0x4f3f0424 // sshr v4.4s, v1.4s, #1
-	VSUB V4.S4, V1.S4, V1.S4
-	VSHL $23, V4.S4, V4.S4
-	VADD V3.S4, V4.S4, V4.S4
-	WORD $0x6e24dc42 // fmul v2.4s, v2.4s, v4.4s
+	WORD $0x4f3f0422 // sshr v2.4s, v1.4s, #1
+	VSUB V2.S4, V1.S4, V1.S4
+	VSHL $23, V2.S4, V2.S4
+	VADD V3.S4, V2.S4, V2.S4
+	WORD $0x6e22dc84 // fmul v4.4s, v4.4s, v2.4s
 	VSHL $23, V1.S4, V1.S4
 	VADD V3.S4, V1.S4, V1.S4
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x6e22ddce // fmul v14.4s, v14.4s, v2.4s
-	WORD $0x6e22ddef // fmul v15.4s, v15.4s, v2.4s
-	WORD $0x6e22de10 // fmul v16.4s, v16.4s, v2.4s
-	WORD $0x6e22de31 // fmul v17.4s, v17.4s, v2.4s
-	VMOV V0.B16, V13.B16
-	WORD $0x4e2fd5ce // fadd v14.4s, v14.4s, v15.4s
-	WORD $0x4e31d610 // fadd v16.4s, v16.4s, v17.4s
-	WORD $0x4e30d5ce // fadd v14.4s, v14.4s, v16.4s
+	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
+	WORD $0x6e24dd6b // fmul v11.4s, v11.4s, v4.4s
+	WORD $0x6e24dd8c // fmul v12.4s, v12.4s, v4.4s
+	WORD $0x6e24ddad // fmul v13.4s, v13.4s, v4.4s
+	WORD $0x6e24ddce // fmul v14.4s, v14.4s, v4.4s
+	VMOV V0.B16, V10.B16
+	WORD $0x4e2cd56b // fadd v11.4s, v11.4s, v12.4s
+	WORD $0x4e2ed5ad // fadd v13.4s, v13.4s, v14.4s
+	WORD $0x4e2dd56b // fadd v11.4s, v11.4s, v13.4s
 	FMOVS F0, shift+24(FP)
-	WORD $0x6e2ed5c0 // faddp v0.4s, v14.4s, v14.4s
+	WORD $0x6e2bd560 // faddp v0.4s, v11.4s, v11.4s
 	WORD $0x6e20d400 // faddp v0.4s, v0.4s, v0.4s
 	FMOVS F0, sum+28(FP)
 	RET

@@ -4,24 +4,6 @@
 
 #include "textflag.h"
 
-DATA word_3af8a147<>+0(SB)/4, $0x3af8a147
-GLOBL word_3af8a147<>(SB), RODATA|NOPTR, $4
-
-DATA word_3c602f93<>+0(SB)/4, $0x3c602f93
-GLOBL word_3c602f93<>(SB), RODATA|NOPTR, $4
-
-DATA word_3da0c0df<>+0(SB)/4, $0x3da0c0df
-GLOBL word_3da0c0df<>(SB), RODATA|NOPTR, $4
-
-DATA word_3eadf052<>+0(SB)/4, $0x3eadf052
-GLOBL word_3eadf052<>(SB), RODATA|NOPTR, $4
-
-DATA word_3f7af234<>+0(SB)/4, $0x3f7af234
-GLOBL word_3f7af234<>(SB), RODATA|NOPTR, $4
-
-DATA word_3fb504f4<>+0(SB)/4, $0x3fb504f4
-GLOBL word_3fb504f4<>(SB), RODATA|NOPTR, $4
-
 DATA word_43000000<>+0(SB)/4, $0x43000000
 GLOBL word_43000000<>(SB), RODATA|NOPTR, $4
 
@@ -37,6 +19,32 @@ GLOBL word_c2fe0000<>(SB), RODATA|NOPTR, $4
 DATA word_ff800000<>+0(SB)/4, $0xff800000
 GLOBL word_ff800000<>(SB), RODATA|NOPTR, $4
 
+DATA vectors0<>+0(SB)/4, $0x3fb504f4
+DATA vectors0<>+4(SB)/4, $0x3fb504f4
+DATA vectors0<>+8(SB)/4, $0x3fb504f4
+DATA vectors0<>+12(SB)/4, $0x3fb504f4
+DATA vectors0<>+16(SB)/4, $0x3f7af234
+DATA vectors0<>+20(SB)/4, $0x3f7af234
+DATA vectors0<>+24(SB)/4, $0x3f7af234
+DATA vectors0<>+28(SB)/4, $0x3f7af234
+DATA vectors0<>+32(SB)/4, $0x3eadf052
+DATA vectors0<>+36(SB)/4, $0x3eadf052
+DATA vectors0<>+40(SB)/4, $0x3eadf052
+DATA vectors0<>+44(SB)/4, $0x3eadf052
+DATA vectors0<>+48(SB)/4, $0x3da0c0df
+DATA vectors0<>+52(SB)/4, $0x3da0c0df
+DATA vectors0<>+56(SB)/4, $0x3da0c0df
+DATA vectors0<>+60(SB)/4, $0x3da0c0df
+DATA vectors0<>+64(SB)/4, $0x3c602f93
+DATA vectors0<>+68(SB)/4, $0x3c602f93
+DATA vectors0<>+72(SB)/4, $0x3c602f93
+DATA vectors0<>+76(SB)/4, $0x3c602f93
+DATA vectors0<>+80(SB)/4, $0x3af8a147
+DATA vectors0<>+84(SB)/4, $0x3af8a147
+DATA vectors0<>+88(SB)/4, $0x3af8a147
+DATA vectors0<>+92(SB)/4, $0x3af8a147
+GLOBL vectors0<>(SB), RODATA|NOPTR, $96
+
 // func SweepRowsF32NEON(e []float32, lde int, s, c []float32, ldc int, kappa float32, g, f []float32)
 TEXT ·SweepRowsF32NEON(SB), NOSPLIT, $0-144
 	MOVD e_base+0(FP), R0
@@ -48,236 +56,227 @@ TEXT ·SweepRowsF32NEON(SB), NOSPLIT, $0-144
 	MOVD f_base+120(FP), R4
 	MOVD s_base+32(FP), R5
 	MOVD f_len+128(FP), R6
-	MOVD $word_3fb504f4<>(SB), R7
-	VLD1R (R7), [V0.S4]
-	MOVD $word_3f7af234<>(SB), R7
-	VLD1R (R7), [V1.S4]
-	MOVD $word_3eadf052<>(SB), R7
-	VLD1R (R7), [V2.S4]
-	MOVD $word_3da0c0df<>(SB), R7
-	VLD1R (R7), [V3.S4]
-	MOVD $word_3c602f93<>(SB), R7
-	VLD1R (R7), [V4.S4]
-	MOVD $word_3af8a147<>(SB), R7
-	VLD1R (R7), [V5.S4]
-	MOVD $word_c2fe0000<>(SB), R7
-	VLD1R (R7), [V6.S4]
-	MOVD $word_43000000<>(SB), R7
-	VLD1R (R7), [V7.S4]
-	MOVD $word_4b40007f<>(SB), R7
-	VLD1R (R7), [V8.S4]
-	MOVD $word_bf000000<>(SB), R7
-	VLD1R (R7), [V9.S4]
-	FMOVS kappa+88(FP), F10
-	VDUP V10.S[0], V10.S4
-	MOVD $word_ff800000<>(SB), R7
-	VLD1R (R7), [V11.S4]
+	MOVD $vectors0<>(SB), R7
+	FMOVQ 32(R7), F0
+	FMOVQ 64(R7), F1
+	FMOVQ 80(R7), F2
+	MOVD $word_c2fe0000<>(SB), R8
+	VLD1R (R8), [V3.S4]
+	MOVD $word_43000000<>(SB), R8
+	VLD1R (R8), [V4.S4]
+	MOVD $word_4b40007f<>(SB), R8
+	VLD1R (R8), [V5.S4]
+	MOVD $word_bf000000<>(SB), R8
+	VLD1R (R8), [V6.S4]
+	FMOVS kappa+88(FP), F7
+	VDUP V7.S[0], V7.S4
+	MOVD $word_ff800000<>(SB), R8
+	VLD1R (R8), [V8.S4]
 	// Rows at once: 4.
 	SUBS $4, R6
 	BLO next2
 
 loop1:
+	VLD1R.P 4(R4), [V9.S4]
+	VLD1R.P 4(R4), [V10.S4]
+	VLD1R.P 4(R4), [V11.S4]
 	VLD1R.P 4(R4), [V12.S4]
-	VLD1R.P 4(R4), [V13.S4]
-	VLD1R.P 4(R4), [V14.S4]
-	VLD1R.P 4(R4), [V15.S4]
-	WORD $0x4e29d58c // fadd v12.4s, v12.4s, v9.4s
-	WORD $0x4e29d5ad // fadd v13.4s, v13.4s, v9.4s
-	WORD $0x4e29d5ce // fadd v14.4s, v14.4s, v9.4s
-	WORD $0x4e29d5ef // fadd v15.4s, v15.4s, v9.4s
+	WORD $0x4e26d529 // fadd v9.4s, v9.4s, v6.4s
+	WORD $0x4e26d54a // fadd v10.4s, v10.4s, v6.4s
+	WORD $0x4e26d56b // fadd v11.4s, v11.4s, v6.4s
+	WORD $0x4e26d58c // fadd v12.4s, v12.4s, v6.4s
+	VMOVI $0, V13.B16
+	VMOVI $0, V14.B16
+	VMOVI $0, V15.B16
 	VMOVI $0, V16.B16
-	VMOVI $0, V17.B16
-	VMOVI $0, V18.B16
-	VMOVI $0, V19.B16
-	MOVD g_len+104(FP), R7
-	MOVD g_base+96(FP), R8
-	MOVD R0, R9
-	ADD R1, R9, R10
+	MOVD g_len+104(FP), R8
+	MOVD g_base+96(FP), R9
+	MOVD R0, R10
 	ADD R1, R10, R11
 	ADD R1, R11, R12
-	MOVD R2, R13
-	ADD R3, R13, R14
+	ADD R1, R12, R13
+	MOVD R2, R14
 	ADD R3, R14, R15
 	ADD R3, R15, R16
-	SUBS $8, R7
+	ADD R3, R16, R17
+	SUBS $8, R8
 	BLO next4
 
 loop3:
-	FMOVQ 0(R8), F20
-	PRFM 2048(R13), PLDL1KEEP
-	WORD $0x4e2cd695 // fadd v21.4s, v20.4s, v12.4s
-	FMOVQ 0(R13), F22
-	VFMLS V22.S4, V10.S4, V21.S4
-	WORD $0x4e26f6b5 // fmax v21.4s, v21.4s, v6.4s
-	WORD $0x4ea7f6b5 // fmin v21.4s, v21.4s, v7.4s
-	WORD $0x4e28d6b6 // fadd v22.4s, v21.4s, v8.4s
-	WORD $0x4ea8d6d7 // fsub v23.4s, v22.4s, v8.4s
-	WORD $0x4eb7d6b5 // fsub v21.4s, v21.4s, v23.4s
-	WORD $0x6e35deb7 // fmul v23.4s, v21.4s, v21.4s
-	VMOV V3.B16, V24.B16
-	VFMLA V4.S4, V21.S4, V24.S4
-	VFMLA V5.S4, V23.S4, V24.S4
-	VMOV V1.B16, V25.B16
-	VFMLA V2.S4, V21.S4, V25.S4
-	VFMLA V24.S4, V23.S4, V25.S4
-	VMOV V0.B16, V23.B16
-	VFMLA V25.S4, V21.S4, V23.S4
-	VSHL $23, V22.S4, V22.S4
-	WORD $0x6e36def7 // fmul v23.4s, v23.4s, v22.4s
-	FMOVQ F23, 0(R9)
-	WORD $0x4e37d610 // fadd v16.4s, v16.4s, v23.4s
+	FMOVQ 0(R9), F17
 	PRFM 2048(R14), PLDL1KEEP
-	WORD $0x4e2dd695 // fadd v21.4s, v20.4s, v13.4s
-	FMOVQ 0(R14), F22
-	VFMLS V22.S4, V10.S4, V21.S4
-	WORD $0x4e26f6b5 // fmax v21.4s, v21.4s, v6.4s
-	WORD $0x4ea7f6b5 // fmin v21.4s, v21.4s, v7.4s
-	WORD $0x4e28d6b6 // fadd v22.4s, v21.4s, v8.4s
-	WORD $0x4ea8d6d7 // fsub v23.4s, v22.4s, v8.4s
-	WORD $0x4eb7d6b5 // fsub v21.4s, v21.4s, v23.4s
-	WORD $0x6e35deb7 // fmul v23.4s, v21.4s, v21.4s
-	VMOV V3.B16, V24.B16
-	VFMLA V4.S4, V21.S4, V24.S4
-	VFMLA V5.S4, V23.S4, V24.S4
-	VMOV V1.B16, V25.B16
-	VFMLA V2.S4, V21.S4, V25.S4
-	VFMLA V24.S4, V23.S4, V25.S4
-	VMOV V0.B16, V23.B16
-	VFMLA V25.S4, V21.S4, V23.S4
-	VSHL $23, V22.S4, V22.S4
-	WORD $0x6e36def7 // fmul v23.4s, v23.4s, v22.4s
-	FMOVQ F23, 0(R10)
-	WORD $0x4e37d631 // fadd v17.4s, v17.4s, v23.4s
+	WORD $0x4e29d632 // fadd v18.4s, v17.4s, v9.4s
+	FMOVQ 0(R14), F19
+	VFMLS V19.S4, V7.S4, V18.S4
+	WORD $0x4e23f652 // fmax v18.4s, v18.4s, v3.4s
+	WORD $0x4ea4f652 // fmin v18.4s, v18.4s, v4.4s
+	WORD $0x4e25d653 // fadd v19.4s, v18.4s, v5.4s
+	WORD $0x4ea5d674 // fsub v20.4s, v19.4s, v5.4s
+	WORD $0x4eb4d652 // fsub v18.4s, v18.4s, v20.4s
+	WORD $0x6e32de54 // fmul v20.4s, v18.4s, v18.4s
+	FMOVQ 48(R7), F21
+	VFMLA V1.S4, V18.S4, V21.S4
+	VFMLA V2.S4, V20.S4, V21.S4
+	FMOVQ 16(R7), F22
+	VFMLA V0.S4, V18.S4, V22.S4
+	VFMLA V21.S4, V20.S4, V22.S4
+	FMOVQ 0(R7), F20
+	VFMLA V22.S4, V18.S4, V20.S4
+	VSHL $23, V19.S4, V19.S4
+	WORD $0x6e33de94 // fmul v20.4s, v20.4s, v19.4s
+	FMOVQ F20, 0(R10)
+	WORD $0x4e34d5ad // fadd v13.4s, v13.4s, v20.4s
 	PRFM 2048(R15), PLDL1KEEP
-	WORD $0x4e2ed695 // fadd v21.4s, v20.4s, v14.4s
-	FMOVQ 0(R15), F22
-	VFMLS V22.S4, V10.S4, V21.S4
-	WORD $0x4e26f6b5 // fmax v21.4s, v21.4s, v6.4s
-	WORD $0x4ea7f6b5 // fmin v21.4s, v21.4s, v7.4s
-	WORD $0x4e28d6b6 // fadd v22.4s, v21.4s, v8.4s
-	WORD $0x4ea8d6d7 // fsub v23.4s, v22.4s, v8.4s
-	WORD $0x4eb7d6b5 // fsub v21.4s, v21.4s, v23.4s
-	WORD $0x6e35deb7 // fmul v23.4s, v21.4s, v21.4s
-	VMOV V3.B16, V24.B16
-	VFMLA V4.S4, V21.S4, V24.S4
-	VFMLA V5.S4, V23.S4, V24.S4
-	VMOV V1.B16, V25.B16
-	VFMLA V2.S4, V21.S4, V25.S4
-	VFMLA V24.S4, V23.S4, V25.S4
-	VMOV V0.B16, V23.B16
-	VFMLA V25.S4, V21.S4, V23.S4
-	VSHL $23, V22.S4, V22.S4
-	WORD $0x6e36def7 // fmul v23.4s, v23.4s, v22.4s
-	FMOVQ F23, 0(R11)
-	WORD $0x4e37d652 // fadd v18.4s, v18.4s, v23.4s
+	WORD $0x4e2ad632 // fadd v18.4s, v17.4s, v10.4s
+	FMOVQ 0(R15), F19
+	VFMLS V19.S4, V7.S4, V18.S4
+	WORD $0x4e23f652 // fmax v18.4s, v18.4s, v3.4s
+	WORD $0x4ea4f652 // fmin v18.4s, v18.4s, v4.4s
+	WORD $0x4e25d653 // fadd v19.4s, v18.4s, v5.4s
+	WORD $0x4ea5d674 // fsub v20.4s, v19.4s, v5.4s
+	WORD $0x4eb4d652 // fsub v18.4s, v18.4s, v20.4s
+	WORD $0x6e32de54 // fmul v20.4s, v18.4s, v18.4s
+	FMOVQ 48(R7), F21
+	VFMLA V1.S4, V18.S4, V21.S4
+	VFMLA V2.S4, V20.S4, V21.S4
+	FMOVQ 16(R7), F22
+	VFMLA V0.S4, V18.S4, V22.S4
+	VFMLA V21.S4, V20.S4, V22.S4
+	FMOVQ 0(R7), F20
+	VFMLA V22.S4, V18.S4, V20.S4
+	VSHL $23, V19.S4, V19.S4
+	WORD $0x6e33de94 // fmul v20.4s, v20.4s, v19.4s
+	FMOVQ F20, 0(R11)
+	WORD $0x4e34d5ce // fadd v14.4s, v14.4s, v20.4s
 	PRFM 2048(R16), PLDL1KEEP
-	WORD $0x4e2fd694 // fadd v20.4s, v20.4s, v15.4s
-	FMOVQ 0(R16), F21
-	VFMLS V21.S4, V10.S4, V20.S4
-	WORD $0x4e26f694 // fmax v20.4s, v20.4s, v6.4s
-	WORD $0x4ea7f694 // fmin v20.4s, v20.4s, v7.4s
-	WORD $0x4e28d695 // fadd v21.4s, v20.4s, v8.4s
-	WORD $0x4ea8d6b6 // fsub v22.4s, v21.4s, v8.4s
-	WORD $0x4eb6d694 // fsub v20.4s, v20.4s, v22.4s
-	WORD $0x6e34de96 // fmul v22.4s, v20.4s, v20.4s
-	VMOV V3.B16, V23.B16
-	VFMLA V4.S4, V20.S4, V23.S4
-	VFMLA V5.S4, V22.S4, V23.S4
-	VMOV V1.B16, V24.B16
-	VFMLA V2.S4, V20.S4, V24.S4
-	VFMLA V23.S4, V22.S4, V24.S4
-	VMOV V0.B16, V22.B16
-	VFMLA V24.S4, V20.S4, V22.S4
-	VSHL $23, V21.S4, V21.S4
-	WORD $0x6e35ded6 // fmul v22.4s, v22.4s, v21.4s
-	FMOVQ F22, 0(R12)
-	WORD $0x4e36d673 // fadd v19.4s, v19.4s, v22.4s
-	FMOVQ 16(R8), F20
-	WORD $0x4e2cd695 // fadd v21.4s, v20.4s, v12.4s
-	FMOVQ 16(R13), F22
-	VFMLS V22.S4, V10.S4, V21.S4
-	WORD $0x4e26f6b5 // fmax v21.4s, v21.4s, v6.4s
-	WORD $0x4ea7f6b5 // fmin v21.4s, v21.4s, v7.4s
-	WORD $0x4e28d6b6 // fadd v22.4s, v21.4s, v8.4s
-	WORD $0x4ea8d6d7 // fsub v23.4s, v22.4s, v8.4s
-	WORD $0x4eb7d6b5 // fsub v21.4s, v21.4s, v23.4s
-	WORD $0x6e35deb7 // fmul v23.4s, v21.4s, v21.4s
-	VMOV V3.B16, V24.B16
-	VFMLA V4.S4, V21.S4, V24.S4
-	VFMLA V5.S4, V23.S4, V24.S4
-	VMOV V1.B16, V25.B16
-	VFMLA V2.S4, V21.S4, V25.S4
-	VFMLA V24.S4, V23.S4, V25.S4
-	VMOV V0.B16, V23.B16
-	VFMLA V25.S4, V21.S4, V23.S4
-	VSHL $23, V22.S4, V22.S4
-	WORD $0x6e36def7 // fmul v23.4s, v23.4s, v22.4s
-	FMOVQ F23, 16(R9)
-	WORD $0x4e37d610 // fadd v16.4s, v16.4s, v23.4s
-	WORD $0x4e2dd695 // fadd v21.4s, v20.4s, v13.4s
-	FMOVQ 16(R14), F22
-	VFMLS V22.S4, V10.S4, V21.S4
-	WORD $0x4e26f6b5 // fmax v21.4s, v21.4s, v6.4s
-	WORD $0x4ea7f6b5 // fmin v21.4s, v21.4s, v7.4s
-	WORD $0x4e28d6b6 // fadd v22.4s, v21.4s, v8.4s
-	WORD $0x4ea8d6d7 // fsub v23.4s, v22.4s, v8.4s
-	WORD $0x4eb7d6b5 // fsub v21.4s, v21.4s, v23.4s
-	WORD $0x6e35deb7 // fmul v23.4s, v21.4s, v21.4s
-	VMOV V3.B16, V24.B16
-	VFMLA V4.S4, V21.S4, V24.S4
-	VFMLA V5.S4, V23.S4, V24.S4
-	VMOV V1.B16, V25.B16
-	VFMLA V2.S4, V21.S4, V25.S4
-	VFMLA V24.S4, V23.S4, V25.S4
-	VMOV V0.B16, V23.B16
-	VFMLA V25.S4, V21.S4, V23.S4
-	VSHL $23, V22.S4, V22.S4
-	WORD $0x6e36def7 // fmul v23.4s, v23.4s, v22.4s
-	FMOVQ F23, 16(R10)
-	WORD $0x4e37d631 // fadd v17.4s, v17.4s, v23.4s
-	WORD $0x4e2ed695 // fadd v21.4s, v20.4s, v14.4s
-	FMOVQ 16(R15), F22
-	VFMLS V22.S4, V10.S4, V21.S4
-	WORD $0x4e26f6b5 // fmax v21.4s, v21.4s, v6.4s
-	WORD $0x4ea7f6b5 // fmin v21.4s, v21.4s, v7.4s
-	WORD $0x4e28d6b6 // fadd v22.4s, v21.4s, v8.4s
-	WORD $0x4ea8d6d7 // fsub v23.4s, v22.4s, v8.4s
-	WORD $0x4eb7d6b5 // fsub v21.4s, v21.4s, v23.4s
-	WORD $0x6e35deb7 // fmul v23.4s, v21.4s, v21.4s
-	VMOV V3.B16, V24.B16
-	VFMLA V4.S4, V21.S4, V24.S4
-	VFMLA V5.S4, V23.S4, V24.S4
-	VMOV V1.B16, V25.B16
-	VFMLA V2.S4, V21.S4, V25.S4
-	VFMLA V24.S4, V23.S4, V25.S4
-	VMOV V0.B16, V23.B16
-	VFMLA V25.S4, V21.S4, V23.S4
-	VSHL $23, V22.S4, V22.S4
-	WORD $0x6e36def7 // fmul v23.4s, v23.4s, v22.4s
-	FMOVQ F23, 16(R11)
-	WORD $0x4e37d652 // fadd v18.4s, v18.4s, v23.4s
-	WORD $0x4e2fd694 // fadd v20.4s, v20.4s, v15.4s
-	FMOVQ 16(R16), F21
-	VFMLS V21.S4, V10.S4, V20.S4
-	WORD $0x4e26f694 // fmax v20.4s, v20.4s, v6.4s
-	WORD $0x4ea7f694 // fmin v20.4s, v20.4s, v7.4s
-	WORD $0x4e28d695 // fadd v21.4s, v20.4s, v8.4s
-	WORD $0x4ea8d6b6 // fsub v22.4s, v21.4s, v8.4s
-	WORD $0x4eb6d694 // fsub v20.4s, v20.4s, v22.4s
-	WORD $0x6e34de96 // fmul v22.4s, v20.4s, v20.4s
-	VMOV V3.B16, V23.B16
-	VFMLA V4.S4, V20.S4, V23.S4
-	VFMLA V5.S4, V22.S4, V23.S4
-	VMOV V1.B16, V24.B16
-	VFMLA V2.S4, V20.S4, V24.S4
-	VFMLA V23.S4, V22.S4, V24.S4
-	VMOV V0.B16, V22.B16
-	VFMLA V24.S4, V20.S4, V22.S4
-	VSHL $23, V21.S4, V21.S4
-	WORD $0x6e35ded6 // fmul v22.4s, v22.4s, v21.4s
-	FMOVQ F22, 16(R12)
-	WORD $0x4e36d673 // fadd v19.4s, v19.4s, v22.4s
-	ADD $32, R8
+	WORD $0x4e2bd632 // fadd v18.4s, v17.4s, v11.4s
+	FMOVQ 0(R16), F19
+	VFMLS V19.S4, V7.S4, V18.S4
+	WORD $0x4e23f652 // fmax v18.4s, v18.4s, v3.4s
+	WORD $0x4ea4f652 // fmin v18.4s, v18.4s, v4.4s
+	WORD $0x4e25d653 // fadd v19.4s, v18.4s, v5.4s
+	WORD $0x4ea5d674 // fsub v20.4s, v19.4s, v5.4s
+	WORD $0x4eb4d652 // fsub v18.4s, v18.4s, v20.4s
+	WORD $0x6e32de54 // fmul v20.4s, v18.4s, v18.4s
+	FMOVQ 48(R7), F21
+	VFMLA V1.S4, V18.S4, V21.S4
+	VFMLA V2.S4, V20.S4, V21.S4
+	FMOVQ 16(R7), F22
+	VFMLA V0.S4, V18.S4, V22.S4
+	VFMLA V21.S4, V20.S4, V22.S4
+	FMOVQ 0(R7), F20
+	VFMLA V22.S4, V18.S4, V20.S4
+	VSHL $23, V19.S4, V19.S4
+	WORD $0x6e33de94 // fmul v20.4s, v20.4s, v19.4s
+	FMOVQ F20, 0(R12)
+	WORD $0x4e34d5ef // fadd v15.4s, v15.4s, v20.4s
+	PRFM 2048(R17), PLDL1KEEP
+	WORD $0x4e2cd631 // fadd v17.4s, v17.4s, v12.4s
+	FMOVQ 0(R17), F18
+	VFMLS V18.S4, V7.S4, V17.S4
+	WORD $0x4e23f631 // fmax v17.4s, v17.4s, v3.4s
+	WORD $0x4ea4f631 // fmin v17.4s, v17.4s, v4.4s
+	WORD $0x4e25d632 // fadd v18.4s, v17.4s, v5.4s
+	WORD $0x4ea5d653 // fsub v19.4s, v18.4s, v5.4s
+	WORD $0x4eb3d631 // fsub v17.4s, v17.4s, v19.4s
+	WORD $0x6e31de33 // fmul v19.4s, v17.4s, v17.4s
+	FMOVQ 48(R7), F20
+	VFMLA V1.S4, V17.S4, V20.S4
+	VFMLA V2.S4, V19.S4, V20.S4
+	FMOVQ 16(R7), F21
+	VFMLA V0.S4, V17.S4, V21.S4
+	VFMLA V20.S4, V19.S4, V21.S4
+	FMOVQ 0(R7), F19
+	VFMLA V21.S4, V17.S4, V19.S4
+	VSHL $23, V18.S4, V18.S4
+	WORD $0x6e32de73 // fmul v19.4s, v19.4s, v18.4s
+	FMOVQ F19, 0(R13)
+	WORD $0x4e33d610 // fadd v16.4s, v16.4s, v19.4s
+	FMOVQ 16(R9), F17
+	WORD $0x4e29d632 // fadd v18.4s, v17.4s, v9.4s
+	FMOVQ 16(R14), F19
+	VFMLS V19.S4, V7.S4, V18.S4
+	WORD $0x4e23f652 // fmax v18.4s, v18.4s, v3.4s
+	WORD $0x4ea4f652 // fmin v18.4s, v18.4s, v4.4s
+	WORD $0x4e25d653 // fadd v19.4s, v18.4s, v5.4s
+	WORD $0x4ea5d674 // fsub v20.4s, v19.4s, v5.4s
+	WORD $0x4eb4d652 // fsub v18.4s, v18.4s, v20.4s
+	WORD $0x6e32de54 // fmul v20.4s, v18.4s, v18.4s
+	FMOVQ 48(R7), F21
+	VFMLA V1.S4, V18.S4, V21.S4
+	VFMLA V2.S4, V20.S4, V21.S4
+	FMOVQ 16(R7), F22
+	VFMLA V0.S4, V18.S4, V22.S4
+	VFMLA V21.S4, V20.S4, V22.S4
+	FMOVQ 0(R7), F20
+	VFMLA V22.S4, V18.S4, V20.S4
+	VSHL $23, V19.S4, V19.S4
+	WORD $0x6e33de94 // fmul v20.4s, v20.4s, v19.4s
+	FMOVQ F20, 16(R10)
+	WORD $0x4e34d5ad // fadd v13.4s, v13.4s, v20.4s
+	WORD $0x4e2ad632 // fadd v18.4s, v17.4s, v10.4s
+	FMOVQ 16(R15), F19
+	VFMLS V19.S4, V7.S4, V18.S4
+	WORD $0x4e23f652 // fmax v18.4s, v18.4s, v3.4s
+	WORD $0x4ea4f652 // fmin v18.4s, v18.4s, v4.4s
+	WORD $0x4e25d653 // fadd v19.4s, v18.4s, v5.4s
+	WORD $0x4ea5d674 // fsub v20.4s, v19.4s, v5.4s
+	WORD $0x4eb4d652 // fsub v18.4s, v18.4s, v20.4s
+	WORD $0x6e32de54 // fmul v20.4s, v18.4s, v18.4s
+	FMOVQ 48(R7), F21
+	VFMLA V1.S4, V18.S4, V21.S4
+	VFMLA V2.S4, V20.S4, V21.S4
+	FMOVQ 16(R7), F22
+	VFMLA V0.S4, V18.S4, V22.S4
+	VFMLA V21.S4, V20.S4, V22.S4
+	FMOVQ 0(R7), F20
+	VFMLA V22.S4, V18.S4, V20.S4
+	VSHL $23, V19.S4, V19.S4
+	WORD $0x6e33de94 // fmul v20.4s, v20.4s, v19.4s
+	FMOVQ F20, 16(R11)
+	WORD $0x4e34d5ce // fadd v14.4s, v14.4s, v20.4s
+	WORD $0x4e2bd632 // fadd v18.4s, v17.4s, v11.4s
+	FMOVQ 16(R16), F19
+	VFMLS V19.S4, V7.S4, V18.S4
+	WORD $0x4e23f652 // fmax v18.4s, v18.4s, v3.4s
+	WORD $0x4ea4f652 // fmin v18.4s, v18.4s, v4.4s
+	WORD $0x4e25d653 // fadd v19.4s, v18.4s, v5.4s
+	WORD $0x4ea5d674 // fsub v20.4s, v19.4s, v5.4s
+	WORD $0x4eb4d652 // fsub v18.4s, v18.4s, v20.4s
+	WORD $0x6e32de54 // fmul v20.4s, v18.4s, v18.4s
+	FMOVQ 48(R7), F21
+	VFMLA V1.S4, V18.S4, V21.S4
+	VFMLA V2.S4, V20.S4, V21.S4
+	FMOVQ 16(R7), F22
+	VFMLA V0.S4, V18.S4, V22.S4
+	VFMLA V21.S4, V20.S4, V22.S4
+	FMOVQ 0(R7), F20
+	VFMLA V22.S4, V18.S4, V20.S4
+	VSHL $23, V19.S4, V19.S4
+	WORD $0x6e33de94 // fmul v20.4s, v20.4s, v19.4s
+	FMOVQ F20, 16(R12)
+	WORD $0x4e34d5ef // fadd v15.4s, v15.4s, v20.4s
+	WORD $0x4e2cd631 // fadd v17.4s, v17.4s, v12.4s
+	FMOVQ 16(R17), F18
+	VFMLS V18.S4, V7.S4, V17.S4
+	WORD $0x4e23f631 // fmax v17.4s, v17.4s, v3.4s
+	WORD $0x4ea4f631 // fmin v17.4s, v17.4s, v4.4s
+	WORD $0x4e25d632 // fadd v18.4s, v17.4s, v5.4s
+	WORD $0x4ea5d653 // fsub v19.4s, v18.4s, v5.4s
+	WORD $0x4eb3d631 // fsub v17.4s, v17.4s, v19.4s
+	WORD $0x6e31de33 // fmul v19.4s, v17.4s, v17.4s
+	FMOVQ 48(R7), F20
+	VFMLA V1.S4, V17.S4, V20.S4
+	VFMLA V2.S4, V19.S4, V20.S4
+	FMOVQ 16(R7), F21
+	VFMLA V0.S4, V17.S4, V21.S4
+	VFMLA V20.S4, V19.S4, V21.S4
+	FMOVQ 0(R7), F19
+	VFMLA V21.S4, V17.S4, V19.S4
+	VSHL $23, V18.S4, V18.S4
+	WORD $0x6e32de73 // fmul v19.4s, v19.4s, v18.4s
+	FMOVQ F19, 16(R13)
+	WORD $0x4e33d610 // fadd v16.4s, v16.4s, v19.4s
 	ADD $32, R9
 	ADD $32, R10
 	ADD $32, R11
@@ -286,105 +285,105 @@ loop3:
 	ADD $32, R14
 	ADD $32, R15
 	ADD $32, R16
-	SUBS $8, R7
+	ADD $32, R17
+	SUBS $8, R8
 	BHS loop3
 
 next4:
-	ADD $8, R7
-	SUBS $4, R7
+	ADD $8, R8
+	SUBS $4, R8
 	BLO next6
 
 loop5:
-	FMOVQ 0(R8), F20
-	PRFM 2048(R13), PLDL1KEEP
-	WORD $0x4e2cd695 // fadd v21.4s, v20.4s, v12.4s
-	FMOVQ 0(R13), F22
-	VFMLS V22.S4, V10.S4, V21.S4
-	WORD $0x4e26f6b5 // fmax v21.4s, v21.4s, v6.4s
-	WORD $0x4ea7f6b5 // fmin v21.4s, v21.4s, v7.4s
-	WORD $0x4e28d6b6 // fadd v22.4s, v21.4s, v8.4s
-	WORD $0x4ea8d6d7 // fsub v23.4s, v22.4s, v8.4s
-	WORD $0x4eb7d6b5 // fsub v21.4s, v21.4s, v23.4s
-	WORD $0x6e35deb7 // fmul v23.4s, v21.4s, v21.4s
-	VMOV V3.B16, V24.B16
-	VFMLA V4.S4, V21.S4, V24.S4
-	VFMLA V5.S4, V23.S4, V24.S4
-	VMOV V1.B16, V25.B16
-	VFMLA V2.S4, V21.S4, V25.S4
-	VFMLA V24.S4, V23.S4, V25.S4
-	VMOV V0.B16, V23.B16
-	VFMLA V25.S4, V21.S4, V23.S4
-	VSHL $23, V22.S4, V22.S4
-	WORD $0x6e36def7 // fmul v23.4s, v23.4s, v22.4s
-	FMOVQ F23, 0(R9)
-	WORD $0x4e37d610 // fadd v16.4s, v16.4s, v23.4s
+	FMOVQ 0(R9), F17
 	PRFM 2048(R14), PLDL1KEEP
-	WORD $0x4e2dd695 // fadd v21.4s, v20.4s, v13.4s
-	FMOVQ 0(R14), F22
-	VFMLS V22.S4, V10.S4, V21.S4
-	WORD $0x4e26f6b5 // fmax v21.4s, v21.4s, v6.4s
-	WORD $0x4ea7f6b5 // fmin v21.4s, v21.4s, v7.4s
-	WORD $0x4e28d6b6 // fadd v22.4s, v21.4s, v8.4s
-	WORD $0x4ea8d6d7 // fsub v23.4s, v22.4s, v8.4s
-	WORD $0x4eb7d6b5 // fsub v21.4s, v21.4s, v23.4s
-	WORD $0x6e35deb7 // fmul v23.4s, v21.4s, v21.4s
-	VMOV V3.B16, V24.B16
-	VFMLA V4.S4, V21.S4, V24.S4
-	VFMLA V5.S4, V23.S4, V24.S4
-	VMOV V1.B16, V25.B16
-	VFMLA V2.S4, V21.S4, V25.S4
-	VFMLA V24.S4, V23.S4, V25.S4
-	VMOV V0.B16, V23.B16
-	VFMLA V25.S4, V21.S4, V23.S4
-	VSHL $23, V22.S4, V22.S4
-	WORD $0x6e36def7 // fmul v23.4s, v23.4s, v22.4s
-	FMOVQ F23, 0(R10)
-	WORD $0x4e37d631 // fadd v17.4s, v17.4s, v23.4s
+	WORD $0x4e29d632 // fadd v18.4s, v17.4s, v9.4s
+	FMOVQ 0(R14), F19
+	VFMLS V19.S4, V7.S4, V18.S4
+	WORD $0x4e23f652 // fmax v18.4s, v18.4s, v3.4s
+	WORD $0x4ea4f652 // fmin v18.4s, v18.4s, v4.4s
+	WORD $0x4e25d653 // fadd v19.4s, v18.4s, v5.4s
+	WORD $0x4ea5d674 // fsub v20.4s, v19.4s, v5.4s
+	WORD $0x4eb4d652 // fsub v18.4s, v18.4s, v20.4s
+	WORD $0x6e32de54 // fmul v20.4s, v18.4s, v18.4s
+	FMOVQ 48(R7), F21
+	VFMLA V1.S4, V18.S4, V21.S4
+	VFMLA V2.S4, V20.S4, V21.S4
+	FMOVQ 16(R7), F22
+	VFMLA V0.S4, V18.S4, V22.S4
+	VFMLA V21.S4, V20.S4, V22.S4
+	FMOVQ 0(R7), F20
+	VFMLA V22.S4, V18.S4, V20.S4
+	VSHL $23, V19.S4, V19.S4
+	WORD $0x6e33de94 // fmul v20.4s, v20.4s, v19.4s
+	FMOVQ F20, 0(R10)
+	WORD $0x4e34d5ad // fadd v13.4s, v13.4s, v20.4s
 	PRFM 2048(R15), PLDL1KEEP
-	WORD $0x4e2ed695 // fadd v21.4s, v20.4s, v14.4s
-	FMOVQ 0(R15), F22
-	VFMLS V22.S4, V10.S4, V21.S4
-	WORD $0x4e26f6b5 // fmax v21.4s, v21.4s, v6.4s
-	WORD $0x4ea7f6b5 // fmin v21.4s, v21.4s, v7.4s
-	WORD $0x4e28d6b6 // fadd v22.4s, v21.4s, v8.4s
-	WORD $0x4ea8d6d7 // fsub v23.4s, v22.4s, v8.4s
-	WORD $0x4eb7d6b5 // fsub v21.4s, v21.4s, v23.4s
-	WORD $0x6e35deb7 // fmul v23.4s, v21.4s, v21.4s
-	VMOV V3.B16, V24.B16
-	VFMLA V4.S4, V21.S4, V24.S4
-	VFMLA V5.S4, V23.S4, V24.S4
-	VMOV V1.B16, V25.B16
-	VFMLA V2.S4, V21.S4, V25.S4
-	VFMLA V24.S4, V23.S4, V25.S4
-	VMOV V0.B16, V23.B16
-	VFMLA V25.S4, V21.S4, V23.S4
-	VSHL $23, V22.S4, V22.S4
-	WORD $0x6e36def7 // fmul v23.4s, v23.4s, v22.4s
-	FMOVQ F23, 0(R11)
-	WORD $0x4e37d652 // fadd v18.4s, v18.4s, v23.4s
+	WORD $0x4e2ad632 // fadd v18.4s, v17.4s, v10.4s
+	FMOVQ 0(R15), F19
+	VFMLS V19.S4, V7.S4, V18.S4
+	WORD $0x4e23f652 // fmax v18.4s, v18.4s, v3.4s
+	WORD $0x4ea4f652 // fmin v18.4s, v18.4s, v4.4s
+	WORD $0x4e25d653 // fadd v19.4s, v18.4s, v5.4s
+	WORD $0x4ea5d674 // fsub v20.4s, v19.4s, v5.4s
+	WORD $0x4eb4d652 // fsub v18.4s, v18.4s, v20.4s
+	WORD $0x6e32de54 // fmul v20.4s, v18.4s, v18.4s
+	FMOVQ 48(R7), F21
+	VFMLA V1.S4, V18.S4, V21.S4
+	VFMLA V2.S4, V20.S4, V21.S4
+	FMOVQ 16(R7), F22
+	VFMLA V0.S4, V18.S4, V22.S4
+	VFMLA V21.S4, V20.S4, V22.S4
+	FMOVQ 0(R7), F20
+	VFMLA V22.S4, V18.S4, V20.S4
+	VSHL $23, V19.S4, V19.S4
+	WORD $0x6e33de94 // fmul v20.4s, v20.4s, v19.4s
+	FMOVQ F20, 0(R11)
+	WORD $0x4e34d5ce // fadd v14.4s, v14.4s, v20.4s
 	PRFM 2048(R16), PLDL1KEEP
-	WORD $0x4e2fd694 // fadd v20.4s, v20.4s, v15.4s
-	FMOVQ 0(R16), F21
-	VFMLS V21.S4, V10.S4, V20.S4
-	WORD $0x4e26f694 // fmax v20.4s, v20.4s, v6.4s
-	WORD $0x4ea7f694 // fmin v20.4s, v20.4s, v7.4s
-	WORD $0x4e28d695 // fadd v21.4s, v20.4s, v8.4s
-	WORD $0x4ea8d6b6 // fsub v22.4s, v21.4s, v8.4s
-	WORD $0x4eb6d694 // fsub v20.4s, v20.4s, v22.4s
-	WORD $0x6e34de96 // fmul v22.4s, v20.4s, v20.4s
-	VMOV V3.B16, V23.B16
-	VFMLA V4.S4, V20.S4, V23.S4
-	VFMLA V5.S4, V22.S4, V23.S4
-	VMOV V1.B16, V24.B16
-	VFMLA V2.S4, V20.S4, V24.S4
-	VFMLA V23.S4, V22.S4, V24.S4
-	VMOV V0.B16, V22.B16
-	VFMLA V24.S4, V20.S4, V22.S4
-	VSHL $23, V21.S4, V21.S4
-	WORD $0x6e35ded6 // fmul v22.4s, v22.4s, v21.4s
-	FMOVQ F22, 0(R12)
-	WORD $0x4e36d673 // fadd v19.4s, v19.4s, v22.4s
-	ADD $16, R8
+	WORD $0x4e2bd632 // fadd v18.4s, v17.4s, v11.4s
+	FMOVQ 0(R16), F19
+	VFMLS V19.S4, V7.S4, V18.S4
+	WORD $0x4e23f652 // fmax v18.4s, v18.4s, v3.4s
+	WORD $0x4ea4f652 // fmin v18.4s, v18.4s, v4.4s
+	WORD $0x4e25d653 // fadd v19.4s, v18.4s, v5.4s
+	WORD $0x4ea5d674 // fsub v20.4s, v19.4s, v5.4s
+	WORD $0x4eb4d652 // fsub v18.4s, v18.4s, v20.4s
+	WORD $0x6e32de54 // fmul v20.4s, v18.4s, v18.4s
+	FMOVQ 48(R7), F21
+	VFMLA V1.S4, V18.S4, V21.S4
+	VFMLA V2.S4, V20.S4, V21.S4
+	FMOVQ 16(R7), F22
+	VFMLA V0.S4, V18.S4, V22.S4
+	VFMLA V21.S4, V20.S4, V22.S4
+	FMOVQ 0(R7), F20
+	VFMLA V22.S4, V18.S4, V20.S4
+	VSHL $23, V19.S4, V19.S4
+	WORD $0x6e33de94 // fmul v20.4s, v20.4s, v19.4s
+	FMOVQ F20, 0(R12)
+	WORD $0x4e34d5ef // fadd v15.4s, v15.4s, v20.4s
+	PRFM 2048(R17), PLDL1KEEP
+	WORD $0x4e2cd631 // fadd v17.4s, v17.4s, v12.4s
+	FMOVQ 0(R17), F18
+	VFMLS V18.S4, V7.S4, V17.S4
+	WORD $0x4e23f631 // fmax v17.4s, v17.4s, v3.4s
+	WORD $0x4ea4f631 // fmin v17.4s, v17.4s, v4.4s
+	WORD $0x4e25d632 // fadd v18.4s, v17.4s, v5.4s
+	WORD $0x4ea5d653 // fsub v19.4s, v18.4s, v5.4s
+	WORD $0x4eb3d631 // fsub v17.4s, v17.4s, v19.4s
+	WORD $0x6e31de33 // fmul v19.4s, v17.4s, v17.4s
+	FMOVQ 48(R7), F20
+	VFMLA V1.S4, V17.S4, V20.S4
+	VFMLA V2.S4, V19.S4, V20.S4
+	FMOVQ 16(R7), F21
+	VFMLA V0.S4, V17.S4, V21.S4
+	VFMLA V20.S4, V19.S4, V21.S4
+	FMOVQ 0(R7), F19
+	VFMLA V21.S4, V17.S4, V19.S4
+	VSHL $23, V18.S4, V18.S4
+	WORD $0x6e32de73 // fmul v19.4s, v19.4s, v18.4s
+	FMOVQ F19, 0(R13)
+	WORD $0x4e33d610 // fadd v16.4s, v16.4s, v19.4s
 	ADD $16, R9
 	ADD $16, R10
 	ADD $16, R11
@@ -393,102 +392,102 @@ loop5:
 	ADD $16, R14
 	ADD $16, R15
 	ADD $16, R16
-	SUBS $4, R7
+	ADD $16, R17
+	SUBS $4, R8
 	BHS loop5
 
 next6:
-	ADD $4, R7
-	CBZ R7, done8
+	ADD $4, R8
+	CBZ R8, done8
 
 tail7:
-	FMOVS 0(R8), F20
-	VMOV V11.B16, V21.B16
-	VMOV V20.S[0], V21.S[0]
-	WORD $0x4e2cd6b4 // fadd v20.4s, v21.4s, v12.4s
-	FMOVS 0(R13), F22
-	VFMLS V22.S4, V10.S4, V20.S4
-	WORD $0x4e26f694 // fmax v20.4s, v20.4s, v6.4s
-	WORD $0x4ea7f694 // fmin v20.4s, v20.4s, v7.4s
-	WORD $0x4e28d696 // fadd v22.4s, v20.4s, v8.4s
-	WORD $0x4ea8d6d7 // fsub v23.4s, v22.4s, v8.4s
-	WORD $0x4eb7d694 // fsub v20.4s, v20.4s, v23.4s
-	WORD $0x6e34de97 // fmul v23.4s, v20.4s, v20.4s
-	VMOV V3.B16, V24.B16
-	VFMLA V4.S4, V20.S4, V24.S4
-	VFMLA V5.S4, V23.S4, V24.S4
-	VMOV V1.B16, V25.B16
-	VFMLA V2.S4, V20.S4, V25.S4
-	VFMLA V24.S4, V23.S4, V25.S4
-	VMOV V0.B16, V23.B16
-	VFMLA V25.S4, V20.S4, V23.S4
-	VSHL $23, V22.S4, V22.S4
-	WORD $0x6e36def7 // fmul v23.4s, v23.4s, v22.4s
-	FMOVS F23, 0(R9)
-	WORD $0x4e37d610 // fadd v16.4s, v16.4s, v23.4s
-	WORD $0x4e2dd6b4 // fadd v20.4s, v21.4s, v13.4s
-	FMOVS 0(R14), F22
-	VFMLS V22.S4, V10.S4, V20.S4
-	WORD $0x4e26f694 // fmax v20.4s, v20.4s, v6.4s
-	WORD $0x4ea7f694 // fmin v20.4s, v20.4s, v7.4s
-	WORD $0x4e28d696 // fadd v22.4s, v20.4s, v8.4s
-	WORD $0x4ea8d6d7 // fsub v23.4s, v22.4s, v8.4s
-	WORD $0x4eb7d694 // fsub v20.4s, v20.4s, v23.4s
-	WORD $0x6e34de97 // fmul v23.4s, v20.4s, v20.4s
-	VMOV V3.B16, V24.B16
-	VFMLA V4.S4, V20.S4, V24.S4
-	VFMLA V5.S4, V23.S4, V24.S4
-	VMOV V1.B16, V25.B16
-	VFMLA V2.S4, V20.S4, V25.S4
-	VFMLA V24.S4, V23.S4, V25.S4
-	VMOV V0.B16, V23.B16
-	VFMLA V25.S4, V20.S4, V23.S4
-	VSHL $23, V22.S4, V22.S4
-	WORD $0x6e36def7 // fmul v23.4s, v23.4s, v22.4s
-	FMOVS F23, 0(R10)
-	WORD $0x4e37d631 // fadd v17.4s, v17.4s, v23.4s
-	WORD $0x4e2ed6b4 // fadd v20.4s, v21.4s, v14.4s
-	FMOVS 0(R15), F22
-	VFMLS V22.S4, V10.S4, V20.S4
-	WORD $0x4e26f694 // fmax v20.4s, v20.4s, v6.4s
-	WORD $0x4ea7f694 // fmin v20.4s, v20.4s, v7.4s
-	WORD $0x4e28d696 // fadd v22.4s, v20.4s, v8.4s
-	WORD $0x4ea8d6d7 // fsub v23.4s, v22.4s, v8.4s
-	WORD $0x4eb7d694 // fsub v20.4s, v20.4s, v23.4s
-	WORD $0x6e34de97 // fmul v23.4s, v20.4s, v20.4s
-	VMOV V3.B16, V24.B16
-	VFMLA V4.S4, V20.S4, V24.S4
-	VFMLA V5.S4, V23.S4, V24.S4
-	VMOV V1.B16, V25.B16
-	VFMLA V2.S4, V20.S4, V25.S4
-	VFMLA V24.S4, V23.S4, V25.S4
-	VMOV V0.B16, V23.B16
-	VFMLA V25.S4, V20.S4, V23.S4
-	VSHL $23, V22.S4, V22.S4
-	WORD $0x6e36def7 // fmul v23.4s, v23.4s, v22.4s
-	FMOVS F23, 0(R11)
-	WORD $0x4e37d652 // fadd v18.4s, v18.4s, v23.4s
-	WORD $0x4e2fd6b4 // fadd v20.4s, v21.4s, v15.4s
-	FMOVS 0(R16), F21
-	VFMLS V21.S4, V10.S4, V20.S4
-	WORD $0x4e26f694 // fmax v20.4s, v20.4s, v6.4s
-	WORD $0x4ea7f694 // fmin v20.4s, v20.4s, v7.4s
-	WORD $0x4e28d695 // fadd v21.4s, v20.4s, v8.4s
-	WORD $0x4ea8d6b6 // fsub v22.4s, v21.4s, v8.4s
-	WORD $0x4eb6d694 // fsub v20.4s, v20.4s, v22.4s
-	WORD $0x6e34de96 // fmul v22.4s, v20.4s, v20.4s
-	VMOV V3.B16, V23.B16
-	VFMLA V4.S4, V20.S4, V23.S4
-	VFMLA V5.S4, V22.S4, V23.S4
-	VMOV V1.B16, V24.B16
-	VFMLA V2.S4, V20.S4, V24.S4
-	VFMLA V23.S4, V22.S4, V24.S4
-	VMOV V0.B16, V22.B16
-	VFMLA V24.S4, V20.S4, V22.S4
-	VSHL $23, V21.S4, V21.S4
-	WORD $0x6e35ded6 // fmul v22.4s, v22.4s, v21.4s
-	FMOVS F22, 0(R12)
-	WORD $0x4e36d673 // fadd v19.4s, v19.4s, v22.4s
-	ADD $4, R8
+	FMOVS 0(R9), F17
+	VMOV V8.B16, V18.B16
+	VMOV V17.S[0], V18.S[0]
+	WORD $0x4e29d651 // fadd v17.4s, v18.4s, v9.4s
+	FMOVS 0(R14), F19
+	VFMLS V19.S4, V7.S4, V17.S4
+	WORD $0x4e23f631 // fmax v17.4s, v17.4s, v3.4s
+	WORD $0x4ea4f631 // fmin v17.4s, v17.4s, v4.4s
+	WORD $0x4e25d633 // fadd v19.4s, v17.4s, v5.4s
+	WORD $0x4ea5d674 // fsub v20.4s, v19.4s, v5.4s
+	WORD $0x4eb4d631 // fsub v17.4s, v17.4s, v20.4s
+	WORD $0x6e31de34 // fmul v20.4s, v17.4s, v17.4s
+	FMOVQ 48(R7), F21
+	VFMLA V1.S4, V17.S4, V21.S4
+	VFMLA V2.S4, V20.S4, V21.S4
+	FMOVQ 16(R7), F22
+	VFMLA V0.S4, V17.S4, V22.S4
+	VFMLA V21.S4, V20.S4, V22.S4
+	FMOVQ 0(R7), F20
+	VFMLA V22.S4, V17.S4, V20.S4
+	VSHL $23, V19.S4, V19.S4
+	WORD $0x6e33de94 // fmul v20.4s, v20.4s, v19.4s
+	FMOVS F20, 0(R10)
+	WORD $0x4e34d5ad // fadd v13.4s, v13.4s, v20.4s
+	WORD $0x4e2ad651 // fadd v17.4s, v18.4s, v10.4s
+	FMOVS 0(R15), F19
+	VFMLS V19.S4, V7.S4, V17.S4
+	WORD $0x4e23f631 // fmax v17.4s, v17.4s, v3.4s
+	WORD $0x4ea4f631 // fmin v17.4s, v17.4s, v4.4s
+	WORD $0x4e25d633 // fadd v19.4s, v17.4s, v5.4s
+	WORD $0x4ea5d674 // fsub v20.4s, v19.4s, v5.4s
+	WORD $0x4eb4d631 // fsub v17.4s, v17.4s, v20.4s
+	WORD $0x6e31de34 // fmul v20.4s, v17.4s, v17.4s
+	FMOVQ 48(R7), F21
+	VFMLA V1.S4, V17.S4, V21.S4
+	VFMLA V2.S4, V20.S4, V21.S4
+	FMOVQ 16(R7), F22
+	VFMLA V0.S4, V17.S4, V22.S4
+	VFMLA V21.S4, V20.S4, V22.S4
+	FMOVQ 0(R7), F20
+	VFMLA V22.S4, V17.S4, V20.S4
+	VSHL $23, V19.S4, V19.S4
+	WORD $0x6e33de94 // fmul v20.4s, v20.4s, v19.4s
+	FMOVS F20, 0(R11)
+	WORD $0x4e34d5ce // fadd v14.4s, v14.4s, v20.4s
+	WORD $0x4e2bd651 // fadd v17.4s, v18.4s, v11.4s
+	FMOVS 0(R16), F19
+	VFMLS V19.S4, V7.S4, V17.S4
+	WORD $0x4e23f631 // fmax v17.4s, v17.4s, v3.4s
+	WORD $0x4ea4f631 // fmin v17.4s, v17.4s, v4.4s
+	WORD $0x4e25d633 // fadd v19.4s, v17.4s, v5.4s
+	WORD $0x4ea5d674 // fsub v20.4s, v19.4s, v5.4s
+	WORD $0x4eb4d631 // fsub v17.4s, v17.4s, v20.4s
+	WORD $0x6e31de34 // fmul v20.4s, v17.4s, v17.4s
+	FMOVQ 48(R7), F21
+	VFMLA V1.S4, V17.S4, V21.S4
+	VFMLA V2.S4, V20.S4, V21.S4
+	FMOVQ 16(R7), F22
+	VFMLA V0.S4, V17.S4, V22.S4
+	VFMLA V21.S4, V20.S4, V22.S4
+	FMOVQ 0(R7), F20
+	VFMLA V22.S4, V17.S4, V20.S4
+	VSHL $23, V19.S4, V19.S4
+	WORD $0x6e33de94 // fmul v20.4s, v20.4s, v19.4s
+	FMOVS F20, 0(R12)
+	WORD $0x4e34d5ef // fadd v15.4s, v15.4s, v20.4s
+	WORD $0x4e2cd651 // fadd v17.4s, v18.4s, v12.4s
+	FMOVS 0(R17), F18
+	VFMLS V18.S4, V7.S4, V17.S4
+	WORD $0x4e23f631 // fmax v17.4s, v17.4s, v3.4s
+	WORD $0x4ea4f631 // fmin v17.4s, v17.4s, v4.4s
+	WORD $0x4e25d632 // fadd v18.4s, v17.4s, v5.4s
+	WORD $0x4ea5d653 // fsub v19.4s, v18.4s, v5.4s
+	WORD $0x4eb3d631 // fsub v17.4s, v17.4s, v19.4s
+	WORD $0x6e31de33 // fmul v19.4s, v17.4s, v17.4s
+	FMOVQ 48(R7), F20
+	VFMLA V1.S4, V17.S4, V20.S4
+	VFMLA V2.S4, V19.S4, V20.S4
+	FMOVQ 16(R7), F21
+	VFMLA V0.S4, V17.S4, V21.S4
+	VFMLA V20.S4, V19.S4, V21.S4
+	FMOVQ 0(R7), F19
+	VFMLA V21.S4, V17.S4, V19.S4
+	VSHL $23, V18.S4, V18.S4
+	WORD $0x6e32de73 // fmul v19.4s, v19.4s, v18.4s
+	FMOVS F19, 0(R13)
+	WORD $0x4e33d610 // fadd v16.4s, v16.4s, v19.4s
 	ADD $4, R9
 	ADD $4, R10
 	ADD $4, R11
@@ -497,18 +496,19 @@ tail7:
 	ADD $4, R14
 	ADD $4, R15
 	ADD $4, R16
-	SUBS $1, R7
-	CBNZ R7, tail7
+	ADD $4, R17
+	SUBS $1, R8
+	CBNZ R8, tail7
 
 done8:
 	ADD R1<<2, R0, R0
 	ADD R3<<2, R2, R2
-	WORD $0x6e31d60c // faddp v12.4s, v16.4s, v17.4s
-	WORD $0x6e33d64d // faddp v13.4s, v18.4s, v19.4s
-	WORD $0x6e2dd58c // faddp v12.4s, v12.4s, v13.4s
-	FMOVQ 0(R5), F13
-	WORD $0x4e2dd58c // fadd v12.4s, v12.4s, v13.4s
-	FMOVQ F12, 0(R5)
+	WORD $0x6e2ed5a9 // faddp v9.4s, v13.4s, v14.4s
+	WORD $0x6e30d5ea // faddp v10.4s, v15.4s, v16.4s
+	WORD $0x6e2ad529 // faddp v9.4s, v9.4s, v10.4s
+	FMOVQ 0(R5), F10
+	WORD $0x4e2ad529 // fadd v9.4s, v9.4s, v10.4s
+	FMOVQ F9, 0(R5)
 	ADD $16, R5
 	SUBS $4, R6
 	BHS loop1
@@ -520,146 +520,146 @@ next2:
 	BLO next10
 
 loop9:
-	VLD1R.P 4(R4), [V12.S4]
-	WORD $0x4e29d58c // fadd v12.4s, v12.4s, v9.4s
-	VMOVI $0, V13.B16
-	MOVD g_len+104(FP), R7
-	MOVD g_base+96(FP), R8
-	MOVD R0, R9
-	MOVD R2, R10
-	SUBS $8, R7
+	VLD1R.P 4(R4), [V9.S4]
+	WORD $0x4e26d529 // fadd v9.4s, v9.4s, v6.4s
+	VMOVI $0, V10.B16
+	MOVD g_len+104(FP), R8
+	MOVD g_base+96(FP), R9
+	MOVD R0, R10
+	MOVD R2, R11
+	SUBS $8, R8
 	BLO next12
 
 loop11:
-	FMOVQ 0(R8), F14
-	PRFM 2048(R10), PLDL1KEEP
-	WORD $0x4e2cd5ce // fadd v14.4s, v14.4s, v12.4s
-	FMOVQ 0(R10), F15
-	VFMLS V15.S4, V10.S4, V14.S4
-	WORD $0x4e26f5ce // fmax v14.4s, v14.4s, v6.4s
-	WORD $0x4ea7f5ce // fmin v14.4s, v14.4s, v7.4s
-	WORD $0x4e28d5cf // fadd v15.4s, v14.4s, v8.4s
-	WORD $0x4ea8d5f0 // fsub v16.4s, v15.4s, v8.4s
-	WORD $0x4eb0d5ce // fsub v14.4s, v14.4s, v16.4s
-	WORD $0x6e2eddd0 // fmul v16.4s, v14.4s, v14.4s
-	VMOV V3.B16, V17.B16
-	VFMLA V4.S4, V14.S4, V17.S4
-	VFMLA V5.S4, V16.S4, V17.S4
-	VMOV V1.B16, V18.B16
-	VFMLA V2.S4, V14.S4, V18.S4
-	VFMLA V17.S4, V16.S4, V18.S4
-	VMOV V0.B16, V16.B16
-	VFMLA V18.S4, V14.S4, V16.S4
-	VSHL $23, V15.S4, V15.S4
-	WORD $0x6e2fde10 // fmul v16.4s, v16.4s, v15.4s
-	FMOVQ F16, 0(R9)
-	WORD $0x4e30d5ad // fadd v13.4s, v13.4s, v16.4s
-	FMOVQ 16(R8), F14
-	WORD $0x4e2cd5ce // fadd v14.4s, v14.4s, v12.4s
-	FMOVQ 16(R10), F15
-	VFMLS V15.S4, V10.S4, V14.S4
-	WORD $0x4e26f5ce // fmax v14.4s, v14.4s, v6.4s
-	WORD $0x4ea7f5ce // fmin v14.4s, v14.4s, v7.4s
-	WORD $0x4e28d5cf // fadd v15.4s, v14.4s, v8.4s
-	WORD $0x4ea8d5f0 // fsub v16.4s, v15.4s, v8.4s
-	WORD $0x4eb0d5ce // fsub v14.4s, v14.4s, v16.4s
-	WORD $0x6e2eddd0 // fmul v16.4s, v14.4s, v14.4s
-	VMOV V3.B16, V17.B16
-	VFMLA V4.S4, V14.S4, V17.S4
-	VFMLA V5.S4, V16.S4, V17.S4
-	VMOV V1.B16, V18.B16
-	VFMLA V2.S4, V14.S4, V18.S4
-	VFMLA V17.S4, V16.S4, V18.S4
-	VMOV V0.B16, V16.B16
-	VFMLA V18.S4, V14.S4, V16.S4
-	VSHL $23, V15.S4, V15.S4
-	WORD $0x6e2fde10 // fmul v16.4s, v16.4s, v15.4s
-	FMOVQ F16, 16(R9)
-	WORD $0x4e30d5ad // fadd v13.4s, v13.4s, v16.4s
-	ADD $32, R8
+	FMOVQ 0(R9), F11
+	PRFM 2048(R11), PLDL1KEEP
+	WORD $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
+	FMOVQ 0(R11), F12
+	VFMLS V12.S4, V7.S4, V11.S4
+	WORD $0x4e23f56b // fmax v11.4s, v11.4s, v3.4s
+	WORD $0x4ea4f56b // fmin v11.4s, v11.4s, v4.4s
+	WORD $0x4e25d56c // fadd v12.4s, v11.4s, v5.4s
+	WORD $0x4ea5d58d // fsub v13.4s, v12.4s, v5.4s
+	WORD $0x4eadd56b // fsub v11.4s, v11.4s, v13.4s
+	WORD $0x6e2bdd6d // fmul v13.4s, v11.4s, v11.4s
+	FMOVQ 48(R7), F14
+	VFMLA V1.S4, V11.S4, V14.S4
+	VFMLA V2.S4, V13.S4, V14.S4
+	FMOVQ 16(R7), F15
+	VFMLA V0.S4, V11.S4, V15.S4
+	VFMLA V14.S4, V13.S4, V15.S4
+	FMOVQ 0(R7), F13
+	VFMLA V15.S4, V11.S4, V13.S4
+	VSHL $23, V12.S4, V12.S4
+	WORD $0x6e2cddad // fmul v13.4s, v13.4s, v12.4s
+	FMOVQ F13, 0(R10)
+	WORD $0x4e2dd54a // fadd v10.4s, v10.4s, v13.4s
+	FMOVQ 16(R9), F11
+	WORD $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
+	FMOVQ 16(R11), F12
+	VFMLS V12.S4, V7.S4, V11.S4
+	WORD $0x4e23f56b // fmax v11.4s, v11.4s, v3.4s
+	WORD $0x4ea4f56b // fmin v11.4s, v11.4s, v4.4s
+	WORD $0x4e25d56c // fadd v12.4s, v11.4s, v5.4s
+	WORD $0x4ea5d58d // fsub v13.4s, v12.4s, v5.4s
+	WORD $0x4eadd56b // fsub v11.4s, v11.4s, v13.4s
+	WORD $0x6e2bdd6d // fmul v13.4s, v11.4s, v11.4s
+	FMOVQ 48(R7), F14
+	VFMLA V1.S4, V11.S4, V14.S4
+	VFMLA V2.S4, V13.S4, V14.S4
+	FMOVQ 16(R7), F15
+	VFMLA V0.S4, V11.S4, V15.S4
+	VFMLA V14.S4, V13.S4, V15.S4
+	FMOVQ 0(R7), F13
+	VFMLA V15.S4, V11.S4, V13.S4
+	VSHL $23, V12.S4, V12.S4
+	WORD $0x6e2cddad // fmul v13.4s, v13.4s, v12.4s
+	FMOVQ F13, 16(R10)
+	WORD $0x4e2dd54a // fadd v10.4s, v10.4s, v13.4s
 	ADD $32, R9
 	ADD $32, R10
-	SUBS $8, R7
+	ADD $32, R11
+	SUBS $8, R8
 	BHS loop11
 
 next12:
-	ADD $8, R7
-	SUBS $4, R7
+	ADD $8, R8
+	SUBS $4, R8
 	BLO next14
 
 loop13:
-	FMOVQ 0(R8), F14
-	PRFM 2048(R10), PLDL1KEEP
-	WORD $0x4e2cd5ce // fadd v14.4s, v14.4s, v12.4s
-	FMOVQ 0(R10), F15
-	VFMLS V15.S4, V10.S4, V14.S4
-	WORD $0x4e26f5ce // fmax v14.4s, v14.4s, v6.4s
-	WORD $0x4ea7f5ce // fmin v14.4s, v14.4s, v7.4s
-	WORD $0x4e28d5cf // fadd v15.4s, v14.4s, v8.4s
-	WORD $0x4ea8d5f0 // fsub v16.4s, v15.4s, v8.4s
-	WORD $0x4eb0d5ce // fsub v14.4s, v14.4s, v16.4s
-	WORD $0x6e2eddd0 // fmul v16.4s, v14.4s, v14.4s
-	VMOV V3.B16, V17.B16
-	VFMLA V4.S4, V14.S4, V17.S4
-	VFMLA V5.S4, V16.S4, V17.S4
-	VMOV V1.B16, V18.B16
-	VFMLA V2.S4, V14.S4, V18.S4
-	VFMLA V17.S4, V16.S4, V18.S4
-	VMOV V0.B16, V16.B16
-	VFMLA V18.S4, V14.S4, V16.S4
-	VSHL $23, V15.S4, V15.S4
-	WORD $0x6e2fde10 // fmul v16.4s, v16.4s, v15.4s
-	FMOVQ F16, 0(R9)
-	WORD $0x4e30d5ad // fadd v13.4s, v13.4s, v16.4s
-	ADD $16, R8
+	FMOVQ 0(R9), F11
+	PRFM 2048(R11), PLDL1KEEP
+	WORD $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
+	FMOVQ 0(R11), F12
+	VFMLS V12.S4, V7.S4, V11.S4
+	WORD $0x4e23f56b // fmax v11.4s, v11.4s, v3.4s
+	WORD $0x4ea4f56b // fmin v11.4s, v11.4s, v4.4s
+	WORD $0x4e25d56c // fadd v12.4s, v11.4s, v5.4s
+	WORD $0x4ea5d58d // fsub v13.4s, v12.4s, v5.4s
+	WORD $0x4eadd56b // fsub v11.4s, v11.4s, v13.4s
+	WORD $0x6e2bdd6d // fmul v13.4s, v11.4s, v11.4s
+	FMOVQ 48(R7), F14
+	VFMLA V1.S4, V11.S4, V14.S4
+	VFMLA V2.S4, V13.S4, V14.S4
+	FMOVQ 16(R7), F15
+	VFMLA V0.S4, V11.S4, V15.S4
+	VFMLA V14.S4, V13.S4, V15.S4
+	FMOVQ 0(R7), F13
+	VFMLA V15.S4, V11.S4, V13.S4
+	VSHL $23, V12.S4, V12.S4
+	WORD $0x6e2cddad // fmul v13.4s, v13.4s, v12.4s
+	FMOVQ F13, 0(R10)
+	WORD $0x4e2dd54a // fadd v10.4s, v10.4s, v13.4s
 	ADD $16, R9
 	ADD $16, R10
-	SUBS $4, R7
+	ADD $16, R11
+	SUBS $4, R8
 	BHS loop13
 
 next14:
-	ADD $4, R7
-	CBZ R7, done16
+	ADD $4, R8
+	CBZ R8, done16
 
 tail15:
-	FMOVS 0(R8), F14
-	VMOV V11.B16, V15.B16
-	VMOV V14.S[0], V15.S[0]
-	WORD $0x4e2cd5ee // fadd v14.4s, v15.4s, v12.4s
-	FMOVS 0(R10), F15
-	VFMLS V15.S4, V10.S4, V14.S4
-	WORD $0x4e26f5ce // fmax v14.4s, v14.4s, v6.4s
-	WORD $0x4ea7f5ce // fmin v14.4s, v14.4s, v7.4s
-	WORD $0x4e28d5cf // fadd v15.4s, v14.4s, v8.4s
-	WORD $0x4ea8d5f0 // fsub v16.4s, v15.4s, v8.4s
-	WORD $0x4eb0d5ce // fsub v14.4s, v14.4s, v16.4s
-	WORD $0x6e2eddd0 // fmul v16.4s, v14.4s, v14.4s
-	VMOV V3.B16, V17.B16
-	VFMLA V4.S4, V14.S4, V17.S4
-	VFMLA V5.S4, V16.S4, V17.S4
-	VMOV V1.B16, V18.B16
-	VFMLA V2.S4, V14.S4, V18.S4
-	VFMLA V17.S4, V16.S4, V18.S4
-	VMOV V0.B16, V16.B16
-	VFMLA V18.S4, V14.S4, V16.S4
-	VSHL $23, V15.S4, V15.S4
-	WORD $0x6e2fde10 // fmul v16.4s, v16.4s, v15.4s
-	FMOVS F16, 0(R9)
-	WORD $0x4e30d5ad // fadd v13.4s, v13.4s, v16.4s
-	ADD $4, R8
+	FMOVS 0(R9), F11
+	VMOV V8.B16, V12.B16
+	VMOV V11.S[0], V12.S[0]
+	WORD $0x4e29d58b // fadd v11.4s, v12.4s, v9.4s
+	FMOVS 0(R11), F12
+	VFMLS V12.S4, V7.S4, V11.S4
+	WORD $0x4e23f56b // fmax v11.4s, v11.4s, v3.4s
+	WORD $0x4ea4f56b // fmin v11.4s, v11.4s, v4.4s
+	WORD $0x4e25d56c // fadd v12.4s, v11.4s, v5.4s
+	WORD $0x4ea5d58d // fsub v13.4s, v12.4s, v5.4s
+	WORD $0x4eadd56b // fsub v11.4s, v11.4s, v13.4s
+	WORD $0x6e2bdd6d // fmul v13.4s, v11.4s, v11.4s
+	FMOVQ 48(R7), F14
+	VFMLA V1.S4, V11.S4, V14.S4
+	VFMLA V2.S4, V13.S4, V14.S4
+	FMOVQ 16(R7), F15
+	VFMLA V0.S4, V11.S4, V15.S4
+	VFMLA V14.S4, V13.S4, V15.S4
+	FMOVQ 0(R7), F13
+	VFMLA V15.S4, V11.S4, V13.S4
+	VSHL $23, V12.S4, V12.S4
+	WORD $0x6e2cddad // fmul v13.4s, v13.4s, v12.4s
+	FMOVS F13, 0(R10)
+	WORD $0x4e2dd54a // fadd v10.4s, v10.4s, v13.4s
 	ADD $4, R9
 	ADD $4, R10
-	SUBS $1, R7
-	CBNZ R7, tail15
+	ADD $4, R11
+	SUBS $1, R8
+	CBNZ R8, tail15
 
 done16:
 	ADD R1<<0, R0, R0
 	ADD R3<<0, R2, R2
-	WORD $0x6e2dd5ac // faddp v12.4s, v13.4s, v13.4s
-	WORD $0x6e2cd58c // faddp v12.4s, v12.4s, v12.4s
-	FMOVS 0(R5), F13
-	WORD $0x4e2dd58c // fadd v12.4s, v12.4s, v13.4s
-	FMOVS F12, 0(R5)
+	WORD $0x6e2ad549 // faddp v9.4s, v10.4s, v10.4s
+	WORD $0x6e29d529 // faddp v9.4s, v9.4s, v9.4s
+	FMOVS 0(R5), F10
+	WORD $0x4e2ad529 // fadd v9.4s, v9.4s, v10.4s
+	FMOVS F9, 0(R5)
 	ADD $4, R5
 	SUBS $1, R6
 	BHS loop9
@@ -679,239 +679,230 @@ TEXT ·SweepRowsDotF32NEON(SB), NOSPLIT, $0-168
 	MOVD f_base+120(FP), R4
 	MOVD d_base+32(FP), R5
 	MOVD f_len+128(FP), R6
-	MOVD $word_3fb504f4<>(SB), R7
-	VLD1R (R7), [V0.S4]
-	MOVD $word_3f7af234<>(SB), R7
-	VLD1R (R7), [V1.S4]
-	MOVD $word_3eadf052<>(SB), R7
-	VLD1R (R7), [V2.S4]
-	MOVD $word_3da0c0df<>(SB), R7
-	VLD1R (R7), [V3.S4]
-	MOVD $word_3c602f93<>(SB), R7
-	VLD1R (R7), [V4.S4]
-	MOVD $word_3af8a147<>(SB), R7
-	VLD1R (R7), [V5.S4]
-	MOVD $word_c2fe0000<>(SB), R7
-	VLD1R (R7), [V6.S4]
-	MOVD $word_43000000<>(SB), R7
-	VLD1R (R7), [V7.S4]
-	MOVD $word_4b40007f<>(SB), R7
-	VLD1R (R7), [V8.S4]
-	MOVD $word_bf000000<>(SB), R7
-	VLD1R (R7), [V9.S4]
-	FMOVS kappa+88(FP), F10
-	VDUP V10.S[0], V10.S4
-	MOVD $word_ff800000<>(SB), R7
-	VLD1R (R7), [V11.S4]
+	MOVD $vectors0<>(SB), R7
+	FMOVQ 32(R7), F0
+	FMOVQ 64(R7), F1
+	FMOVQ 80(R7), F2
+	MOVD $word_c2fe0000<>(SB), R8
+	VLD1R (R8), [V3.S4]
+	MOVD $word_43000000<>(SB), R8
+	VLD1R (R8), [V4.S4]
+	MOVD $word_4b40007f<>(SB), R8
+	VLD1R (R8), [V5.S4]
+	MOVD $word_bf000000<>(SB), R8
+	VLD1R (R8), [V6.S4]
+	FMOVS kappa+88(FP), F7
+	VDUP V7.S[0], V7.S4
+	MOVD $word_ff800000<>(SB), R8
+	VLD1R (R8), [V8.S4]
 	// Rows at once: 4.
 	SUBS $4, R6
 	BLO next2
 
 loop1:
+	VLD1R.P 4(R4), [V9.S4]
+	VLD1R.P 4(R4), [V10.S4]
+	VLD1R.P 4(R4), [V11.S4]
 	VLD1R.P 4(R4), [V12.S4]
-	VLD1R.P 4(R4), [V13.S4]
-	VLD1R.P 4(R4), [V14.S4]
-	VLD1R.P 4(R4), [V15.S4]
-	WORD $0x4e29d58c // fadd v12.4s, v12.4s, v9.4s
-	WORD $0x4e29d5ad // fadd v13.4s, v13.4s, v9.4s
-	WORD $0x4e29d5ce // fadd v14.4s, v14.4s, v9.4s
-	WORD $0x4e29d5ef // fadd v15.4s, v15.4s, v9.4s
+	WORD $0x4e26d529 // fadd v9.4s, v9.4s, v6.4s
+	WORD $0x4e26d54a // fadd v10.4s, v10.4s, v6.4s
+	WORD $0x4e26d56b // fadd v11.4s, v11.4s, v6.4s
+	WORD $0x4e26d58c // fadd v12.4s, v12.4s, v6.4s
+	VMOVI $0, V13.B16
+	VMOVI $0, V14.B16
+	VMOVI $0, V15.B16
 	VMOVI $0, V16.B16
-	VMOVI $0, V17.B16
-	VMOVI $0, V18.B16
-	VMOVI $0, V19.B16
-	MOVD g_len+104(FP), R7
-	MOVD g_base+96(FP), R8
-	MOVD q_base+144(FP), R9
-	MOVD R0, R10
-	ADD R1, R10, R11
+	MOVD g_len+104(FP), R8
+	MOVD g_base+96(FP), R9
+	MOVD q_base+144(FP), R10
+	MOVD R0, R11
 	ADD R1, R11, R12
 	ADD R1, R12, R13
-	MOVD R2, R14
-	ADD R3, R14, R15
+	ADD R1, R13, R14
+	MOVD R2, R15
 	ADD R3, R15, R16
 	ADD R3, R16, R17
-	SUBS $8, R7
+	ADD R3, R17, R19
+	SUBS $8, R8
 	BLO next4
 
 loop3:
-	FMOVQ 0(R8), F20
-	FMOVQ 0(R9), F21
-	PRFM 2048(R14), PLDL1KEEP
-	WORD $0x4e2cd696 // fadd v22.4s, v20.4s, v12.4s
-	FMOVQ 0(R14), F23
-	VFMLS V23.S4, V10.S4, V22.S4
-	WORD $0x4e26f6d6 // fmax v22.4s, v22.4s, v6.4s
-	WORD $0x4ea7f6d6 // fmin v22.4s, v22.4s, v7.4s
-	WORD $0x4e28d6d7 // fadd v23.4s, v22.4s, v8.4s
-	WORD $0x4ea8d6f8 // fsub v24.4s, v23.4s, v8.4s
-	WORD $0x4eb8d6d6 // fsub v22.4s, v22.4s, v24.4s
-	WORD $0x6e36ded8 // fmul v24.4s, v22.4s, v22.4s
-	VMOV V3.B16, V25.B16
-	VFMLA V4.S4, V22.S4, V25.S4
-	VFMLA V5.S4, V24.S4, V25.S4
-	VMOV V1.B16, V26.B16
-	VFMLA V2.S4, V22.S4, V26.S4
-	VFMLA V25.S4, V24.S4, V26.S4
-	VMOV V0.B16, V24.B16
-	VFMLA V26.S4, V22.S4, V24.S4
-	VSHL $23, V23.S4, V23.S4
-	WORD $0x6e37df18 // fmul v24.4s, v24.4s, v23.4s
-	FMOVQ F24, 0(R10)
-	VFMLA V21.S4, V24.S4, V16.S4
+	FMOVQ 0(R9), F17
+	FMOVQ 0(R10), F18
 	PRFM 2048(R15), PLDL1KEEP
-	WORD $0x4e2dd696 // fadd v22.4s, v20.4s, v13.4s
-	FMOVQ 0(R15), F23
-	VFMLS V23.S4, V10.S4, V22.S4
-	WORD $0x4e26f6d6 // fmax v22.4s, v22.4s, v6.4s
-	WORD $0x4ea7f6d6 // fmin v22.4s, v22.4s, v7.4s
-	WORD $0x4e28d6d7 // fadd v23.4s, v22.4s, v8.4s
-	WORD $0x4ea8d6f8 // fsub v24.4s, v23.4s, v8.4s
-	WORD $0x4eb8d6d6 // fsub v22.4s, v22.4s, v24.4s
-	WORD $0x6e36ded8 // fmul v24.4s, v22.4s, v22.4s
-	VMOV V3.B16, V25.B16
-	VFMLA V4.S4, V22.S4, V25.S4
-	VFMLA V5.S4, V24.S4, V25.S4
-	VMOV V1.B16, V26.B16
-	VFMLA V2.S4, V22.S4, V26.S4
-	VFMLA V25.S4, V24.S4, V26.S4
-	VMOV V0.B16, V24.B16
-	VFMLA V26.S4, V22.S4, V24.S4
-	VSHL $23, V23.S4, V23.S4
-	WORD $0x6e37df18 // fmul v24.4s, v24.4s, v23.4s
-	FMOVQ F24, 0(R11)
-	VFMLA V21.S4, V24.S4, V17.S4
+	WORD $0x4e29d633 // fadd v19.4s, v17.4s, v9.4s
+	FMOVQ 0(R15), F20
+	VFMLS V20.S4, V7.S4, V19.S4
+	WORD $0x4e23f673 // fmax v19.4s, v19.4s, v3.4s
+	WORD $0x4ea4f673 // fmin v19.4s, v19.4s, v4.4s
+	WORD $0x4e25d674 // fadd v20.4s, v19.4s, v5.4s
+	WORD $0x4ea5d695 // fsub v21.4s, v20.4s, v5.4s
+	WORD $0x4eb5d673 // fsub v19.4s, v19.4s, v21.4s
+	WORD $0x6e33de75 // fmul v21.4s, v19.4s, v19.4s
+	FMOVQ 48(R7), F22
+	VFMLA V1.S4, V19.S4, V22.S4
+	VFMLA V2.S4, V21.S4, V22.S4
+	FMOVQ 16(R7), F23
+	VFMLA V0.S4, V19.S4, V23.S4
+	VFMLA V22.S4, V21.S4, V23.S4
+	FMOVQ 0(R7), F21
+	VFMLA V23.S4, V19.S4, V21.S4
+	VSHL $23, V20.S4, V20.S4
+	WORD $0x6e34deb5 // fmul v21.4s, v21.4s, v20.4s
+	FMOVQ F21, 0(R11)
+	VFMLA V18.S4, V21.S4, V13.S4
 	PRFM 2048(R16), PLDL1KEEP
-	WORD $0x4e2ed696 // fadd v22.4s, v20.4s, v14.4s
-	FMOVQ 0(R16), F23
-	VFMLS V23.S4, V10.S4, V22.S4
-	WORD $0x4e26f6d6 // fmax v22.4s, v22.4s, v6.4s
-	WORD $0x4ea7f6d6 // fmin v22.4s, v22.4s, v7.4s
-	WORD $0x4e28d6d7 // fadd v23.4s, v22.4s, v8.4s
-	WORD $0x4ea8d6f8 // fsub v24.4s, v23.4s, v8.4s
-	WORD $0x4eb8d6d6 // fsub v22.4s, v22.4s, v24.4s
-	WORD $0x6e36ded8 // fmul v24.4s, v22.4s, v22.4s
-	VMOV V3.B16, V25.B16
-	VFMLA V4.S4, V22.S4, V25.S4
-	VFMLA V5.S4, V24.S4, V25.S4
-	VMOV V1.B16, V26.B16
-	VFMLA V2.S4, V22.S4, V26.S4
-	VFMLA V25.S4, V24.S4, V26.S4
-	VMOV V0.B16, V24.B16
-	VFMLA V26.S4, V22.S4, V24.S4
-	VSHL $23, V23.S4, V23.S4
-	WORD $0x6e37df18 // fmul v24.4s, v24.4s, v23.4s
-	FMOVQ F24, 0(R12)
-	VFMLA V21.S4, V24.S4, V18.S4
+	WORD $0x4e2ad633 // fadd v19.4s, v17.4s, v10.4s
+	FMOVQ 0(R16), F20
+	VFMLS V20.S4, V7.S4, V19.S4
+	WORD $0x4e23f673 // fmax v19.4s, v19.4s, v3.4s
+	WORD $0x4ea4f673 // fmin v19.4s, v19.4s, v4.4s
+	WORD $0x4e25d674 // fadd v20.4s, v19.4s, v5.4s
+	WORD $0x4ea5d695 // fsub v21.4s, v20.4s, v5.4s
+	WORD $0x4eb5d673 // fsub v19.4s, v19.4s, v21.4s
+	WORD $0x6e33de75 // fmul v21.4s, v19.4s, v19.4s
+	FMOVQ 48(R7), F22
+	VFMLA V1.S4, V19.S4, V22.S4
+	VFMLA V2.S4, V21.S4, V22.S4
+	FMOVQ 16(R7), F23
+	VFMLA V0.S4, V19.S4, V23.S4
+	VFMLA V22.S4, V21.S4, V23.S4
+	FMOVQ 0(R7), F21
+	VFMLA V23.S4, V19.S4, V21.S4
+	VSHL $23, V20.S4, V20.S4
+	WORD $0x6e34deb5 // fmul v21.4s, v21.4s, v20.4s
+	FMOVQ F21, 0(R12)
+	VFMLA V18.S4, V21.S4, V14.S4
 	PRFM 2048(R17), PLDL1KEEP
-	WORD $0x4e2fd694 // fadd v20.4s, v20.4s, v15.4s
-	FMOVQ 0(R17), F22
-	VFMLS V22.S4, V10.S4, V20.S4
-	WORD $0x4e26f694 // fmax v20.4s, v20.4s, v6.4s
-	WORD $0x4ea7f694 // fmin v20.4s, v20.4s, v7.4s
-	WORD $0x4e28d696 // fadd v22.4s, v20.4s, v8.4s
-	WORD $0x4ea8d6d7 // fsub v23.4s, v22.4s, v8.4s
-	WORD $0x4eb7d694 // fsub v20.4s, v20.4s, v23.4s
-	WORD $0x6e34de97 // fmul v23.4s, v20.4s, v20.4s
-	VMOV V3.B16, V24.B16
-	VFMLA V4.S4, V20.S4, V24.S4
-	VFMLA V5.S4, V23.S4, V24.S4
-	VMOV V1.B16, V25.B16
-	VFMLA V2.S4, V20.S4, V25.S4
-	VFMLA V24.S4, V23.S4, V25.S4
-	VMOV V0.B16, V23.B16
-	VFMLA V25.S4, V20.S4, V23.S4
-	VSHL $23, V22.S4, V22.S4
-	WORD $0x6e36def7 // fmul v23.4s, v23.4s, v22.4s
-	FMOVQ F23, 0(R13)
-	VFMLA V21.S4, V23.S4, V19.S4
-	FMOVQ 16(R8), F20
-	FMOVQ 16(R9), F21
-	WORD $0x4e2cd696 // fadd v22.4s, v20.4s, v12.4s
-	FMOVQ 16(R14), F23
-	VFMLS V23.S4, V10.S4, V22.S4
-	WORD $0x4e26f6d6 // fmax v22.4s, v22.4s, v6.4s
-	WORD $0x4ea7f6d6 // fmin v22.4s, v22.4s, v7.4s
-	WORD $0x4e28d6d7 // fadd v23.4s, v22.4s, v8.4s
-	WORD $0x4ea8d6f8 // fsub v24.4s, v23.4s, v8.4s
-	WORD $0x4eb8d6d6 // fsub v22.4s, v22.4s, v24.4s
-	WORD $0x6e36ded8 // fmul v24.4s, v22.4s, v22.4s
-	VMOV V3.B16, V25.B16
-	VFMLA V4.S4, V22.S4, V25.S4
-	VFMLA V5.S4, V24.S4, V25.S4
-	VMOV V1.B16, V26.B16
-	VFMLA V2.S4, V22.S4, V26.S4
-	VFMLA V25.S4, V24.S4, V26.S4
-	VMOV V0.B16, V24.B16
-	VFMLA V26.S4, V22.S4, V24.S4
-	VSHL $23, V23.S4, V23.S4
-	WORD $0x6e37df18 // fmul v24.4s, v24.4s, v23.4s
-	FMOVQ F24, 16(R10)
-	VFMLA V21.S4, V24.S4, V16.S4
-	WORD $0x4e2dd696 // fadd v22.4s, v20.4s, v13.4s
-	FMOVQ 16(R15), F23
-	VFMLS V23.S4, V10.S4, V22.S4
-	WORD $0x4e26f6d6 // fmax v22.4s, v22.4s, v6.4s
-	WORD $0x4ea7f6d6 // fmin v22.4s, v22.4s, v7.4s
-	WORD $0x4e28d6d7 // fadd v23.4s, v22.4s, v8.4s
-	WORD $0x4ea8d6f8 // fsub v24.4s, v23.4s, v8.4s
-	WORD $0x4eb8d6d6 // fsub v22.4s, v22.4s, v24.4s
-	WORD $0x6e36ded8 // fmul v24.4s, v22.4s, v22.4s
-	VMOV V3.B16, V25.B16
-	VFMLA V4.S4, V22.S4, V25.S4
-	VFMLA V5.S4, V24.S4, V25.S4
-	VMOV V1.B16, V26.B16
-	VFMLA V2.S4, V22.S4, V26.S4
-	VFMLA V25.S4, V24.S4, V26.S4
-	VMOV V0.B16, V24.B16
-	VFMLA V26.S4, V22.S4, V24.S4
-	VSHL $23, V23.S4, V23.S4
-	WORD $0x6e37df18 // fmul v24.4s, v24.4s, v23.4s
-	FMOVQ F24, 16(R11)
-	VFMLA V21.S4, V24.S4, V17.S4
-	WORD $0x4e2ed696 // fadd v22.4s, v20.4s, v14.4s
-	FMOVQ 16(R16), F23
-	VFMLS V23.S4, V10.S4, V22.S4
-	WORD $0x4e26f6d6 // fmax v22.4s, v22.4s, v6.4s
-	WORD $0x4ea7f6d6 // fmin v22.4s, v22.4s, v7.4s
-	WORD $0x4e28d6d7 // fadd v23.4s, v22.4s, v8.4s
-	WORD $0x4ea8d6f8 // fsub v24.4s, v23.4s, v8.4s
-	WORD $0x4eb8d6d6 // fsub v22.4s, v22.4s, v24.4s
-	WORD $0x6e36ded8 // fmul v24.4s, v22.4s, v22.4s
-	VMOV V3.B16, V25.B16
-	VFMLA V4.S4, V22.S4, V25.S4
-	VFMLA V5.S4, V24.S4, V25.S4
-	VMOV V1.B16, V26.B16
-	VFMLA V2.S4, V22.S4, V26.S4
-	VFMLA V25.S4, V24.S4, V26.S4
-	VMOV V0.B16, V24.B16
-	VFMLA V26.S4, V22.S4, V24.S4
-	VSHL $23, V23.S4, V23.S4
-	WORD $0x6e37df18 // fmul v24.4s, v24.4s, v23.4s
-	FMOVQ F24, 16(R12)
-	VFMLA V21.S4, V24.S4, V18.S4
-	WORD $0x4e2fd694 // fadd v20.4s, v20.4s, v15.4s
-	FMOVQ 16(R17), F22
-	VFMLS V22.S4, V10.S4, V20.S4
-	WORD $0x4e26f694 // fmax v20.4s, v20.4s, v6.4s
-	WORD $0x4ea7f694 // fmin v20.4s, v20.4s, v7.4s
-	WORD $0x4e28d696 // fadd v22.4s, v20.4s, v8.4s
-	WORD $0x4ea8d6d7 // fsub v23.4s, v22.4s, v8.4s
-	WORD $0x4eb7d694 // fsub v20.4s, v20.4s, v23.4s
-	WORD $0x6e34de97 // fmul v23.4s, v20.4s, v20.4s
-	VMOV V3.B16, V24.B16
-	VFMLA V4.S4, V20.S4, V24.S4
-	VFMLA V5.S4, V23.S4, V24.S4
-	VMOV V1.B16, V25.B16
-	VFMLA V2.S4, V20.S4, V25.S4
-	VFMLA V24.S4, V23.S4, V25.S4
-	VMOV V0.B16, V23.B16
-	VFMLA V25.S4, V20.S4, V23.S4
-	VSHL $23, V22.S4, V22.S4
-	WORD $0x6e36def7 // fmul v23.4s, v23.4s, v22.4s
-	FMOVQ F23, 16(R13)
-	VFMLA V21.S4, V23.S4, V19.S4
-	ADD $32, R8
+	WORD $0x4e2bd633 // fadd v19.4s, v17.4s, v11.4s
+	FMOVQ 0(R17), F20
+	VFMLS V20.S4, V7.S4, V19.S4
+	WORD $0x4e23f673 // fmax v19.4s, v19.4s, v3.4s
+	WORD $0x4ea4f673 // fmin v19.4s, v19.4s, v4.4s
+	WORD $0x4e25d674 // fadd v20.4s, v19.4s, v5.4s
+	WORD $0x4ea5d695 // fsub v21.4s, v20.4s, v5.4s
+	WORD $0x4eb5d673 // fsub v19.4s, v19.4s, v21.4s
+	WORD $0x6e33de75 // fmul v21.4s, v19.4s, v19.4s
+	FMOVQ 48(R7), F22
+	VFMLA V1.S4, V19.S4, V22.S4
+	VFMLA V2.S4, V21.S4, V22.S4
+	FMOVQ 16(R7), F23
+	VFMLA V0.S4, V19.S4, V23.S4
+	VFMLA V22.S4, V21.S4, V23.S4
+	FMOVQ 0(R7), F21
+	VFMLA V23.S4, V19.S4, V21.S4
+	VSHL $23, V20.S4, V20.S4
+	WORD $0x6e34deb5 // fmul v21.4s, v21.4s, v20.4s
+	FMOVQ F21, 0(R13)
+	VFMLA V18.S4, V21.S4, V15.S4
+	PRFM 2048(R19), PLDL1KEEP
+	WORD $0x4e2cd631 // fadd v17.4s, v17.4s, v12.4s
+	FMOVQ 0(R19), F19
+	VFMLS V19.S4, V7.S4, V17.S4
+	WORD $0x4e23f631 // fmax v17.4s, v17.4s, v3.4s
+	WORD $0x4ea4f631 // fmin v17.4s, v17.4s, v4.4s
+	WORD $0x4e25d633 // fadd v19.4s, v17.4s, v5.4s
+	WORD $0x4ea5d674 // fsub v20.4s, v19.4s, v5.4s
+	WORD $0x4eb4d631 // fsub v17.4s, v17.4s, v20.4s
+	WORD $0x6e31de34 // fmul v20.4s, v17.4s, v17.4s
+	FMOVQ 48(R7), F21
+	VFMLA V1.S4, V17.S4, V21.S4
+	VFMLA V2.S4, V20.S4, V21.S4
+	FMOVQ 16(R7), F22
+	VFMLA V0.S4, V17.S4, V22.S4
+	VFMLA V21.S4, V20.S4, V22.S4
+	FMOVQ 0(R7), F20
+	VFMLA V22.S4, V17.S4, V20.S4
+	VSHL $23, V19.S4, V19.S4
+	WORD $0x6e33de94 // fmul v20.4s, v20.4s, v19.4s
+	FMOVQ F20, 0(R14)
+	VFMLA V18.S4, V20.S4, V16.S4
+	FMOVQ 16(R9), F17
+	FMOVQ 16(R10), F18
+	WORD $0x4e29d633 // fadd v19.4s, v17.4s, v9.4s
+	FMOVQ 16(R15), F20
+	VFMLS V20.S4, V7.S4, V19.S4
+	WORD $0x4e23f673 // fmax v19.4s, v19.4s, v3.4s
+	WORD $0x4ea4f673 // fmin v19.4s, v19.4s, v4.4s
+	WORD $0x4e25d674 // fadd v20.4s, v19.4s, v5.4s
+	WORD $0x4ea5d695 // fsub v21.4s, v20.4s, v5.4s
+	WORD $0x4eb5d673 // fsub v19.4s, v19.4s, v21.4s
+	WORD $0x6e33de75 // fmul v21.4s, v19.4s, v19.4s
+	FMOVQ 48(R7), F22
+	VFMLA V1.S4, V19.S4, V22.S4
+	VFMLA V2.S4, V21.S4, V22.S4
+	FMOVQ 16(R7), F23
+	VFMLA V0.S4, V19.S4, V23.S4
+	VFMLA V22.S4, V21.S4, V23.S4
+	FMOVQ 0(R7), F21
+	VFMLA V23.S4, V19.S4, V21.S4
+	VSHL $23, V20.S4, V20.S4
+	WORD $0x6e34deb5 // fmul v21.4s, v21.4s, v20.4s
+	FMOVQ F21, 16(R11)
+	VFMLA V18.S4, V21.S4, V13.S4
+	WORD $0x4e2ad633 // fadd v19.4s, v17.4s, v10.4s
+	FMOVQ 16(R16), F20
+	VFMLS V20.S4, V7.S4, V19.S4
+	WORD $0x4e23f673 // fmax v19.4s, v19.4s, v3.4s
+	WORD $0x4ea4f673 // fmin v19.4s, v19.4s, v4.4s
+	WORD $0x4e25d674 // fadd v20.4s, v19.4s, v5.4s
+	WORD $0x4ea5d695 // fsub v21.4s, v20.4s, v5.4s
+	WORD $0x4eb5d673 // fsub v19.4s, v19.4s, v21.4s
+	WORD $0x6e33de75 // fmul v21.4s, v19.4s, v19.4s
+	FMOVQ 48(R7), F22
+	VFMLA V1.S4, V19.S4, V22.S4
+	VFMLA V2.S4, V21.S4, V22.S4
+	FMOVQ 16(R7), F23
+	VFMLA V0.S4, V19.S4, V23.S4
+	VFMLA V22.S4, V21.S4, V23.S4
+	FMOVQ 0(R7), F21
+	VFMLA V23.S4, V19.S4, V21.S4
+	VSHL $23, V20.S4, V20.S4
+	WORD $0x6e34deb5 // fmul v21.4s, v21.4s, v20.4s
+	FMOVQ F21, 16(R12)
+	VFMLA V18.S4, V21.S4, V14.S4
+	WORD $0x4e2bd633 // fadd v19.4s, v17.4s, v11.4s
+	FMOVQ 16(R17), F20
+	VFMLS V20.S4, V7.S4, V19.S4
+	WORD $0x4e23f673 // fmax v19.4s, v19.4s, v3.4s
+	WORD $0x4ea4f673 // fmin v19.4s, v19.4s, v4.4s
+	WORD $0x4e25d674 // fadd v20.4s, v19.4s, v5.4s
+	WORD $0x4ea5d695 // fsub v21.4s, v20.4s, v5.4s
+	WORD $0x4eb5d673 // fsub v19.4s, v19.4s, v21.4s
+	WORD $0x6e33de75 // fmul v21.4s, v19.4s, v19.4s
+	FMOVQ 48(R7), F22
+	VFMLA V1.S4, V19.S4, V22.S4
+	VFMLA V2.S4, V21.S4, V22.S4
+	FMOVQ 16(R7), F23
+	VFMLA V0.S4, V19.S4, V23.S4
+	VFMLA V22.S4, V21.S4, V23.S4
+	FMOVQ 0(R7), F21
+	VFMLA V23.S4, V19.S4, V21.S4
+	VSHL $23, V20.S4, V20.S4
+	WORD $0x6e34deb5 // fmul v21.4s, v21.4s, v20.4s
+	FMOVQ F21, 16(R13)
+	VFMLA V18.S4, V21.S4, V15.S4
+	WORD $0x4e2cd631 // fadd v17.4s, v17.4s, v12.4s
+	FMOVQ 16(R19), F19
+	VFMLS V19.S4, V7.S4, V17.S4
+	WORD $0x4e23f631 // fmax v17.4s, v17.4s, v3.4s
+	WORD $0x4ea4f631 // fmin v17.4s, v17.4s, v4.4s
+	WORD $0x4e25d633 // fadd v19.4s, v17.4s, v5.4s
+	WORD $0x4ea5d674 // fsub v20.4s, v19.4s, v5.4s
+	WORD $0x4eb4d631 // fsub v17.4s, v17.4s, v20.4s
+	WORD $0x6e31de34 // fmul v20.4s, v17.4s, v17.4s
+	FMOVQ 48(R7), F21
+	VFMLA V1.S4, V17.S4, V21.S4
+	VFMLA V2.S4, V20.S4, V21.S4
+	FMOVQ 16(R7), F22
+	VFMLA V0.S4, V17.S4, V22.S4
+	VFMLA V21.S4, V20.S4, V22.S4
+	FMOVQ 0(R7), F20
+	VFMLA V22.S4, V17.S4, V20.S4
+	VSHL $23, V19.S4, V19.S4
+	WORD $0x6e33de94 // fmul v20.4s, v20.4s, v19.4s
+	FMOVQ F20, 16(R14)
+	VFMLA V18.S4, V20.S4, V16.S4
 	ADD $32, R9
 	ADD $32, R10
 	ADD $32, R11
@@ -921,106 +912,106 @@ loop3:
 	ADD $32, R15
 	ADD $32, R16
 	ADD $32, R17
-	SUBS $8, R7
+	ADD $32, R19
+	SUBS $8, R8
 	BHS loop3
 
 next4:
-	ADD $8, R7
-	SUBS $4, R7
+	ADD $8, R8
+	SUBS $4, R8
 	BLO next6
 
 loop5:
-	FMOVQ 0(R8), F20
-	FMOVQ 0(R9), F21
-	PRFM 2048(R14), PLDL1KEEP
-	WORD $0x4e2cd696 // fadd v22.4s, v20.4s, v12.4s
-	FMOVQ 0(R14), F23
-	VFMLS V23.S4, V10.S4, V22.S4
-	WORD $0x4e26f6d6 // fmax v22.4s, v22.4s, v6.4s
-	WORD $0x4ea7f6d6 // fmin v22.4s, v22.4s, v7.4s
-	WORD $0x4e28d6d7 // fadd v23.4s, v22.4s, v8.4s
-	WORD $0x4ea8d6f8 // fsub v24.4s, v23.4s, v8.4s
-	WORD $0x4eb8d6d6 // fsub v22.4s, v22.4s, v24.4s
-	WORD $0x6e36ded8 // fmul v24.4s, v22.4s, v22.4s
-	VMOV V3.B16, V25.B16
-	VFMLA V4.S4, V22.S4, V25.S4
-	VFMLA V5.S4, V24.S4, V25.S4
-	VMOV V1.B16, V26.B16
-	VFMLA V2.S4, V22.S4, V26.S4
-	VFMLA V25.S4, V24.S4, V26.S4
-	VMOV V0.B16, V24.B16
-	VFMLA V26.S4, V22.S4, V24.S4
-	VSHL $23, V23.S4, V23.S4
-	WORD $0x6e37df18 // fmul v24.4s, v24.4s, v23.4s
-	FMOVQ F24, 0(R10)
-	VFMLA V21.S4, V24.S4, V16.S4
+	FMOVQ 0(R9), F17
+	FMOVQ 0(R10), F18
 	PRFM 2048(R15), PLDL1KEEP
-	WORD $0x4e2dd696 // fadd v22.4s, v20.4s, v13.4s
-	FMOVQ 0(R15), F23
-	VFMLS V23.S4, V10.S4, V22.S4
-	WORD $0x4e26f6d6 // fmax v22.4s, v22.4s, v6.4s
-	WORD $0x4ea7f6d6 // fmin v22.4s, v22.4s, v7.4s
-	WORD $0x4e28d6d7 // fadd v23.4s, v22.4s, v8.4s
-	WORD $0x4ea8d6f8 // fsub v24.4s, v23.4s, v8.4s
-	WORD $0x4eb8d6d6 // fsub v22.4s, v22.4s, v24.4s
-	WORD $0x6e36ded8 // fmul v24.4s, v22.4s, v22.4s
-	VMOV V3.B16, V25.B16
-	VFMLA V4.S4, V22.S4, V25.S4
-	VFMLA V5.S4, V24.S4, V25.S4
-	VMOV V1.B16, V26.B16
-	VFMLA V2.S4, V22.S4, V26.S4
-	VFMLA V25.S4, V24.S4, V26.S4
-	VMOV V0.B16, V24.B16
-	VFMLA V26.S4, V22.S4, V24.S4
-	VSHL $23, V23.S4, V23.S4
-	WORD $0x6e37df18 // fmul v24.4s, v24.4s, v23.4s
-	FMOVQ F24, 0(R11)
-	VFMLA V21.S4, V24.S4, V17.S4
+	WORD $0x4e29d633 // fadd v19.4s, v17.4s, v9.4s
+	FMOVQ 0(R15), F20
+	VFMLS V20.S4, V7.S4, V19.S4
+	WORD $0x4e23f673 // fmax v19.4s, v19.4s, v3.4s
+	WORD $0x4ea4f673 // fmin v19.4s, v19.4s, v4.4s
+	WORD $0x4e25d674 // fadd v20.4s, v19.4s, v5.4s
+	WORD $0x4ea5d695 // fsub v21.4s, v20.4s, v5.4s
+	WORD $0x4eb5d673 // fsub v19.4s, v19.4s, v21.4s
+	WORD $0x6e33de75 // fmul v21.4s, v19.4s, v19.4s
+	FMOVQ 48(R7), F22
+	VFMLA V1.S4, V19.S4, V22.S4
+	VFMLA V2.S4, V21.S4, V22.S4
+	FMOVQ 16(R7), F23
+	VFMLA V0.S4, V19.S4, V23.S4
+	VFMLA V22.S4, V21.S4, V23.S4
+	FMOVQ 0(R7), F21
+	VFMLA V23.S4, V19.S4, V21.S4
+	VSHL $23, V20.S4, V20.S4
+	WORD $0x6e34deb5 // fmul v21.4s, v21.4s, v20.4s
+	FMOVQ F21, 0(R11)
+	VFMLA V18.S4, V21.S4, V13.S4
 	PRFM 2048(R16), PLDL1KEEP
-	WORD $0x4e2ed696 // fadd v22.4s, v20.4s, v14.4s
-	FMOVQ 0(R16), F23
-	VFMLS V23.S4, V10.S4, V22.S4
-	WORD $0x4e26f6d6 // fmax v22.4s, v22.4s, v6.4s
-	WORD $0x4ea7f6d6 // fmin v22.4s, v22.4s, v7.4s
-	WORD $0x4e28d6d7 // fadd v23.4s, v22.4s, v8.4s
-	WORD $0x4ea8d6f8 // fsub v24.4s, v23.4s, v8.4s
-	WORD $0x4eb8d6d6 // fsub v22.4s, v22.4s, v24.4s
-	WORD $0x6e36ded8 // fmul v24.4s, v22.4s, v22.4s
-	VMOV V3.B16, V25.B16
-	VFMLA V4.S4, V22.S4, V25.S4
-	VFMLA V5.S4, V24.S4, V25.S4
-	VMOV V1.B16, V26.B16
-	VFMLA V2.S4, V22.S4, V26.S4
-	VFMLA V25.S4, V24.S4, V26.S4
-	VMOV V0.B16, V24.B16
-	VFMLA V26.S4, V22.S4, V24.S4
-	VSHL $23, V23.S4, V23.S4
-	WORD $0x6e37df18 // fmul v24.4s, v24.4s, v23.4s
-	FMOVQ F24, 0(R12)
-	VFMLA V21.S4, V24.S4, V18.S4
+	WORD $0x4e2ad633 // fadd v19.4s, v17.4s, v10.4s
+	FMOVQ 0(R16), F20
+	VFMLS V20.S4, V7.S4, V19.S4
+	WORD $0x4e23f673 // fmax v19.4s, v19.4s, v3.4s
+	WORD $0x4ea4f673 // fmin v19.4s, v19.4s, v4.4s
+	WORD $0x4e25d674 // fadd v20.4s, v19.4s, v5.4s
+	WORD $0x4ea5d695 // fsub v21.4s, v20.4s, v5.4s
+	WORD $0x4eb5d673 // fsub v19.4s, v19.4s, v21.4s
+	WORD $0x6e33de75 // fmul v21.4s, v19.4s, v19.4s
+	FMOVQ 48(R7), F22
+	VFMLA V1.S4, V19.S4, V22.S4
+	VFMLA V2.S4, V21.S4, V22.S4
+	FMOVQ 16(R7), F23
+	VFMLA V0.S4, V19.S4, V23.S4
+	VFMLA V22.S4, V21.S4, V23.S4
+	FMOVQ 0(R7), F21
+	VFMLA V23.S4, V19.S4, V21.S4
+	VSHL $23, V20.S4, V20.S4
+	WORD $0x6e34deb5 // fmul v21.4s, v21.4s, v20.4s
+	FMOVQ F21, 0(R12)
+	VFMLA V18.S4, V21.S4, V14.S4
 	PRFM 2048(R17), PLDL1KEEP
-	WORD $0x4e2fd694 // fadd v20.4s, v20.4s, v15.4s
-	FMOVQ 0(R17), F22
-	VFMLS V22.S4, V10.S4, V20.S4
-	WORD $0x4e26f694 // fmax v20.4s, v20.4s, v6.4s
-	WORD $0x4ea7f694 // fmin v20.4s, v20.4s, v7.4s
-	WORD $0x4e28d696 // fadd v22.4s, v20.4s, v8.4s
-	WORD $0x4ea8d6d7 // fsub v23.4s, v22.4s, v8.4s
-	WORD $0x4eb7d694 // fsub v20.4s, v20.4s, v23.4s
-	WORD $0x6e34de97 // fmul v23.4s, v20.4s, v20.4s
-	VMOV V3.B16, V24.B16
-	VFMLA V4.S4, V20.S4, V24.S4
-	VFMLA V5.S4, V23.S4, V24.S4
-	VMOV V1.B16, V25.B16
-	VFMLA V2.S4, V20.S4, V25.S4
-	VFMLA V24.S4, V23.S4, V25.S4
-	VMOV V0.B16, V23.B16
-	VFMLA V25.S4, V20.S4, V23.S4
-	VSHL $23, V22.S4, V22.S4
-	WORD $0x6e36def7 // fmul v23.4s, v23.4s, v22.4s
-	FMOVQ F23, 0(R13)
-	VFMLA V21.S4, V23.S4, V19.S4
-	ADD $16, R8
+	WORD $0x4e2bd633 // fadd v19.4s, v17.4s, v11.4s
+	FMOVQ 0(R17), F20
+	VFMLS V20.S4, V7.S4, V19.S4
+	WORD $0x4e23f673 // fmax v19.4s, v19.4s, v3.4s
+	WORD $0x4ea4f673 // fmin v19.4s, v19.4s, v4.4s
+	WORD $0x4e25d674 // fadd v20.4s, v19.4s, v5.4s
+	WORD $0x4ea5d695 // fsub v21.4s, v20.4s, v5.4s
+	WORD $0x4eb5d673 // fsub v19.4s, v19.4s, v21.4s
+	WORD $0x6e33de75 // fmul v21.4s, v19.4s, v19.4s
+	FMOVQ 48(R7), F22
+	VFMLA V1.S4, V19.S4, V22.S4
+	VFMLA V2.S4, V21.S4, V22.S4
+	FMOVQ 16(R7), F23
+	VFMLA V0.S4, V19.S4, V23.S4
+	VFMLA V22.S4, V21.S4, V23.S4
+	FMOVQ 0(R7), F21
+	VFMLA V23.S4, V19.S4, V21.S4
+	VSHL $23, V20.S4, V20.S4
+	WORD $0x6e34deb5 // fmul v21.4s, v21.4s, v20.4s
+	FMOVQ F21, 0(R13)
+	VFMLA V18.S4, V21.S4, V15.S4
+	PRFM 2048(R19), PLDL1KEEP
+	WORD $0x4e2cd631 // fadd v17.4s, v17.4s, v12.4s
+	FMOVQ 0(R19), F19
+	VFMLS V19.S4, V7.S4, V17.S4
+	WORD $0x4e23f631 // fmax v17.4s, v17.4s, v3.4s
+	WORD $0x4ea4f631 // fmin v17.4s, v17.4s, v4.4s
+	WORD $0x4e25d633 // fadd v19.4s, v17.4s, v5.4s
+	WORD $0x4ea5d674 // fsub v20.4s, v19.4s, v5.4s
+	WORD $0x4eb4d631 // fsub v17.4s, v17.4s, v20.4s
+	WORD $0x6e31de34 // fmul v20.4s, v17.4s, v17.4s
+	FMOVQ 48(R7), F21
+	VFMLA V1.S4, V17.S4, V21.S4
+	VFMLA V2.S4, V20.S4, V21.S4
+	FMOVQ 16(R7), F22
+	VFMLA V0.S4, V17.S4, V22.S4
+	VFMLA V21.S4, V20.S4, V22.S4
+	FMOVQ 0(R7), F20
+	VFMLA V22.S4, V17.S4, V20.S4
+	VSHL $23, V19.S4, V19.S4
+	WORD $0x6e33de94 // fmul v20.4s, v20.4s, v19.4s
+	FMOVQ F20, 0(R14)
+	VFMLA V18.S4, V20.S4, V16.S4
 	ADD $16, R9
 	ADD $16, R10
 	ADD $16, R11
@@ -1030,103 +1021,103 @@ loop5:
 	ADD $16, R15
 	ADD $16, R16
 	ADD $16, R17
-	SUBS $4, R7
+	ADD $16, R19
+	SUBS $4, R8
 	BHS loop5
 
 next6:
-	ADD $4, R7
-	CBZ R7, done8
+	ADD $4, R8
+	CBZ R8, done8
 
 tail7:
-	FMOVS 0(R8), F20
-	VMOV V11.B16, V21.B16
-	VMOV V20.S[0], V21.S[0]
-	FMOVS 0(R9), F20
-	WORD $0x4e2cd6b6 // fadd v22.4s, v21.4s, v12.4s
-	FMOVS 0(R14), F23
-	VFMLS V23.S4, V10.S4, V22.S4
-	WORD $0x4e26f6d6 // fmax v22.4s, v22.4s, v6.4s
-	WORD $0x4ea7f6d6 // fmin v22.4s, v22.4s, v7.4s
-	WORD $0x4e28d6d7 // fadd v23.4s, v22.4s, v8.4s
-	WORD $0x4ea8d6f8 // fsub v24.4s, v23.4s, v8.4s
-	WORD $0x4eb8d6d6 // fsub v22.4s, v22.4s, v24.4s
-	WORD $0x6e36ded8 // fmul v24.4s, v22.4s, v22.4s
-	VMOV V3.B16, V25.B16
-	VFMLA V4.S4, V22.S4, V25.S4
-	VFMLA V5.S4, V24.S4, V25.S4
-	VMOV V1.B16, V26.B16
-	VFMLA V2.S4, V22.S4, V26.S4
-	VFMLA V25.S4, V24.S4, V26.S4
-	VMOV V0.B16, V24.B16
-	VFMLA V26.S4, V22.S4, V24.S4
-	VSHL $23, V23.S4, V23.S4
-	WORD $0x6e37df18 // fmul v24.4s, v24.4s, v23.4s
-	FMOVS F24, 0(R10)
-	VFMLA V20.S4, V24.S4, V16.S4
-	WORD $0x4e2dd6b6 // fadd v22.4s, v21.4s, v13.4s
-	FMOVS 0(R15), F23
-	VFMLS V23.S4, V10.S4, V22.S4
-	WORD $0x4e26f6d6 // fmax v22.4s, v22.4s, v6.4s
-	WORD $0x4ea7f6d6 // fmin v22.4s, v22.4s, v7.4s
-	WORD $0x4e28d6d7 // fadd v23.4s, v22.4s, v8.4s
-	WORD $0x4ea8d6f8 // fsub v24.4s, v23.4s, v8.4s
-	WORD $0x4eb8d6d6 // fsub v22.4s, v22.4s, v24.4s
-	WORD $0x6e36ded8 // fmul v24.4s, v22.4s, v22.4s
-	VMOV V3.B16, V25.B16
-	VFMLA V4.S4, V22.S4, V25.S4
-	VFMLA V5.S4, V24.S4, V25.S4
-	VMOV V1.B16, V26.B16
-	VFMLA V2.S4, V22.S4, V26.S4
-	VFMLA V25.S4, V24.S4, V26.S4
-	VMOV V0.B16, V24.B16
-	VFMLA V26.S4, V22.S4, V24.S4
-	VSHL $23, V23.S4, V23.S4
-	WORD $0x6e37df18 // fmul v24.4s, v24.4s, v23.4s
-	FMOVS F24, 0(R11)
-	VFMLA V20.S4, V24.S4, V17.S4
-	WORD $0x4e2ed6b6 // fadd v22.4s, v21.4s, v14.4s
-	FMOVS 0(R16), F23
-	VFMLS V23.S4, V10.S4, V22.S4
-	WORD $0x4e26f6d6 // fmax v22.4s, v22.4s, v6.4s
-	WORD $0x4ea7f6d6 // fmin v22.4s, v22.4s, v7.4s
-	WORD $0x4e28d6d7 // fadd v23.4s, v22.4s, v8.4s
-	WORD $0x4ea8d6f8 // fsub v24.4s, v23.4s, v8.4s
-	WORD $0x4eb8d6d6 // fsub v22.4s, v22.4s, v24.4s
-	WORD $0x6e36ded8 // fmul v24.4s, v22.4s, v22.4s
-	VMOV V3.B16, V25.B16
-	VFMLA V4.S4, V22.S4, V25.S4
-	VFMLA V5.S4, V24.S4, V25.S4
-	VMOV V1.B16, V26.B16
-	VFMLA V2.S4, V22.S4, V26.S4
-	VFMLA V25.S4, V24.S4, V26.S4
-	VMOV V0.B16, V24.B16
-	VFMLA V26.S4, V22.S4, V24.S4
-	VSHL $23, V23.S4, V23.S4
-	WORD $0x6e37df18 // fmul v24.4s, v24.4s, v23.4s
-	FMOVS F24, 0(R12)
-	VFMLA V20.S4, V24.S4, V18.S4
-	WORD $0x4e2fd6b5 // fadd v21.4s, v21.4s, v15.4s
-	FMOVS 0(R17), F22
-	VFMLS V22.S4, V10.S4, V21.S4
-	WORD $0x4e26f6b5 // fmax v21.4s, v21.4s, v6.4s
-	WORD $0x4ea7f6b5 // fmin v21.4s, v21.4s, v7.4s
-	WORD $0x4e28d6b6 // fadd v22.4s, v21.4s, v8.4s
-	WORD $0x4ea8d6d7 // fsub v23.4s, v22.4s, v8.4s
-	WORD $0x4eb7d6b5 // fsub v21.4s, v21.4s, v23.4s
-	WORD $0x6e35deb7 // fmul v23.4s, v21.4s, v21.4s
-	VMOV V3.B16, V24.B16
-	VFMLA V4.S4, V21.S4, V24.S4
-	VFMLA V5.S4, V23.S4, V24.S4
-	VMOV V1.B16, V25.B16
-	VFMLA V2.S4, V21.S4, V25.S4
-	VFMLA V24.S4, V23.S4, V25.S4
-	VMOV V0.B16, V23.B16
-	VFMLA V25.S4, V21.S4, V23.S4
-	VSHL $23, V22.S4, V22.S4
-	WORD $0x6e36def7 // fmul v23.4s, v23.4s, v22.4s
-	FMOVS F23, 0(R13)
-	VFMLA V20.S4, V23.S4, V19.S4
-	ADD $4, R8
+	FMOVS 0(R9), F17
+	VMOV V8.B16, V18.B16
+	VMOV V17.S[0], V18.S[0]
+	FMOVS 0(R10), F17
+	WORD $0x4e29d653 // fadd v19.4s, v18.4s, v9.4s
+	FMOVS 0(R15), F20
+	VFMLS V20.S4, V7.S4, V19.S4
+	WORD $0x4e23f673 // fmax v19.4s, v19.4s, v3.4s
+	WORD $0x4ea4f673 // fmin v19.4s, v19.4s, v4.4s
+	WORD $0x4e25d674 // fadd v20.4s, v19.4s, v5.4s
+	WORD $0x4ea5d695 // fsub v21.4s, v20.4s, v5.4s
+	WORD $0x4eb5d673 // fsub v19.4s, v19.4s, v21.4s
+	WORD $0x6e33de75 // fmul v21.4s, v19.4s, v19.4s
+	FMOVQ 48(R7), F22
+	VFMLA V1.S4, V19.S4, V22.S4
+	VFMLA V2.S4, V21.S4, V22.S4
+	FMOVQ 16(R7), F23
+	VFMLA V0.S4, V19.S4, V23.S4
+	VFMLA V22.S4, V21.S4, V23.S4
+	FMOVQ 0(R7), F21
+	VFMLA V23.S4, V19.S4, V21.S4
+	VSHL $23, V20.S4, V20.S4
+	WORD $0x6e34deb5 // fmul v21.4s, v21.4s, v20.4s
+	FMOVS F21, 0(R11)
+	VFMLA V17.S4, V21.S4, V13.S4
+	WORD $0x4e2ad653 // fadd v19.4s, v18.4s, v10.4s
+	FMOVS 0(R16), F20
+	VFMLS V20.S4, V7.S4, V19.S4
+	WORD $0x4e23f673 // fmax v19.4s, v19.4s, v3.4s
+	WORD $0x4ea4f673 // fmin v19.4s, v19.4s, v4.4s
+	WORD $0x4e25d674 // fadd v20.4s, v19.4s, v5.4s
+	WORD $0x4ea5d695 // fsub v21.4s, v20.4s, v5.4s
+	WORD $0x4eb5d673 // fsub v19.4s, v19.4s, v21.4s
+	WORD $0x6e33de75 // fmul v21.4s, v19.4s, v19.4s
+	FMOVQ 48(R7), F22
+	VFMLA V1.S4, V19.S4, V22.S4
+	VFMLA V2.S4, V21.S4, V22.S4
+	FMOVQ 16(R7), F23
+	VFMLA V0.S4, V19.S4, V23.S4
+	VFMLA V22.S4, V21.S4, V23.S4
+	FMOVQ 0(R7), F21
+	VFMLA V23.S4, V19.S4, V21.S4
+	VSHL $23, V20.S4, V20.S4
+	WORD $0x6e34deb5 // fmul v21.4s, v21.4s, v20.4s
+	FMOVS F21, 0(R12)
+	VFMLA V17.S4, V21.S4, V14.S4
+	WORD $0x4e2bd653 // fadd v19.4s, v18.4s, v11.4s
+	FMOVS 0(R17), F20
+	VFMLS V20.S4, V7.S4, V19.S4
+	WORD $0x4e23f673 // fmax v19.4s, v19.4s, v3.4s
+	WORD $0x4ea4f673 // fmin v19.4s, v19.4s, v4.4s
+	WORD $0x4e25d674 // fadd v20.4s, v19.4s, v5.4s
+	WORD $0x4ea5d695 // fsub v21.4s, v20.4s, v5.4s
+	WORD $0x4eb5d673 // fsub v19.4s, v19.4s, v21.4s
+	WORD $0x6e33de75 // fmul v21.4s, v19.4s, v19.4s
+	FMOVQ 48(R7), F22
+	VFMLA V1.S4, V19.S4, V22.S4
+	VFMLA V2.S4, V21.S4, V22.S4
+	FMOVQ 16(R7), F23
+	VFMLA V0.S4, V19.S4, V23.S4
+	VFMLA V22.S4, V21.S4, V23.S4
+	FMOVQ 0(R7), F21
+	VFMLA V23.S4, V19.S4, V21.S4
+	VSHL $23, V20.S4, V20.S4
+	WORD $0x6e34deb5 // fmul v21.4s, v21.4s, v20.4s
+	FMOVS F21, 0(R13)
+	VFMLA V17.S4, V21.S4, V15.S4
+	WORD $0x4e2cd652 // fadd v18.4s, v18.4s, v12.4s
+	FMOVS 0(R19), F19
+	VFMLS V19.S4, V7.S4, V18.S4
+	WORD $0x4e23f652 // fmax v18.4s, v18.4s, v3.4s
+	WORD $0x4ea4f652 // fmin v18.4s, v18.4s, v4.4s
+	WORD $0x4e25d653 // fadd v19.4s, v18.4s, v5.4s
+	WORD $0x4ea5d674 // fsub v20.4s, v19.4s, v5.4s
+	WORD $0x4eb4d652 // fsub v18.4s, v18.4s, v20.4s
+	WORD $0x6e32de54 // fmul v20.4s, v18.4s, v18.4s
+	FMOVQ 48(R7), F21
+	VFMLA V1.S4, V18.S4, V21.S4
+	VFMLA V2.S4, V20.S4, V21.S4
+	FMOVQ 16(R7), F22
+	VFMLA V0.S4, V18.S4, V22.S4
+	VFMLA V21.S4, V20.S4, V22.S4
+	FMOVQ 0(R7), F20
+	VFMLA V22.S4, V18.S4, V20.S4
+	VSHL $23, V19.S4, V19.S4
+	WORD $0x6e33de94 // fmul v20.4s, v20.4s, v19.4s
+	FMOVS F20, 0(R14)
+	VFMLA V17.S4, V20.S4, V16.S4
 	ADD $4, R9
 	ADD $4, R10
 	ADD $4, R11
@@ -1136,18 +1127,19 @@ tail7:
 	ADD $4, R15
 	ADD $4, R16
 	ADD $4, R17
-	SUBS $1, R7
-	CBNZ R7, tail7
+	ADD $4, R19
+	SUBS $1, R8
+	CBNZ R8, tail7
 
 done8:
 	ADD R1<<2, R0, R0
 	ADD R3<<2, R2, R2
-	WORD $0x6e31d60c // faddp v12.4s, v16.4s, v17.4s
-	WORD $0x6e33d64d // faddp v13.4s, v18.4s, v19.4s
-	WORD $0x6e2dd58c // faddp v12.4s, v12.4s, v13.4s
-	FMOVQ 0(R5), F13
-	WORD $0x4e2dd58c // fadd v12.4s, v12.4s, v13.4s
-	FMOVQ F12, 0(R5)
+	WORD $0x6e2ed5a9 // faddp v9.4s, v13.4s, v14.4s
+	WORD $0x6e30d5ea // faddp v10.4s, v15.4s, v16.4s
+	WORD $0x6e2ad529 // faddp v9.4s, v9.4s, v10.4s
+	FMOVQ 0(R5), F10
+	WORD $0x4e2ad529 // fadd v9.4s, v9.4s, v10.4s
+	FMOVQ F9, 0(R5)
 	ADD $16, R5
 	SUBS $4, R6
 	BHS loop1
@@ -1159,154 +1151,154 @@ next2:
 	BLO next10
 
 loop9:
-	VLD1R.P 4(R4), [V12.S4]
-	WORD $0x4e29d58c // fadd v12.4s, v12.4s, v9.4s
-	VMOVI $0, V13.B16
-	MOVD g_len+104(FP), R7
-	MOVD g_base+96(FP), R8
-	MOVD q_base+144(FP), R9
-	MOVD R0, R10
-	MOVD R2, R11
-	SUBS $8, R7
+	VLD1R.P 4(R4), [V9.S4]
+	WORD $0x4e26d529 // fadd v9.4s, v9.4s, v6.4s
+	VMOVI $0, V10.B16
+	MOVD g_len+104(FP), R8
+	MOVD g_base+96(FP), R9
+	MOVD q_base+144(FP), R10
+	MOVD R0, R11
+	MOVD R2, R12
+	SUBS $8, R8
 	BLO next12
 
 loop11:
-	FMOVQ 0(R8), F14
-	FMOVQ 0(R9), F15
-	PRFM 2048(R11), PLDL1KEEP
-	WORD $0x4e2cd5ce // fadd v14.4s, v14.4s, v12.4s
-	FMOVQ 0(R11), F16
-	VFMLS V16.S4, V10.S4, V14.S4
-	WORD $0x4e26f5ce // fmax v14.4s, v14.4s, v6.4s
-	WORD $0x4ea7f5ce // fmin v14.4s, v14.4s, v7.4s
-	WORD $0x4e28d5d0 // fadd v16.4s, v14.4s, v8.4s
-	WORD $0x4ea8d611 // fsub v17.4s, v16.4s, v8.4s
-	WORD $0x4eb1d5ce // fsub v14.4s, v14.4s, v17.4s
-	WORD $0x6e2eddd1 // fmul v17.4s, v14.4s, v14.4s
-	VMOV V3.B16, V18.B16
-	VFMLA V4.S4, V14.S4, V18.S4
-	VFMLA V5.S4, V17.S4, V18.S4
-	VMOV V1.B16, V19.B16
-	VFMLA V2.S4, V14.S4, V19.S4
-	VFMLA V18.S4, V17.S4, V19.S4
-	VMOV V0.B16, V17.B16
-	VFMLA V19.S4, V14.S4, V17.S4
-	VSHL $23, V16.S4, V16.S4
-	WORD $0x6e30de31 // fmul v17.4s, v17.4s, v16.4s
-	FMOVQ F17, 0(R10)
-	VFMLA V15.S4, V17.S4, V13.S4
-	FMOVQ 16(R8), F14
-	FMOVQ 16(R9), F15
-	WORD $0x4e2cd5ce // fadd v14.4s, v14.4s, v12.4s
-	FMOVQ 16(R11), F16
-	VFMLS V16.S4, V10.S4, V14.S4
-	WORD $0x4e26f5ce // fmax v14.4s, v14.4s, v6.4s
-	WORD $0x4ea7f5ce // fmin v14.4s, v14.4s, v7.4s
-	WORD $0x4e28d5d0 // fadd v16.4s, v14.4s, v8.4s
-	WORD $0x4ea8d611 // fsub v17.4s, v16.4s, v8.4s
-	WORD $0x4eb1d5ce // fsub v14.4s, v14.4s, v17.4s
-	WORD $0x6e2eddd1 // fmul v17.4s, v14.4s, v14.4s
-	VMOV V3.B16, V18.B16
-	VFMLA V4.S4, V14.S4, V18.S4
-	VFMLA V5.S4, V17.S4, V18.S4
-	VMOV V1.B16, V19.B16
-	VFMLA V2.S4, V14.S4, V19.S4
-	VFMLA V18.S4, V17.S4, V19.S4
-	VMOV V0.B16, V17.B16
-	VFMLA V19.S4, V14.S4, V17.S4
-	VSHL $23, V16.S4, V16.S4
-	WORD $0x6e30de31 // fmul v17.4s, v17.4s, v16.4s
-	FMOVQ F17, 16(R10)
-	VFMLA V15.S4, V17.S4, V13.S4
-	ADD $32, R8
+	FMOVQ 0(R9), F11
+	FMOVQ 0(R10), F12
+	PRFM 2048(R12), PLDL1KEEP
+	WORD $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
+	FMOVQ 0(R12), F13
+	VFMLS V13.S4, V7.S4, V11.S4
+	WORD $0x4e23f56b // fmax v11.4s, v11.4s, v3.4s
+	WORD $0x4ea4f56b // fmin v11.4s, v11.4s, v4.4s
+	WORD $0x4e25d56d // fadd v13.4s, v11.4s, v5.4s
+	WORD $0x4ea5d5ae // fsub v14.4s, v13.4s, v5.4s
+	WORD $0x4eaed56b // fsub v11.4s, v11.4s, v14.4s
+	WORD $0x6e2bdd6e // fmul v14.4s, v11.4s, v11.4s
+	FMOVQ 48(R7), F15
+	VFMLA V1.S4, V11.S4, V15.S4
+	VFMLA V2.S4, V14.S4, V15.S4
+	FMOVQ 16(R7), F16
+	VFMLA V0.S4, V11.S4, V16.S4
+	VFMLA V15.S4, V14.S4, V16.S4
+	FMOVQ 0(R7), F14
+	VFMLA V16.S4, V11.S4, V14.S4
+	VSHL $23, V13.S4, V13.S4
+	WORD $0x6e2dddce // fmul v14.4s, v14.4s, v13.4s
+	FMOVQ F14, 0(R11)
+	VFMLA V12.S4, V14.S4, V10.S4
+	FMOVQ 16(R9), F11
+	FMOVQ 16(R10), F12
+	WORD $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
+	FMOVQ 16(R12), F13
+	VFMLS V13.S4, V7.S4, V11.S4
+	WORD $0x4e23f56b // fmax v11.4s, v11.4s, v3.4s
+	WORD $0x4ea4f56b // fmin v11.4s, v11.4s, v4.4s
+	WORD $0x4e25d56d // fadd v13.4s, v11.4s, v5.4s
+	WORD $0x4ea5d5ae // fsub v14.4s, v13.4s, v5.4s
+	WORD $0x4eaed56b // fsub v11.4s, v11.4s, v14.4s
+	WORD $0x6e2bdd6e // fmul v14.4s, v11.4s, v11.4s
+	FMOVQ 48(R7), F15
+	VFMLA V1.S4, V11.S4, V15.S4
+	VFMLA V2.S4, V14.S4, V15.S4
+	FMOVQ 16(R7), F16
+	VFMLA V0.S4, V11.S4, V16.S4
+	VFMLA V15.S4, V14.S4, V16.S4
+	FMOVQ 0(R7), F14
+	VFMLA V16.S4, V11.S4, V14.S4
+	VSHL $23, V13.S4, V13.S4
+	WORD $0x6e2dddce // fmul v14.4s, v14.4s, v13.4s
+	FMOVQ F14, 16(R11)
+	VFMLA V12.S4, V14.S4, V10.S4
 	ADD $32, R9
 	ADD $32, R10
 	ADD $32, R11
-	SUBS $8, R7
+	ADD $32, R12
+	SUBS $8, R8
 	BHS loop11
 
 next12:
-	ADD $8, R7
-	SUBS $4, R7
+	ADD $8, R8
+	SUBS $4, R8
 	BLO next14
 
 loop13:
-	FMOVQ 0(R8), F14
-	FMOVQ 0(R9), F15
-	PRFM 2048(R11), PLDL1KEEP
-	WORD $0x4e2cd5ce // fadd v14.4s, v14.4s, v12.4s
-	FMOVQ 0(R11), F16
-	VFMLS V16.S4, V10.S4, V14.S4
-	WORD $0x4e26f5ce // fmax v14.4s, v14.4s, v6.4s
-	WORD $0x4ea7f5ce // fmin v14.4s, v14.4s, v7.4s
-	WORD $0x4e28d5d0 // fadd v16.4s, v14.4s, v8.4s
-	WORD $0x4ea8d611 // fsub v17.4s, v16.4s, v8.4s
-	WORD $0x4eb1d5ce // fsub v14.4s, v14.4s, v17.4s
-	WORD $0x6e2eddd1 // fmul v17.4s, v14.4s, v14.4s
-	VMOV V3.B16, V18.B16
-	VFMLA V4.S4, V14.S4, V18.S4
-	VFMLA V5.S4, V17.S4, V18.S4
-	VMOV V1.B16, V19.B16
-	VFMLA V2.S4, V14.S4, V19.S4
-	VFMLA V18.S4, V17.S4, V19.S4
-	VMOV V0.B16, V17.B16
-	VFMLA V19.S4, V14.S4, V17.S4
-	VSHL $23, V16.S4, V16.S4
-	WORD $0x6e30de31 // fmul v17.4s, v17.4s, v16.4s
-	FMOVQ F17, 0(R10)
-	VFMLA V15.S4, V17.S4, V13.S4
-	ADD $16, R8
+	FMOVQ 0(R9), F11
+	FMOVQ 0(R10), F12
+	PRFM 2048(R12), PLDL1KEEP
+	WORD $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
+	FMOVQ 0(R12), F13
+	VFMLS V13.S4, V7.S4, V11.S4
+	WORD $0x4e23f56b // fmax v11.4s, v11.4s, v3.4s
+	WORD $0x4ea4f56b // fmin v11.4s, v11.4s, v4.4s
+	WORD $0x4e25d56d // fadd v13.4s, v11.4s, v5.4s
+	WORD $0x4ea5d5ae // fsub v14.4s, v13.4s, v5.4s
+	WORD $0x4eaed56b // fsub v11.4s, v11.4s, v14.4s
+	WORD $0x6e2bdd6e // fmul v14.4s, v11.4s, v11.4s
+	FMOVQ 48(R7), F15
+	VFMLA V1.S4, V11.S4, V15.S4
+	VFMLA V2.S4, V14.S4, V15.S4
+	FMOVQ 16(R7), F16
+	VFMLA V0.S4, V11.S4, V16.S4
+	VFMLA V15.S4, V14.S4, V16.S4
+	FMOVQ 0(R7), F14
+	VFMLA V16.S4, V11.S4, V14.S4
+	VSHL $23, V13.S4, V13.S4
+	WORD $0x6e2dddce // fmul v14.4s, v14.4s, v13.4s
+	FMOVQ F14, 0(R11)
+	VFMLA V12.S4, V14.S4, V10.S4
 	ADD $16, R9
 	ADD $16, R10
 	ADD $16, R11
-	SUBS $4, R7
+	ADD $16, R12
+	SUBS $4, R8
 	BHS loop13
 
 next14:
-	ADD $4, R7
-	CBZ R7, done16
+	ADD $4, R8
+	CBZ R8, done16
 
 tail15:
-	FMOVS 0(R8), F14
-	VMOV V11.B16, V15.B16
-	VMOV V14.S[0], V15.S[0]
-	FMOVS 0(R9), F14
-	WORD $0x4e2cd5ef // fadd v15.4s, v15.4s, v12.4s
-	FMOVS 0(R11), F16
-	VFMLS V16.S4, V10.S4, V15.S4
-	WORD $0x4e26f5ef // fmax v15.4s, v15.4s, v6.4s
-	WORD $0x4ea7f5ef // fmin v15.4s, v15.4s, v7.4s
-	WORD $0x4e28d5f0 // fadd v16.4s, v15.4s, v8.4s
-	WORD $0x4ea8d611 // fsub v17.4s, v16.4s, v8.4s
-	WORD $0x4eb1d5ef // fsub v15.4s, v15.4s, v17.4s
-	WORD $0x6e2fddf1 // fmul v17.4s, v15.4s, v15.4s
-	VMOV V3.B16, V18.B16
-	VFMLA V4.S4, V15.S4, V18.S4
-	VFMLA V5.S4, V17.S4, V18.S4
-	VMOV V1.B16, V19.B16
-	VFMLA V2.S4, V15.S4, V19.S4
-	VFMLA V18.S4, V17.S4, V19.S4
-	VMOV V0.B16, V17.B16
-	VFMLA V19.S4, V15.S4, V17.S4
-	VSHL $23, V16.S4, V16.S4
-	WORD $0x6e30de31 // fmul v17.4s, v17.4s, v16.4s
-	FMOVS F17, 0(R10)
-	VFMLA V14.S4, V17.S4, V13.S4
-	ADD $4, R8
+	FMOVS 0(R9), F11
+	VMOV V8.B16, V12.B16
+	VMOV V11.S[0], V12.S[0]
+	FMOVS 0(R10), F11
+	WORD $0x4e29d58c // fadd v12.4s, v12.4s, v9.4s
+	FMOVS 0(R12), F13
+	VFMLS V13.S4, V7.S4, V12.S4
+	WORD $0x4e23f58c // fmax v12.4s, v12.4s, v3.4s
+	WORD $0x4ea4f58c // fmin v12.4s, v12.4s, v4.4s
+	WORD $0x4e25d58d // fadd v13.4s, v12.4s, v5.4s
+	WORD $0x4ea5d5ae // fsub v14.4s, v13.4s, v5.4s
+	WORD $0x4eaed58c // fsub v12.4s, v12.4s, v14.4s
+	WORD $0x6e2cdd8e // fmul v14.4s, v12.4s, v12.4s
+	FMOVQ 48(R7), F15
+	VFMLA V1.S4, V12.S4, V15.S4
+	VFMLA V2.S4, V14.S4, V15.S4
+	FMOVQ 16(R7), F16
+	VFMLA V0.S4, V12.S4, V16.S4
+	VFMLA V15.S4, V14.S4, V16.S4
+	FMOVQ 0(R7), F14
+	VFMLA V16.S4, V12.S4, V14.S4
+	VSHL $23, V13.S4, V13.S4
+	WORD $0x6e2dddce // fmul v14.4s, v14.4s, v13.4s
+	FMOVS F14, 0(R11)
+	VFMLA V11.S4, V14.S4, V10.S4
 	ADD $4, R9
 	ADD $4, R10
 	ADD $4, R11
-	SUBS $1, R7
-	CBNZ R7, tail15
+	ADD $4, R12
+	SUBS $1, R8
+	CBNZ R8, tail15
 
 done16:
 	ADD R1<<0, R0, R0
 	ADD R3<<0, R2, R2
-	WORD $0x6e2dd5ac // faddp v12.4s, v13.4s, v13.4s
-	WORD $0x6e2cd58c // faddp v12.4s, v12.4s, v12.4s
-	FMOVS 0(R5), F13
-	WORD $0x4e2dd58c // fadd v12.4s, v12.4s, v13.4s
-	FMOVS F12, 0(R5)
+	WORD $0x6e2ad549 // faddp v9.4s, v10.4s, v10.4s
+	WORD $0x6e29d529 // faddp v9.4s, v9.4s, v9.4s
+	FMOVS 0(R5), F10
+	WORD $0x4e2ad529 // fadd v9.4s, v9.4s, v10.4s
+	FMOVS F9, 0(R5)
 	ADD $4, R5
 	SUBS $1, R6
 	BHS loop9

@@ -4,11 +4,18 @@ package kernels
 
 import "github.com/sinkcpu/sinkcpu/asm"
 
-// gemmNEON is the tile of NEON. Its depth is that of the tiles of amd64, where it was measured: a panel of B takes 24 KiB.
-func gemmNEON() gemmTile[float32] {
-	return gemmTile[float32]{
-		mr: 8, nr: 12, kc: 512, mc: 2016, nc: 3072,
-		update: gemmUpdateNEON, packRows: packRowsNEON, packCols: packColsNEON,
+// gemmRowsNEON are the micro-kernels for 8, 4, 2 and 1 rows of mrNEON, nr columns wide.
+type gemmRowsNEON[T Float] [4]func(k int, alpha T, a *T, lda int, b *T, ldb int, beta T, c *T, ldc, cols int)
+
+const mrNEON = 8
+
+// gemmNEON sets the tile of float32. The depth of both is that of the tiles of amd64, where it was measured: a panel of B takes 24 KiB.
+func gemmNEON(t *impl[float32]) {
+	t.gemm = gemmTile[float32]{
+		mr: mrNEON, nr: 12, kc: 512, mc: 2016, nc: 3072,
+		update:   gemmRowsNEON[float32]{asm.Gemm8x12F32NEON, asm.Gemm4x12F32NEON, asm.Gemm2x12F32NEON, asm.Gemm1x12F32NEON}.update(12),
+		packRows: packRowsAsm(mrNEON, asm.GemmPackRows4F32NEON, asm.GemmPackRows2F32NEON),
+		packCols: packColsNEON(asm.GemmPackColsAF32NEON, asm.GemmPackColsBF32NEON),
 		dots: gemmDots[float32]{
 			{asm.GemmDots1x1F32NEON, asm.GemmDots1x2F32NEON},
 			{asm.GemmDots4x1F32NEON, asm.GemmDots4x2F32NEON},
@@ -17,49 +24,48 @@ func gemmNEON() gemmTile[float32] {
 	}
 }
 
-// gemmUpdateNEON has kernels for 8, 4, 2 and 1 rows, and takes as many of them as a tile needs.
-func gemmUpdateNEON(k int, alpha float32, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc, rows, cols int) {
-	const nr = 12
-	_, _, _ = a[(k-1)*lda+rows-1], b[(k-1)*ldb+nr-1], c[(rows-1)*ldc+cols-1]
-	raceWriteBlock(c, ldc, rows, cols)
-	for i := 0; i < rows; {
-		kernel, step := asm.Gemm1x12F32NEON, 1
-		switch left := rows - i; {
-		case left >= 8:
-			kernel, step = asm.Gemm8x12F32NEON, 8
-		case left >= 4:
-			kernel, step = asm.Gemm4x12F32NEON, 4
-		case left >= 2:
-			kernel, step = asm.Gemm2x12F32NEON, 2
+// gemm64NEON sets the tile of float64.
+func gemm64NEON(t *impl[float64]) {
+	t.gemm = gemmTile[float64]{
+		mr: mrNEON, nr: 6, kc: 512, mc: 1008, nc: 1536,
+		update:   gemmRowsNEON[float64]{asm.Gemm8x6F64NEON, asm.Gemm4x6F64NEON, asm.Gemm2x6F64NEON, asm.Gemm1x6F64NEON}.update(6),
+		packRows: packRowsAsm(mrNEON, asm.GemmPackRows4F64NEON, asm.GemmPackRows2F64NEON),
+		packCols: packColsNEON(asm.GemmPackColsAF64NEON, asm.GemmPackColsBF64NEON),
+		dots: gemmDots[float64]{
+			{asm.GemmDots1x1F64NEON, asm.GemmDots1x2F64NEON},
+			{asm.GemmDots4x1F64NEON, asm.GemmDots4x2F64NEON},
+		}.dots,
+		weighted: addWeightedRowsGo[float64], axpy: axpyAsm(asm.AxpyF64NEON),
+	}
+}
+
+// update wraps the micro-kernels: it takes as many of them as a tile needs.
+func (kernels gemmRowsNEON[T]) update(nr int) func(k int, alpha T, a []T, lda int, b []T, ldb int, beta T, c []T, ldc, rows, cols int) {
+	return func(k int, alpha T, a []T, lda int, b []T, ldb int, beta T, c []T, ldc, rows, cols int) {
+		_, _, _ = a[(k-1)*lda+rows-1], b[(k-1)*ldb+nr-1], c[(rows-1)*ldc+cols-1]
+		raceWriteBlock(c, ldc, rows, cols)
+		i := 0
+		for half, kernel := range kernels {
+			for step := mrNEON >> half; rows-i >= step; i += step {
+				kernel(k, alpha, &a[i], lda, &b[0], ldb, beta, &c[i*ldc], ldc, cols)
+			}
 		}
-		kernel(k, alpha, &a[i], lda, &b[0], ldb, beta, &c[i*ldc], ldc, cols)
-		i += step
 	}
 }
 
-// packRowsNEON packs full panels four rows at a time; both widths are multiples of four.
-func packRowsNEON(dst []float32, width int, x []float32, ld, rows, k int) {
-	if rows < width {
-		packRowsGo(dst, width, x, ld, rows, k)
-		return
-	}
-	_, _ = dst[width*k-1], x[(rows-1)*ld+k-1]
-	raceReadBlock(x, ld, rows, k)
-	for i := 0; i < rows; i += 4 {
-		asm.GemmPackRows4F32NEON(&dst[i], width, &x[i*ld], ld, k)
-	}
-}
-
-func packColsNEON(dst []float32, width int, x []float32, ld, cols, k int) {
-	if cols < width {
-		packColsGo(dst, width, x, ld, cols, k)
-		return
-	}
-	_, _ = dst[width*k-1], x[(k-1)*ld+cols-1]
-	raceReadBlock(x, ld, k, cols)
-	if width == 8 {
-		asm.GemmPackColsAF32NEON(&dst[0], &x[0], ld, k)
-	} else {
-		asm.GemmPackColsBF32NEON(&dst[0], &x[0], ld, k)
+// packColsNEON wraps the copies of whole panels of A, mrNEON wide, and of B.
+func packColsNEON[T Float](a, b func(dst *T, x *T, ld, k int)) func(dst []T, width int, x []T, ld, cols, k int) {
+	return func(dst []T, width int, x []T, ld, cols, k int) {
+		if cols < width {
+			packColsGo(dst, width, x, ld, cols, k)
+			return
+		}
+		_, _ = dst[width*k-1], x[(k-1)*ld+cols-1]
+		raceReadBlock(x, ld, k, cols)
+		kernel := b
+		if width == mrNEON {
+			kernel = a
+		}
+		kernel(&dst[0], &x[0], ld, k)
 	}
 }

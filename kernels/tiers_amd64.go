@@ -29,16 +29,6 @@ func registerTiers() {
 	}
 }
 
-// add appends a row to the table: the last one with what the families override.
-func add[T Float](tables *[]*impl[T], tier Tier, families ...func(*impl[T])) {
-	t := *(*tables)[len(*tables)-1]
-	t.tier = tier
-	for _, family := range families {
-		family(&t)
-	}
-	*tables = append(*tables, &t)
-}
-
 func elementwiseAVX2(t *impl[float32]) {
 	t.exp, t.exp2 = mapAsm(asm.ExpF32AVX2), mapAsm(asm.Exp2F32AVX2)
 	t.softplus, t.sigmoid, t.tanh = mapAsm(asm.SoftplusF32AVX2), mapAsm(asm.SigmoidF32AVX2), mapAsm(asm.TanhF32AVX2)

@@ -6,22 +6,20 @@ import "github.com/sinkcpu/sinkcpu/asm"
 
 // registerTiers adds NEON, which every arm64 processor that Go runs on has.
 func registerTiers() {
-	neon := *tables32[0]
-	neon.tier = NEON
-	elementwiseNEON(&neon)
-	sweepNEON(&neon)
-	distanceNEON(&neon)
-	networkNEON(&neon)
-	neon.gemm = gemmNEON()
-	tables32 = append(tables32, &neon)
+	add(&tables32, NEON, elementwiseNEON, logNEON, sweepNEON, distanceNEON, networkNEON, gemmNEON)
+	add(&tables64, NEON, elementwise64NEON, log64NEON, sweep64NEON, distance64NEON, network64NEON, gemm64NEON)
 }
 
 func elementwiseNEON(t *impl[float32]) {
 	t.exp, t.exp2 = mapAsm(asm.ExpF32NEON), mapAsm(asm.Exp2F32NEON)
-	t.expm1, t.log, t.log2, t.log1p = mapAsm(asm.Expm1F32NEON), mapAsm(asm.LogF32NEON), mapAsm(asm.Log2F32NEON), mapAsm(asm.Log1pF32NEON)
 	t.softplus, t.sigmoid, t.tanh = mapAsm(asm.SoftplusF32NEON), mapAsm(asm.SigmoidF32NEON), mapAsm(asm.TanhF32NEON)
 	t.max, t.sum, t.dot = maxAsm(asm.MaxF32NEON), sumAsm(asm.SumF32NEON), dotAsm(asm.DotF32NEON)
 	t.logSumExp = logSumExpAsm(asm.LogSumExpF32NEON)
+}
+
+func logNEON(t *impl[float32]) {
+	t.log, t.log2, t.log1p = mapAsm(asm.LogF32NEON), mapAsm(asm.Log2F32NEON), mapAsm(asm.Log1pF32NEON)
+	t.expm1 = mapAsm(asm.Expm1F32NEON)
 }
 
 func sweepNEON(t *impl[float32]) {

@@ -7,11 +7,18 @@ import (
 	"unsafe"
 )
 
+// add appends a row to the table: the last one with what the families override.
+func add[T Float](tables *[]*impl[T], tier Tier, families ...func(*impl[T])) {
+	t := *(*tables)[len(*tables)-1]
+	t.tier = tier
+	for _, family := range families {
+		family(&t)
+	}
+	*tables = append(*tables, &t)
+}
+
 // Assembly cannot be preempted, and the garbage collector waits for the longest call: so the wrappers cut their arguments into calls of
 // at most about 100 us. They also tell the race detector what assembly touches.
-
-// chunkBytes is the size of an argument of a call of a kernel on vectors; the slowest of them run at 3 GB/s.
-const chunkBytes = 1 << 18
 
 // eachChunk runs f on [i, j) for the calls that n elements are cut into; at least one.
 func eachChunk[T Float](n int, f func(i, j int)) {

@@ -4,13 +4,9 @@ package kernels
 
 import "math"
 
-const (
-	// chunkCols is the columns of a call on a block: few enough that T lanes lose little, and that the vectors along the
-	// columns stay in the first level of cache.
-	chunkCols = 4096
-	// chunkBlock is the entries of a call on a block.
-	chunkBlock = 1 << 17
-)
+// chunkCols is the columns of a call on a block: few enough that T lanes lose little, and that the vectors along the columns stay in the
+// first level of cache.
+const chunkCols = 4096
 
 // eachCall runs f on rows [r0, r1) and columns [j0, j1) for the calls that a block is cut into.
 func eachCall(rows, cols int, f func(r0, r1, j0, j1 int)) {

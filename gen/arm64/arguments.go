@@ -8,8 +8,8 @@ import (
 
 // A frame says where the arguments and results of a function lie, by Go's ABI0.
 type frame struct {
-	at   map[string]string // "x_base", "x_len", "n" or a result's name to its address
-	size int
+	at    map[string]string // "x_base", "x_len", "n" or a result's name to its address
+	total int               // bytes
 }
 
 // newFrame lays out a signature such as "func(x []float32, n int) float32".
@@ -33,12 +33,12 @@ func newFrame(signature string) (*frame, error) {
 	return f, nil
 }
 
-func (f *frame) align(n int) { f.size = (f.size + n - 1) / n * n }
+func (f *frame) align(n int) { f.total = (f.total + n - 1) / n * n }
 
 func (f *frame) place(name string, size int) {
 	f.align(size)
-	f.at[name] = fmt.Sprintf("%s+%d(FP)", name, f.size)
-	f.size += size
+	f.at[name] = fmt.Sprintf("%s+%d(FP)", name, f.total)
+	f.total += size
 }
 
 func (f *frame) list(fields *ast.FieldList, unnamed string) error {
@@ -59,7 +59,7 @@ func (f *frame) list(fields *ast.FieldList, unnamed string) error {
 			case *ast.StarExpr:
 				f.place(name, 8)
 			case *ast.Ident:
-				size, ok := map[string]int{"int": 8, "float32": 4}[t.Name]
+				size, ok := map[string]int{"int": 8, "float32": 4, "float64": 8}[t.Name]
 				if !ok {
 					return fmt.Errorf("no argument of type %s", t.Name)
 				}

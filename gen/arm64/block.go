@@ -77,20 +77,19 @@ func (m *machine) maximum() combination  { return combination{m.FMAXNM, m.FMAXNM
 
 // accumulate reduces each of v over its lanes and combines the results into the next elements behind p, which it moves past them.
 func (m *machine) accumulate(p gp, v []vec, op combination) {
-	for len(v) >= 4 {
-		x, old := m.fold4(v[:4], op), m.vec()
-		m.loadQ(mem{p, 0}, old)
+	for n := m.lanes(); len(v) >= n; v = v[n:] {
+		x, old := m.foldAll(v[:n], op), m.vec()
+		m.loadAll(mem{p, 0}, old)
 		op.lanes(old, x, x)
-		m.storeQ(x, mem{p, 0})
-		m.add(p, 16)
-		v = v[4:]
+		m.storeAll(x, mem{p, 0})
+		m.add(p, bytes)
 	}
 	for i := range v {
 		x, old := m.fold(v[i], op), m.vec()
-		m.loadS(mem{p, 0}, old)
+		m.loadLane(mem{p, 0}, old)
 		op.lanes(old, x, x)
-		m.storeS(x, mem{p, 0})
-		m.add(p, 4)
+		m.storeLane(x, mem{p, 0})
+		m.add(p, m.size)
 	}
 }
 
@@ -98,15 +97,22 @@ func (m *machine) accumulate(p gp, v []vec, op combination) {
 func (m *machine) fold(v vec, op combination) vec {
 	x := m.vec()
 	op.pairs(v, v, x)
-	op.pairs(x, x, x)
+	if !m.double() {
+		op.pairs(x, x, x)
+	}
 	return x
 }
 
-// fold4 returns the combinations of all lanes of four vectors in the four lanes of one.
-func (m *machine) fold4(v []vec, op combination) vec {
-	x, y := m.vec(), m.vec()
-	op.pairs(v[1], v[0], x)
-	op.pairs(v[3], v[2], y)
-	op.pairs(y, x, x)
-	return x
+// foldAll returns the combinations of all lanes of as many vectors as there are lanes in the lanes of one.
+func (m *machine) foldAll(v []vec, op combination) vec {
+	for len(v) > 1 {
+		var half []vec
+		for i := 0; i < len(v); i += 2 {
+			x := m.vec()
+			op.pairs(v[i+1], v[i], x)
+			half = append(half, x)
+		}
+		v = half
+	}
+	return v[0]
 }

@@ -43,8 +43,9 @@ type inst struct {
 	shifts []uint // these bits, one for each of args
 }
 
-// code is the body of a function.
+// code is the body of a function on vectors of an element.
 type code struct {
+	*element
 	insts  []inst
 	nv, ng int // virtual registers in use
 	labels int
@@ -79,7 +80,7 @@ func (c *code) Commentf(format string, args ...any) {
 
 // named emits an instruction that Go's assembler has.
 func (c *code) named(format string, in, out []reg, args ...any) {
-	c.emit(inst{format: format, args: args, in: in, out: out})
+	c.emit(inst{format: strings.NewReplacer("<T>", c.arrangement, "<Ts>", c.lane).Replace(format), args: args, in: in, out: out})
 }
 
 // The places of registers in the bits of an instruction.
@@ -91,6 +92,7 @@ const (
 
 // encoded emits an instruction that Go's assembler lacks, with its destination first, as GNU's does.
 func (c *code) encoded(word uint32, format string, reads []vec, dst vec, args ...vec) {
+	format = strings.NewReplacer("<T>", c.gnu, "<Ts>", c.gnuLane).Replace(format)
 	i := inst{format: format, word: word, shifts: []uint{bitsD, bitsN, bitsM}[:1+len(args)], args: []any{dst}, out: []reg{dst}}
 	for _, a := range args {
 		i.args = append(i.args, a)

@@ -29,11 +29,9 @@ func (m *machine) elementwise(name, doc string, prepare func(*machine) mapping) 
 	m.ret()
 }
 
-const signBit = 1 << 31
-
 // expMinusAbs is e^-|x|; it keeps x.
 func (m *machine) expMinusAbs() mapping {
-	poly, lo, reduce, scale := m.polynomial(coeff.Exp6[:]), m.bound(-104.5), m.reduceByLn2(magic127), m.scale()
+	poly, lo, reduce, scale := m.polynomial(coeff.Exp6[:], coeff.Exp11[:]), m.bound(m.pick(-104.5, -746)), m.reduceByLn2(m.bias()), m.scale()
 	return func(x []vec) []vec {
 		a := m.vecs(len(x))
 		for i := range x {
@@ -50,7 +48,10 @@ func (m *machine) expMinusAbs() mapping {
 
 // softplus is max(x, 0) + log1p(u), u = e^-|x|, with log1p(u) = u + u (u q(u)) for a polynomial q.
 func (m *machine) softplus() mapping {
-	exp, q, zero := m.expMinusAbs(), m.polynomial(coeff.Log1p[1:]), m.zero()
+	if m.double() {
+		return m.softplusDouble()
+	}
+	exp, q, zero := m.expMinusAbs(), m.polynomial(coeff.Log1p[1:], nil), m.zero()
 	return func(x []vec) []vec {
 		u := exp(x)
 		l := m.horner(q, u)
@@ -84,7 +85,7 @@ func (m *machine) sigmoid() mapping {
 // whereNegative returns a where the sign bit of x is set, else b.
 func (m *machine) whereNegative(x, a, b vec) vec {
 	negative, r := m.vec(), m.copyOf(b)
-	m.SSHR(31, x, negative)
+	m.SSHR(8*m.size-1, x, negative)
 	m.VBIT(negative, a, r)
 	return r
 }
@@ -104,10 +105,10 @@ func (m *machine) quotient(n, u, c vec, inverse func(q vec) vec) vec {
 	return q
 }
 
-// tanh is E/(E+2), E = e^(2|x|) - 1, with the sign of x. At |x| = 10 it is 1 to float32.
+// tanh is E/(E+2), E = e^(2|x|) - 1, with the sign of x. At |x| = 10 it is 1 to float32, at 20 to float64.
 func (m *machine) tanh() mapping {
-	expm1, two, half, below, zero := m.expm1(), m.broadcast(2), m.broadcast(.5), m.broadcast(.5-0x1p-25), m.zero()
-	sign, hi := m.broadcastWord(signBit), m.bound(20)
+	expm1, two, half, below, zero := m.expm1(), m.broadcast(2), m.broadcast(.5), m.broadcast(m.pick(.5-0x1p-25, .5-0x1p-54)), m.zero()
+	sign, hi := m.broadcastWord(m.signBit()), m.bound(m.pick(20, 40))
 	return func(x []vec) []vec {
 		a := m.vecs(len(x))
 		for i := range x {
@@ -118,7 +119,7 @@ func (m *machine) tanh() mapping {
 		e := expm1(a)
 		for i := range x {
 			e[i] = m.quotient(e[i], e[i], two, func(q vec) vec {
-				h := m.copyOf(below) // 1/(E+2) = (1 - tanh)/2; nothing from 1 - 2^-24 on, where d - 2 is no longer exact
+				h := m.copyOf(below) // 1/(E+2) = (1 - tanh)/2; nothing from the number below 1 on, where d - 2 is no longer exact
 				m.VFMLS(half, q, h)
 				m.FMAX(zero, h, h)
 				return h

@@ -9,44 +9,84 @@ import (
 // A mapping returns f(x) in new or the same registers for several x, which it may destroy.
 type mapping func(x []vec) []vec
 
-// horner returns the polynomial with coefficients c, from the constant up, at each of r. FMLA adds to what it destroys, so every
-// coefficient that something is added to costs a copy: pairs of coefficients in powers of r^2 halve them. The last one or two steps keep
-// Horner's rounding, so that pairs gets an odd number of coefficients, which suits it. With pairs up to the last step but one, exp2 was
-// off by 1.003 ULP.
-func (m *machine) horner(c []vec, r []vec) []vec {
-	p := make([]vec, len(r))
-	steps := 1 + len(c)%2
-	for i := range r {
-		q := m.pairs(c[steps:], r[i])
-		for k := steps - 1; k >= 0; k-- {
-			p[i] = m.copyOf(c[k])
-			m.VFMLA(q, r[i], p[i])
-			q = p[i]
-		}
+// A polynomial is the coefficients of one, from the constant up. FMLA adds to what it destroys, so a coefficient that something is added to
+// must be brought in each time: it stays in memory, whose loads compete with no arithmetic. Those that multiply stay in registers, unless
+// the machine is crowded.
+type polynomial struct {
+	length, low int         // coefficients, and those of the last steps
+	vectors     gp          // all of them
+	kept        map[int]vec // those in registers
+}
+
+// polynomial loads the coefficients that belong to the element. Call it outside of loops.
+func (m *machine) polynomial(single []float32, double []float64) polynomial {
+	c := m.pickFrom(single, double)
+	p := polynomial{length: len(c), low: 1 + len(c)%2, vectors: m.table(c), kept: map[int]vec{}}
+	if m.crowded {
+		return p
 	}
+	for k := p.low + 1; k < p.length; k += 2 {
+		p.kept[k] = m.coefficient(p, k)
+	}
+	p.kept[p.length-1] = m.coefficient(p, p.length-1)
 	return p
 }
 
-// pairs is (c[0] + c[1] r) + r^2 ((c[2] + c[3] r) + ...).
-func (m *machine) pairs(c []vec, r vec) vec {
-	square := m.vec()
-	m.FMUL(r, r, square)
-	k := (len(c) - 1) &^ 1
-	q := c[k] // only read
-	for top := true; k >= 0; k -= 2 {
-		p := q
-		if !top || k+1 < len(c) {
-			p = m.copyOf(c[k])
+// coefficient returns a copy of one.
+func (m *machine) coefficient(c polynomial, k int) vec {
+	r := m.vec()
+	m.loadAll(m.at(c.vectors, k), r)
+	return r
+}
+
+// factor returns a coefficient to be read.
+func (m *machine) factor(c polynomial, k int) vec {
+	if r, ok := c.kept[k]; ok {
+		return r
+	}
+	return m.coefficient(c, k)
+}
+
+// horner returns the polynomial at each of r. Pairs of coefficients in powers of r^2 halve what must be brought in, and the latency:
+//
+//	(c[low] + c[low+1] r) + r^2 ((c[low+2] + c[low+3] r) + ...)
+//
+// The last one or two steps keep Horner's rounding, so that an odd number of coefficients is left, which suits pairs. With pairs up to the
+// last step but one, exp2 in float32 was off by 1.003 ULP.
+func (m *machine) horner(c polynomial, r []vec) []vec {
+	square, q, top := m.vecs(len(r)), make([]vec, len(r)), m.factor(c, c.length-1)
+	for i := range r {
+		m.FMUL(r[i], r[i], square[i])
+		q[i] = top
+	}
+	for k := c.length - 3; k >= c.low; k -= 2 {
+		odd := m.factor(c, k+1)
+		p := make([]vec, len(r))
+		for i := range r {
+			p[i] = m.coefficient(c, k)
+			m.VFMLA(odd, r[i], p[i])
 		}
-		if k+1 < len(c) {
-			m.VFMLA(c[k+1], r, p)
+		for i := range r {
+			m.VFMLA(q[i], square[i], p[i])
 		}
-		if !top {
-			m.VFMLA(q, square, p)
+		q = p
+	}
+	for k := c.low - 1; k >= 0; k-- {
+		p := make([]vec, len(r))
+		for i := range r {
+			p[i] = m.coefficient(c, k)
+			m.VFMLA(q[i], r[i], p[i])
 		}
-		q, top = p, false
+		q = p
 	}
 	return q
+}
+
+// crowd keeps all coefficients of polynomials in memory until what it returns is called.
+func (m *machine) crowd() (end func()) {
+	before := m.crowded
+	m.crowded = true
+	return func() { m.crowded = before }
 }
 
 // clamp bounds each x by lo and hi, either of which may be nil. NaN stays NaN.
@@ -61,12 +101,12 @@ func (m *machine) clamp(x []vec, lo, hi *vec) {
 	}
 }
 
-func (m *machine) bound(v float32) *vec {
+func (m *machine) bound(v float64) *vec {
 	r := m.broadcast(v)
 	return &r
 }
 
-// exp2Fast is 2^x to 2 ULP for the sweeps, with no denormal results: they are 0.
+// exp2Fast is 2^x to 2 ULP (1.5 in float64) for the sweeps, with no denormal results: they are 0.
 type exp2Fast struct {
 	apply mapping // 2^x of a shifted argument
 	// half is to be added once to one of the terms of x. The nearest integer to x - 1/2 is then the exponent of 2^x, so that the
@@ -74,13 +114,9 @@ type exp2Fast struct {
 	half vec
 }
 
-// magic127 is 1.5 2^23 + 127: added to x it leaves round(x) + 127 in the low bits.
-const magic127 = 1.5*(1<<23) + 127
-
-const exponentBits = 23
-
 func (m *machine) exp2Fast() exp2Fast {
-	poly, lo, hi, magic := m.polynomial(coeff.Exp2Half5[:]), m.bound(-127), m.bound(128), m.broadcast(magic127)
+	poly := m.polynomial(coeff.Exp2Half5[:], coeff.Exp2Half11[:])
+	lo, hi, magic := m.bound(-m.bias()), m.bound(m.bias()+1), m.broadcast(m.magic(m.bias()))
 	apply := func(x []vec) []vec {
 		m.clamp(x, lo, hi)
 		scale := m.vecs(len(x))
@@ -92,7 +128,7 @@ func (m *machine) exp2Fast() exp2Fast {
 		}
 		p := m.horner(poly, x)
 		for i := range x {
-			m.VSHL(exponentBits, scale[i], scale[i])
+			m.VSHL(m.fraction(), scale[i], scale[i])
 			m.FMUL(scale[i], p[i], p[i])
 		}
 		return p
@@ -100,9 +136,9 @@ func (m *machine) exp2Fast() exp2Fast {
 	return exp2Fast{apply, m.broadcast(-.5)}
 }
 
-// exp2 is 2^x with all float32 results, denormals too.
+// exp2 is 2^x with all results, denormals too.
 func (m *machine) exp2() mapping {
-	poly, lo, hi, scale := m.polynomial(coeff.Exp2Near6[:]), m.bound(-152), m.bound(129), m.scale()
+	poly, lo, hi, scale := m.polynomial(coeff.Exp2Near6[:], coeff.Exp2Near11[:]), m.bound(m.pick(-152, -1077)), m.bound(m.bias()+2), m.scale()
 	return func(x []vec) []vec {
 		m.clamp(x, lo, hi)
 		k := m.vecs(len(x))
@@ -116,7 +152,7 @@ func (m *machine) exp2() mapping {
 	}
 }
 
-// scale multiplies each p by 2^k for integers |k| <= 250, with one rounding where the result is denormal. It destroys k.
+// scale multiplies each p by 2^k for integers |k| <= 250, or 1080 for float64, with one rounding where the result is denormal. It destroys k.
 func (m *machine) scale() func(p, k []vec) {
 	one := m.broadcast(1)
 	return func(p, k []vec) {
@@ -126,7 +162,7 @@ func (m *machine) scale() func(p, k []vec) {
 			m.SSHR(1, k[i], half)
 			m.VSUB(half, k[i], k[i])
 			for _, e := range []vec{half, k[i]} {
-				m.VSHL(exponentBits, e, e)
+				m.VSHL(m.fraction(), e, e)
 				m.VADD(one, e, e)
 				m.FMUL(e, p[i], p[i])
 			}
@@ -134,15 +170,11 @@ func (m *machine) scale() func(p, k []vec) {
 	}
 }
 
-// Cody and Waite's ln 2: the first part has 16 bits, so that its products with the exponents of float32 are exact.
-const (
-	ln2High = 0x1.62e4p-1
-	ln2Low  = math.Ln2 - ln2High
-)
-
-// reduceByLn2 splits x = k ln 2 + r with |r| <= ln(2)/2, in place, and returns k + number, which is magic127 or near; for |x| < 2^20.
-func (m *machine) reduceByLn2(number float32) func(x []vec) (kMagic, k []vec) {
-	magic, log2e, high, low := m.broadcast(number), m.broadcast(math.Log2E), m.broadcast(ln2High), m.broadcast(ln2Low)
+// reduceByLn2 splits x = k ln 2 + r with |r| <= ln(2)/2, in place, and returns k + magic(offset); for |x| < 2^20. The products k high are exact
+// for |k| < 2^8, or 2^11 for float64.
+func (m *machine) reduceByLn2(offset float64) func(x []vec) (kMagic, k []vec) {
+	ln2High, ln2Low := m.ln2()
+	magic, log2e, high, low := m.broadcast(m.magic(offset)), m.broadcast(math.Log2E), m.broadcast(ln2High), m.broadcast(ln2Low)
 	return func(x []vec) (kMagic, k []vec) {
 		kMagic, k = m.vecs(len(x)), m.vecs(len(x))
 		for i := range x {
@@ -156,10 +188,10 @@ func (m *machine) reduceByLn2(number float32) func(x []vec) (kMagic, k []vec) {
 	}
 }
 
-// exp is e^x with all float32 results, denormals too.
+// exp is e^x with all results, denormals too.
 func (m *machine) exp() mapping {
-	poly, lo, hi := m.polynomial(coeff.Exp6[:]), m.bound(-104.5), m.bound(89.5)
-	reduce, scale := m.reduceByLn2(magic127), m.scale()
+	poly, lo, hi := m.polynomial(coeff.Exp6[:], coeff.Exp11[:]), m.bound(m.pick(-104.5, -746)), m.bound(m.pick(89.5, 710.5))
+	reduce, scale := m.reduceByLn2(m.bias()), m.scale()
 	return func(x []vec) []vec {
 		m.clamp(x, lo, hi)
 		_, k := reduce(x)
@@ -171,7 +203,7 @@ func (m *machine) exp() mapping {
 
 // expm1 is e^x - 1 for |x| <= 80: with em = e^r - 1 it is 2^k em + (2^k - 1), which loses nothing where k = 0.
 func (m *machine) expm1() mapping {
-	poly, one, reduce := m.polynomial(coeff.Expm1[:]), m.broadcast(1), m.reduceByLn2(magic127)
+	poly, one, reduce := m.polynomial(coeff.Expm1[:], coeff.Expm1Double[:]), m.broadcast(1), m.reduceByLn2(m.bias())
 	return func(x []vec) []vec {
 		scale, _ := reduce(x)
 		q := m.horner(poly, x)
@@ -179,7 +211,7 @@ func (m *machine) expm1() mapping {
 			less := m.vec()
 			m.FMUL(r, q[i], q[i])
 			m.VFMLA(q[i], r, r)
-			m.VSHL(exponentBits, scale[i], scale[i])
+			m.VSHL(m.fraction(), scale[i], scale[i])
 			m.FSUB(one, scale[i], less)
 			m.VFMLA(r, scale[i], less)
 			q[i] = less

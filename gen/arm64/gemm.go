@@ -4,12 +4,14 @@ import "fmt"
 
 func init() { register("gemm", emitGemm) }
 
-// The micro-kernel holds 8 rows x 3 vectors of C in registers: 24 sums, three vectors of B and two of A.
+// The micro-kernel holds 8 rows x 3 vectors of C in registers: 24 sums, three vectors of B and two of A, four in float64. An element of A
+// multiplies where it lies, so that 24 multiplications take five loads of one or two vectors, seven in float64.
 const (
 	gemmRows    = 8
 	gemmVectors = 3
-	gemmColumns = gemmVectors * lanes
 )
+
+func (m *machine) gemmColumns() int { return gemmVectors * m.lanes() }
 
 func emitGemm(m *machine) {
 	for rows := gemmRows; rows >= 1; rows /= 2 {
@@ -20,18 +22,19 @@ func emitGemm(m *machine) {
 			m.gemmDots(rows, columns)
 		}
 	}
-	m.gemmPackRows()
+	m.gemmPackRows(4)
+	m.gemmPackRows(2)
 	m.gemmPackCols("A", gemmRows)
-	m.gemmPackCols("B", gemmColumns)
+	m.gemmPackCols("B", m.gemmColumns())
 }
 
 // gemmUpdate emits the micro-kernel for a number of rows.
 func (m *machine) gemmUpdate(rows int) {
-	m.function(fmt.Sprintf("Gemm%dx%d", rows, gemmColumns),
+	m.function(fmt.Sprintf("Gemm%dx%d", rows, m.gemmColumns()),
 		"func(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc, cols int)",
-		fmt.Sprintf("updates %d rows of C and their first cols <= %d columns:", rows, gemmColumns), "",
+		fmt.Sprintf("updates %d rows of C and their first cols <= %d columns:", rows, m.gemmColumns()), "",
 		"\tc[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0", "",
-		fmt.Sprintf("It reads %d elements of each row of b, and does not read c where beta = 0.", gemmColumns))
+		fmt.Sprintf("It reads %d elements of each row of b, and does not read c where beta = 0.", m.gemmColumns()))
 	sum := m.gemmSums(rows)
 	alpha := m.scalar("alpha")
 	for _, s := range sum {
@@ -55,11 +58,11 @@ func (m *machine) gemmSums(rows int) [][]vec {
 	step := func() {
 		y := m.vecs(gemmVectors)
 		m.loadPair(m.at(b, 0), y[0], y[1])
-		m.loadQ(m.at(b, 2), y[2])
+		m.loadAll(m.at(b, 2), y[2])
 		x := m.gemmColumn(a, rows)
 		for i, s := range sum {
 			for v := range s {
-				m.FMLALane(i%lanes, x[i/lanes], y[v], s[v])
+				m.FMLALane(i%m.lanes(), x[i/m.lanes()], y[v], s[v])
 			}
 		}
 		m.ADD(lda, a, a)
@@ -75,29 +78,29 @@ func (m *machine) gemmSums(rows int) [][]vec {
 	return sum
 }
 
-// gemmColumn loads the elements of A of one depth, and none beyond the rows.
+// gemmColumn loads the elements of A of one depth, and none beyond the rows, of which there are 1, 2, 4 or 8.
 func (m *machine) gemmColumn(a gp, rows int) []vec {
-	x := m.vecs((rows + lanes - 1) / lanes)
-	switch rows {
-	case 8:
-		m.loadPair(m.at(a, 0), x[0], x[1])
-	case 4:
-		m.loadQ(m.at(a, 0), x[0])
-	case 2:
-		m.loadD(m.at(a, 0), x[0])
-	case 1:
-		m.loadS(m.at(a, 0), x[0])
+	x := m.vecs((rows + m.lanes() - 1) / m.lanes())
+	switch size := rows * m.size; {
+	case size >= 2*bytes:
+		for i := 0; i < len(x); i += 2 {
+			m.loadPair(m.at(a, i), x[i], x[i+1])
+		}
+	case size == bytes:
+		m.loadAll(m.at(a, 0), x[0])
+	case rows == 2:
+		m.loadHalf(m.at(a, 0), x[0])
+	default:
+		m.loadLane(m.at(a, 0), x[0])
 	}
 	return x
 }
 
 // gemmStore adds beta C and stores the columns asked for.
 func (m *machine) gemmStore(sum [][]vec) {
-	c, ldc, cols, bits, over := m.integer("c"), m.stride("ldc"), m.integer("cols"), m.gp(), m.label("overwrite")
+	c, ldc, cols, over := m.integer("c"), m.stride("ldc"), m.integer("cols"), m.label("overwrite")
 	beta := m.scalar("beta")
-	m.named("MOVWU %s, %v", nil, []reg{bits}, m.address("beta"), bits)
-	m.ADDW(bits, bits, bits) // drops the sign of a zero
-	m.CBZW(bits, over)
+	m.jumpIfZero("beta", over)
 	m.gemmStoreColumns(sum, c, ldc, cols, &beta)
 	m.RET()
 	m.Label(over)
@@ -105,7 +108,21 @@ func (m *machine) gemmStore(sum [][]vec) {
 	m.ret()
 }
 
-// gemmStoreColumns stores whole vectors while cols reaches, then two columns and one. It moves c and cols.
+// jumpIfZero jumps to the label when an element that is an argument is 0 or -0.
+func (m *machine) jumpIfZero(name, label string) {
+	bits := m.gp()
+	if m.double() {
+		m.named("MOVD %s, %v", nil, []reg{bits}, m.address(name), bits)
+		m.ADD(bits, bits, bits) // drops the sign
+		m.CBZ(bits, label)
+		return
+	}
+	m.named("MOVWU %s, %v", nil, []reg{bits}, m.address(name), bits)
+	m.ADDW(bits, bits, bits)
+	m.CBZW(bits, label)
+}
+
+// gemmStoreColumns stores whole vectors while cols reaches, then, of float32, two columns, and one. It moves c and cols.
 func (m *machine) gemmStoreColumns(sum [][]vec, c, ldc, cols gp, beta *vec) {
 	done := m.label("stored")
 	for v := range gemmVectors {
@@ -113,25 +130,33 @@ func (m *machine) gemmStoreColumns(sum [][]vec, c, ldc, cols gp, beta *vec) {
 		for i := range sum {
 			x[i] = sum[i][v]
 		}
-		whole, one := m.label("whole"), m.label("one")
-		m.SUBS(lanes, cols)
+		whole := m.label("whole")
+		m.SUBS(m.lanes(), cols)
 		m.BHS(whole)
-		m.add(cols, lanes)
-		m.TBZ(1, cols, one)
-		m.gemmStoreRows(x, c, ldc, beta, m.loadD, m.storeD)
-		for _, s := range x {
-			m.VDUPHigh(s, s)
+		m.add(cols, m.lanes())
+		if !m.double() {
+			m.gemmStoreTwo(x, c, ldc, cols, beta)
 		}
-		m.add(c, 8)
-		m.Label(one)
 		m.TBZ(0, cols, done)
-		m.gemmStoreRows(x, c, ldc, beta, m.loadS, m.storeS)
+		m.gemmStoreRows(x, c, ldc, beta, m.loadLane, m.storeLane)
 		m.JMP(done)
 		m.Label(whole)
-		m.gemmStoreRows(x, c, ldc, beta, m.loadQ, m.storeQ)
+		m.gemmStoreRows(x, c, ldc, beta, m.loadAll, m.storeAll)
 		m.add(c, bytes)
 	}
 	m.Label(done)
+}
+
+// gemmStoreTwo stores two columns where cols has them, and moves the others to the front.
+func (m *machine) gemmStoreTwo(x []vec, c, ldc, cols gp, beta *vec) {
+	fewer := m.label("fewer")
+	m.TBZ(1, cols, fewer)
+	m.gemmStoreRows(x, c, ldc, beta, m.loadHalf, m.storeHalf)
+	for _, s := range x {
+		m.VDUPHigh(s, s)
+	}
+	m.add(c, bytes/2)
+	m.Label(fewer)
 }
 
 // gemmStoreRows stores the first lanes of each of x, with beta C added unless beta is nil.

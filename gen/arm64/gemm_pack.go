@@ -38,7 +38,7 @@ func (m *machine) gemmDots(rows, columns int) {
 				m.FADD(sum[v+u][i], sum[v][i], sum[v][i])
 			}
 		}
-		m.storeS(m.fold(s, m.addition()), mem{d, 4 * (i/columns*4 + i%columns)})
+		m.storeLane(m.fold(s, m.addition()), mem{d, m.size * (i/columns*4 + i%columns)})
 	}
 	m.ret()
 }
@@ -58,45 +58,71 @@ func (m *machine) rowPointers(name, ld string, n int) []gp {
 	return p
 }
 
-// gemmPackRows emits the transposing copy of four rows.
-func (m *machine) gemmPackRows() {
-	m.function("GemmPackRows4", "func(dst *float32, width int, x *float32, ld, k int)", "sets dst[l*width+i] = x[i*ld+l] for i < 4, l < k.")
-	k, dst, width, x := m.integer("k"), m.integer("dst"), m.stride("width"), m.rowPointers("x", "ld", 4)
-	m.times(k, lanes, func() {
-		v := m.vecs(4)
+// gemmPackRows emits the transposing copy of four or two rows.
+func (m *machine) gemmPackRows(rows int) {
+	m.function(fmt.Sprintf("GemmPackRows%d", rows), "func(dst *float32, width int, x *float32, ld, k int)",
+		fmt.Sprintf("sets dst[l*width+i] = x[i*ld+l] for i < %d, l < k.", rows))
+	k, dst, width, x := m.integer("k"), m.integer("dst"), m.stride("width"), m.rowPointers("x", "ld", rows)
+	store := m.storeAll
+	if rows*m.size < bytes {
+		store = m.storeHalf
+	}
+	m.times(k, m.lanes(), func() {
+		v := m.vecs(rows)
 		for i := range v {
-			m.loadQ(mem{x[i], 0}, v[i])
+			m.loadAll(mem{x[i], 0}, v[i])
 			m.add(x[i], bytes)
 		}
-		for _, t := range m.transposed(v) {
-			m.storeQ(t, mem{dst, 0})
+		for _, column := range m.transposed(v) {
+			for i, t := range column {
+				store(t, m.at(dst, i))
+			}
 			m.ADD(width, dst, dst)
 		}
 	})
 	m.times(k, 1, func() {
 		for i := range x {
 			s := m.vec()
-			m.loadS(mem{x[i], 0}, s)
-			m.add(x[i], 4)
-			m.storeS(s, mem{dst, 4 * i})
+			m.loadLane(mem{x[i], 0}, s)
+			m.add(x[i], m.size)
+			m.storeLane(s, mem{dst, m.size * i})
 		}
 		m.ADD(width, dst, dst)
 	})
 	m.ret()
 }
 
-// transposed returns the columns of a 4 x 4 block of rows.
-func (m *machine) transposed(v []vec) []vec {
-	even, odd, t := m.vecs(2), m.vecs(2), m.vecs(4)
-	m.VZIP1(v[2], v[0], even[0])
-	m.VZIP2(v[2], v[0], even[1])
-	m.VZIP1(v[3], v[1], odd[0])
-	m.VZIP2(v[3], v[1], odd[1])
-	for half := range even {
-		m.VZIP1(odd[half], even[half], t[2*half])
-		m.VZIP2(odd[half], even[half], t[2*half+1])
+// transposed returns the columns of a block of four or two rows of one vector: each two vectors, one, or the lower half of one.
+func (m *machine) transposed(v []vec) (columns [][]vec) {
+	switch {
+	case len(v) == 4 && m.double():
+		a, b := m.zipped(v[0], v[1]), m.zipped(v[2], v[3])
+		return [][]vec{{a[0], b[0]}, {a[1], b[1]}}
+	case len(v) == 4:
+		even, odd := m.zipped(v[0], v[2]), m.zipped(v[1], v[3])
+		for half := range even {
+			z := m.zipped(even[half], odd[half])
+			columns = append(columns, z[:1], z[1:])
+		}
+		return columns
 	}
-	return t
+	for _, z := range m.zipped(v[0], v[1]) {
+		columns = append(columns, []vec{z})
+		if !m.double() {
+			second := m.vec()
+			m.VDUPHigh(z, second)
+			columns = append(columns, []vec{second})
+		}
+	}
+	return columns
+}
+
+// zipped returns the lanes of x and y in turns, the lower and the upper ones.
+func (m *machine) zipped(x, y vec) [2]vec {
+	lower, upper := m.vec(), m.vec()
+	m.VZIP1(y, x, lower)
+	m.VZIP2(y, x, upper)
+	return [2]vec{lower, upper}
 }
 
 // gemmPackCols emits the copy of width contiguous vectors.
@@ -105,15 +131,15 @@ func (m *machine) gemmPackCols(side string, width int) {
 		fmt.Sprintf("sets dst[l*%d+i] = x[l*ld+i] for i < %d, l < k.", width, width))
 	k, dst, x, ld := m.integer("k"), m.integer("dst"), m.integer("x"), m.stride("ld")
 	m.times(k, 1, func() {
-		v := m.vecs(width / lanes)
+		v := m.vecs(width / m.lanes())
 		for i := range v {
-			m.loadQ(m.at(x, i), v[i])
+			m.loadAll(m.at(x, i), v[i])
 		}
 		for i := range v {
-			m.storeQ(v[i], m.at(dst, i))
+			m.storeAll(v[i], m.at(dst, i))
 		}
 		m.ADD(ld, x, x)
-		m.add(dst, 4*width)
+		m.add(dst, m.size*width)
 	})
 	m.ret()
 }

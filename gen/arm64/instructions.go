@@ -2,29 +2,30 @@ package main
 
 import "fmt"
 
-// Instructions have Go's order of operands, the destination last: FSUB(y, x, dst) is dst = x - y. Vectors are of four float32.
+// Instructions have Go's order of operands, the destination last: FSUB(y, x, dst) is dst = x - y. Vectors are of the elements of the
+// code, and integers in them of the same size; formats write that as Arm's manual does, <T> for a whole vector and <Ts> for a lane.
 
 // Vector instructions that Go 1.26's assembler has.
 
 // VFMLA is dst += x y, rounded once.
 func (c *code) VFMLA(x, y, dst vec) {
-	c.named("VFMLA %v.S4, %v.S4, %v.S4", []reg{x, y, dst}, []reg{dst}, x, y, dst)
+	c.named("VFMLA %v.<T>, %v.<T>, %v.<T>", []reg{x, y, dst}, []reg{dst}, x, y, dst)
 }
 
 // VFMLS is dst -= x y, rounded once.
 func (c *code) VFMLS(x, y, dst vec) {
-	c.named("VFMLS %v.S4, %v.S4, %v.S4", []reg{x, y, dst}, []reg{dst}, x, y, dst)
+	c.named("VFMLS %v.<T>, %v.<T>, %v.<T>", []reg{x, y, dst}, []reg{dst}, x, y, dst)
 }
 
 // VADD and VSUB are of integers.
 func (c *code) VADD(y, x, dst vec) {
-	c.named("VADD %v.S4, %v.S4, %v.S4", []reg{x, y}, []reg{dst}, y, x, dst)
+	c.named("VADD %v.<T>, %v.<T>, %v.<T>", []reg{x, y}, []reg{dst}, y, x, dst)
 }
 func (c *code) VSUB(y, x, dst vec) {
-	c.named("VSUB %v.S4, %v.S4, %v.S4", []reg{x, y}, []reg{dst}, y, x, dst)
+	c.named("VSUB %v.<T>, %v.<T>, %v.<T>", []reg{x, y}, []reg{dst}, y, x, dst)
 }
 func (c *code) VSHL(bits int, x, dst vec) {
-	c.named("VSHL $%d, %v.S4, %v.S4", []reg{x}, []reg{dst}, bits, x, dst)
+	c.named("VSHL $%d, %v.<T>, %v.<T>", []reg{x}, []reg{dst}, bits, x, dst)
 }
 func (c *code) VAND(y, x, dst vec) {
 	c.named("VAND %v.B16, %v.B16, %v.B16", []reg{x, y}, []reg{dst}, y, x, dst)
@@ -52,17 +53,17 @@ func (c *code) VMOV(x, dst vec) {
 
 // VMOVLane copies one lane.
 func (c *code) VMOVLane(from int, x vec, to int, dst vec) {
-	c.named("VMOV %v.S[%d], %v.S[%d]", []reg{x, dst}, []reg{dst}, x, from, dst, to)
+	c.named("VMOV %v.<Ts>[%d], %v.<Ts>[%d]", []reg{x, dst}, []reg{dst}, x, from, dst, to)
 }
 
 // VMOVOut moves a lane, 0-extended.
 func (c *code) VMOVOut(lane int, x vec, dst gp) {
-	c.named("VMOV %v.S[%d], %v", []reg{x}, []reg{dst}, x, lane, dst)
+	c.named("VMOV %v.<Ts>[%d], %v", []reg{x}, []reg{dst}, x, lane, dst)
 }
 
 // VDUP copies a lane to all.
 func (c *code) VDUP(lane int, x, dst vec) {
-	c.named("VDUP %v.S[%d], %v.S4", []reg{x}, []reg{dst}, x, lane, dst)
+	c.named("VDUP %v.<Ts>[%d], %v.<T>", []reg{x}, []reg{dst}, x, lane, dst)
 }
 
 // VDUPHigh copies the upper half to both.
@@ -70,7 +71,7 @@ func (c *code) VDUPHigh(x, dst vec) {
 	c.named("VDUP %v.D[1], %v.D2", []reg{x}, []reg{dst}, x, dst)
 }
 
-// VADDV is the sum of the lanes as integers in the first.
+// VADDV is the sum of four integers of 32 bits in the first.
 func (c *code) VADDV(x, dst vec) { c.named("VADDV %v.S4, %v", []reg{x}, []reg{dst}, x, dst) }
 
 // VMOVI clears.
@@ -78,19 +79,27 @@ func (c *code) VMOVI(dst vec) { c.named("VMOVI $0, %v.B16", nil, []reg{dst}, dst
 
 // VZIP1 and VZIP2 interleave the lower and the upper lanes: those of x come first.
 func (c *code) VZIP1(y, x, dst vec) {
-	c.named("VZIP1 %v.S4, %v.S4, %v.S4", []reg{x, y}, []reg{dst}, y, x, dst)
+	c.named("VZIP1 %v.<T>, %v.<T>, %v.<T>", []reg{x, y}, []reg{dst}, y, x, dst)
 }
 func (c *code) VZIP2(y, x, dst vec) {
-	c.named("VZIP2 %v.S4, %v.S4, %v.S4", []reg{x, y}, []reg{dst}, y, x, dst)
+	c.named("VZIP2 %v.<T>, %v.<T>, %v.<T>", []reg{x, y}, []reg{dst}, y, x, dst)
 }
 
-// Loads and stores of a whole vector, of the lower half and of the first lane; the loads clear the other lanes.
-func (c *code) loadQ(from mem, dst vec) { c.loadAs("FMOVQ", from, dst) }
-func (c *code) loadD(from mem, dst vec) { c.loadAs("FMOVD", from, dst) }
-func (c *code) loadS(from mem, dst vec) { c.loadAs("FMOVS", from, dst) }
-func (c *code) storeQ(x vec, to mem)    { c.storeAs("FMOVQ", x, to) }
-func (c *code) storeD(x vec, to mem)    { c.storeAs("FMOVD", x, to) }
-func (c *code) storeS(x vec, to mem)    { c.storeAs("FMOVS", x, to) }
+// Loads and stores of a whole vector, of its lower half and of its first lane; the loads clear what they do not load.
+func (c *code) loadAll(from mem, dst vec)  { c.loadAs("FMOVQ", from, dst) }
+func (c *code) loadHalf(from mem, dst vec) { c.loadAs("FMOVD", from, dst) }
+func (c *code) loadLane(from mem, dst vec) { c.loadAs(c.FMOV(), from, dst) }
+func (c *code) storeAll(x vec, to mem)     { c.storeAs("FMOVQ", x, to) }
+func (c *code) storeHalf(x vec, to mem)    { c.storeAs("FMOVD", x, to) }
+func (c *code) storeLane(x vec, to mem)    { c.storeAs(c.FMOV(), x, to) }
+
+// FMOV is the move of one number.
+func (c *code) FMOV() string {
+	if c.double() {
+		return "FMOVD"
+	}
+	return "FMOVS"
+}
 
 func (c *code) loadAs(op string, from mem, dst vec) {
 	c.named(op+" %d(%v), %v", []reg{from.base}, []reg{dst}, from.disp, from.base, fp{dst})
@@ -107,22 +116,22 @@ func (c *code) loadPair(from mem, a, b vec) {
 
 // VLD1R loads one number into all lanes; VLD1RP also moves the pointer past it.
 func (c *code) VLD1R(from gp, dst vec) {
-	c.named("VLD1R (%v), [%v.S4]", []reg{from}, []reg{dst}, from, dst)
+	c.named("VLD1R (%v), [%v.<T>]", []reg{from}, []reg{dst}, from, dst)
 }
 func (c *code) VLD1RP(from gp, dst vec) {
-	c.named("VLD1R.P 4(%v), [%v.S4]", []reg{from}, []reg{dst, from}, from, dst)
+	c.named("VLD1R.P %d(%v), [%v.<T>]", []reg{from}, []reg{dst, from}, c.size, from, dst)
 }
 
 // PRFM asks for a cache line.
 func (c *code) PRFM(at mem) { c.named("PRFM %d(%v), PLDL1KEEP", []reg{at.base}, nil, at.disp, at.base) }
 
-// Vector instructions that it has not.
+// Vector instructions that it has not; word is that of float32.
 
 func (c *code) binary(word uint32, name string, y, x, dst vec) {
-	c.encoded(word, name+" v%d.4s, v%d.4s, v%d.4s", nil, dst, x, y)
+	c.encoded(word|c.sizeBit(), name+" v%d.<T>, v%d.<T>, v%d.<T>", nil, dst, x, y)
 }
 func (c *code) unary(word uint32, name string, x, dst vec) {
-	c.encoded(word, name+" v%d.4s, v%d.4s", nil, dst, x)
+	c.encoded(word|c.sizeBit(), name+" v%d.<T>, v%d.<T>", nil, dst, x)
 }
 
 func (c *code) FADD(y, x, dst vec) { c.binary(0x4e20d400, "fadd", y, x, dst) }
@@ -148,7 +157,7 @@ func (c *code) FCMEQZero(x, dst vec) { c.compareZero(0x4ea0d800, "fcmeq", x, dst
 func (c *code) FCMGTZero(x, dst vec) { c.compareZero(0x4ea0c800, "fcmgt", x, dst) }
 func (c *code) FCMGEZero(x, dst vec) { c.compareZero(0x6ea0c800, "fcmge", x, dst) }
 func (c *code) compareZero(word uint32, name string, x, dst vec) {
-	c.encoded(word, name+" v%d.4s, v%d.4s, #0", nil, dst, x)
+	c.encoded(word|c.sizeBit(), name+" v%d.<T>, v%d.<T>, #0", nil, dst, x)
 }
 
 func (c *code) FRINTN(x, dst vec) { c.unary(0x4e218800, "frintn", x, dst) }
@@ -160,12 +169,18 @@ func (c *code) FSQRT(x, dst vec)  { c.unary(0x6ea1f800, "fsqrt", x, dst) }
 
 // SSHR shifts integers to the right and copies their sign.
 func (c *code) SSHR(bits int, x, dst vec) {
-	c.encoded(0x4f000400|uint32(64-bits)<<16, fmt.Sprintf("sshr v%%d.4s, v%%d.4s, #%d", bits), nil, dst, x)
+	c.encoded(0x4f000400|uint32(16*c.size-bits)<<16, fmt.Sprintf("sshr v%%d.<T>, v%%d.<T>, #%d", bits), nil, dst, x)
 }
 
-// FMLALane is dst += x times lane of y.
+// FMLALane is dst += x times lane of y. The low bit of a lane of float32 is bit 21; its high bit, and the lane of float64, is bit 11.
 func (c *code) FMLALane(lane int, y, x, dst vec) {
-	c.encoded(0x4f801000|uint32(lane&1)<<21|uint32(lane>>1)<<11, fmt.Sprintf("fmla v%%d.4s, v%%d.4s, v%%d.s[%d]", lane), []vec{dst}, dst, x, y)
+	word := 0x4f801000 | c.sizeBit()
+	if c.double() {
+		word |= uint32(lane) << 11
+	} else {
+		word |= uint32(lane&1)<<21 | uint32(lane>>1)<<11
+	}
+	c.encoded(word, fmt.Sprintf("fmla v%%d.<T>, v%%d.<T>, v%%d.<Ts>[%d]", lane), []vec{dst}, dst, x, y)
 }
 
 // Instructions on general-purpose registers.

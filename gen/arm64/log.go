@@ -24,8 +24,8 @@ func (m *machine) split() splitting {
 		f, e, k = m.vecs(len(u)), m.vecs(len(u)), m.vecs(len(u))
 		for i := range u {
 			m.VSUB(root, u[i], k[i])
-			m.SSHR(exponentBits, k[i], k[i])
-			m.VSHL(exponentBits, k[i], f[i])
+			m.SSHR(m.fraction(), k[i], k[i])
+			m.VSHL(m.fraction(), k[i], f[i])
 			m.VSUB(f[i], u[i], f[i])
 			m.FSUB(one, f[i], f[i])
 			m.SCVTF(k[i], e[i])
@@ -40,7 +40,7 @@ func (m *machine) split() splitting {
 //
 // The square of f is rounded only where it is multiplied by s. add may be nil; it is destroyed.
 func (m *machine) log1pRest() func(f, add []vec) []vec {
-	poly, two, half := m.polynomial(coeff.LogRatio[:]), m.broadcast(2), m.broadcast(.5)
+	poly, two, half := m.polynomial(coeff.LogRatio[:], coeff.LogRatioDouble[:]), m.broadcast(2), m.broadcast(.5)
 	return func(f, add []vec) []vec {
 		s, z, y := m.vecs(len(f)), m.vecs(len(f)), m.vecs(len(f))
 		for i := range f {
@@ -68,6 +68,7 @@ func (m *machine) log1pRest() func(f, add []vec) []vec {
 
 // logOf returns e ln 2 + log(1+f). It rounds once but for what is small: the error of the largest sum is found and put back.
 func (m *machine) logOf() func(f, e []vec) []vec {
+	ln2High, ln2Low := m.ln2()
 	rest, high, low := m.log1pRest(), m.broadcast(ln2High), m.broadcast(ln2Low)
 	return func(f, e []vec) []vec {
 		add := m.vecs(len(f))
@@ -90,7 +91,7 @@ func (m *machine) logOf() func(f, e []vec) []vec {
 
 // logSpecial sets y to what the logarithm of u is where u is 0 (-Inf), below (NaN), infinite or NaN.
 func (m *machine) logSpecial() func(u, y []vec) {
-	nan, inf, minusInf := m.broadcast(float32(math.NaN())), m.broadcast(float32(math.Inf(1))), m.broadcast(float32(math.Inf(-1)))
+	nan, inf, minusInf := m.broadcast(math.NaN()), m.broadcast(math.Inf(1)), m.broadcast(math.Inf(-1))
 	return func(u, y []vec) {
 		for i := range u {
 			t := m.vec()
@@ -106,8 +107,9 @@ func (m *machine) logSpecial() func(u, y []vec) {
 
 // splitAny is split for denormals too, which it makes normal. It keeps x.
 func (m *machine) splitAny() splitting {
-	const shift = 25
-	split, least, up, down := m.split(), m.broadcast(0x1p-126), m.broadcast(1<<shift), m.broadcast(-shift)
+	shift := m.fraction() + 2
+	split, least := m.split(), m.broadcast(math.Ldexp(1, int(1-m.bias())))
+	up, down := m.broadcast(math.Ldexp(1, shift)), m.broadcast(float64(-shift))
 	return func(x []vec) (f, e, k []vec) {
 		u, add := m.vecs(len(x)), m.vecs(len(x))
 		for i := range x {
@@ -151,12 +153,11 @@ func (m *machine) log2() mapping {
 	})
 }
 
-// log1p is log(1+x). What rounding 1+x loses is added to f, so that f = x where e = 0.
-func (m *machine) log1p() mapping {
-	split, log, special := m.split(), m.logOf(), m.logSpecial()
-	one, zero, bias, sign := m.broadcast(1), m.zero(), m.broadcastWord(127), m.broadcastWord(signBit)
-	return oneByOne(func(x []vec) []vec {
-		u := m.vecs(len(x))
+// log1pOf returns log(1+x), also 1+x rounded; it keeps x. What the rounding loses is added to f, so that f = x where e = 0.
+func (m *machine) log1pOf() func(x []vec) (y, u []vec) {
+	split, log, one, zero, bias := m.split(), m.logOf(), m.broadcast(1), m.zero(), m.broadcastWord(uint64(m.bias()))
+	return func(x []vec) (y, u []vec) {
+		u = m.vecs(len(x))
 		for i := range x {
 			m.FADD(one, x[i], u[i])
 		}
@@ -169,11 +170,18 @@ func (m *machine) log1p() mapping {
 			m.FSUB(back, x[i], lost)
 			m.FADD(t, lost, lost)
 			m.VSUB(k[i], bias, t) // 2^-e, or 0 for the largest e
-			m.VSHL(exponentBits, t, t)
+			m.VSHL(m.fraction(), t, t)
 			m.FMAX(zero, t, t)
 			m.VFMLA(t, lost, f[i])
 		}
-		y := log(f, e)
+		return log(f, e), u
+	}
+}
+
+func (m *machine) log1p() mapping {
+	log1p, special, sign := m.log1pOf(), m.logSpecial(), m.broadcastWord(m.signBit())
+	return oneByOne(func(x []vec) []vec {
+		y, u := log1p(x)
 		special(u, y)
 		for i := range x {
 			m.VBIT(sign, x[i], y[i])
@@ -195,8 +203,8 @@ func oneByOne(f mapping) mapping {
 
 // expm1Full is e^x - 1 everywhere: expm1 with half of 2^k, which is finite, and e^r - 1 where k = 0, so that denormals keep their bits.
 func (m *machine) expm1Full() mapping {
-	poly, half, sign := m.polynomial(coeff.Expm1[:]), m.broadcast(.5), m.broadcastWord(signBit)
-	lo, hi, reduce := m.bound(-20), m.bound(89), m.reduceByLn2(magic127-1)
+	poly, half, sign := m.polynomial(coeff.Expm1[:], coeff.Expm1Double[:]), m.broadcast(.5), m.broadcastWord(m.signBit())
+	lo, hi, reduce := m.bound(m.pick(-20, -40)), m.bound(m.pick(89, 710)), m.reduceByLn2(m.bias()-1)
 	return func(x []vec) []vec {
 		r := make([]vec, len(x))
 		for i := range x {
@@ -209,7 +217,7 @@ func (m *machine) expm1Full() mapping {
 		for i, r := range r {
 			m.FMUL(r, q[i], q[i])
 			m.VFMLA(q[i], r, r) // e^r - 1
-			m.VSHL(exponentBits, scale[i], scale[i])
+			m.VSHL(m.fraction(), scale[i], scale[i])
 			m.FSUB(half, scale[i], y[i])
 			m.VFMLA(r, scale[i], y[i])
 			m.FADD(y[i], y[i], y[i])
@@ -218,5 +226,20 @@ func (m *machine) expm1Full() mapping {
 			m.VBIT(sign, x[i], y[i])
 		}
 		return y
+	}
+}
+
+// softplusDouble is max(x, 0) + log(1+u), u = e^-|x|, for float64: a polynomial of log(1+u) on [0, 1] would need 22 terms.
+func (m *machine) softplusDouble() mapping {
+	defer m.crowd()()
+	exp, log1p, zero := m.expMinusAbs(), m.log1pOf(), m.zero()
+	return func(x []vec) []vec {
+		u := exp(x)
+		for i := range x { // one at a time, for want of registers
+			l, _ := log1p(u[i : i+1])
+			m.FMAX(zero, x[i], x[i]) // NaN stays
+			m.FADD(x[i], l[0], u[i])
+		}
+		return u
 	}
 }

@@ -1,7 +1,7 @@
 package main
 
-// each emits body for n elements behind the pointers: a loop over unroll vectors at a time, a loop over one, and one over the up to
-// three elements that are left, each in the first lane of a vector. The body finds its vectors by at(pointer, k), k < count. n and the
+// each emits body for n elements behind the pointers: a loop over unroll vectors at a time, a loop over one, and one over the few
+// elements that are left, each in the first lane of a vector. The body finds its vectors by at(pointer, k), k < count. n and the
 // pointers are moved to the end.
 func (m *machine) each(n gp, unroll int, pointers []gp, body func(count int)) {
 	counts := []int{unroll, 1}
@@ -9,7 +9,7 @@ func (m *machine) each(n gp, unroll int, pointers []gp, body func(count int)) {
 		counts = counts[1:]
 	}
 	for _, count := range counts {
-		m.times(n, count*lanes, func() {
+		m.times(n, count*m.lanes(), func() {
 			body(count)
 			for _, p := range pointers {
 				m.add(p, count*bytes)
@@ -23,7 +23,7 @@ func (m *machine) each(n gp, unroll int, pointers []gp, body func(count int)) {
 	body(1)
 	m.single = false
 	for _, p := range pointers {
-		m.add(p, 4)
+		m.add(p, m.size)
 	}
 	m.SUBS(1, n)
 	m.CBNZ(n, tail)
@@ -46,20 +46,20 @@ func (m *machine) times(n gp, step int, body func()) {
 // load loads a vector; in a tail the lanes beyond it read as 0 and touch no memory.
 func (m *machine) load(from mem, r vec) {
 	if m.single {
-		m.loadS(from, r)
+		m.loadLane(from, r)
 	} else {
-		m.loadQ(from, r)
+		m.loadAll(from, r)
 	}
 }
 
 // loadOr is load with lanes beyond the tail set to those of fill.
 func (m *machine) loadOr(from mem, fill, r vec) {
 	if !m.single {
-		m.loadQ(from, r)
+		m.loadAll(from, r)
 		return
 	}
 	t := m.vec()
-	m.loadS(from, t)
+	m.loadLane(from, t)
 	m.VMOV(fill, r)
 	m.VMOVLane(0, t, 0, r)
 }
@@ -74,8 +74,8 @@ func (m *machine) loaded(from mem) vec {
 // store stores a vector; lanes beyond the tail touch no memory.
 func (m *machine) store(r vec, to mem) {
 	if m.single {
-		m.storeS(r, to)
+		m.storeLane(r, to)
 	} else {
-		m.storeQ(r, to)
+		m.storeAll(r, to)
 	}
 }

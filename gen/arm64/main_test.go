@@ -79,8 +79,8 @@ func TestFrame(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if f.size != tc.size {
-			t.Errorf("%s takes %d bytes, want %d", tc.signature, f.size, tc.size)
+		if f.total != tc.size {
+			t.Errorf("%s takes %d bytes, want %d", tc.signature, f.total, tc.size)
 		}
 		for name, want := range tc.at {
 			if got := f.address(name); got != want {
@@ -97,7 +97,7 @@ func TestFrame(t *testing.T) {
 
 // TestAllocate holds the registers of straight code, a loop and a branch against what may share one.
 func TestAllocate(t *testing.T) {
-	c := &code{}
+	c := &code{element: float32s}
 	n, x, y := c.gp(), c.vec(), c.vec()
 	c.named("MOVD n+0(FP), %v", nil, []reg{n}, n)
 	c.VMOVI(x)
@@ -108,7 +108,7 @@ func TestAllocate(t *testing.T) {
 	c.CBNZ(n, "loop")
 	z := c.vec()
 	c.FADD(x, x, z) // x dies here: z may
-	c.storeQ(z, mem{n, 0})
+	c.storeAll(z, mem{n, 0})
 	c.RET()
 	got, err := c.allocate()
 	if err != nil {
@@ -155,7 +155,7 @@ func TestAllocateRefuses(t *testing.T) {
 		{"unknown label", "no label nowhere", func(c *code) { c.JMP("nowhere") }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			c := &code{}
+			c := &code{element: float32s}
 			tc.emit(c)
 			c.RET()
 			if _, err := c.allocate(); err == nil || !strings.Contains(err.Error(), tc.want) {

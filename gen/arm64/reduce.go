@@ -1,10 +1,6 @@
 package main
 
-import (
-	"math"
-
-	"github.com/sinkcpu/sinkcpu/gen/poly/coeff"
-)
+import "math"
 
 func init() { register("reduce", emitReduce) }
 
@@ -58,7 +54,7 @@ func (m *machine) reducer(name, signature, doc string, prepare func() reduction)
 
 // max compares, because FMAXNM would let a signalling NaN through.
 func (m *machine) max() reduction {
-	lowest := m.broadcast(float32(math.Inf(-1)))
+	lowest := m.broadcast(math.Inf(-1))
 	add := func(p []mem, acc vec) {
 		x, above := m.vec(), m.vec()
 		m.loadOr(p[0], lowest, x)
@@ -88,8 +84,8 @@ func (m *machine) logSumExp() {
 	m.function("LogSumExp", "func(x []float32) (shift, sum float32)",
 		"returns sum = sum_i e^(x[i] - shift), for a shift at most 20 below the largest x[i] and not above it, or the lowest float32.")
 	x, n := m.pointer("x"), m.length("x")
-	exp, log2e, lowest := m.exp2Fast(), m.broadcast(math.Log2E), m.broadcast(float32(math.Inf(-1)))
-	above, shift, sums := m.broadcast(slack), m.broadcast(-math.MaxFloat32), m.vecs(4)
+	exp, log2e, lowest := m.exp2Fast(), m.broadcast(math.Log2E), m.broadcast(math.Inf(-1))
+	above, shift, sums := m.broadcast(slack), m.broadcast(m.pick(-math.MaxFloat32, -math.MaxFloat64)), m.vecs(4)
 	for _, s := range sums {
 		m.VMOVI(s)
 	}
@@ -103,9 +99,10 @@ func (m *machine) logSumExp() {
 	}
 	// move makes top, which is no smaller, the shift and scales the sums, by 1 exactly in the lanes that stay.
 	move := func(top vec) {
+		defer m.crowd()()
 		m.FSUB(top, shift, shift)
 		m.FMUL(log2e, shift, shift)
-		factor := m.exp2Once(shift)
+		factor := m.exp2()([]vec{shift})[0]
 		for _, s := range sums {
 			m.FMUL(factor, s, s)
 		}
@@ -139,23 +136,6 @@ func (m *machine) logSumExp() {
 	m.result("shift", top)
 	m.result("sum", m.fold(sums[0], m.addition()))
 	m.ret()
-}
-
-// exp2Once is exp2 for x <= 0 where code runs too seldom to keep its constants: each is loaded where it is used. It destroys x.
-func (m *machine) exp2Once(x vec) vec {
-	m.clamp([]vec{x}, m.bound(-152), nil)
-	k := m.vec()
-	m.FRINTN(x, k)
-	m.FSUB(k, x, x)
-	c := coeff.Exp2Near6
-	p := m.broadcast(c[len(c)-1])
-	for i := len(c) - 2; i >= 0; i-- {
-		t := m.broadcast(c[i])
-		m.VFMLA(p, x, t)
-		p = t
-	}
-	m.scale()([]vec{p}, []vec{k})
-	return p
 }
 
 // jumpUnlessAnyAbove jumps to the label when no lane of x is above that of y.

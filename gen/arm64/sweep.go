@@ -34,7 +34,7 @@ func (m *machine) sweepRows(name, sum, weight string, doc ...string) {
 	}
 	m.function(name, signature, doc...)
 	e, c, f, s, count := m.block("e", "lde"), m.block("c", "ldc"), m.pointer("f"), m.pointer(sum), m.length("f")
-	exp, kappa, lowest := m.exp2Fast(), m.scalar("kappa"), m.broadcast(float32(math.Inf(-1)))
+	exp, kappa, lowest := m.exp2Fast(), m.scalar("kappa"), m.broadcast(math.Inf(-1))
 	m.groups(count, []int{4, 1}, func(rows int) {
 		shift := m.take(f, rows)
 		for _, v := range shift {
@@ -93,7 +93,7 @@ func (m *machine) sweepCols() {
 func (m *machine) rowMax() {
 	m.function("RowMax", "func(mx, c []float32, ldc int, kappa float32, g []float32)",
 		"sets mx[r] = max(mx[r], max_j (g[j] - kappa c[r*ldc+j])) for r < len(mx), j < len(g).")
-	c, p, count, kappa, lowest := m.block("c", "ldc"), m.pointer("mx"), m.length("mx"), m.scalar("kappa"), m.broadcast(float32(math.Inf(-1)))
+	c, p, count, kappa, lowest := m.block("c", "ldc"), m.pointer("mx"), m.length("mx"), m.scalar("kappa"), m.broadcast(math.Inf(-1))
 	m.groups(count, []int{4, 1}, func(rows int) {
 		mx := m.vecs(rows)
 		for _, v := range mx {
