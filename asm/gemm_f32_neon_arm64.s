@@ -6,6 +6,32 @@
 
 // func Gemm8x12F32NEON(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc, cols int)
 TEXT ·Gemm8x12F32NEON(SB), NOSPLIT, $0-80
+	MOVD c+56(FP), R0
+	MOVD ldc+64(FP), R1
+	LSL $2, R1, R1
+	PRFM 0(R0), PSTL1KEEP
+	PRFM 40(R0), PSTL1KEEP
+	ADD R1, R0, R0
+	PRFM 0(R0), PSTL1KEEP
+	PRFM 40(R0), PSTL1KEEP
+	ADD R1, R0, R0
+	PRFM 0(R0), PSTL1KEEP
+	PRFM 40(R0), PSTL1KEEP
+	ADD R1, R0, R0
+	PRFM 0(R0), PSTL1KEEP
+	PRFM 40(R0), PSTL1KEEP
+	ADD R1, R0, R0
+	PRFM 0(R0), PSTL1KEEP
+	PRFM 40(R0), PSTL1KEEP
+	ADD R1, R0, R0
+	PRFM 0(R0), PSTL1KEEP
+	PRFM 40(R0), PSTL1KEEP
+	ADD R1, R0, R0
+	PRFM 0(R0), PSTL1KEEP
+	PRFM 40(R0), PSTL1KEEP
+	ADD R1, R0, R0
+	PRFM 0(R0), PSTL1KEEP
+	PRFM 40(R0), PSTL1KEEP
 	MOVD k+0(FP), R0
 	MOVD a+16(FP), R1
 	MOVD lda+24(FP), R2
@@ -798,6 +824,20 @@ stored13:
 
 // func Gemm4x12F32NEON(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc, cols int)
 TEXT ·Gemm4x12F32NEON(SB), NOSPLIT, $0-80
+	MOVD c+56(FP), R0
+	MOVD ldc+64(FP), R1
+	LSL $2, R1, R1
+	PRFM 0(R0), PSTL1KEEP
+	PRFM 40(R0), PSTL1KEEP
+	ADD R1, R0, R0
+	PRFM 0(R0), PSTL1KEEP
+	PRFM 40(R0), PSTL1KEEP
+	ADD R1, R0, R0
+	PRFM 0(R0), PSTL1KEEP
+	PRFM 40(R0), PSTL1KEEP
+	ADD R1, R0, R0
+	PRFM 0(R0), PSTL1KEEP
+	PRFM 40(R0), PSTL1KEEP
 	MOVD k+0(FP), R0
 	MOVD a+16(FP), R1
 	MOVD lda+24(FP), R2
@@ -1266,6 +1306,14 @@ stored13:
 
 // func Gemm2x12F32NEON(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc, cols int)
 TEXT ·Gemm2x12F32NEON(SB), NOSPLIT, $0-80
+	MOVD c+56(FP), R0
+	MOVD ldc+64(FP), R1
+	LSL $2, R1, R1
+	PRFM 0(R0), PSTL1KEEP
+	PRFM 40(R0), PSTL1KEEP
+	ADD R1, R0, R0
+	PRFM 0(R0), PSTL1KEEP
+	PRFM 40(R0), PSTL1KEEP
 	MOVD k+0(FP), R0
 	MOVD a+16(FP), R1
 	MOVD lda+24(FP), R2
@@ -1572,6 +1620,11 @@ stored13:
 
 // func Gemm1x12F32NEON(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc, cols int)
 TEXT ·Gemm1x12F32NEON(SB), NOSPLIT, $0-80
+	MOVD c+56(FP), R0
+	MOVD ldc+64(FP), R1
+	LSL $2, R1, R1
+	PRFM 0(R0), PSTL1KEEP
+	PRFM 40(R0), PSTL1KEEP
 	MOVD k+0(FP), R0
 	MOVD a+16(FP), R1
 	MOVD lda+24(FP), R2

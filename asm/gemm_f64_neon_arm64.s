@@ -6,6 +6,32 @@
 
 // func Gemm8x6F64NEON(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc, cols int)
 TEXT ·Gemm8x6F64NEON(SB), NOSPLIT, $0-80
+	MOVD c+56(FP), R0
+	MOVD ldc+64(FP), R1
+	LSL $3, R1, R1
+	PRFM 0(R0), PSTL1KEEP
+	PRFM 40(R0), PSTL1KEEP
+	ADD R1, R0, R0
+	PRFM 0(R0), PSTL1KEEP
+	PRFM 40(R0), PSTL1KEEP
+	ADD R1, R0, R0
+	PRFM 0(R0), PSTL1KEEP
+	PRFM 40(R0), PSTL1KEEP
+	ADD R1, R0, R0
+	PRFM 0(R0), PSTL1KEEP
+	PRFM 40(R0), PSTL1KEEP
+	ADD R1, R0, R0
+	PRFM 0(R0), PSTL1KEEP
+	PRFM 40(R0), PSTL1KEEP
+	ADD R1, R0, R0
+	PRFM 0(R0), PSTL1KEEP
+	PRFM 40(R0), PSTL1KEEP
+	ADD R1, R0, R0
+	PRFM 0(R0), PSTL1KEEP
+	PRFM 40(R0), PSTL1KEEP
+	ADD R1, R0, R0
+	PRFM 0(R0), PSTL1KEEP
+	PRFM 40(R0), PSTL1KEEP
 	MOVD k+0(FP), R0
 	MOVD a+16(FP), R1
 	MOVD lda+24(FP), R2
@@ -587,6 +613,20 @@ stored10:
 
 // func Gemm4x6F64NEON(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc, cols int)
 TEXT ·Gemm4x6F64NEON(SB), NOSPLIT, $0-80
+	MOVD c+56(FP), R0
+	MOVD ldc+64(FP), R1
+	LSL $3, R1, R1
+	PRFM 0(R0), PSTL1KEEP
+	PRFM 40(R0), PSTL1KEEP
+	ADD R1, R0, R0
+	PRFM 0(R0), PSTL1KEEP
+	PRFM 40(R0), PSTL1KEEP
+	ADD R1, R0, R0
+	PRFM 0(R0), PSTL1KEEP
+	PRFM 40(R0), PSTL1KEEP
+	ADD R1, R0, R0
+	PRFM 0(R0), PSTL1KEEP
+	PRFM 40(R0), PSTL1KEEP
 	MOVD k+0(FP), R0
 	MOVD a+16(FP), R1
 	MOVD lda+24(FP), R2
@@ -935,6 +975,14 @@ stored10:
 
 // func Gemm2x6F64NEON(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc, cols int)
 TEXT ·Gemm2x6F64NEON(SB), NOSPLIT, $0-80
+	MOVD c+56(FP), R0
+	MOVD ldc+64(FP), R1
+	LSL $3, R1, R1
+	PRFM 0(R0), PSTL1KEEP
+	PRFM 40(R0), PSTL1KEEP
+	ADD R1, R0, R0
+	PRFM 0(R0), PSTL1KEEP
+	PRFM 40(R0), PSTL1KEEP
 	MOVD k+0(FP), R0
 	MOVD a+16(FP), R1
 	MOVD lda+24(FP), R2
@@ -1169,6 +1217,11 @@ stored10:
 
 // func Gemm1x6F64NEON(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc, cols int)
 TEXT ·Gemm1x6F64NEON(SB), NOSPLIT, $0-80
+	MOVD c+56(FP), R0
+	MOVD ldc+64(FP), R1
+	LSL $3, R1, R1
+	PRFM 0(R0), PSTL1KEEP
+	PRFM 40(R0), PSTL1KEEP
 	MOVD k+0(FP), R0
 	MOVD a+16(FP), R1
 	MOVD lda+24(FP), R2

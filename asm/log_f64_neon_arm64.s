@@ -116,124 +116,125 @@ TEXT ·LogF64NEON(SB), NOSPLIT, $0-48
 	MOVD $word_c04b000000000000<>(SB), R3
 	VLD1R (R3), [V4.D2]
 	MOVD $vectors0<>(SB), R3
-	FMOVQ 32(R3), F5
-	FMOVQ 64(R3), F6
-	FMOVQ 96(R3), F7
-	FMOVQ 112(R3), F8
+	FMOVQ 64(R3), F5
+	FMOVQ 96(R3), F6
+	FMOVQ 112(R3), F7
 	MOVD $word_4000000000000000<>(SB), R4
-	VLD1R (R4), [V9.D2]
+	VLD1R (R4), [V8.D2]
 	MOVD $word_3fe0000000000000<>(SB), R4
-	VLD1R (R4), [V10.D2]
+	VLD1R (R4), [V9.D2]
 	MOVD $word_3fe62e42fefa3800<>(SB), R4
-	VLD1R (R4), [V11.D2]
+	VLD1R (R4), [V10.D2]
 	MOVD $word_3d2ef35793c76730<>(SB), R4
-	VLD1R (R4), [V12.D2]
+	VLD1R (R4), [V11.D2]
 	MOVD $word_7ff8000000000001<>(SB), R4
-	VLD1R (R4), [V13.D2]
+	VLD1R (R4), [V12.D2]
 	MOVD $word_7ff0000000000000<>(SB), R4
-	VLD1R (R4), [V14.D2]
+	VLD1R (R4), [V13.D2]
 	MOVD $word_fff0000000000000<>(SB), R4
-	VLD1R (R4), [V15.D2]
+	VLD1R (R4), [V14.D2]
 	SUBS $4, R2
 	BLO next2
 
 loop1:
-	FMOVQ 0(R1), F16
-	FMOVQ 16(R1), F17
-	WORD $0x6ef0e452 // fcmgt v18.2d, v2.2d, v16.2d
-	WORD $0x6e63de13 // fmul v19.2d, v16.2d, v3.2d
-	VMOV V16.B16, V20.B16
-	VBIT V18.B16, V19.B16, V20.B16
-	VAND V4.B16, V18.B16, V18.B16
-	VSUB V0.D2, V20.D2, V19.D2
-	WORD $0x4f4c0673 // sshr v19.2d, v19.2d, #52
-	VSHL $52, V19.D2, V21.D2
-	VSUB V21.D2, V20.D2, V21.D2
-	WORD $0x4ee1d6b5 // fsub v21.2d, v21.2d, v1.2d
-	WORD $0x4e61da73 // scvtf v19.2d, v19.2d
-	WORD $0x4e72d673 // fadd v19.2d, v19.2d, v18.2d
-	WORD $0x6e6cde72 // fmul v18.2d, v19.2d, v12.2d
-	WORD $0x4e69d6b4 // fadd v20.2d, v21.2d, v9.2d
-	WORD $0x6e74feb4 // fdiv v20.2d, v21.2d, v20.2d
-	WORD $0x6e74de96 // fmul v22.2d, v20.2d, v20.2d
-	WORD $0x6e76ded7 // fmul v23.2d, v22.2d, v22.2d
-	FMOVQ 80(R3), F24
-	VFMLA V7.D2, V22.D2, V24.D2
-	VFMLA V8.D2, V23.D2, V24.D2
-	FMOVQ 48(R3), F25
-	VFMLA V6.D2, V22.D2, V25.D2
-	VFMLA V24.D2, V23.D2, V25.D2
-	FMOVQ 16(R3), F24
-	VFMLA V5.D2, V22.D2, V24.D2
-	VFMLA V25.D2, V23.D2, V24.D2
-	FMOVQ 0(R3), F23
-	VFMLA V24.D2, V22.D2, V23.D2
-	WORD $0x6e6adeb8 // fmul v24.2d, v21.2d, v10.2d
-	WORD $0x6e76def7 // fmul v23.2d, v23.2d, v22.2d
-	VFMLA V24.D2, V21.D2, V23.D2
-	VFMLA V23.D2, V20.D2, V18.D2
-	VFMLS V24.D2, V21.D2, V18.D2
-	VMOV V21.B16, V20.B16
-	VFMLA V11.D2, V19.D2, V20.D2
-	VMOV V20.B16, V22.B16
-	VFMLS V11.D2, V19.D2, V22.D2
-	WORD $0x4ef6d6b6 // fsub v22.2d, v21.2d, v22.2d
-	WORD $0x4e76d652 // fadd v18.2d, v18.2d, v22.2d
-	WORD $0x4e74d652 // fadd v18.2d, v18.2d, v20.2d
-	WORD $0x6ee0ca13 // fcmge v19.2d, v16.2d, #0
-	VBIF V19.B16, V13.B16, V18.B16
-	WORD $0x4ee0da13 // fcmeq v19.2d, v16.2d, #0
-	VBIT V19.B16, V15.B16, V18.B16
-	WORD $0x4e6ee613 // fcmeq v19.2d, v16.2d, v14.2d
-	VBIT V19.B16, V14.B16, V18.B16
-	WORD $0x6ef1e450 // fcmgt v16.2d, v2.2d, v17.2d
-	WORD $0x6e63de33 // fmul v19.2d, v17.2d, v3.2d
-	VMOV V17.B16, V20.B16
-	VBIT V16.B16, V19.B16, V20.B16
-	VAND V4.B16, V16.B16, V16.B16
-	VSUB V0.D2, V20.D2, V19.D2
-	WORD $0x4f4c0673 // sshr v19.2d, v19.2d, #52
-	VSHL $52, V19.D2, V21.D2
-	VSUB V21.D2, V20.D2, V21.D2
-	WORD $0x4ee1d6b5 // fsub v21.2d, v21.2d, v1.2d
-	WORD $0x4e61da73 // scvtf v19.2d, v19.2d
-	WORD $0x4e70d673 // fadd v19.2d, v19.2d, v16.2d
-	WORD $0x6e6cde70 // fmul v16.2d, v19.2d, v12.2d
-	WORD $0x4e69d6b4 // fadd v20.2d, v21.2d, v9.2d
-	WORD $0x6e74feb4 // fdiv v20.2d, v21.2d, v20.2d
-	WORD $0x6e74de96 // fmul v22.2d, v20.2d, v20.2d
-	WORD $0x6e76ded7 // fmul v23.2d, v22.2d, v22.2d
-	FMOVQ 80(R3), F24
-	VFMLA V7.D2, V22.D2, V24.D2
-	VFMLA V8.D2, V23.D2, V24.D2
-	FMOVQ 48(R3), F25
-	VFMLA V6.D2, V22.D2, V25.D2
-	VFMLA V24.D2, V23.D2, V25.D2
-	FMOVQ 16(R3), F24
-	VFMLA V5.D2, V22.D2, V24.D2
-	VFMLA V25.D2, V23.D2, V24.D2
-	FMOVQ 0(R3), F23
-	VFMLA V24.D2, V22.D2, V23.D2
-	WORD $0x6e6adeb8 // fmul v24.2d, v21.2d, v10.2d
-	WORD $0x6e76def7 // fmul v23.2d, v23.2d, v22.2d
-	VFMLA V24.D2, V21.D2, V23.D2
-	VFMLA V23.D2, V20.D2, V16.D2
-	VFMLS V24.D2, V21.D2, V16.D2
-	VMOV V21.B16, V20.B16
-	VFMLA V11.D2, V19.D2, V20.D2
-	VMOV V20.B16, V22.B16
-	VFMLS V11.D2, V19.D2, V22.D2
-	WORD $0x4ef6d6b6 // fsub v22.2d, v21.2d, v22.2d
-	WORD $0x4e76d610 // fadd v16.2d, v16.2d, v22.2d
-	WORD $0x4e74d610 // fadd v16.2d, v16.2d, v20.2d
-	WORD $0x6ee0ca33 // fcmge v19.2d, v17.2d, #0
-	VBIF V19.B16, V13.B16, V16.B16
-	WORD $0x4ee0da33 // fcmeq v19.2d, v17.2d, #0
-	VBIT V19.B16, V15.B16, V16.B16
-	WORD $0x4e6ee633 // fcmeq v19.2d, v17.2d, v14.2d
-	VBIT V19.B16, V14.B16, V16.B16
-	FMOVQ F18, 0(R0)
-	FMOVQ F16, 16(R0)
+	FMOVQ 0(R1), F15
+	FMOVQ 16(R1), F16
+	WORD $0x6eefe451 // fcmgt v17.2d, v2.2d, v15.2d
+	WORD $0x6e63ddf2 // fmul v18.2d, v15.2d, v3.2d
+	VMOV V15.B16, V19.B16
+	VBIT V17.B16, V18.B16, V19.B16
+	VAND V4.B16, V17.B16, V17.B16
+	VSUB V0.D2, V19.D2, V18.D2
+	WORD $0x4f4c0652 // sshr v18.2d, v18.2d, #52
+	VSHL $52, V18.D2, V20.D2
+	VSUB V20.D2, V19.D2, V20.D2
+	WORD $0x4ee1d694 // fsub v20.2d, v20.2d, v1.2d
+	WORD $0x4e61da52 // scvtf v18.2d, v18.2d
+	WORD $0x4e71d652 // fadd v18.2d, v18.2d, v17.2d
+	WORD $0x6e6bde51 // fmul v17.2d, v18.2d, v11.2d
+	WORD $0x4e68d693 // fadd v19.2d, v20.2d, v8.2d
+	WORD $0x6e73fe93 // fdiv v19.2d, v20.2d, v19.2d
+	WORD $0x6e73de75 // fmul v21.2d, v19.2d, v19.2d
+	WORD $0x6e75deb6 // fmul v22.2d, v21.2d, v21.2d
+	FMOVQ 80(R3), F23
+	VFMLA V6.D2, V21.D2, V23.D2
+	VFMLA V7.D2, V22.D2, V23.D2
+	FMOVQ 48(R3), F24
+	VFMLA V5.D2, V21.D2, V24.D2
+	VFMLA V23.D2, V22.D2, V24.D2
+	FMOVQ 32(R3), F22
+	VFMLA V24.D2, V21.D2, V22.D2
+	FMOVQ 16(R3), F23
+	VFMLA V22.D2, V21.D2, V23.D2
+	FMOVQ 0(R3), F22
+	VFMLA V23.D2, V21.D2, V22.D2
+	WORD $0x6e69de97 // fmul v23.2d, v20.2d, v9.2d
+	WORD $0x6e75ded6 // fmul v22.2d, v22.2d, v21.2d
+	VFMLA V23.D2, V20.D2, V22.D2
+	VFMLA V22.D2, V19.D2, V17.D2
+	VFMLS V23.D2, V20.D2, V17.D2
+	VMOV V20.B16, V19.B16
+	VFMLA V10.D2, V18.D2, V19.D2
+	VMOV V19.B16, V21.B16
+	VFMLS V10.D2, V18.D2, V21.D2
+	WORD $0x4ef5d695 // fsub v21.2d, v20.2d, v21.2d
+	WORD $0x4e75d631 // fadd v17.2d, v17.2d, v21.2d
+	WORD $0x4e73d631 // fadd v17.2d, v17.2d, v19.2d
+	WORD $0x6ee0c9f2 // fcmge v18.2d, v15.2d, #0
+	VBIF V18.B16, V12.B16, V17.B16
+	WORD $0x4ee0d9f2 // fcmeq v18.2d, v15.2d, #0
+	VBIT V18.B16, V14.B16, V17.B16
+	WORD $0x4e6de5f2 // fcmeq v18.2d, v15.2d, v13.2d
+	VBIT V18.B16, V13.B16, V17.B16
+	WORD $0x6ef0e44f // fcmgt v15.2d, v2.2d, v16.2d
+	WORD $0x6e63de12 // fmul v18.2d, v16.2d, v3.2d
+	VMOV V16.B16, V19.B16
+	VBIT V15.B16, V18.B16, V19.B16
+	VAND V4.B16, V15.B16, V15.B16
+	VSUB V0.D2, V19.D2, V18.D2
+	WORD $0x4f4c0652 // sshr v18.2d, v18.2d, #52
+	VSHL $52, V18.D2, V20.D2
+	VSUB V20.D2, V19.D2, V20.D2
+	WORD $0x4ee1d694 // fsub v20.2d, v20.2d, v1.2d
+	WORD $0x4e61da52 // scvtf v18.2d, v18.2d
+	WORD $0x4e6fd652 // fadd v18.2d, v18.2d, v15.2d
+	WORD $0x6e6bde4f // fmul v15.2d, v18.2d, v11.2d
+	WORD $0x4e68d693 // fadd v19.2d, v20.2d, v8.2d
+	WORD $0x6e73fe93 // fdiv v19.2d, v20.2d, v19.2d
+	WORD $0x6e73de75 // fmul v21.2d, v19.2d, v19.2d
+	WORD $0x6e75deb6 // fmul v22.2d, v21.2d, v21.2d
+	FMOVQ 80(R3), F23
+	VFMLA V6.D2, V21.D2, V23.D2
+	VFMLA V7.D2, V22.D2, V23.D2
+	FMOVQ 48(R3), F24
+	VFMLA V5.D2, V21.D2, V24.D2
+	VFMLA V23.D2, V22.D2, V24.D2
+	FMOVQ 32(R3), F22
+	VFMLA V24.D2, V21.D2, V22.D2
+	FMOVQ 16(R3), F23
+	VFMLA V22.D2, V21.D2, V23.D2
+	FMOVQ 0(R3), F22
+	VFMLA V23.D2, V21.D2, V22.D2
+	WORD $0x6e69de97 // fmul v23.2d, v20.2d, v9.2d
+	WORD $0x6e75ded6 // fmul v22.2d, v22.2d, v21.2d
+	VFMLA V23.D2, V20.D2, V22.D2
+	VFMLA V22.D2, V19.D2, V15.D2
+	VFMLS V23.D2, V20.D2, V15.D2
+	VMOV V20.B16, V19.B16
+	VFMLA V10.D2, V18.D2, V19.D2
+	VMOV V19.B16, V21.B16
+	VFMLS V10.D2, V18.D2, V21.D2
+	WORD $0x4ef5d695 // fsub v21.2d, v20.2d, v21.2d
+	WORD $0x4e75d5ef // fadd v15.2d, v15.2d, v21.2d
+	WORD $0x4e73d5ef // fadd v15.2d, v15.2d, v19.2d
+	WORD $0x6ee0ca12 // fcmge v18.2d, v16.2d, #0
+	VBIF V18.B16, V12.B16, V15.B16
+	WORD $0x4ee0da12 // fcmeq v18.2d, v16.2d, #0
+	VBIT V18.B16, V14.B16, V15.B16
+	WORD $0x4e6de612 // fcmeq v18.2d, v16.2d, v13.2d
+	VBIT V18.B16, V13.B16, V15.B16
+	FMOVQ F17, 0(R0)
+	FMOVQ F15, 16(R0)
 	ADD $32, R0
 	ADD $32, R1
 	SUBS $4, R2
@@ -245,54 +246,55 @@ next2:
 	BLO next4
 
 loop3:
-	FMOVQ 0(R1), F16
-	WORD $0x6ef0e451 // fcmgt v17.2d, v2.2d, v16.2d
-	WORD $0x6e63de12 // fmul v18.2d, v16.2d, v3.2d
-	VMOV V16.B16, V19.B16
-	VBIT V17.B16, V18.B16, V19.B16
-	VAND V4.B16, V17.B16, V17.B16
-	VSUB V0.D2, V19.D2, V18.D2
-	WORD $0x4f4c0652 // sshr v18.2d, v18.2d, #52
-	VSHL $52, V18.D2, V20.D2
-	VSUB V20.D2, V19.D2, V20.D2
-	WORD $0x4ee1d694 // fsub v20.2d, v20.2d, v1.2d
-	WORD $0x4e61da52 // scvtf v18.2d, v18.2d
-	WORD $0x4e71d652 // fadd v18.2d, v18.2d, v17.2d
-	WORD $0x6e6cde51 // fmul v17.2d, v18.2d, v12.2d
-	WORD $0x4e69d693 // fadd v19.2d, v20.2d, v9.2d
-	WORD $0x6e73fe93 // fdiv v19.2d, v20.2d, v19.2d
-	WORD $0x6e73de75 // fmul v21.2d, v19.2d, v19.2d
-	WORD $0x6e75deb6 // fmul v22.2d, v21.2d, v21.2d
-	FMOVQ 80(R3), F23
-	VFMLA V7.D2, V21.D2, V23.D2
-	VFMLA V8.D2, V22.D2, V23.D2
-	FMOVQ 48(R3), F24
-	VFMLA V6.D2, V21.D2, V24.D2
-	VFMLA V23.D2, V22.D2, V24.D2
-	FMOVQ 16(R3), F23
-	VFMLA V5.D2, V21.D2, V23.D2
-	VFMLA V24.D2, V22.D2, V23.D2
-	FMOVQ 0(R3), F22
-	VFMLA V23.D2, V21.D2, V22.D2
-	WORD $0x6e6ade97 // fmul v23.2d, v20.2d, v10.2d
-	WORD $0x6e75ded6 // fmul v22.2d, v22.2d, v21.2d
-	VFMLA V23.D2, V20.D2, V22.D2
-	VFMLA V22.D2, V19.D2, V17.D2
-	VFMLS V23.D2, V20.D2, V17.D2
-	VMOV V20.B16, V19.B16
-	VFMLA V11.D2, V18.D2, V19.D2
-	VMOV V19.B16, V21.B16
-	VFMLS V11.D2, V18.D2, V21.D2
-	WORD $0x4ef5d695 // fsub v21.2d, v20.2d, v21.2d
-	WORD $0x4e75d631 // fadd v17.2d, v17.2d, v21.2d
-	WORD $0x4e73d631 // fadd v17.2d, v17.2d, v19.2d
-	WORD $0x6ee0ca12 // fcmge v18.2d, v16.2d, #0
-	VBIF V18.B16, V13.B16, V17.B16
-	WORD $0x4ee0da12 // fcmeq v18.2d, v16.2d, #0
-	VBIT V18.B16, V15.B16, V17.B16
-	WORD $0x4e6ee612 // fcmeq v18.2d, v16.2d, v14.2d
-	VBIT V18.B16, V14.B16, V17.B16
-	FMOVQ F17, 0(R0)
+	FMOVQ 0(R1), F15
+	WORD $0x6eefe450 // fcmgt v16.2d, v2.2d, v15.2d
+	WORD $0x6e63ddf1 // fmul v17.2d, v15.2d, v3.2d
+	VMOV V15.B16, V18.B16
+	VBIT V16.B16, V17.B16, V18.B16
+	VAND V4.B16, V16.B16, V16.B16
+	VSUB V0.D2, V18.D2, V17.D2
+	WORD $0x4f4c0631 // sshr v17.2d, v17.2d, #52
+	VSHL $52, V17.D2, V19.D2
+	VSUB V19.D2, V18.D2, V19.D2
+	WORD $0x4ee1d673 // fsub v19.2d, v19.2d, v1.2d
+	WORD $0x4e61da31 // scvtf v17.2d, v17.2d
+	WORD $0x4e70d631 // fadd v17.2d, v17.2d, v16.2d
+	WORD $0x6e6bde30 // fmul v16.2d, v17.2d, v11.2d
+	WORD $0x4e68d672 // fadd v18.2d, v19.2d, v8.2d
+	WORD $0x6e72fe72 // fdiv v18.2d, v19.2d, v18.2d
+	WORD $0x6e72de54 // fmul v20.2d, v18.2d, v18.2d
+	WORD $0x6e74de95 // fmul v21.2d, v20.2d, v20.2d
+	FMOVQ 80(R3), F22
+	VFMLA V6.D2, V20.D2, V22.D2
+	VFMLA V7.D2, V21.D2, V22.D2
+	FMOVQ 48(R3), F23
+	VFMLA V5.D2, V20.D2, V23.D2
+	VFMLA V22.D2, V21.D2, V23.D2
+	FMOVQ 32(R3), F21
+	VFMLA V23.D2, V20.D2, V21.D2
+	FMOVQ 16(R3), F22
+	VFMLA V21.D2, V20.D2, V22.D2
+	FMOVQ 0(R3), F21
+	VFMLA V22.D2, V20.D2, V21.D2
+	WORD $0x6e69de76 // fmul v22.2d, v19.2d, v9.2d
+	WORD $0x6e74deb5 // fmul v21.2d, v21.2d, v20.2d
+	VFMLA V22.D2, V19.D2, V21.D2
+	VFMLA V21.D2, V18.D2, V16.D2
+	VFMLS V22.D2, V19.D2, V16.D2
+	VMOV V19.B16, V18.B16
+	VFMLA V10.D2, V17.D2, V18.D2
+	VMOV V18.B16, V20.B16
+	VFMLS V10.D2, V17.D2, V20.D2
+	WORD $0x4ef4d674 // fsub v20.2d, v19.2d, v20.2d
+	WORD $0x4e74d610 // fadd v16.2d, v16.2d, v20.2d
+	WORD $0x4e72d610 // fadd v16.2d, v16.2d, v18.2d
+	WORD $0x6ee0c9f1 // fcmge v17.2d, v15.2d, #0
+	VBIF V17.B16, V12.B16, V16.B16
+	WORD $0x4ee0d9f1 // fcmeq v17.2d, v15.2d, #0
+	VBIT V17.B16, V14.B16, V16.B16
+	WORD $0x4e6de5f1 // fcmeq v17.2d, v15.2d, v13.2d
+	VBIT V17.B16, V13.B16, V16.B16
+	FMOVQ F16, 0(R0)
 	ADD $16, R0
 	ADD $16, R1
 	SUBS $2, R2
@@ -303,54 +305,55 @@ next4:
 	CBZ R2, done6
 
 tail5:
-	FMOVD 0(R1), F16
-	WORD $0x6ef0e451 // fcmgt v17.2d, v2.2d, v16.2d
-	WORD $0x6e63de12 // fmul v18.2d, v16.2d, v3.2d
-	VMOV V16.B16, V19.B16
-	VBIT V17.B16, V18.B16, V19.B16
-	VAND V4.B16, V17.B16, V17.B16
-	VSUB V0.D2, V19.D2, V18.D2
-	WORD $0x4f4c0652 // sshr v18.2d, v18.2d, #52
-	VSHL $52, V18.D2, V20.D2
-	VSUB V20.D2, V19.D2, V20.D2
-	WORD $0x4ee1d694 // fsub v20.2d, v20.2d, v1.2d
-	WORD $0x4e61da52 // scvtf v18.2d, v18.2d
-	WORD $0x4e71d652 // fadd v18.2d, v18.2d, v17.2d
-	WORD $0x6e6cde51 // fmul v17.2d, v18.2d, v12.2d
-	WORD $0x4e69d693 // fadd v19.2d, v20.2d, v9.2d
-	WORD $0x6e73fe93 // fdiv v19.2d, v20.2d, v19.2d
-	WORD $0x6e73de75 // fmul v21.2d, v19.2d, v19.2d
-	WORD $0x6e75deb6 // fmul v22.2d, v21.2d, v21.2d
-	FMOVQ 80(R3), F23
-	VFMLA V7.D2, V21.D2, V23.D2
-	VFMLA V8.D2, V22.D2, V23.D2
-	FMOVQ 48(R3), F24
-	VFMLA V6.D2, V21.D2, V24.D2
-	VFMLA V23.D2, V22.D2, V24.D2
-	FMOVQ 16(R3), F23
-	VFMLA V5.D2, V21.D2, V23.D2
-	VFMLA V24.D2, V22.D2, V23.D2
-	FMOVQ 0(R3), F22
-	VFMLA V23.D2, V21.D2, V22.D2
-	WORD $0x6e6ade97 // fmul v23.2d, v20.2d, v10.2d
-	WORD $0x6e75ded6 // fmul v22.2d, v22.2d, v21.2d
-	VFMLA V23.D2, V20.D2, V22.D2
-	VFMLA V22.D2, V19.D2, V17.D2
-	VFMLS V23.D2, V20.D2, V17.D2
-	VMOV V20.B16, V19.B16
-	VFMLA V11.D2, V18.D2, V19.D2
-	VMOV V19.B16, V21.B16
-	VFMLS V11.D2, V18.D2, V21.D2
-	WORD $0x4ef5d695 // fsub v21.2d, v20.2d, v21.2d
-	WORD $0x4e75d631 // fadd v17.2d, v17.2d, v21.2d
-	WORD $0x4e73d631 // fadd v17.2d, v17.2d, v19.2d
-	WORD $0x6ee0ca12 // fcmge v18.2d, v16.2d, #0
-	VBIF V18.B16, V13.B16, V17.B16
-	WORD $0x4ee0da12 // fcmeq v18.2d, v16.2d, #0
-	VBIT V18.B16, V15.B16, V17.B16
-	WORD $0x4e6ee612 // fcmeq v18.2d, v16.2d, v14.2d
-	VBIT V18.B16, V14.B16, V17.B16
-	FMOVD F17, 0(R0)
+	FMOVD 0(R1), F15
+	WORD $0x6eefe450 // fcmgt v16.2d, v2.2d, v15.2d
+	WORD $0x6e63ddf1 // fmul v17.2d, v15.2d, v3.2d
+	VMOV V15.B16, V18.B16
+	VBIT V16.B16, V17.B16, V18.B16
+	VAND V4.B16, V16.B16, V16.B16
+	VSUB V0.D2, V18.D2, V17.D2
+	WORD $0x4f4c0631 // sshr v17.2d, v17.2d, #52
+	VSHL $52, V17.D2, V19.D2
+	VSUB V19.D2, V18.D2, V19.D2
+	WORD $0x4ee1d673 // fsub v19.2d, v19.2d, v1.2d
+	WORD $0x4e61da31 // scvtf v17.2d, v17.2d
+	WORD $0x4e70d631 // fadd v17.2d, v17.2d, v16.2d
+	WORD $0x6e6bde30 // fmul v16.2d, v17.2d, v11.2d
+	WORD $0x4e68d672 // fadd v18.2d, v19.2d, v8.2d
+	WORD $0x6e72fe72 // fdiv v18.2d, v19.2d, v18.2d
+	WORD $0x6e72de54 // fmul v20.2d, v18.2d, v18.2d
+	WORD $0x6e74de95 // fmul v21.2d, v20.2d, v20.2d
+	FMOVQ 80(R3), F22
+	VFMLA V6.D2, V20.D2, V22.D2
+	VFMLA V7.D2, V21.D2, V22.D2
+	FMOVQ 48(R3), F23
+	VFMLA V5.D2, V20.D2, V23.D2
+	VFMLA V22.D2, V21.D2, V23.D2
+	FMOVQ 32(R3), F21
+	VFMLA V23.D2, V20.D2, V21.D2
+	FMOVQ 16(R3), F22
+	VFMLA V21.D2, V20.D2, V22.D2
+	FMOVQ 0(R3), F21
+	VFMLA V22.D2, V20.D2, V21.D2
+	WORD $0x6e69de76 // fmul v22.2d, v19.2d, v9.2d
+	WORD $0x6e74deb5 // fmul v21.2d, v21.2d, v20.2d
+	VFMLA V22.D2, V19.D2, V21.D2
+	VFMLA V21.D2, V18.D2, V16.D2
+	VFMLS V22.D2, V19.D2, V16.D2
+	VMOV V19.B16, V18.B16
+	VFMLA V10.D2, V17.D2, V18.D2
+	VMOV V18.B16, V20.B16
+	VFMLS V10.D2, V17.D2, V20.D2
+	WORD $0x4ef4d674 // fsub v20.2d, v19.2d, v20.2d
+	WORD $0x4e74d610 // fadd v16.2d, v16.2d, v20.2d
+	WORD $0x4e72d610 // fadd v16.2d, v16.2d, v18.2d
+	WORD $0x6ee0c9f1 // fcmge v17.2d, v15.2d, #0
+	VBIF V17.B16, V12.B16, V16.B16
+	WORD $0x4ee0d9f1 // fcmeq v17.2d, v15.2d, #0
+	VBIT V17.B16, V14.B16, V16.B16
+	WORD $0x4e6de5f1 // fcmeq v17.2d, v15.2d, v13.2d
+	VBIT V17.B16, V13.B16, V16.B16
+	FMOVD F16, 0(R0)
 	ADD $8, R0
 	ADD $8, R1
 	SUBS $1, R2
@@ -375,110 +378,111 @@ TEXT ·Log2F64NEON(SB), NOSPLIT, $0-48
 	MOVD $word_c04b000000000000<>(SB), R3
 	VLD1R (R3), [V4.D2]
 	MOVD $vectors0<>(SB), R3
-	FMOVQ 32(R3), F5
-	FMOVQ 64(R3), F6
-	FMOVQ 96(R3), F7
-	FMOVQ 112(R3), F8
+	FMOVQ 64(R3), F5
+	FMOVQ 96(R3), F6
+	FMOVQ 112(R3), F7
 	MOVD $word_4000000000000000<>(SB), R4
-	VLD1R (R4), [V9.D2]
+	VLD1R (R4), [V8.D2]
 	MOVD $word_3fe0000000000000<>(SB), R4
-	VLD1R (R4), [V10.D2]
+	VLD1R (R4), [V9.D2]
 	MOVD $word_7ff8000000000001<>(SB), R4
-	VLD1R (R4), [V11.D2]
+	VLD1R (R4), [V10.D2]
 	MOVD $word_7ff0000000000000<>(SB), R4
-	VLD1R (R4), [V12.D2]
+	VLD1R (R4), [V11.D2]
 	MOVD $word_fff0000000000000<>(SB), R4
-	VLD1R (R4), [V13.D2]
+	VLD1R (R4), [V12.D2]
 	MOVD $word_3ff71547652b82fe<>(SB), R4
-	VLD1R (R4), [V14.D2]
+	VLD1R (R4), [V13.D2]
 	SUBS $4, R2
 	BLO next2
 
 loop1:
-	FMOVQ 0(R1), F15
-	FMOVQ 16(R1), F16
-	WORD $0x6eefe451 // fcmgt v17.2d, v2.2d, v15.2d
-	WORD $0x6e63ddf2 // fmul v18.2d, v15.2d, v3.2d
-	VMOV V15.B16, V19.B16
-	VBIT V17.B16, V18.B16, V19.B16
-	VAND V4.B16, V17.B16, V17.B16
-	VSUB V0.D2, V19.D2, V18.D2
-	WORD $0x4f4c0652 // sshr v18.2d, v18.2d, #52
-	VSHL $52, V18.D2, V20.D2
-	VSUB V20.D2, V19.D2, V20.D2
-	WORD $0x4ee1d694 // fsub v20.2d, v20.2d, v1.2d
-	WORD $0x4e61da52 // scvtf v18.2d, v18.2d
-	WORD $0x4e71d652 // fadd v18.2d, v18.2d, v17.2d
-	WORD $0x4e69d691 // fadd v17.2d, v20.2d, v9.2d
-	WORD $0x6e71fe91 // fdiv v17.2d, v20.2d, v17.2d
-	WORD $0x6e71de33 // fmul v19.2d, v17.2d, v17.2d
-	WORD $0x6e73de75 // fmul v21.2d, v19.2d, v19.2d
-	FMOVQ 80(R3), F22
-	VFMLA V7.D2, V19.D2, V22.D2
-	VFMLA V8.D2, V21.D2, V22.D2
-	FMOVQ 48(R3), F23
-	VFMLA V6.D2, V19.D2, V23.D2
-	VFMLA V22.D2, V21.D2, V23.D2
-	FMOVQ 16(R3), F22
-	VFMLA V5.D2, V19.D2, V22.D2
-	VFMLA V23.D2, V21.D2, V22.D2
-	FMOVQ 0(R3), F21
-	VFMLA V22.D2, V19.D2, V21.D2
-	WORD $0x6e6ade96 // fmul v22.2d, v20.2d, v10.2d
-	WORD $0x6e73deb5 // fmul v21.2d, v21.2d, v19.2d
-	VFMLA V22.D2, V20.D2, V21.D2
-	WORD $0x6e71deb1 // fmul v17.2d, v21.2d, v17.2d
-	VFMLS V22.D2, V20.D2, V17.D2
-	WORD $0x4e74d631 // fadd v17.2d, v17.2d, v20.2d
-	VFMLA V14.D2, V17.D2, V18.D2
-	WORD $0x6ee0c9f1 // fcmge v17.2d, v15.2d, #0
-	VBIF V17.B16, V11.B16, V18.B16
-	WORD $0x4ee0d9f1 // fcmeq v17.2d, v15.2d, #0
-	VBIT V17.B16, V13.B16, V18.B16
-	WORD $0x4e6ce5f1 // fcmeq v17.2d, v15.2d, v12.2d
-	VBIT V17.B16, V12.B16, V18.B16
-	WORD $0x6ef0e44f // fcmgt v15.2d, v2.2d, v16.2d
-	WORD $0x6e63de11 // fmul v17.2d, v16.2d, v3.2d
-	VMOV V16.B16, V19.B16
-	VBIT V15.B16, V17.B16, V19.B16
-	VAND V4.B16, V15.B16, V15.B16
-	VSUB V0.D2, V19.D2, V17.D2
+	FMOVQ 0(R1), F14
+	FMOVQ 16(R1), F15
+	WORD $0x6eeee450 // fcmgt v16.2d, v2.2d, v14.2d
+	WORD $0x6e63ddd1 // fmul v17.2d, v14.2d, v3.2d
+	VMOV V14.B16, V18.B16
+	VBIT V16.B16, V17.B16, V18.B16
+	VAND V4.B16, V16.B16, V16.B16
+	VSUB V0.D2, V18.D2, V17.D2
 	WORD $0x4f4c0631 // sshr v17.2d, v17.2d, #52
-	VSHL $52, V17.D2, V20.D2
-	VSUB V20.D2, V19.D2, V20.D2
-	WORD $0x4ee1d694 // fsub v20.2d, v20.2d, v1.2d
+	VSHL $52, V17.D2, V19.D2
+	VSUB V19.D2, V18.D2, V19.D2
+	WORD $0x4ee1d673 // fsub v19.2d, v19.2d, v1.2d
 	WORD $0x4e61da31 // scvtf v17.2d, v17.2d
-	WORD $0x4e6fd631 // fadd v17.2d, v17.2d, v15.2d
-	WORD $0x4e69d68f // fadd v15.2d, v20.2d, v9.2d
-	WORD $0x6e6ffe8f // fdiv v15.2d, v20.2d, v15.2d
-	WORD $0x6e6fddf3 // fmul v19.2d, v15.2d, v15.2d
-	WORD $0x6e73de75 // fmul v21.2d, v19.2d, v19.2d
-	FMOVQ 80(R3), F22
-	VFMLA V7.D2, V19.D2, V22.D2
-	VFMLA V8.D2, V21.D2, V22.D2
-	FMOVQ 48(R3), F23
-	VFMLA V6.D2, V19.D2, V23.D2
-	VFMLA V22.D2, V21.D2, V23.D2
-	FMOVQ 16(R3), F22
-	VFMLA V5.D2, V19.D2, V22.D2
-	VFMLA V23.D2, V21.D2, V22.D2
-	FMOVQ 0(R3), F21
-	VFMLA V22.D2, V19.D2, V21.D2
-	WORD $0x6e6ade96 // fmul v22.2d, v20.2d, v10.2d
-	WORD $0x6e73deb5 // fmul v21.2d, v21.2d, v19.2d
-	VFMLA V22.D2, V20.D2, V21.D2
-	WORD $0x6e6fdeaf // fmul v15.2d, v21.2d, v15.2d
-	VFMLS V22.D2, V20.D2, V15.D2
-	WORD $0x4e74d5ef // fadd v15.2d, v15.2d, v20.2d
-	VFMLA V14.D2, V15.D2, V17.D2
-	WORD $0x6ee0ca0f // fcmge v15.2d, v16.2d, #0
-	VBIF V15.B16, V11.B16, V17.B16
-	WORD $0x4ee0da0f // fcmeq v15.2d, v16.2d, #0
-	VBIT V15.B16, V13.B16, V17.B16
-	WORD $0x4e6ce60f // fcmeq v15.2d, v16.2d, v12.2d
-	VBIT V15.B16, V12.B16, V17.B16
-	FMOVQ F18, 0(R0)
-	FMOVQ F17, 16(R0)
+	WORD $0x4e70d631 // fadd v17.2d, v17.2d, v16.2d
+	WORD $0x4e68d670 // fadd v16.2d, v19.2d, v8.2d
+	WORD $0x6e70fe70 // fdiv v16.2d, v19.2d, v16.2d
+	WORD $0x6e70de12 // fmul v18.2d, v16.2d, v16.2d
+	WORD $0x6e72de54 // fmul v20.2d, v18.2d, v18.2d
+	FMOVQ 80(R3), F21
+	VFMLA V6.D2, V18.D2, V21.D2
+	VFMLA V7.D2, V20.D2, V21.D2
+	FMOVQ 48(R3), F22
+	VFMLA V5.D2, V18.D2, V22.D2
+	VFMLA V21.D2, V20.D2, V22.D2
+	FMOVQ 32(R3), F20
+	VFMLA V22.D2, V18.D2, V20.D2
+	FMOVQ 16(R3), F21
+	VFMLA V20.D2, V18.D2, V21.D2
+	FMOVQ 0(R3), F20
+	VFMLA V21.D2, V18.D2, V20.D2
+	WORD $0x6e69de75 // fmul v21.2d, v19.2d, v9.2d
+	WORD $0x6e72de94 // fmul v20.2d, v20.2d, v18.2d
+	VFMLA V21.D2, V19.D2, V20.D2
+	WORD $0x6e70de90 // fmul v16.2d, v20.2d, v16.2d
+	VFMLS V21.D2, V19.D2, V16.D2
+	WORD $0x4e73d610 // fadd v16.2d, v16.2d, v19.2d
+	VFMLA V13.D2, V16.D2, V17.D2
+	WORD $0x6ee0c9d0 // fcmge v16.2d, v14.2d, #0
+	VBIF V16.B16, V10.B16, V17.B16
+	WORD $0x4ee0d9d0 // fcmeq v16.2d, v14.2d, #0
+	VBIT V16.B16, V12.B16, V17.B16
+	WORD $0x4e6be5d0 // fcmeq v16.2d, v14.2d, v11.2d
+	VBIT V16.B16, V11.B16, V17.B16
+	WORD $0x6eefe44e // fcmgt v14.2d, v2.2d, v15.2d
+	WORD $0x6e63ddf0 // fmul v16.2d, v15.2d, v3.2d
+	VMOV V15.B16, V18.B16
+	VBIT V14.B16, V16.B16, V18.B16
+	VAND V4.B16, V14.B16, V14.B16
+	VSUB V0.D2, V18.D2, V16.D2
+	WORD $0x4f4c0610 // sshr v16.2d, v16.2d, #52
+	VSHL $52, V16.D2, V19.D2
+	VSUB V19.D2, V18.D2, V19.D2
+	WORD $0x4ee1d673 // fsub v19.2d, v19.2d, v1.2d
+	WORD $0x4e61da10 // scvtf v16.2d, v16.2d
+	WORD $0x4e6ed610 // fadd v16.2d, v16.2d, v14.2d
+	WORD $0x4e68d66e // fadd v14.2d, v19.2d, v8.2d
+	WORD $0x6e6efe6e // fdiv v14.2d, v19.2d, v14.2d
+	WORD $0x6e6eddd2 // fmul v18.2d, v14.2d, v14.2d
+	WORD $0x6e72de54 // fmul v20.2d, v18.2d, v18.2d
+	FMOVQ 80(R3), F21
+	VFMLA V6.D2, V18.D2, V21.D2
+	VFMLA V7.D2, V20.D2, V21.D2
+	FMOVQ 48(R3), F22
+	VFMLA V5.D2, V18.D2, V22.D2
+	VFMLA V21.D2, V20.D2, V22.D2
+	FMOVQ 32(R3), F20
+	VFMLA V22.D2, V18.D2, V20.D2
+	FMOVQ 16(R3), F21
+	VFMLA V20.D2, V18.D2, V21.D2
+	FMOVQ 0(R3), F20
+	VFMLA V21.D2, V18.D2, V20.D2
+	WORD $0x6e69de75 // fmul v21.2d, v19.2d, v9.2d
+	WORD $0x6e72de94 // fmul v20.2d, v20.2d, v18.2d
+	VFMLA V21.D2, V19.D2, V20.D2
+	WORD $0x6e6ede8e // fmul v14.2d, v20.2d, v14.2d
+	VFMLS V21.D2, V19.D2, V14.D2
+	WORD $0x4e73d5ce // fadd v14.2d, v14.2d, v19.2d
+	VFMLA V13.D2, V14.D2, V16.D2
+	WORD $0x6ee0c9ee // fcmge v14.2d, v15.2d, #0
+	VBIF V14.B16, V10.B16, V16.B16
+	WORD $0x4ee0d9ee // fcmeq v14.2d, v15.2d, #0
+	VBIT V14.B16, V12.B16, V16.B16
+	WORD $0x4e6be5ee // fcmeq v14.2d, v15.2d, v11.2d
+	VBIT V14.B16, V11.B16, V16.B16
+	FMOVQ F17, 0(R0)
+	FMOVQ F16, 16(R0)
 	ADD $32, R0
 	ADD $32, R1
 	SUBS $4, R2
@@ -490,48 +494,49 @@ next2:
 	BLO next4
 
 loop3:
-	FMOVQ 0(R1), F15
-	WORD $0x6eefe450 // fcmgt v16.2d, v2.2d, v15.2d
-	WORD $0x6e63ddf1 // fmul v17.2d, v15.2d, v3.2d
-	VMOV V15.B16, V18.B16
-	VBIT V16.B16, V17.B16, V18.B16
-	VAND V4.B16, V16.B16, V16.B16
-	VSUB V0.D2, V18.D2, V17.D2
-	WORD $0x4f4c0631 // sshr v17.2d, v17.2d, #52
-	VSHL $52, V17.D2, V19.D2
-	VSUB V19.D2, V18.D2, V19.D2
-	WORD $0x4ee1d673 // fsub v19.2d, v19.2d, v1.2d
-	WORD $0x4e61da31 // scvtf v17.2d, v17.2d
-	WORD $0x4e70d631 // fadd v17.2d, v17.2d, v16.2d
-	WORD $0x4e69d670 // fadd v16.2d, v19.2d, v9.2d
-	WORD $0x6e70fe70 // fdiv v16.2d, v19.2d, v16.2d
-	WORD $0x6e70de12 // fmul v18.2d, v16.2d, v16.2d
-	WORD $0x6e72de54 // fmul v20.2d, v18.2d, v18.2d
-	FMOVQ 80(R3), F21
-	VFMLA V7.D2, V18.D2, V21.D2
-	VFMLA V8.D2, V20.D2, V21.D2
-	FMOVQ 48(R3), F22
-	VFMLA V6.D2, V18.D2, V22.D2
-	VFMLA V21.D2, V20.D2, V22.D2
-	FMOVQ 16(R3), F21
-	VFMLA V5.D2, V18.D2, V21.D2
-	VFMLA V22.D2, V20.D2, V21.D2
-	FMOVQ 0(R3), F20
-	VFMLA V21.D2, V18.D2, V20.D2
-	WORD $0x6e6ade75 // fmul v21.2d, v19.2d, v10.2d
-	WORD $0x6e72de94 // fmul v20.2d, v20.2d, v18.2d
-	VFMLA V21.D2, V19.D2, V20.D2
-	WORD $0x6e70de90 // fmul v16.2d, v20.2d, v16.2d
-	VFMLS V21.D2, V19.D2, V16.D2
-	WORD $0x4e73d610 // fadd v16.2d, v16.2d, v19.2d
-	VFMLA V14.D2, V16.D2, V17.D2
-	WORD $0x6ee0c9f0 // fcmge v16.2d, v15.2d, #0
-	VBIF V16.B16, V11.B16, V17.B16
-	WORD $0x4ee0d9f0 // fcmeq v16.2d, v15.2d, #0
-	VBIT V16.B16, V13.B16, V17.B16
-	WORD $0x4e6ce5f0 // fcmeq v16.2d, v15.2d, v12.2d
-	VBIT V16.B16, V12.B16, V17.B16
-	FMOVQ F17, 0(R0)
+	FMOVQ 0(R1), F14
+	WORD $0x6eeee44f // fcmgt v15.2d, v2.2d, v14.2d
+	WORD $0x6e63ddd0 // fmul v16.2d, v14.2d, v3.2d
+	VMOV V14.B16, V17.B16
+	VBIT V15.B16, V16.B16, V17.B16
+	VAND V4.B16, V15.B16, V15.B16
+	VSUB V0.D2, V17.D2, V16.D2
+	WORD $0x4f4c0610 // sshr v16.2d, v16.2d, #52
+	VSHL $52, V16.D2, V18.D2
+	VSUB V18.D2, V17.D2, V18.D2
+	WORD $0x4ee1d652 // fsub v18.2d, v18.2d, v1.2d
+	WORD $0x4e61da10 // scvtf v16.2d, v16.2d
+	WORD $0x4e6fd610 // fadd v16.2d, v16.2d, v15.2d
+	WORD $0x4e68d64f // fadd v15.2d, v18.2d, v8.2d
+	WORD $0x6e6ffe4f // fdiv v15.2d, v18.2d, v15.2d
+	WORD $0x6e6fddf1 // fmul v17.2d, v15.2d, v15.2d
+	WORD $0x6e71de33 // fmul v19.2d, v17.2d, v17.2d
+	FMOVQ 80(R3), F20
+	VFMLA V6.D2, V17.D2, V20.D2
+	VFMLA V7.D2, V19.D2, V20.D2
+	FMOVQ 48(R3), F21
+	VFMLA V5.D2, V17.D2, V21.D2
+	VFMLA V20.D2, V19.D2, V21.D2
+	FMOVQ 32(R3), F19
+	VFMLA V21.D2, V17.D2, V19.D2
+	FMOVQ 16(R3), F20
+	VFMLA V19.D2, V17.D2, V20.D2
+	FMOVQ 0(R3), F19
+	VFMLA V20.D2, V17.D2, V19.D2
+	WORD $0x6e69de54 // fmul v20.2d, v18.2d, v9.2d
+	WORD $0x6e71de73 // fmul v19.2d, v19.2d, v17.2d
+	VFMLA V20.D2, V18.D2, V19.D2
+	WORD $0x6e6fde6f // fmul v15.2d, v19.2d, v15.2d
+	VFMLS V20.D2, V18.D2, V15.D2
+	WORD $0x4e72d5ef // fadd v15.2d, v15.2d, v18.2d
+	VFMLA V13.D2, V15.D2, V16.D2
+	WORD $0x6ee0c9cf // fcmge v15.2d, v14.2d, #0
+	VBIF V15.B16, V10.B16, V16.B16
+	WORD $0x4ee0d9cf // fcmeq v15.2d, v14.2d, #0
+	VBIT V15.B16, V12.B16, V16.B16
+	WORD $0x4e6be5cf // fcmeq v15.2d, v14.2d, v11.2d
+	VBIT V15.B16, V11.B16, V16.B16
+	FMOVQ F16, 0(R0)
 	ADD $16, R0
 	ADD $16, R1
 	SUBS $2, R2
@@ -542,48 +547,49 @@ next4:
 	CBZ R2, done6
 
 tail5:
-	FMOVD 0(R1), F15
-	WORD $0x6eefe450 // fcmgt v16.2d, v2.2d, v15.2d
-	WORD $0x6e63ddf1 // fmul v17.2d, v15.2d, v3.2d
-	VMOV V15.B16, V18.B16
-	VBIT V16.B16, V17.B16, V18.B16
-	VAND V4.B16, V16.B16, V16.B16
-	VSUB V0.D2, V18.D2, V17.D2
-	WORD $0x4f4c0631 // sshr v17.2d, v17.2d, #52
-	VSHL $52, V17.D2, V19.D2
-	VSUB V19.D2, V18.D2, V19.D2
-	WORD $0x4ee1d673 // fsub v19.2d, v19.2d, v1.2d
-	WORD $0x4e61da31 // scvtf v17.2d, v17.2d
-	WORD $0x4e70d631 // fadd v17.2d, v17.2d, v16.2d
-	WORD $0x4e69d670 // fadd v16.2d, v19.2d, v9.2d
-	WORD $0x6e70fe70 // fdiv v16.2d, v19.2d, v16.2d
-	WORD $0x6e70de12 // fmul v18.2d, v16.2d, v16.2d
-	WORD $0x6e72de54 // fmul v20.2d, v18.2d, v18.2d
-	FMOVQ 80(R3), F21
-	VFMLA V7.D2, V18.D2, V21.D2
-	VFMLA V8.D2, V20.D2, V21.D2
-	FMOVQ 48(R3), F22
-	VFMLA V6.D2, V18.D2, V22.D2
-	VFMLA V21.D2, V20.D2, V22.D2
-	FMOVQ 16(R3), F21
-	VFMLA V5.D2, V18.D2, V21.D2
-	VFMLA V22.D2, V20.D2, V21.D2
-	FMOVQ 0(R3), F20
-	VFMLA V21.D2, V18.D2, V20.D2
-	WORD $0x6e6ade75 // fmul v21.2d, v19.2d, v10.2d
-	WORD $0x6e72de94 // fmul v20.2d, v20.2d, v18.2d
-	VFMLA V21.D2, V19.D2, V20.D2
-	WORD $0x6e70de90 // fmul v16.2d, v20.2d, v16.2d
-	VFMLS V21.D2, V19.D2, V16.D2
-	WORD $0x4e73d610 // fadd v16.2d, v16.2d, v19.2d
-	VFMLA V14.D2, V16.D2, V17.D2
-	WORD $0x6ee0c9f0 // fcmge v16.2d, v15.2d, #0
-	VBIF V16.B16, V11.B16, V17.B16
-	WORD $0x4ee0d9f0 // fcmeq v16.2d, v15.2d, #0
-	VBIT V16.B16, V13.B16, V17.B16
-	WORD $0x4e6ce5f0 // fcmeq v16.2d, v15.2d, v12.2d
-	VBIT V16.B16, V12.B16, V17.B16
-	FMOVD F17, 0(R0)
+	FMOVD 0(R1), F14
+	WORD $0x6eeee44f // fcmgt v15.2d, v2.2d, v14.2d
+	WORD $0x6e63ddd0 // fmul v16.2d, v14.2d, v3.2d
+	VMOV V14.B16, V17.B16
+	VBIT V15.B16, V16.B16, V17.B16
+	VAND V4.B16, V15.B16, V15.B16
+	VSUB V0.D2, V17.D2, V16.D2
+	WORD $0x4f4c0610 // sshr v16.2d, v16.2d, #52
+	VSHL $52, V16.D2, V18.D2
+	VSUB V18.D2, V17.D2, V18.D2
+	WORD $0x4ee1d652 // fsub v18.2d, v18.2d, v1.2d
+	WORD $0x4e61da10 // scvtf v16.2d, v16.2d
+	WORD $0x4e6fd610 // fadd v16.2d, v16.2d, v15.2d
+	WORD $0x4e68d64f // fadd v15.2d, v18.2d, v8.2d
+	WORD $0x6e6ffe4f // fdiv v15.2d, v18.2d, v15.2d
+	WORD $0x6e6fddf1 // fmul v17.2d, v15.2d, v15.2d
+	WORD $0x6e71de33 // fmul v19.2d, v17.2d, v17.2d
+	FMOVQ 80(R3), F20
+	VFMLA V6.D2, V17.D2, V20.D2
+	VFMLA V7.D2, V19.D2, V20.D2
+	FMOVQ 48(R3), F21
+	VFMLA V5.D2, V17.D2, V21.D2
+	VFMLA V20.D2, V19.D2, V21.D2
+	FMOVQ 32(R3), F19
+	VFMLA V21.D2, V17.D2, V19.D2
+	FMOVQ 16(R3), F20
+	VFMLA V19.D2, V17.D2, V20.D2
+	FMOVQ 0(R3), F19
+	VFMLA V20.D2, V17.D2, V19.D2
+	WORD $0x6e69de54 // fmul v20.2d, v18.2d, v9.2d
+	WORD $0x6e71de73 // fmul v19.2d, v19.2d, v17.2d
+	VFMLA V20.D2, V18.D2, V19.D2
+	WORD $0x6e6fde6f // fmul v15.2d, v19.2d, v15.2d
+	VFMLS V20.D2, V18.D2, V15.D2
+	WORD $0x4e72d5ef // fadd v15.2d, v15.2d, v18.2d
+	VFMLA V13.D2, V15.D2, V16.D2
+	WORD $0x6ee0c9cf // fcmge v15.2d, v14.2d, #0
+	VBIF V15.B16, V10.B16, V16.B16
+	WORD $0x4ee0d9cf // fcmeq v15.2d, v14.2d, #0
+	VBIT V15.B16, V12.B16, V16.B16
+	WORD $0x4e6be5cf // fcmeq v15.2d, v14.2d, v11.2d
+	VBIT V15.B16, V11.B16, V16.B16
+	FMOVD F16, 0(R0)
 	ADD $8, R0
 	ADD $8, R1
 	SUBS $1, R2
@@ -602,141 +608,142 @@ TEXT ·Log1pF64NEON(SB), NOSPLIT, $0-48
 	MOVD $word_3ff0000000000000<>(SB), R3
 	VLD1R (R3), [V1.D2]
 	MOVD $vectors0<>(SB), R3
-	FMOVQ 32(R3), F2
-	FMOVQ 64(R3), F3
-	FMOVQ 96(R3), F4
-	FMOVQ 112(R3), F5
+	FMOVQ 64(R3), F2
+	FMOVQ 96(R3), F3
+	FMOVQ 112(R3), F4
 	MOVD $word_4000000000000000<>(SB), R4
-	VLD1R (R4), [V6.D2]
+	VLD1R (R4), [V5.D2]
 	MOVD $word_3fe0000000000000<>(SB), R4
-	VLD1R (R4), [V7.D2]
+	VLD1R (R4), [V6.D2]
 	MOVD $word_3fe62e42fefa3800<>(SB), R4
-	VLD1R (R4), [V8.D2]
+	VLD1R (R4), [V7.D2]
 	MOVD $word_3d2ef35793c76730<>(SB), R4
-	VLD1R (R4), [V9.D2]
+	VLD1R (R4), [V8.D2]
 	MOVD $word_3ff0000000000000<>(SB), R4
-	VLD1R (R4), [V10.D2]
-	VMOVI $0, V11.B16
+	VLD1R (R4), [V9.D2]
+	VMOVI $0, V10.B16
 	MOVD $word_00000000000003ff<>(SB), R4
-	VLD1R (R4), [V12.D2]
+	VLD1R (R4), [V11.D2]
 	MOVD $word_7ff8000000000001<>(SB), R4
-	VLD1R (R4), [V13.D2]
+	VLD1R (R4), [V12.D2]
 	MOVD $word_7ff0000000000000<>(SB), R4
-	VLD1R (R4), [V14.D2]
+	VLD1R (R4), [V13.D2]
 	MOVD $word_fff0000000000000<>(SB), R4
-	VLD1R (R4), [V15.D2]
+	VLD1R (R4), [V14.D2]
 	MOVD $word_8000000000000000<>(SB), R4
-	VLD1R (R4), [V16.D2]
+	VLD1R (R4), [V15.D2]
 	SUBS $4, R2
 	BLO next2
 
 loop1:
-	FMOVQ 0(R1), F17
-	FMOVQ 16(R1), F18
-	WORD $0x4e6ad633 // fadd v19.2d, v17.2d, v10.2d
-	VSUB V0.D2, V19.D2, V20.D2
-	WORD $0x4f4c0694 // sshr v20.2d, v20.2d, #52
-	VSHL $52, V20.D2, V21.D2
-	VSUB V21.D2, V19.D2, V21.D2
-	WORD $0x4ee1d6b5 // fsub v21.2d, v21.2d, v1.2d
-	WORD $0x4e61da96 // scvtf v22.2d, v20.2d
-	WORD $0x4eead677 // fsub v23.2d, v19.2d, v10.2d
-	WORD $0x4ef7d678 // fsub v24.2d, v19.2d, v23.2d
-	WORD $0x4ef8d558 // fsub v24.2d, v10.2d, v24.2d
-	WORD $0x4ef7d637 // fsub v23.2d, v17.2d, v23.2d
-	WORD $0x4e78d6f7 // fadd v23.2d, v23.2d, v24.2d
-	VSUB V20.D2, V12.D2, V24.D2
-	VSHL $52, V24.D2, V24.D2
-	WORD $0x4e6bf718 // fmax v24.2d, v24.2d, v11.2d
-	VFMLA V24.D2, V23.D2, V21.D2
-	WORD $0x6e69ded4 // fmul v20.2d, v22.2d, v9.2d
-	WORD $0x4e66d6b7 // fadd v23.2d, v21.2d, v6.2d
-	WORD $0x6e77feb7 // fdiv v23.2d, v21.2d, v23.2d
-	WORD $0x6e77def8 // fmul v24.2d, v23.2d, v23.2d
-	WORD $0x6e78df19 // fmul v25.2d, v24.2d, v24.2d
-	FMOVQ 80(R3), F26
-	VFMLA V4.D2, V24.D2, V26.D2
-	VFMLA V5.D2, V25.D2, V26.D2
-	FMOVQ 48(R3), F27
-	VFMLA V3.D2, V24.D2, V27.D2
-	VFMLA V26.D2, V25.D2, V27.D2
-	FMOVQ 16(R3), F26
-	VFMLA V2.D2, V24.D2, V26.D2
-	VFMLA V27.D2, V25.D2, V26.D2
-	FMOVQ 0(R3), F25
-	VFMLA V26.D2, V24.D2, V25.D2
-	WORD $0x6e67deba // fmul v26.2d, v21.2d, v7.2d
-	WORD $0x6e78df39 // fmul v25.2d, v25.2d, v24.2d
-	VFMLA V26.D2, V21.D2, V25.D2
-	VFMLA V25.D2, V23.D2, V20.D2
-	VFMLS V26.D2, V21.D2, V20.D2
-	VMOV V21.B16, V23.B16
-	VFMLA V8.D2, V22.D2, V23.D2
-	VMOV V23.B16, V24.B16
-	VFMLS V8.D2, V22.D2, V24.D2
-	WORD $0x4ef8d6b8 // fsub v24.2d, v21.2d, v24.2d
-	WORD $0x4e78d694 // fadd v20.2d, v20.2d, v24.2d
-	WORD $0x4e77d694 // fadd v20.2d, v20.2d, v23.2d
-	WORD $0x6ee0ca75 // fcmge v21.2d, v19.2d, #0
-	VBIF V21.B16, V13.B16, V20.B16
-	WORD $0x4ee0da75 // fcmeq v21.2d, v19.2d, #0
-	VBIT V21.B16, V15.B16, V20.B16
-	WORD $0x4e6ee675 // fcmeq v21.2d, v19.2d, v14.2d
-	VBIT V21.B16, V14.B16, V20.B16
-	VBIT V16.B16, V17.B16, V20.B16
-	WORD $0x4e6ad651 // fadd v17.2d, v18.2d, v10.2d
-	VSUB V0.D2, V17.D2, V19.D2
+	FMOVQ 0(R1), F16
+	FMOVQ 16(R1), F17
+	WORD $0x4e69d612 // fadd v18.2d, v16.2d, v9.2d
+	VSUB V0.D2, V18.D2, V19.D2
 	WORD $0x4f4c0673 // sshr v19.2d, v19.2d, #52
-	VSHL $52, V19.D2, V21.D2
-	VSUB V21.D2, V17.D2, V21.D2
-	WORD $0x4ee1d6b5 // fsub v21.2d, v21.2d, v1.2d
-	WORD $0x4e61da76 // scvtf v22.2d, v19.2d
-	WORD $0x4eead637 // fsub v23.2d, v17.2d, v10.2d
-	WORD $0x4ef7d638 // fsub v24.2d, v17.2d, v23.2d
-	WORD $0x4ef8d558 // fsub v24.2d, v10.2d, v24.2d
-	WORD $0x4ef7d657 // fsub v23.2d, v18.2d, v23.2d
-	WORD $0x4e78d6f7 // fadd v23.2d, v23.2d, v24.2d
-	VSUB V19.D2, V12.D2, V24.D2
-	VSHL $52, V24.D2, V24.D2
-	WORD $0x4e6bf718 // fmax v24.2d, v24.2d, v11.2d
-	VFMLA V24.D2, V23.D2, V21.D2
-	WORD $0x6e69ded3 // fmul v19.2d, v22.2d, v9.2d
-	WORD $0x4e66d6b7 // fadd v23.2d, v21.2d, v6.2d
-	WORD $0x6e77feb7 // fdiv v23.2d, v21.2d, v23.2d
+	VSHL $52, V19.D2, V20.D2
+	VSUB V20.D2, V18.D2, V20.D2
+	WORD $0x4ee1d694 // fsub v20.2d, v20.2d, v1.2d
+	WORD $0x4e61da75 // scvtf v21.2d, v19.2d
+	WORD $0x4ee9d656 // fsub v22.2d, v18.2d, v9.2d
+	WORD $0x4ef6d657 // fsub v23.2d, v18.2d, v22.2d
+	WORD $0x4ef7d537 // fsub v23.2d, v9.2d, v23.2d
+	WORD $0x4ef6d616 // fsub v22.2d, v16.2d, v22.2d
+	WORD $0x4e77d6d6 // fadd v22.2d, v22.2d, v23.2d
+	VSUB V19.D2, V11.D2, V23.D2
+	VSHL $52, V23.D2, V23.D2
+	WORD $0x4e6af6f7 // fmax v23.2d, v23.2d, v10.2d
+	VFMLA V23.D2, V22.D2, V20.D2
+	WORD $0x6e68deb3 // fmul v19.2d, v21.2d, v8.2d
+	WORD $0x4e65d696 // fadd v22.2d, v20.2d, v5.2d
+	WORD $0x6e76fe96 // fdiv v22.2d, v20.2d, v22.2d
+	WORD $0x6e76ded7 // fmul v23.2d, v22.2d, v22.2d
 	WORD $0x6e77def8 // fmul v24.2d, v23.2d, v23.2d
-	WORD $0x6e78df19 // fmul v25.2d, v24.2d, v24.2d
-	FMOVQ 80(R3), F26
-	VFMLA V4.D2, V24.D2, V26.D2
-	VFMLA V5.D2, V25.D2, V26.D2
-	FMOVQ 48(R3), F27
-	VFMLA V3.D2, V24.D2, V27.D2
-	VFMLA V26.D2, V25.D2, V27.D2
-	FMOVQ 16(R3), F26
-	VFMLA V2.D2, V24.D2, V26.D2
-	VFMLA V27.D2, V25.D2, V26.D2
-	FMOVQ 0(R3), F25
-	VFMLA V26.D2, V24.D2, V25.D2
-	WORD $0x6e67deba // fmul v26.2d, v21.2d, v7.2d
-	WORD $0x6e78df39 // fmul v25.2d, v25.2d, v24.2d
-	VFMLA V26.D2, V21.D2, V25.D2
-	VFMLA V25.D2, V23.D2, V19.D2
-	VFMLS V26.D2, V21.D2, V19.D2
-	VMOV V21.B16, V23.B16
-	VFMLA V8.D2, V22.D2, V23.D2
-	VMOV V23.B16, V24.B16
-	VFMLS V8.D2, V22.D2, V24.D2
-	WORD $0x4ef8d6b8 // fsub v24.2d, v21.2d, v24.2d
-	WORD $0x4e78d673 // fadd v19.2d, v19.2d, v24.2d
+	FMOVQ 80(R3), F25
+	VFMLA V3.D2, V23.D2, V25.D2
+	VFMLA V4.D2, V24.D2, V25.D2
+	FMOVQ 48(R3), F26
+	VFMLA V2.D2, V23.D2, V26.D2
+	VFMLA V25.D2, V24.D2, V26.D2
+	FMOVQ 32(R3), F24
+	VFMLA V26.D2, V23.D2, V24.D2
+	FMOVQ 16(R3), F25
+	VFMLA V24.D2, V23.D2, V25.D2
+	FMOVQ 0(R3), F24
+	VFMLA V25.D2, V23.D2, V24.D2
+	WORD $0x6e66de99 // fmul v25.2d, v20.2d, v6.2d
+	WORD $0x6e77df18 // fmul v24.2d, v24.2d, v23.2d
+	VFMLA V25.D2, V20.D2, V24.D2
+	VFMLA V24.D2, V22.D2, V19.D2
+	VFMLS V25.D2, V20.D2, V19.D2
+	VMOV V20.B16, V22.B16
+	VFMLA V7.D2, V21.D2, V22.D2
+	VMOV V22.B16, V23.B16
+	VFMLS V7.D2, V21.D2, V23.D2
+	WORD $0x4ef7d697 // fsub v23.2d, v20.2d, v23.2d
 	WORD $0x4e77d673 // fadd v19.2d, v19.2d, v23.2d
-	WORD $0x6ee0ca35 // fcmge v21.2d, v17.2d, #0
-	VBIF V21.B16, V13.B16, V19.B16
-	WORD $0x4ee0da35 // fcmeq v21.2d, v17.2d, #0
-	VBIT V21.B16, V15.B16, V19.B16
-	WORD $0x4e6ee635 // fcmeq v21.2d, v17.2d, v14.2d
-	VBIT V21.B16, V14.B16, V19.B16
-	VBIT V16.B16, V18.B16, V19.B16
-	FMOVQ F20, 0(R0)
-	FMOVQ F19, 16(R0)
+	WORD $0x4e76d673 // fadd v19.2d, v19.2d, v22.2d
+	WORD $0x6ee0ca54 // fcmge v20.2d, v18.2d, #0
+	VBIF V20.B16, V12.B16, V19.B16
+	WORD $0x4ee0da54 // fcmeq v20.2d, v18.2d, #0
+	VBIT V20.B16, V14.B16, V19.B16
+	WORD $0x4e6de654 // fcmeq v20.2d, v18.2d, v13.2d
+	VBIT V20.B16, V13.B16, V19.B16
+	VBIT V15.B16, V16.B16, V19.B16
+	WORD $0x4e69d630 // fadd v16.2d, v17.2d, v9.2d
+	VSUB V0.D2, V16.D2, V18.D2
+	WORD $0x4f4c0652 // sshr v18.2d, v18.2d, #52
+	VSHL $52, V18.D2, V20.D2
+	VSUB V20.D2, V16.D2, V20.D2
+	WORD $0x4ee1d694 // fsub v20.2d, v20.2d, v1.2d
+	WORD $0x4e61da55 // scvtf v21.2d, v18.2d
+	WORD $0x4ee9d616 // fsub v22.2d, v16.2d, v9.2d
+	WORD $0x4ef6d617 // fsub v23.2d, v16.2d, v22.2d
+	WORD $0x4ef7d537 // fsub v23.2d, v9.2d, v23.2d
+	WORD $0x4ef6d636 // fsub v22.2d, v17.2d, v22.2d
+	WORD $0x4e77d6d6 // fadd v22.2d, v22.2d, v23.2d
+	VSUB V18.D2, V11.D2, V23.D2
+	VSHL $52, V23.D2, V23.D2
+	WORD $0x4e6af6f7 // fmax v23.2d, v23.2d, v10.2d
+	VFMLA V23.D2, V22.D2, V20.D2
+	WORD $0x6e68deb2 // fmul v18.2d, v21.2d, v8.2d
+	WORD $0x4e65d696 // fadd v22.2d, v20.2d, v5.2d
+	WORD $0x6e76fe96 // fdiv v22.2d, v20.2d, v22.2d
+	WORD $0x6e76ded7 // fmul v23.2d, v22.2d, v22.2d
+	WORD $0x6e77def8 // fmul v24.2d, v23.2d, v23.2d
+	FMOVQ 80(R3), F25
+	VFMLA V3.D2, V23.D2, V25.D2
+	VFMLA V4.D2, V24.D2, V25.D2
+	FMOVQ 48(R3), F26
+	VFMLA V2.D2, V23.D2, V26.D2
+	VFMLA V25.D2, V24.D2, V26.D2
+	FMOVQ 32(R3), F24
+	VFMLA V26.D2, V23.D2, V24.D2
+	FMOVQ 16(R3), F25
+	VFMLA V24.D2, V23.D2, V25.D2
+	FMOVQ 0(R3), F24
+	VFMLA V25.D2, V23.D2, V24.D2
+	WORD $0x6e66de99 // fmul v25.2d, v20.2d, v6.2d
+	WORD $0x6e77df18 // fmul v24.2d, v24.2d, v23.2d
+	VFMLA V25.D2, V20.D2, V24.D2
+	VFMLA V24.D2, V22.D2, V18.D2
+	VFMLS V25.D2, V20.D2, V18.D2
+	VMOV V20.B16, V22.B16
+	VFMLA V7.D2, V21.D2, V22.D2
+	VMOV V22.B16, V23.B16
+	VFMLS V7.D2, V21.D2, V23.D2
+	WORD $0x4ef7d697 // fsub v23.2d, v20.2d, v23.2d
+	WORD $0x4e77d652 // fadd v18.2d, v18.2d, v23.2d
+	WORD $0x4e76d652 // fadd v18.2d, v18.2d, v22.2d
+	WORD $0x6ee0ca14 // fcmge v20.2d, v16.2d, #0
+	VBIF V20.B16, V12.B16, V18.B16
+	WORD $0x4ee0da14 // fcmeq v20.2d, v16.2d, #0
+	VBIT V20.B16, V14.B16, V18.B16
+	WORD $0x4e6de614 // fcmeq v20.2d, v16.2d, v13.2d
+	VBIT V20.B16, V13.B16, V18.B16
+	VBIT V15.B16, V17.B16, V18.B16
+	FMOVQ F19, 0(R0)
+	FMOVQ F18, 16(R0)
 	ADD $32, R0
 	ADD $32, R1
 	SUBS $4, R2
@@ -748,59 +755,60 @@ next2:
 	BLO next4
 
 loop3:
-	FMOVQ 0(R1), F17
-	WORD $0x4e6ad632 // fadd v18.2d, v17.2d, v10.2d
-	VSUB V0.D2, V18.D2, V19.D2
-	WORD $0x4f4c0673 // sshr v19.2d, v19.2d, #52
-	VSHL $52, V19.D2, V20.D2
-	VSUB V20.D2, V18.D2, V20.D2
-	WORD $0x4ee1d694 // fsub v20.2d, v20.2d, v1.2d
-	WORD $0x4e61da75 // scvtf v21.2d, v19.2d
-	WORD $0x4eead656 // fsub v22.2d, v18.2d, v10.2d
-	WORD $0x4ef6d657 // fsub v23.2d, v18.2d, v22.2d
-	WORD $0x4ef7d557 // fsub v23.2d, v10.2d, v23.2d
-	WORD $0x4ef6d636 // fsub v22.2d, v17.2d, v22.2d
-	WORD $0x4e77d6d6 // fadd v22.2d, v22.2d, v23.2d
-	VSUB V19.D2, V12.D2, V23.D2
-	VSHL $52, V23.D2, V23.D2
-	WORD $0x4e6bf6f7 // fmax v23.2d, v23.2d, v11.2d
-	VFMLA V23.D2, V22.D2, V20.D2
-	WORD $0x6e69deb3 // fmul v19.2d, v21.2d, v9.2d
-	WORD $0x4e66d696 // fadd v22.2d, v20.2d, v6.2d
-	WORD $0x6e76fe96 // fdiv v22.2d, v20.2d, v22.2d
+	FMOVQ 0(R1), F16
+	WORD $0x4e69d611 // fadd v17.2d, v16.2d, v9.2d
+	VSUB V0.D2, V17.D2, V18.D2
+	WORD $0x4f4c0652 // sshr v18.2d, v18.2d, #52
+	VSHL $52, V18.D2, V19.D2
+	VSUB V19.D2, V17.D2, V19.D2
+	WORD $0x4ee1d673 // fsub v19.2d, v19.2d, v1.2d
+	WORD $0x4e61da54 // scvtf v20.2d, v18.2d
+	WORD $0x4ee9d635 // fsub v21.2d, v17.2d, v9.2d
+	WORD $0x4ef5d636 // fsub v22.2d, v17.2d, v21.2d
+	WORD $0x4ef6d536 // fsub v22.2d, v9.2d, v22.2d
+	WORD $0x4ef5d615 // fsub v21.2d, v16.2d, v21.2d
+	WORD $0x4e76d6b5 // fadd v21.2d, v21.2d, v22.2d
+	VSUB V18.D2, V11.D2, V22.D2
+	VSHL $52, V22.D2, V22.D2
+	WORD $0x4e6af6d6 // fmax v22.2d, v22.2d, v10.2d
+	VFMLA V22.D2, V21.D2, V19.D2
+	WORD $0x6e68de92 // fmul v18.2d, v20.2d, v8.2d
+	WORD $0x4e65d675 // fadd v21.2d, v19.2d, v5.2d
+	WORD $0x6e75fe75 // fdiv v21.2d, v19.2d, v21.2d
+	WORD $0x6e75deb6 // fmul v22.2d, v21.2d, v21.2d
 	WORD $0x6e76ded7 // fmul v23.2d, v22.2d, v22.2d
-	WORD $0x6e77def8 // fmul v24.2d, v23.2d, v23.2d
-	FMOVQ 80(R3), F25
-	VFMLA V4.D2, V23.D2, V25.D2
-	VFMLA V5.D2, V24.D2, V25.D2
-	FMOVQ 48(R3), F26
-	VFMLA V3.D2, V23.D2, V26.D2
-	VFMLA V25.D2, V24.D2, V26.D2
-	FMOVQ 16(R3), F25
-	VFMLA V2.D2, V23.D2, V25.D2
-	VFMLA V26.D2, V24.D2, V25.D2
-	FMOVQ 0(R3), F24
-	VFMLA V25.D2, V23.D2, V24.D2
-	WORD $0x6e67de99 // fmul v25.2d, v20.2d, v7.2d
-	WORD $0x6e77df18 // fmul v24.2d, v24.2d, v23.2d
-	VFMLA V25.D2, V20.D2, V24.D2
-	VFMLA V24.D2, V22.D2, V19.D2
-	VFMLS V25.D2, V20.D2, V19.D2
-	VMOV V20.B16, V22.B16
-	VFMLA V8.D2, V21.D2, V22.D2
-	VMOV V22.B16, V23.B16
-	VFMLS V8.D2, V21.D2, V23.D2
-	WORD $0x4ef7d697 // fsub v23.2d, v20.2d, v23.2d
-	WORD $0x4e77d673 // fadd v19.2d, v19.2d, v23.2d
-	WORD $0x4e76d673 // fadd v19.2d, v19.2d, v22.2d
-	WORD $0x6ee0ca54 // fcmge v20.2d, v18.2d, #0
-	VBIF V20.B16, V13.B16, V19.B16
-	WORD $0x4ee0da54 // fcmeq v20.2d, v18.2d, #0
-	VBIT V20.B16, V15.B16, V19.B16
-	WORD $0x4e6ee654 // fcmeq v20.2d, v18.2d, v14.2d
-	VBIT V20.B16, V14.B16, V19.B16
-	VBIT V16.B16, V17.B16, V19.B16
-	FMOVQ F19, 0(R0)
+	FMOVQ 80(R3), F24
+	VFMLA V3.D2, V22.D2, V24.D2
+	VFMLA V4.D2, V23.D2, V24.D2
+	FMOVQ 48(R3), F25
+	VFMLA V2.D2, V22.D2, V25.D2
+	VFMLA V24.D2, V23.D2, V25.D2
+	FMOVQ 32(R3), F23
+	VFMLA V25.D2, V22.D2, V23.D2
+	FMOVQ 16(R3), F24
+	VFMLA V23.D2, V22.D2, V24.D2
+	FMOVQ 0(R3), F23
+	VFMLA V24.D2, V22.D2, V23.D2
+	WORD $0x6e66de78 // fmul v24.2d, v19.2d, v6.2d
+	WORD $0x6e76def7 // fmul v23.2d, v23.2d, v22.2d
+	VFMLA V24.D2, V19.D2, V23.D2
+	VFMLA V23.D2, V21.D2, V18.D2
+	VFMLS V24.D2, V19.D2, V18.D2
+	VMOV V19.B16, V21.B16
+	VFMLA V7.D2, V20.D2, V21.D2
+	VMOV V21.B16, V22.B16
+	VFMLS V7.D2, V20.D2, V22.D2
+	WORD $0x4ef6d676 // fsub v22.2d, v19.2d, v22.2d
+	WORD $0x4e76d652 // fadd v18.2d, v18.2d, v22.2d
+	WORD $0x4e75d652 // fadd v18.2d, v18.2d, v21.2d
+	WORD $0x6ee0ca33 // fcmge v19.2d, v17.2d, #0
+	VBIF V19.B16, V12.B16, V18.B16
+	WORD $0x4ee0da33 // fcmeq v19.2d, v17.2d, #0
+	VBIT V19.B16, V14.B16, V18.B16
+	WORD $0x4e6de633 // fcmeq v19.2d, v17.2d, v13.2d
+	VBIT V19.B16, V13.B16, V18.B16
+	VBIT V15.B16, V16.B16, V18.B16
+	FMOVQ F18, 0(R0)
 	ADD $16, R0
 	ADD $16, R1
 	SUBS $2, R2
@@ -811,59 +819,60 @@ next4:
 	CBZ R2, done6
 
 tail5:
-	FMOVD 0(R1), F17
-	WORD $0x4e6ad632 // fadd v18.2d, v17.2d, v10.2d
-	VSUB V0.D2, V18.D2, V19.D2
-	WORD $0x4f4c0673 // sshr v19.2d, v19.2d, #52
-	VSHL $52, V19.D2, V20.D2
-	VSUB V20.D2, V18.D2, V20.D2
-	WORD $0x4ee1d694 // fsub v20.2d, v20.2d, v1.2d
-	WORD $0x4e61da75 // scvtf v21.2d, v19.2d
-	WORD $0x4eead656 // fsub v22.2d, v18.2d, v10.2d
-	WORD $0x4ef6d657 // fsub v23.2d, v18.2d, v22.2d
-	WORD $0x4ef7d557 // fsub v23.2d, v10.2d, v23.2d
-	WORD $0x4ef6d636 // fsub v22.2d, v17.2d, v22.2d
-	WORD $0x4e77d6d6 // fadd v22.2d, v22.2d, v23.2d
-	VSUB V19.D2, V12.D2, V23.D2
-	VSHL $52, V23.D2, V23.D2
-	WORD $0x4e6bf6f7 // fmax v23.2d, v23.2d, v11.2d
-	VFMLA V23.D2, V22.D2, V20.D2
-	WORD $0x6e69deb3 // fmul v19.2d, v21.2d, v9.2d
-	WORD $0x4e66d696 // fadd v22.2d, v20.2d, v6.2d
-	WORD $0x6e76fe96 // fdiv v22.2d, v20.2d, v22.2d
+	FMOVD 0(R1), F16
+	WORD $0x4e69d611 // fadd v17.2d, v16.2d, v9.2d
+	VSUB V0.D2, V17.D2, V18.D2
+	WORD $0x4f4c0652 // sshr v18.2d, v18.2d, #52
+	VSHL $52, V18.D2, V19.D2
+	VSUB V19.D2, V17.D2, V19.D2
+	WORD $0x4ee1d673 // fsub v19.2d, v19.2d, v1.2d
+	WORD $0x4e61da54 // scvtf v20.2d, v18.2d
+	WORD $0x4ee9d635 // fsub v21.2d, v17.2d, v9.2d
+	WORD $0x4ef5d636 // fsub v22.2d, v17.2d, v21.2d
+	WORD $0x4ef6d536 // fsub v22.2d, v9.2d, v22.2d
+	WORD $0x4ef5d615 // fsub v21.2d, v16.2d, v21.2d
+	WORD $0x4e76d6b5 // fadd v21.2d, v21.2d, v22.2d
+	VSUB V18.D2, V11.D2, V22.D2
+	VSHL $52, V22.D2, V22.D2
+	WORD $0x4e6af6d6 // fmax v22.2d, v22.2d, v10.2d
+	VFMLA V22.D2, V21.D2, V19.D2
+	WORD $0x6e68de92 // fmul v18.2d, v20.2d, v8.2d
+	WORD $0x4e65d675 // fadd v21.2d, v19.2d, v5.2d
+	WORD $0x6e75fe75 // fdiv v21.2d, v19.2d, v21.2d
+	WORD $0x6e75deb6 // fmul v22.2d, v21.2d, v21.2d
 	WORD $0x6e76ded7 // fmul v23.2d, v22.2d, v22.2d
-	WORD $0x6e77def8 // fmul v24.2d, v23.2d, v23.2d
-	FMOVQ 80(R3), F25
-	VFMLA V4.D2, V23.D2, V25.D2
-	VFMLA V5.D2, V24.D2, V25.D2
-	FMOVQ 48(R3), F26
-	VFMLA V3.D2, V23.D2, V26.D2
-	VFMLA V25.D2, V24.D2, V26.D2
-	FMOVQ 16(R3), F25
-	VFMLA V2.D2, V23.D2, V25.D2
-	VFMLA V26.D2, V24.D2, V25.D2
-	FMOVQ 0(R3), F24
-	VFMLA V25.D2, V23.D2, V24.D2
-	WORD $0x6e67de99 // fmul v25.2d, v20.2d, v7.2d
-	WORD $0x6e77df18 // fmul v24.2d, v24.2d, v23.2d
-	VFMLA V25.D2, V20.D2, V24.D2
-	VFMLA V24.D2, V22.D2, V19.D2
-	VFMLS V25.D2, V20.D2, V19.D2
-	VMOV V20.B16, V22.B16
-	VFMLA V8.D2, V21.D2, V22.D2
-	VMOV V22.B16, V23.B16
-	VFMLS V8.D2, V21.D2, V23.D2
-	WORD $0x4ef7d697 // fsub v23.2d, v20.2d, v23.2d
-	WORD $0x4e77d673 // fadd v19.2d, v19.2d, v23.2d
-	WORD $0x4e76d673 // fadd v19.2d, v19.2d, v22.2d
-	WORD $0x6ee0ca54 // fcmge v20.2d, v18.2d, #0
-	VBIF V20.B16, V13.B16, V19.B16
-	WORD $0x4ee0da54 // fcmeq v20.2d, v18.2d, #0
-	VBIT V20.B16, V15.B16, V19.B16
-	WORD $0x4e6ee654 // fcmeq v20.2d, v18.2d, v14.2d
-	VBIT V20.B16, V14.B16, V19.B16
-	VBIT V16.B16, V17.B16, V19.B16
-	FMOVD F19, 0(R0)
+	FMOVQ 80(R3), F24
+	VFMLA V3.D2, V22.D2, V24.D2
+	VFMLA V4.D2, V23.D2, V24.D2
+	FMOVQ 48(R3), F25
+	VFMLA V2.D2, V22.D2, V25.D2
+	VFMLA V24.D2, V23.D2, V25.D2
+	FMOVQ 32(R3), F23
+	VFMLA V25.D2, V22.D2, V23.D2
+	FMOVQ 16(R3), F24
+	VFMLA V23.D2, V22.D2, V24.D2
+	FMOVQ 0(R3), F23
+	VFMLA V24.D2, V22.D2, V23.D2
+	WORD $0x6e66de78 // fmul v24.2d, v19.2d, v6.2d
+	WORD $0x6e76def7 // fmul v23.2d, v23.2d, v22.2d
+	VFMLA V24.D2, V19.D2, V23.D2
+	VFMLA V23.D2, V21.D2, V18.D2
+	VFMLS V24.D2, V19.D2, V18.D2
+	VMOV V19.B16, V21.B16
+	VFMLA V7.D2, V20.D2, V21.D2
+	VMOV V21.B16, V22.B16
+	VFMLS V7.D2, V20.D2, V22.D2
+	WORD $0x4ef6d676 // fsub v22.2d, v19.2d, v22.2d
+	WORD $0x4e76d652 // fadd v18.2d, v18.2d, v22.2d
+	WORD $0x4e75d652 // fadd v18.2d, v18.2d, v21.2d
+	WORD $0x6ee0ca33 // fcmge v19.2d, v17.2d, #0
+	VBIF V19.B16, V12.B16, V18.B16
+	WORD $0x4ee0da33 // fcmeq v19.2d, v17.2d, #0
+	VBIT V19.B16, V14.B16, V18.B16
+	WORD $0x4e6de633 // fcmeq v19.2d, v17.2d, v13.2d
+	VBIT V19.B16, V13.B16, V18.B16
+	VBIT V15.B16, V16.B16, V18.B16
+	FMOVD F18, 0(R0)
 	ADD $8, R0
 	ADD $8, R1
 	SUBS $1, R2

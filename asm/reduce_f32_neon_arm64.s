@@ -431,83 +431,83 @@ same3:
 	WORD $0x4eaad5ef // fsub v15.4s, v15.4s, v10.4s
 	VMOV V6.B16, V19.B16
 	VFMLA V7.S4, V15.S4, V19.S4
-	WORD $0x4e23f673 // fmax v19.4s, v19.4s, v3.4s
-	WORD $0x4ea4f673 // fmin v19.4s, v19.4s, v4.4s
-	WORD $0x4e25d66f // fadd v15.4s, v19.4s, v5.4s
-	WORD $0x4ea5d5f4 // fsub v20.4s, v15.4s, v5.4s
-	WORD $0x4eb4d673 // fsub v19.4s, v19.4s, v20.4s
-	WORD $0x6e33de74 // fmul v20.4s, v19.4s, v19.4s
-	FMOVQ 48(R2), F21
-	VFMLA V1.S4, V19.S4, V21.S4
-	VFMLA V2.S4, V20.S4, V21.S4
-	FMOVQ 16(R2), F22
-	VFMLA V0.S4, V19.S4, V22.S4
-	VFMLA V21.S4, V20.S4, V22.S4
-	FMOVQ 0(R2), F20
-	VFMLA V22.S4, V19.S4, V20.S4
-	VSHL $23, V15.S4, V15.S4
-	WORD $0x6e2fde94 // fmul v20.4s, v20.4s, v15.4s
-	WORD $0x4e34d56b // fadd v11.4s, v11.4s, v20.4s
 	WORD $0x4eaad610 // fsub v16.4s, v16.4s, v10.4s
 	VMOV V6.B16, V15.B16
 	VFMLA V7.S4, V16.S4, V15.S4
+	WORD $0x4e23f673 // fmax v19.4s, v19.4s, v3.4s
+	WORD $0x4ea4f673 // fmin v19.4s, v19.4s, v4.4s
 	WORD $0x4e23f5ef // fmax v15.4s, v15.4s, v3.4s
 	WORD $0x4ea4f5ef // fmin v15.4s, v15.4s, v4.4s
-	WORD $0x4e25d5f0 // fadd v16.4s, v15.4s, v5.4s
-	WORD $0x4ea5d613 // fsub v19.4s, v16.4s, v5.4s
-	WORD $0x4eb3d5ef // fsub v15.4s, v15.4s, v19.4s
-	WORD $0x6e2fddf3 // fmul v19.4s, v15.4s, v15.4s
-	FMOVQ 48(R2), F20
-	VFMLA V1.S4, V15.S4, V20.S4
-	VFMLA V2.S4, V19.S4, V20.S4
-	FMOVQ 16(R2), F21
-	VFMLA V0.S4, V15.S4, V21.S4
-	VFMLA V20.S4, V19.S4, V21.S4
+	WORD $0x4e25d670 // fadd v16.4s, v19.4s, v5.4s
+	WORD $0x4ea5d614 // fsub v20.4s, v16.4s, v5.4s
+	WORD $0x4eb4d673 // fsub v19.4s, v19.4s, v20.4s
+	WORD $0x4e25d5f4 // fadd v20.4s, v15.4s, v5.4s
+	WORD $0x4ea5d695 // fsub v21.4s, v20.4s, v5.4s
+	WORD $0x4eb5d5ef // fsub v15.4s, v15.4s, v21.4s
+	WORD $0x6e33de75 // fmul v21.4s, v19.4s, v19.4s
+	WORD $0x6e2fddf6 // fmul v22.4s, v15.4s, v15.4s
+	FMOVQ 48(R2), F23
+	VFMLA V1.S4, V19.S4, V23.S4
+	FMOVQ 48(R2), F24
+	VFMLA V1.S4, V15.S4, V24.S4
+	VFMLA V2.S4, V21.S4, V23.S4
+	VFMLA V2.S4, V22.S4, V24.S4
+	FMOVQ 16(R2), F25
+	VFMLA V0.S4, V19.S4, V25.S4
+	FMOVQ 16(R2), F26
+	VFMLA V0.S4, V15.S4, V26.S4
+	VFMLA V23.S4, V21.S4, V25.S4
+	VFMLA V24.S4, V22.S4, V26.S4
+	FMOVQ 0(R2), F21
+	VFMLA V25.S4, V19.S4, V21.S4
 	FMOVQ 0(R2), F19
-	VFMLA V21.S4, V15.S4, V19.S4
+	VFMLA V26.S4, V15.S4, V19.S4
 	VSHL $23, V16.S4, V16.S4
-	WORD $0x6e30de73 // fmul v19.4s, v19.4s, v16.4s
+	WORD $0x6e30deb5 // fmul v21.4s, v21.4s, v16.4s
+	VSHL $23, V20.S4, V20.S4
+	WORD $0x6e34de73 // fmul v19.4s, v19.4s, v20.4s
+	WORD $0x4e35d56b // fadd v11.4s, v11.4s, v21.4s
 	WORD $0x4e33d58c // fadd v12.4s, v12.4s, v19.4s
 	WORD $0x4eaad631 // fsub v17.4s, v17.4s, v10.4s
 	VMOV V6.B16, V15.B16
 	VFMLA V7.S4, V17.S4, V15.S4
-	WORD $0x4e23f5ef // fmax v15.4s, v15.4s, v3.4s
-	WORD $0x4ea4f5ef // fmin v15.4s, v15.4s, v4.4s
-	WORD $0x4e25d5f0 // fadd v16.4s, v15.4s, v5.4s
-	WORD $0x4ea5d611 // fsub v17.4s, v16.4s, v5.4s
-	WORD $0x4eb1d5ef // fsub v15.4s, v15.4s, v17.4s
-	WORD $0x6e2fddf1 // fmul v17.4s, v15.4s, v15.4s
-	FMOVQ 48(R2), F19
-	VFMLA V1.S4, V15.S4, V19.S4
-	VFMLA V2.S4, V17.S4, V19.S4
-	FMOVQ 16(R2), F20
-	VFMLA V0.S4, V15.S4, V20.S4
-	VFMLA V19.S4, V17.S4, V20.S4
-	FMOVQ 0(R2), F17
-	VFMLA V20.S4, V15.S4, V17.S4
-	VSHL $23, V16.S4, V16.S4
-	WORD $0x6e30de31 // fmul v17.4s, v17.4s, v16.4s
-	WORD $0x4e31d5ad // fadd v13.4s, v13.4s, v17.4s
 	WORD $0x4eaad652 // fsub v18.4s, v18.4s, v10.4s
-	VMOV V6.B16, V15.B16
-	VFMLA V7.S4, V18.S4, V15.S4
+	VMOV V6.B16, V16.B16
+	VFMLA V7.S4, V18.S4, V16.S4
 	WORD $0x4e23f5ef // fmax v15.4s, v15.4s, v3.4s
 	WORD $0x4ea4f5ef // fmin v15.4s, v15.4s, v4.4s
-	WORD $0x4e25d5f0 // fadd v16.4s, v15.4s, v5.4s
-	WORD $0x4ea5d611 // fsub v17.4s, v16.4s, v5.4s
-	WORD $0x4eb1d5ef // fsub v15.4s, v15.4s, v17.4s
-	WORD $0x6e2fddf1 // fmul v17.4s, v15.4s, v15.4s
-	FMOVQ 48(R2), F18
-	VFMLA V1.S4, V15.S4, V18.S4
-	VFMLA V2.S4, V17.S4, V18.S4
-	FMOVQ 16(R2), F19
-	VFMLA V0.S4, V15.S4, V19.S4
-	VFMLA V18.S4, V17.S4, V19.S4
-	FMOVQ 0(R2), F17
-	VFMLA V19.S4, V15.S4, V17.S4
-	VSHL $23, V16.S4, V16.S4
-	WORD $0x6e30de31 // fmul v17.4s, v17.4s, v16.4s
-	WORD $0x4e31d5ce // fadd v14.4s, v14.4s, v17.4s
+	WORD $0x4e23f610 // fmax v16.4s, v16.4s, v3.4s
+	WORD $0x4ea4f610 // fmin v16.4s, v16.4s, v4.4s
+	WORD $0x4e25d5f1 // fadd v17.4s, v15.4s, v5.4s
+	WORD $0x4ea5d632 // fsub v18.4s, v17.4s, v5.4s
+	WORD $0x4eb2d5ef // fsub v15.4s, v15.4s, v18.4s
+	WORD $0x4e25d612 // fadd v18.4s, v16.4s, v5.4s
+	WORD $0x4ea5d653 // fsub v19.4s, v18.4s, v5.4s
+	WORD $0x4eb3d610 // fsub v16.4s, v16.4s, v19.4s
+	WORD $0x6e2fddf3 // fmul v19.4s, v15.4s, v15.4s
+	WORD $0x6e30de14 // fmul v20.4s, v16.4s, v16.4s
+	FMOVQ 48(R2), F21
+	VFMLA V1.S4, V15.S4, V21.S4
+	FMOVQ 48(R2), F22
+	VFMLA V1.S4, V16.S4, V22.S4
+	VFMLA V2.S4, V19.S4, V21.S4
+	VFMLA V2.S4, V20.S4, V22.S4
+	FMOVQ 16(R2), F23
+	VFMLA V0.S4, V15.S4, V23.S4
+	FMOVQ 16(R2), F24
+	VFMLA V0.S4, V16.S4, V24.S4
+	VFMLA V21.S4, V19.S4, V23.S4
+	VFMLA V22.S4, V20.S4, V24.S4
+	FMOVQ 0(R2), F19
+	VFMLA V23.S4, V15.S4, V19.S4
+	FMOVQ 0(R2), F15
+	VFMLA V24.S4, V16.S4, V15.S4
+	VSHL $23, V17.S4, V17.S4
+	WORD $0x6e31de73 // fmul v19.4s, v19.4s, v17.4s
+	VSHL $23, V18.S4, V18.S4
+	WORD $0x6e32ddef // fmul v15.4s, v15.4s, v18.4s
+	WORD $0x4e33d5ad // fadd v13.4s, v13.4s, v19.4s
+	WORD $0x4e2fd5ce // fadd v14.4s, v14.4s, v15.4s
 	ADD $64, R0
 	SUBS $16, R1
 	BHS loop1

@@ -337,219 +337,222 @@ TEXT ·LogSumExpF64NEON(SB), NOSPLIT, $0-40
 	MOVD x_base+0(FP), R0
 	MOVD x_len+8(FP), R1
 	MOVD $vectors0<>(SB), R2
-	FMOVQ 32(R2), F0
-	FMOVQ 64(R2), F1
-	FMOVQ 96(R2), F2
-	FMOVQ 128(R2), F3
-	FMOVQ 160(R2), F4
-	FMOVQ 176(R2), F5
+	FMOVQ 64(R2), F0
+	FMOVQ 96(R2), F1
+	FMOVQ 128(R2), F2
+	FMOVQ 160(R2), F3
+	FMOVQ 176(R2), F4
 	MOVD $word_c08ff80000000000<>(SB), R3
-	VLD1R (R3), [V6.D2]
+	VLD1R (R3), [V5.D2]
 	MOVD $word_4090000000000000<>(SB), R3
-	VLD1R (R3), [V7.D2]
+	VLD1R (R3), [V6.D2]
 	MOVD $word_43380000000003ff<>(SB), R3
-	VLD1R (R3), [V8.D2]
+	VLD1R (R3), [V7.D2]
 	MOVD $word_bfe0000000000000<>(SB), R3
-	VLD1R (R3), [V9.D2]
+	VLD1R (R3), [V8.D2]
 	MOVD $word_3ff71547652b82fe<>(SB), R3
-	VLD1R (R3), [V10.D2]
+	VLD1R (R3), [V9.D2]
 	MOVD $word_fff0000000000000<>(SB), R3
-	VLD1R (R3), [V11.D2]
+	VLD1R (R3), [V10.D2]
 	MOVD $word_4034000000000000<>(SB), R3
-	VLD1R (R3), [V12.D2]
+	VLD1R (R3), [V11.D2]
 	MOVD $word_ffefffffffffffff<>(SB), R3
-	VLD1R (R3), [V13.D2]
+	VLD1R (R3), [V12.D2]
+	VMOVI $0, V13.B16
 	VMOVI $0, V14.B16
 	VMOVI $0, V15.B16
 	VMOVI $0, V16.B16
-	VMOVI $0, V17.B16
 	SUBS $8, R1
 	BLO next2
 
 loop1:
-	FMOVQ 0(R0), F18
-	FMOVQ 16(R0), F19
-	FMOVQ 32(R0), F20
-	FMOVQ 48(R0), F21
-	VMOV V13.B16, V22.B16
-	WORD $0x4e72c6d6 // fmaxnm v22.2d, v22.2d, v18.2d
-	WORD $0x4e73c6d6 // fmaxnm v22.2d, v22.2d, v19.2d
-	WORD $0x4e74c6d6 // fmaxnm v22.2d, v22.2d, v20.2d
-	WORD $0x4e75c6d6 // fmaxnm v22.2d, v22.2d, v21.2d
-	WORD $0x4eedd6d7 // fsub v23.2d, v22.2d, v13.2d
-	WORD $0x6eece6f7 // fcmgt v23.2d, v23.2d, v12.2d
-	VADDV V23.S4, V23
-	VMOV V23.D[0], R3
+	FMOVQ 0(R0), F17
+	FMOVQ 16(R0), F18
+	FMOVQ 32(R0), F19
+	FMOVQ 48(R0), F20
+	VMOV V12.B16, V21.B16
+	WORD $0x4e71c6b5 // fmaxnm v21.2d, v21.2d, v17.2d
+	WORD $0x4e72c6b5 // fmaxnm v21.2d, v21.2d, v18.2d
+	WORD $0x4e73c6b5 // fmaxnm v21.2d, v21.2d, v19.2d
+	WORD $0x4e74c6b5 // fmaxnm v21.2d, v21.2d, v20.2d
+	WORD $0x4eecd6b6 // fsub v22.2d, v21.2d, v12.2d
+	WORD $0x6eebe6d6 // fcmgt v22.2d, v22.2d, v11.2d
+	VADDV V22.S4, V22
+	VMOV V22.D[0], R3
 	CBZW R3, same3
-	WORD $0x4ef6d5ad // fsub v13.2d, v13.2d, v22.2d
-	WORD $0x6e6addad // fmul v13.2d, v13.2d, v10.2d
+	WORD $0x4ef5d58c // fsub v12.2d, v12.2d, v21.2d
+	WORD $0x6e69dd8c // fmul v12.2d, v12.2d, v9.2d
 	MOVD $vectors1<>(SB), R3
 	MOVD $word_c090d40000000000<>(SB), R4
-	VLD1R (R4), [V23.D2]
+	VLD1R (R4), [V22.D2]
 	MOVD $word_4090040000000000<>(SB), R4
-	VLD1R (R4), [V24.D2]
+	VLD1R (R4), [V23.D2]
 	MOVD $word_3ff0000000000000<>(SB), R4
-	VLD1R (R4), [V25.D2]
-	WORD $0x4e77f5ad // fmax v13.2d, v13.2d, v23.2d
-	WORD $0x4ef8f5ad // fmin v13.2d, v13.2d, v24.2d
-	WORD $0x4e6189b7 // frintn v23.2d, v13.2d
-	WORD $0x4ef7d5ad // fsub v13.2d, v13.2d, v23.2d
-	FMOVQ 176(R3), F24
-	WORD $0x6e6dddba // fmul v26.2d, v13.2d, v13.2d
-	FMOVQ 160(R3), F27
-	FMOVQ 144(R3), F28
-	VFMLA V27.D2, V13.D2, V28.D2
-	VFMLA V24.D2, V26.D2, V28.D2
-	FMOVQ 128(R3), F24
-	FMOVQ 112(R3), F27
-	VFMLA V24.D2, V13.D2, V27.D2
-	VFMLA V28.D2, V26.D2, V27.D2
-	FMOVQ 96(R3), F24
-	FMOVQ 80(R3), F28
-	VFMLA V24.D2, V13.D2, V28.D2
-	VFMLA V27.D2, V26.D2, V28.D2
-	FMOVQ 64(R3), F24
-	FMOVQ 48(R3), F27
-	VFMLA V24.D2, V13.D2, V27.D2
-	VFMLA V28.D2, V26.D2, V27.D2
-	FMOVQ 32(R3), F24
-	FMOVQ 16(R3), F28
-	VFMLA V24.D2, V13.D2, V28.D2
-	VFMLA V27.D2, V26.D2, V28.D2
-	FMOVQ 0(R3), F24
-	VFMLA V28.D2, V13.D2, V24.D2
-	WORD $0x4e61aaf7 // fcvtns v23.2d, v23.2d
-	WORD $0x4f7f06ed // sshr v13.2d, v23.2d, #1
-	VSUB V13.D2, V23.D2, V23.D2
-	VSHL $52, V13.D2, V13.D2
-	VADD V25.D2, V13.D2, V13.D2
-	WORD $0x6e6ddf18 // fmul v24.2d, v24.2d, v13.2d
-	VSHL $52, V23.D2, V23.D2
-	VADD V25.D2, V23.D2, V23.D2
-	WORD $0x6e77df18 // fmul v24.2d, v24.2d, v23.2d
-	WORD $0x6e78ddce // fmul v14.2d, v14.2d, v24.2d
-	WORD $0x6e78ddef // fmul v15.2d, v15.2d, v24.2d
-	WORD $0x6e78de10 // fmul v16.2d, v16.2d, v24.2d
-	WORD $0x6e78de31 // fmul v17.2d, v17.2d, v24.2d
-	VMOV V22.B16, V13.B16
+	VLD1R (R4), [V24.D2]
+	WORD $0x4e76f58c // fmax v12.2d, v12.2d, v22.2d
+	WORD $0x4ef7f58c // fmin v12.2d, v12.2d, v23.2d
+	WORD $0x4e618996 // frintn v22.2d, v12.2d
+	WORD $0x4ef6d58c // fsub v12.2d, v12.2d, v22.2d
+	FMOVQ 176(R3), F23
+	WORD $0x6e6cdd99 // fmul v25.2d, v12.2d, v12.2d
+	FMOVQ 160(R3), F26
+	FMOVQ 144(R3), F27
+	VFMLA V26.D2, V12.D2, V27.D2
+	VFMLA V23.D2, V25.D2, V27.D2
+	FMOVQ 128(R3), F23
+	FMOVQ 112(R3), F26
+	VFMLA V23.D2, V12.D2, V26.D2
+	VFMLA V27.D2, V25.D2, V26.D2
+	FMOVQ 96(R3), F23
+	FMOVQ 80(R3), F27
+	VFMLA V23.D2, V12.D2, V27.D2
+	VFMLA V26.D2, V25.D2, V27.D2
+	FMOVQ 64(R3), F23
+	FMOVQ 48(R3), F26
+	VFMLA V23.D2, V12.D2, V26.D2
+	VFMLA V27.D2, V25.D2, V26.D2
+	FMOVQ 32(R3), F23
+	VFMLA V26.D2, V12.D2, V23.D2
+	FMOVQ 16(R3), F25
+	VFMLA V23.D2, V12.D2, V25.D2
+	FMOVQ 0(R3), F23
+	VFMLA V25.D2, V12.D2, V23.D2
+	WORD $0x4e61aad6 // fcvtns v22.2d, v22.2d
+	WORD $0x4f7f06cc // sshr v12.2d, v22.2d, #1
+	VSUB V12.D2, V22.D2, V22.D2
+	VSHL $52, V12.D2, V12.D2
+	VADD V24.D2, V12.D2, V12.D2
+	WORD $0x6e6cdef7 // fmul v23.2d, v23.2d, v12.2d
+	VSHL $52, V22.D2, V22.D2
+	VADD V24.D2, V22.D2, V22.D2
+	WORD $0x6e76def7 // fmul v23.2d, v23.2d, v22.2d
+	WORD $0x6e77ddad // fmul v13.2d, v13.2d, v23.2d
+	WORD $0x6e77ddce // fmul v14.2d, v14.2d, v23.2d
+	WORD $0x6e77ddef // fmul v15.2d, v15.2d, v23.2d
+	WORD $0x6e77de10 // fmul v16.2d, v16.2d, v23.2d
+	VMOV V21.B16, V12.B16
 
 same3:
-	WORD $0x4eedd652 // fsub v18.2d, v18.2d, v13.2d
-	VMOV V9.B16, V22.B16
-	VFMLA V10.D2, V18.D2, V22.D2
-	WORD $0x4e66f6d6 // fmax v22.2d, v22.2d, v6.2d
-	WORD $0x4ee7f6d6 // fmin v22.2d, v22.2d, v7.2d
-	WORD $0x4e68d6d2 // fadd v18.2d, v22.2d, v8.2d
-	WORD $0x4ee8d657 // fsub v23.2d, v18.2d, v8.2d
-	WORD $0x4ef7d6d6 // fsub v22.2d, v22.2d, v23.2d
-	WORD $0x6e76ded7 // fmul v23.2d, v22.2d, v22.2d
-	FMOVQ 144(R2), F24
-	VFMLA V4.D2, V22.D2, V24.D2
-	VFMLA V5.D2, V23.D2, V24.D2
-	FMOVQ 112(R2), F25
-	VFMLA V3.D2, V22.D2, V25.D2
-	VFMLA V24.D2, V23.D2, V25.D2
-	FMOVQ 80(R2), F24
-	VFMLA V2.D2, V22.D2, V24.D2
-	VFMLA V25.D2, V23.D2, V24.D2
-	FMOVQ 48(R2), F25
-	VFMLA V1.D2, V22.D2, V25.D2
-	VFMLA V24.D2, V23.D2, V25.D2
-	FMOVQ 16(R2), F24
-	VFMLA V0.D2, V22.D2, V24.D2
-	VFMLA V25.D2, V23.D2, V24.D2
-	FMOVQ 0(R2), F23
-	VFMLA V24.D2, V22.D2, V23.D2
+	WORD $0x4eecd631 // fsub v17.2d, v17.2d, v12.2d
+	VMOV V8.B16, V21.B16
+	VFMLA V9.D2, V17.D2, V21.D2
+	WORD $0x4eecd652 // fsub v18.2d, v18.2d, v12.2d
+	VMOV V8.B16, V17.B16
+	VFMLA V9.D2, V18.D2, V17.D2
+	WORD $0x4e65f6b5 // fmax v21.2d, v21.2d, v5.2d
+	WORD $0x4ee6f6b5 // fmin v21.2d, v21.2d, v6.2d
+	WORD $0x4e65f631 // fmax v17.2d, v17.2d, v5.2d
+	WORD $0x4ee6f631 // fmin v17.2d, v17.2d, v6.2d
+	WORD $0x4e67d6b2 // fadd v18.2d, v21.2d, v7.2d
+	WORD $0x4ee7d656 // fsub v22.2d, v18.2d, v7.2d
+	WORD $0x4ef6d6b5 // fsub v21.2d, v21.2d, v22.2d
+	WORD $0x4e67d636 // fadd v22.2d, v17.2d, v7.2d
+	WORD $0x4ee7d6d7 // fsub v23.2d, v22.2d, v7.2d
+	WORD $0x4ef7d631 // fsub v17.2d, v17.2d, v23.2d
+	WORD $0x6e75deb7 // fmul v23.2d, v21.2d, v21.2d
+	WORD $0x6e71de38 // fmul v24.2d, v17.2d, v17.2d
+	FMOVQ 144(R2), F25
+	VFMLA V3.D2, V21.D2, V25.D2
+	FMOVQ 144(R2), F26
+	VFMLA V3.D2, V17.D2, V26.D2
+	VFMLA V4.D2, V23.D2, V25.D2
+	VFMLA V4.D2, V24.D2, V26.D2
+	FMOVQ 112(R2), F27
+	VFMLA V2.D2, V21.D2, V27.D2
+	FMOVQ 112(R2), F28
+	VFMLA V2.D2, V17.D2, V28.D2
+	VFMLA V25.D2, V23.D2, V27.D2
+	VFMLA V26.D2, V24.D2, V28.D2
+	FMOVQ 80(R2), F25
+	VFMLA V1.D2, V21.D2, V25.D2
+	FMOVQ 80(R2), F26
+	VFMLA V1.D2, V17.D2, V26.D2
+	VFMLA V27.D2, V23.D2, V25.D2
+	VFMLA V28.D2, V24.D2, V26.D2
+	FMOVQ 48(R2), F27
+	VFMLA V0.D2, V21.D2, V27.D2
+	FMOVQ 48(R2), F28
+	VFMLA V0.D2, V17.D2, V28.D2
+	VFMLA V25.D2, V23.D2, V27.D2
+	VFMLA V26.D2, V24.D2, V28.D2
+	FMOVQ 32(R2), F23
+	VFMLA V27.D2, V21.D2, V23.D2
+	FMOVQ 32(R2), F24
+	VFMLA V28.D2, V17.D2, V24.D2
+	FMOVQ 16(R2), F25
+	VFMLA V23.D2, V21.D2, V25.D2
+	FMOVQ 16(R2), F23
+	VFMLA V24.D2, V17.D2, V23.D2
+	FMOVQ 0(R2), F24
+	VFMLA V25.D2, V21.D2, V24.D2
+	FMOVQ 0(R2), F21
+	VFMLA V23.D2, V17.D2, V21.D2
 	VSHL $52, V18.D2, V18.D2
-	WORD $0x6e72def7 // fmul v23.2d, v23.2d, v18.2d
-	WORD $0x4e77d5ce // fadd v14.2d, v14.2d, v23.2d
-	WORD $0x4eedd673 // fsub v19.2d, v19.2d, v13.2d
-	VMOV V9.B16, V18.B16
-	VFMLA V10.D2, V19.D2, V18.D2
-	WORD $0x4e66f652 // fmax v18.2d, v18.2d, v6.2d
-	WORD $0x4ee7f652 // fmin v18.2d, v18.2d, v7.2d
-	WORD $0x4e68d653 // fadd v19.2d, v18.2d, v8.2d
-	WORD $0x4ee8d676 // fsub v22.2d, v19.2d, v8.2d
-	WORD $0x4ef6d652 // fsub v18.2d, v18.2d, v22.2d
+	WORD $0x6e72df18 // fmul v24.2d, v24.2d, v18.2d
+	VSHL $52, V22.D2, V22.D2
+	WORD $0x6e76deb5 // fmul v21.2d, v21.2d, v22.2d
+	WORD $0x4e78d5ad // fadd v13.2d, v13.2d, v24.2d
+	WORD $0x4e75d5ce // fadd v14.2d, v14.2d, v21.2d
+	WORD $0x4eecd673 // fsub v19.2d, v19.2d, v12.2d
+	VMOV V8.B16, V17.B16
+	VFMLA V9.D2, V19.D2, V17.D2
+	WORD $0x4eecd694 // fsub v20.2d, v20.2d, v12.2d
+	VMOV V8.B16, V18.B16
+	VFMLA V9.D2, V20.D2, V18.D2
+	WORD $0x4e65f631 // fmax v17.2d, v17.2d, v5.2d
+	WORD $0x4ee6f631 // fmin v17.2d, v17.2d, v6.2d
+	WORD $0x4e65f652 // fmax v18.2d, v18.2d, v5.2d
+	WORD $0x4ee6f652 // fmin v18.2d, v18.2d, v6.2d
+	WORD $0x4e67d633 // fadd v19.2d, v17.2d, v7.2d
+	WORD $0x4ee7d674 // fsub v20.2d, v19.2d, v7.2d
+	WORD $0x4ef4d631 // fsub v17.2d, v17.2d, v20.2d
+	WORD $0x4e67d654 // fadd v20.2d, v18.2d, v7.2d
+	WORD $0x4ee7d695 // fsub v21.2d, v20.2d, v7.2d
+	WORD $0x4ef5d652 // fsub v18.2d, v18.2d, v21.2d
+	WORD $0x6e71de35 // fmul v21.2d, v17.2d, v17.2d
 	WORD $0x6e72de56 // fmul v22.2d, v18.2d, v18.2d
 	FMOVQ 144(R2), F23
-	VFMLA V4.D2, V18.D2, V23.D2
-	VFMLA V5.D2, V22.D2, V23.D2
-	FMOVQ 112(R2), F24
+	VFMLA V3.D2, V17.D2, V23.D2
+	FMOVQ 144(R2), F24
 	VFMLA V3.D2, V18.D2, V24.D2
-	VFMLA V23.D2, V22.D2, V24.D2
+	VFMLA V4.D2, V21.D2, V23.D2
+	VFMLA V4.D2, V22.D2, V24.D2
+	FMOVQ 112(R2), F25
+	VFMLA V2.D2, V17.D2, V25.D2
+	FMOVQ 112(R2), F26
+	VFMLA V2.D2, V18.D2, V26.D2
+	VFMLA V23.D2, V21.D2, V25.D2
+	VFMLA V24.D2, V22.D2, V26.D2
 	FMOVQ 80(R2), F23
-	VFMLA V2.D2, V18.D2, V23.D2
-	VFMLA V24.D2, V22.D2, V23.D2
-	FMOVQ 48(R2), F24
+	VFMLA V1.D2, V17.D2, V23.D2
+	FMOVQ 80(R2), F24
 	VFMLA V1.D2, V18.D2, V24.D2
-	VFMLA V23.D2, V22.D2, V24.D2
+	VFMLA V25.D2, V21.D2, V23.D2
+	VFMLA V26.D2, V22.D2, V24.D2
+	FMOVQ 48(R2), F25
+	VFMLA V0.D2, V17.D2, V25.D2
+	FMOVQ 48(R2), F26
+	VFMLA V0.D2, V18.D2, V26.D2
+	VFMLA V23.D2, V21.D2, V25.D2
+	VFMLA V24.D2, V22.D2, V26.D2
+	FMOVQ 32(R2), F21
+	VFMLA V25.D2, V17.D2, V21.D2
+	FMOVQ 32(R2), F22
+	VFMLA V26.D2, V18.D2, V22.D2
 	FMOVQ 16(R2), F23
-	VFMLA V0.D2, V18.D2, V23.D2
-	VFMLA V24.D2, V22.D2, V23.D2
+	VFMLA V21.D2, V17.D2, V23.D2
+	FMOVQ 16(R2), F21
+	VFMLA V22.D2, V18.D2, V21.D2
 	FMOVQ 0(R2), F22
-	VFMLA V23.D2, V18.D2, V22.D2
+	VFMLA V23.D2, V17.D2, V22.D2
+	FMOVQ 0(R2), F17
+	VFMLA V21.D2, V18.D2, V17.D2
 	VSHL $52, V19.D2, V19.D2
 	WORD $0x6e73ded6 // fmul v22.2d, v22.2d, v19.2d
+	VSHL $52, V20.D2, V20.D2
+	WORD $0x6e74de31 // fmul v17.2d, v17.2d, v20.2d
 	WORD $0x4e76d5ef // fadd v15.2d, v15.2d, v22.2d
-	WORD $0x4eedd694 // fsub v20.2d, v20.2d, v13.2d
-	VMOV V9.B16, V18.B16
-	VFMLA V10.D2, V20.D2, V18.D2
-	WORD $0x4e66f652 // fmax v18.2d, v18.2d, v6.2d
-	WORD $0x4ee7f652 // fmin v18.2d, v18.2d, v7.2d
-	WORD $0x4e68d653 // fadd v19.2d, v18.2d, v8.2d
-	WORD $0x4ee8d674 // fsub v20.2d, v19.2d, v8.2d
-	WORD $0x4ef4d652 // fsub v18.2d, v18.2d, v20.2d
-	WORD $0x6e72de54 // fmul v20.2d, v18.2d, v18.2d
-	FMOVQ 144(R2), F22
-	VFMLA V4.D2, V18.D2, V22.D2
-	VFMLA V5.D2, V20.D2, V22.D2
-	FMOVQ 112(R2), F23
-	VFMLA V3.D2, V18.D2, V23.D2
-	VFMLA V22.D2, V20.D2, V23.D2
-	FMOVQ 80(R2), F22
-	VFMLA V2.D2, V18.D2, V22.D2
-	VFMLA V23.D2, V20.D2, V22.D2
-	FMOVQ 48(R2), F23
-	VFMLA V1.D2, V18.D2, V23.D2
-	VFMLA V22.D2, V20.D2, V23.D2
-	FMOVQ 16(R2), F22
-	VFMLA V0.D2, V18.D2, V22.D2
-	VFMLA V23.D2, V20.D2, V22.D2
-	FMOVQ 0(R2), F20
-	VFMLA V22.D2, V18.D2, V20.D2
-	VSHL $52, V19.D2, V19.D2
-	WORD $0x6e73de94 // fmul v20.2d, v20.2d, v19.2d
-	WORD $0x4e74d610 // fadd v16.2d, v16.2d, v20.2d
-	WORD $0x4eedd6b5 // fsub v21.2d, v21.2d, v13.2d
-	VMOV V9.B16, V18.B16
-	VFMLA V10.D2, V21.D2, V18.D2
-	WORD $0x4e66f652 // fmax v18.2d, v18.2d, v6.2d
-	WORD $0x4ee7f652 // fmin v18.2d, v18.2d, v7.2d
-	WORD $0x4e68d653 // fadd v19.2d, v18.2d, v8.2d
-	WORD $0x4ee8d674 // fsub v20.2d, v19.2d, v8.2d
-	WORD $0x4ef4d652 // fsub v18.2d, v18.2d, v20.2d
-	WORD $0x6e72de54 // fmul v20.2d, v18.2d, v18.2d
-	FMOVQ 144(R2), F21
-	VFMLA V4.D2, V18.D2, V21.D2
-	VFMLA V5.D2, V20.D2, V21.D2
-	FMOVQ 112(R2), F22
-	VFMLA V3.D2, V18.D2, V22.D2
-	VFMLA V21.D2, V20.D2, V22.D2
-	FMOVQ 80(R2), F21
-	VFMLA V2.D2, V18.D2, V21.D2
-	VFMLA V22.D2, V20.D2, V21.D2
-	FMOVQ 48(R2), F22
-	VFMLA V1.D2, V18.D2, V22.D2
-	VFMLA V21.D2, V20.D2, V22.D2
-	FMOVQ 16(R2), F21
-	VFMLA V0.D2, V18.D2, V21.D2
-	VFMLA V22.D2, V20.D2, V21.D2
-	FMOVQ 0(R2), F20
-	VFMLA V21.D2, V18.D2, V20.D2
-	VSHL $52, V19.D2, V19.D2
-	WORD $0x6e73de94 // fmul v20.2d, v20.2d, v19.2d
-	WORD $0x4e74d631 // fadd v17.2d, v17.2d, v20.2d
+	WORD $0x4e71d610 // fadd v16.2d, v16.2d, v17.2d
 	ADD $64, R0
 	SUBS $8, R1
 	BHS loop1
@@ -560,96 +563,97 @@ next2:
 	BLO next5
 
 loop4:
-	FMOVQ 0(R0), F18
-	VMOV V13.B16, V19.B16
-	WORD $0x4e72c673 // fmaxnm v19.2d, v19.2d, v18.2d
-	WORD $0x4eedd674 // fsub v20.2d, v19.2d, v13.2d
-	WORD $0x6eece694 // fcmgt v20.2d, v20.2d, v12.2d
-	VADDV V20.S4, V20
-	VMOV V20.D[0], R3
+	FMOVQ 0(R0), F17
+	VMOV V12.B16, V18.B16
+	WORD $0x4e71c652 // fmaxnm v18.2d, v18.2d, v17.2d
+	WORD $0x4eecd653 // fsub v19.2d, v18.2d, v12.2d
+	WORD $0x6eebe673 // fcmgt v19.2d, v19.2d, v11.2d
+	VADDV V19.S4, V19
+	VMOV V19.D[0], R3
 	CBZW R3, same6
-	WORD $0x4ef3d5ad // fsub v13.2d, v13.2d, v19.2d
-	WORD $0x6e6addad // fmul v13.2d, v13.2d, v10.2d
+	WORD $0x4ef2d58c // fsub v12.2d, v12.2d, v18.2d
+	WORD $0x6e69dd8c // fmul v12.2d, v12.2d, v9.2d
 	MOVD $vectors1<>(SB), R3
 	MOVD $word_c090d40000000000<>(SB), R4
-	VLD1R (R4), [V20.D2]
+	VLD1R (R4), [V19.D2]
 	MOVD $word_4090040000000000<>(SB), R4
-	VLD1R (R4), [V21.D2]
+	VLD1R (R4), [V20.D2]
 	MOVD $word_3ff0000000000000<>(SB), R4
-	VLD1R (R4), [V22.D2]
-	WORD $0x4e74f5ad // fmax v13.2d, v13.2d, v20.2d
-	WORD $0x4ef5f5ad // fmin v13.2d, v13.2d, v21.2d
-	WORD $0x4e6189b4 // frintn v20.2d, v13.2d
-	WORD $0x4ef4d5ad // fsub v13.2d, v13.2d, v20.2d
-	FMOVQ 176(R3), F21
-	WORD $0x6e6dddb7 // fmul v23.2d, v13.2d, v13.2d
-	FMOVQ 160(R3), F24
-	FMOVQ 144(R3), F25
-	VFMLA V24.D2, V13.D2, V25.D2
-	VFMLA V21.D2, V23.D2, V25.D2
-	FMOVQ 128(R3), F21
-	FMOVQ 112(R3), F24
-	VFMLA V21.D2, V13.D2, V24.D2
-	VFMLA V25.D2, V23.D2, V24.D2
-	FMOVQ 96(R3), F21
-	FMOVQ 80(R3), F25
-	VFMLA V21.D2, V13.D2, V25.D2
-	VFMLA V24.D2, V23.D2, V25.D2
-	FMOVQ 64(R3), F21
-	FMOVQ 48(R3), F24
-	VFMLA V21.D2, V13.D2, V24.D2
-	VFMLA V25.D2, V23.D2, V24.D2
-	FMOVQ 32(R3), F21
-	FMOVQ 16(R3), F25
-	VFMLA V21.D2, V13.D2, V25.D2
-	VFMLA V24.D2, V23.D2, V25.D2
-	FMOVQ 0(R3), F21
-	VFMLA V25.D2, V13.D2, V21.D2
-	WORD $0x4e61aa94 // fcvtns v20.2d, v20.2d
-	WORD $0x4f7f068d // sshr v13.2d, v20.2d, #1
-	VSUB V13.D2, V20.D2, V20.D2
-	VSHL $52, V13.D2, V13.D2
-	VADD V22.D2, V13.D2, V13.D2
-	WORD $0x6e6ddeb5 // fmul v21.2d, v21.2d, v13.2d
-	VSHL $52, V20.D2, V20.D2
-	VADD V22.D2, V20.D2, V20.D2
-	WORD $0x6e74deb5 // fmul v21.2d, v21.2d, v20.2d
-	WORD $0x6e75ddce // fmul v14.2d, v14.2d, v21.2d
-	WORD $0x6e75ddef // fmul v15.2d, v15.2d, v21.2d
-	WORD $0x6e75de10 // fmul v16.2d, v16.2d, v21.2d
-	WORD $0x6e75de31 // fmul v17.2d, v17.2d, v21.2d
-	VMOV V19.B16, V13.B16
+	VLD1R (R4), [V21.D2]
+	WORD $0x4e73f58c // fmax v12.2d, v12.2d, v19.2d
+	WORD $0x4ef4f58c // fmin v12.2d, v12.2d, v20.2d
+	WORD $0x4e618993 // frintn v19.2d, v12.2d
+	WORD $0x4ef3d58c // fsub v12.2d, v12.2d, v19.2d
+	FMOVQ 176(R3), F20
+	WORD $0x6e6cdd96 // fmul v22.2d, v12.2d, v12.2d
+	FMOVQ 160(R3), F23
+	FMOVQ 144(R3), F24
+	VFMLA V23.D2, V12.D2, V24.D2
+	VFMLA V20.D2, V22.D2, V24.D2
+	FMOVQ 128(R3), F20
+	FMOVQ 112(R3), F23
+	VFMLA V20.D2, V12.D2, V23.D2
+	VFMLA V24.D2, V22.D2, V23.D2
+	FMOVQ 96(R3), F20
+	FMOVQ 80(R3), F24
+	VFMLA V20.D2, V12.D2, V24.D2
+	VFMLA V23.D2, V22.D2, V24.D2
+	FMOVQ 64(R3), F20
+	FMOVQ 48(R3), F23
+	VFMLA V20.D2, V12.D2, V23.D2
+	VFMLA V24.D2, V22.D2, V23.D2
+	FMOVQ 32(R3), F20
+	VFMLA V23.D2, V12.D2, V20.D2
+	FMOVQ 16(R3), F22
+	VFMLA V20.D2, V12.D2, V22.D2
+	FMOVQ 0(R3), F20
+	VFMLA V22.D2, V12.D2, V20.D2
+	WORD $0x4e61aa73 // fcvtns v19.2d, v19.2d
+	WORD $0x4f7f066c // sshr v12.2d, v19.2d, #1
+	VSUB V12.D2, V19.D2, V19.D2
+	VSHL $52, V12.D2, V12.D2
+	VADD V21.D2, V12.D2, V12.D2
+	WORD $0x6e6cde94 // fmul v20.2d, v20.2d, v12.2d
+	VSHL $52, V19.D2, V19.D2
+	VADD V21.D2, V19.D2, V19.D2
+	WORD $0x6e73de94 // fmul v20.2d, v20.2d, v19.2d
+	WORD $0x6e74ddad // fmul v13.2d, v13.2d, v20.2d
+	WORD $0x6e74ddce // fmul v14.2d, v14.2d, v20.2d
+	WORD $0x6e74ddef // fmul v15.2d, v15.2d, v20.2d
+	WORD $0x6e74de10 // fmul v16.2d, v16.2d, v20.2d
+	VMOV V18.B16, V12.B16
 
 same6:
-	WORD $0x4eedd652 // fsub v18.2d, v18.2d, v13.2d
-	VMOV V9.B16, V19.B16
-	VFMLA V10.D2, V18.D2, V19.D2
-	WORD $0x4e66f673 // fmax v19.2d, v19.2d, v6.2d
-	WORD $0x4ee7f673 // fmin v19.2d, v19.2d, v7.2d
-	WORD $0x4e68d672 // fadd v18.2d, v19.2d, v8.2d
-	WORD $0x4ee8d654 // fsub v20.2d, v18.2d, v8.2d
-	WORD $0x4ef4d673 // fsub v19.2d, v19.2d, v20.2d
-	WORD $0x6e73de74 // fmul v20.2d, v19.2d, v19.2d
-	FMOVQ 144(R2), F21
-	VFMLA V4.D2, V19.D2, V21.D2
-	VFMLA V5.D2, V20.D2, V21.D2
-	FMOVQ 112(R2), F22
-	VFMLA V3.D2, V19.D2, V22.D2
-	VFMLA V21.D2, V20.D2, V22.D2
-	FMOVQ 80(R2), F21
-	VFMLA V2.D2, V19.D2, V21.D2
-	VFMLA V22.D2, V20.D2, V21.D2
-	FMOVQ 48(R2), F22
-	VFMLA V1.D2, V19.D2, V22.D2
-	VFMLA V21.D2, V20.D2, V22.D2
-	FMOVQ 16(R2), F21
-	VFMLA V0.D2, V19.D2, V21.D2
-	VFMLA V22.D2, V20.D2, V21.D2
-	FMOVQ 0(R2), F20
+	WORD $0x4eecd631 // fsub v17.2d, v17.2d, v12.2d
+	VMOV V8.B16, V18.B16
+	VFMLA V9.D2, V17.D2, V18.D2
+	WORD $0x4e65f652 // fmax v18.2d, v18.2d, v5.2d
+	WORD $0x4ee6f652 // fmin v18.2d, v18.2d, v6.2d
+	WORD $0x4e67d651 // fadd v17.2d, v18.2d, v7.2d
+	WORD $0x4ee7d633 // fsub v19.2d, v17.2d, v7.2d
+	WORD $0x4ef3d652 // fsub v18.2d, v18.2d, v19.2d
+	WORD $0x6e72de53 // fmul v19.2d, v18.2d, v18.2d
+	FMOVQ 144(R2), F20
+	VFMLA V3.D2, V18.D2, V20.D2
+	VFMLA V4.D2, V19.D2, V20.D2
+	FMOVQ 112(R2), F21
+	VFMLA V2.D2, V18.D2, V21.D2
+	VFMLA V20.D2, V19.D2, V21.D2
+	FMOVQ 80(R2), F20
+	VFMLA V1.D2, V18.D2, V20.D2
 	VFMLA V21.D2, V19.D2, V20.D2
-	VSHL $52, V18.D2, V18.D2
-	WORD $0x6e72de94 // fmul v20.2d, v20.2d, v18.2d
-	WORD $0x4e74d5ce // fadd v14.2d, v14.2d, v20.2d
+	FMOVQ 48(R2), F21
+	VFMLA V0.D2, V18.D2, V21.D2
+	VFMLA V20.D2, V19.D2, V21.D2
+	FMOVQ 32(R2), F19
+	VFMLA V21.D2, V18.D2, V19.D2
+	FMOVQ 16(R2), F20
+	VFMLA V19.D2, V18.D2, V20.D2
+	FMOVQ 0(R2), F19
+	VFMLA V20.D2, V18.D2, V19.D2
+	VSHL $52, V17.D2, V17.D2
+	WORD $0x6e71de73 // fmul v19.2d, v19.2d, v17.2d
+	WORD $0x4e73d5ad // fadd v13.2d, v13.2d, v19.2d
 	ADD $16, R0
 	SUBS $2, R1
 	BHS loop4
@@ -659,107 +663,108 @@ next5:
 	CBZ R1, done8
 
 tail7:
-	FMOVD 0(R0), F18
-	VMOV V11.B16, V19.B16
-	VMOV V18.D[0], V19.D[0]
-	VMOV V13.B16, V18.B16
-	WORD $0x4e73c652 // fmaxnm v18.2d, v18.2d, v19.2d
-	WORD $0x4eedd654 // fsub v20.2d, v18.2d, v13.2d
-	WORD $0x6eece694 // fcmgt v20.2d, v20.2d, v12.2d
-	VADDV V20.S4, V20
-	VMOV V20.D[0], R3
+	FMOVD 0(R0), F17
+	VMOV V10.B16, V18.B16
+	VMOV V17.D[0], V18.D[0]
+	VMOV V12.B16, V17.B16
+	WORD $0x4e72c631 // fmaxnm v17.2d, v17.2d, v18.2d
+	WORD $0x4eecd633 // fsub v19.2d, v17.2d, v12.2d
+	WORD $0x6eebe673 // fcmgt v19.2d, v19.2d, v11.2d
+	VADDV V19.S4, V19
+	VMOV V19.D[0], R3
 	CBZW R3, same9
-	WORD $0x4ef2d5ad // fsub v13.2d, v13.2d, v18.2d
-	WORD $0x6e6addad // fmul v13.2d, v13.2d, v10.2d
+	WORD $0x4ef1d58c // fsub v12.2d, v12.2d, v17.2d
+	WORD $0x6e69dd8c // fmul v12.2d, v12.2d, v9.2d
 	MOVD $vectors1<>(SB), R3
 	MOVD $word_c090d40000000000<>(SB), R4
-	VLD1R (R4), [V20.D2]
+	VLD1R (R4), [V19.D2]
 	MOVD $word_4090040000000000<>(SB), R4
-	VLD1R (R4), [V21.D2]
+	VLD1R (R4), [V20.D2]
 	MOVD $word_3ff0000000000000<>(SB), R4
-	VLD1R (R4), [V22.D2]
-	WORD $0x4e74f5ad // fmax v13.2d, v13.2d, v20.2d
-	WORD $0x4ef5f5ad // fmin v13.2d, v13.2d, v21.2d
-	WORD $0x4e6189b4 // frintn v20.2d, v13.2d
-	WORD $0x4ef4d5ad // fsub v13.2d, v13.2d, v20.2d
-	FMOVQ 176(R3), F21
-	WORD $0x6e6dddb7 // fmul v23.2d, v13.2d, v13.2d
-	FMOVQ 160(R3), F24
-	FMOVQ 144(R3), F25
-	VFMLA V24.D2, V13.D2, V25.D2
-	VFMLA V21.D2, V23.D2, V25.D2
-	FMOVQ 128(R3), F21
-	FMOVQ 112(R3), F24
-	VFMLA V21.D2, V13.D2, V24.D2
-	VFMLA V25.D2, V23.D2, V24.D2
-	FMOVQ 96(R3), F21
-	FMOVQ 80(R3), F25
-	VFMLA V21.D2, V13.D2, V25.D2
-	VFMLA V24.D2, V23.D2, V25.D2
-	FMOVQ 64(R3), F21
-	FMOVQ 48(R3), F24
-	VFMLA V21.D2, V13.D2, V24.D2
-	VFMLA V25.D2, V23.D2, V24.D2
-	FMOVQ 32(R3), F21
-	FMOVQ 16(R3), F25
-	VFMLA V21.D2, V13.D2, V25.D2
-	VFMLA V24.D2, V23.D2, V25.D2
-	FMOVQ 0(R3), F21
-	VFMLA V25.D2, V13.D2, V21.D2
-	WORD $0x4e61aa94 // fcvtns v20.2d, v20.2d
-	WORD $0x4f7f068d // sshr v13.2d, v20.2d, #1
-	VSUB V13.D2, V20.D2, V20.D2
-	VSHL $52, V13.D2, V13.D2
-	VADD V22.D2, V13.D2, V13.D2
-	WORD $0x6e6ddeb5 // fmul v21.2d, v21.2d, v13.2d
-	VSHL $52, V20.D2, V20.D2
-	VADD V22.D2, V20.D2, V20.D2
-	WORD $0x6e74deb5 // fmul v21.2d, v21.2d, v20.2d
-	WORD $0x6e75ddce // fmul v14.2d, v14.2d, v21.2d
-	WORD $0x6e75ddef // fmul v15.2d, v15.2d, v21.2d
-	WORD $0x6e75de10 // fmul v16.2d, v16.2d, v21.2d
-	WORD $0x6e75de31 // fmul v17.2d, v17.2d, v21.2d
-	VMOV V18.B16, V13.B16
+	VLD1R (R4), [V21.D2]
+	WORD $0x4e73f58c // fmax v12.2d, v12.2d, v19.2d
+	WORD $0x4ef4f58c // fmin v12.2d, v12.2d, v20.2d
+	WORD $0x4e618993 // frintn v19.2d, v12.2d
+	WORD $0x4ef3d58c // fsub v12.2d, v12.2d, v19.2d
+	FMOVQ 176(R3), F20
+	WORD $0x6e6cdd96 // fmul v22.2d, v12.2d, v12.2d
+	FMOVQ 160(R3), F23
+	FMOVQ 144(R3), F24
+	VFMLA V23.D2, V12.D2, V24.D2
+	VFMLA V20.D2, V22.D2, V24.D2
+	FMOVQ 128(R3), F20
+	FMOVQ 112(R3), F23
+	VFMLA V20.D2, V12.D2, V23.D2
+	VFMLA V24.D2, V22.D2, V23.D2
+	FMOVQ 96(R3), F20
+	FMOVQ 80(R3), F24
+	VFMLA V20.D2, V12.D2, V24.D2
+	VFMLA V23.D2, V22.D2, V24.D2
+	FMOVQ 64(R3), F20
+	FMOVQ 48(R3), F23
+	VFMLA V20.D2, V12.D2, V23.D2
+	VFMLA V24.D2, V22.D2, V23.D2
+	FMOVQ 32(R3), F20
+	VFMLA V23.D2, V12.D2, V20.D2
+	FMOVQ 16(R3), F22
+	VFMLA V20.D2, V12.D2, V22.D2
+	FMOVQ 0(R3), F20
+	VFMLA V22.D2, V12.D2, V20.D2
+	WORD $0x4e61aa73 // fcvtns v19.2d, v19.2d
+	WORD $0x4f7f066c // sshr v12.2d, v19.2d, #1
+	VSUB V12.D2, V19.D2, V19.D2
+	VSHL $52, V12.D2, V12.D2
+	VADD V21.D2, V12.D2, V12.D2
+	WORD $0x6e6cde94 // fmul v20.2d, v20.2d, v12.2d
+	VSHL $52, V19.D2, V19.D2
+	VADD V21.D2, V19.D2, V19.D2
+	WORD $0x6e73de94 // fmul v20.2d, v20.2d, v19.2d
+	WORD $0x6e74ddad // fmul v13.2d, v13.2d, v20.2d
+	WORD $0x6e74ddce // fmul v14.2d, v14.2d, v20.2d
+	WORD $0x6e74ddef // fmul v15.2d, v15.2d, v20.2d
+	WORD $0x6e74de10 // fmul v16.2d, v16.2d, v20.2d
+	VMOV V17.B16, V12.B16
 
 same9:
-	WORD $0x4eedd673 // fsub v19.2d, v19.2d, v13.2d
-	VMOV V9.B16, V18.B16
-	VFMLA V10.D2, V19.D2, V18.D2
-	WORD $0x4e66f652 // fmax v18.2d, v18.2d, v6.2d
-	WORD $0x4ee7f652 // fmin v18.2d, v18.2d, v7.2d
-	WORD $0x4e68d653 // fadd v19.2d, v18.2d, v8.2d
-	WORD $0x4ee8d674 // fsub v20.2d, v19.2d, v8.2d
-	WORD $0x4ef4d652 // fsub v18.2d, v18.2d, v20.2d
-	WORD $0x6e72de54 // fmul v20.2d, v18.2d, v18.2d
-	FMOVQ 144(R2), F21
-	VFMLA V4.D2, V18.D2, V21.D2
-	VFMLA V5.D2, V20.D2, V21.D2
-	FMOVQ 112(R2), F22
-	VFMLA V3.D2, V18.D2, V22.D2
-	VFMLA V21.D2, V20.D2, V22.D2
-	FMOVQ 80(R2), F21
-	VFMLA V2.D2, V18.D2, V21.D2
-	VFMLA V22.D2, V20.D2, V21.D2
-	FMOVQ 48(R2), F22
-	VFMLA V1.D2, V18.D2, V22.D2
-	VFMLA V21.D2, V20.D2, V22.D2
-	FMOVQ 16(R2), F21
-	VFMLA V0.D2, V18.D2, V21.D2
-	VFMLA V22.D2, V20.D2, V21.D2
-	FMOVQ 0(R2), F20
-	VFMLA V21.D2, V18.D2, V20.D2
-	VSHL $52, V19.D2, V19.D2
-	WORD $0x6e73de94 // fmul v20.2d, v20.2d, v19.2d
-	WORD $0x4e74d5ce // fadd v14.2d, v14.2d, v20.2d
+	WORD $0x4eecd652 // fsub v18.2d, v18.2d, v12.2d
+	VMOV V8.B16, V17.B16
+	VFMLA V9.D2, V18.D2, V17.D2
+	WORD $0x4e65f631 // fmax v17.2d, v17.2d, v5.2d
+	WORD $0x4ee6f631 // fmin v17.2d, v17.2d, v6.2d
+	WORD $0x4e67d632 // fadd v18.2d, v17.2d, v7.2d
+	WORD $0x4ee7d653 // fsub v19.2d, v18.2d, v7.2d
+	WORD $0x4ef3d631 // fsub v17.2d, v17.2d, v19.2d
+	WORD $0x6e71de33 // fmul v19.2d, v17.2d, v17.2d
+	FMOVQ 144(R2), F20
+	VFMLA V3.D2, V17.D2, V20.D2
+	VFMLA V4.D2, V19.D2, V20.D2
+	FMOVQ 112(R2), F21
+	VFMLA V2.D2, V17.D2, V21.D2
+	VFMLA V20.D2, V19.D2, V21.D2
+	FMOVQ 80(R2), F20
+	VFMLA V1.D2, V17.D2, V20.D2
+	VFMLA V21.D2, V19.D2, V20.D2
+	FMOVQ 48(R2), F21
+	VFMLA V0.D2, V17.D2, V21.D2
+	VFMLA V20.D2, V19.D2, V21.D2
+	FMOVQ 32(R2), F19
+	VFMLA V21.D2, V17.D2, V19.D2
+	FMOVQ 16(R2), F20
+	VFMLA V19.D2, V17.D2, V20.D2
+	FMOVQ 0(R2), F19
+	VFMLA V20.D2, V17.D2, V19.D2
+	VSHL $52, V18.D2, V18.D2
+	WORD $0x6e72de73 // fmul v19.2d, v19.2d, v18.2d
+	WORD $0x4e73d5ad // fadd v13.2d, v13.2d, v19.2d
 	ADD $8, R0
 	SUBS $1, R1
 	CBNZ R1, tail7
 
 done8:
 	// Bring the lanes to one shift.
-	WORD $0x6e6dc5a0 // fmaxnmp v0.2d, v13.2d, v13.2d
-	WORD $0x4ee0d5ad // fsub v13.2d, v13.2d, v0.2d
-	WORD $0x6e6addad // fmul v13.2d, v13.2d, v10.2d
+	WORD $0x6e6cc580 // fmaxnmp v0.2d, v12.2d, v12.2d
+	WORD $0x4ee0d58c // fsub v12.2d, v12.2d, v0.2d
+	WORD $0x6e69dd8c // fmul v12.2d, v12.2d, v9.2d
 	MOVD $vectors1<>(SB), R0
 	MOVD $word_c090d40000000000<>(SB), R1
 	VLD1R (R1), [V1.D2]
@@ -767,34 +772,34 @@ done8:
 	VLD1R (R1), [V2.D2]
 	MOVD $word_3ff0000000000000<>(SB), R1
 	VLD1R (R1), [V3.D2]
-	WORD $0x4e61f5ad // fmax v13.2d, v13.2d, v1.2d
-	WORD $0x4ee2f5ad // fmin v13.2d, v13.2d, v2.2d
-	WORD $0x4e6189a1 // frintn v1.2d, v13.2d
-	WORD $0x4ee1d5ad // fsub v13.2d, v13.2d, v1.2d
+	WORD $0x4e61f58c // fmax v12.2d, v12.2d, v1.2d
+	WORD $0x4ee2f58c // fmin v12.2d, v12.2d, v2.2d
+	WORD $0x4e618981 // frintn v1.2d, v12.2d
+	WORD $0x4ee1d58c // fsub v12.2d, v12.2d, v1.2d
 	FMOVQ 176(R0), F2
-	WORD $0x6e6ddda4 // fmul v4.2d, v13.2d, v13.2d
+	WORD $0x6e6cdd84 // fmul v4.2d, v12.2d, v12.2d
 	FMOVQ 160(R0), F5
 	FMOVQ 144(R0), F6
-	VFMLA V5.D2, V13.D2, V6.D2
+	VFMLA V5.D2, V12.D2, V6.D2
 	VFMLA V2.D2, V4.D2, V6.D2
 	FMOVQ 128(R0), F2
 	FMOVQ 112(R0), F5
-	VFMLA V2.D2, V13.D2, V5.D2
+	VFMLA V2.D2, V12.D2, V5.D2
 	VFMLA V6.D2, V4.D2, V5.D2
 	FMOVQ 96(R0), F2
 	FMOVQ 80(R0), F6
-	VFMLA V2.D2, V13.D2, V6.D2
+	VFMLA V2.D2, V12.D2, V6.D2
 	VFMLA V5.D2, V4.D2, V6.D2
 	FMOVQ 64(R0), F2
 	FMOVQ 48(R0), F5
-	VFMLA V2.D2, V13.D2, V5.D2
+	VFMLA V2.D2, V12.D2, V5.D2
 	VFMLA V6.D2, V4.D2, V5.D2
 	FMOVQ 32(R0), F2
-	FMOVQ 16(R0), F6
-	VFMLA V2.D2, V13.D2, V6.D2
-	VFMLA V5.D2, V4.D2, V6.D2
+	VFMLA V5.D2, V12.D2, V2.D2
+	FMOVQ 16(R0), F4
+	VFMLA V2.D2, V12.D2, V4.D2
 	FMOVQ 0(R0), F2
-	VFMLA V6.D2, V13.D2, V2.D2
+	VFMLA V4.D2, V12.D2, V2.D2
 	WORD $0x4e61a821 // fcvtns v1.2d, v1.2d
 	WORD $0x4f7f0424 // sshr v4.2d, v1.2d, #1
 	VSUB V4.D2, V1.D2, V1.D2
@@ -804,15 +809,15 @@ done8:
 	VSHL $52, V1.D2, V1.D2
 	VADD V3.D2, V1.D2, V1.D2
 	WORD $0x6e61dc42 // fmul v2.2d, v2.2d, v1.2d
+	WORD $0x6e62ddad // fmul v13.2d, v13.2d, v2.2d
 	WORD $0x6e62ddce // fmul v14.2d, v14.2d, v2.2d
 	WORD $0x6e62ddef // fmul v15.2d, v15.2d, v2.2d
 	WORD $0x6e62de10 // fmul v16.2d, v16.2d, v2.2d
-	WORD $0x6e62de31 // fmul v17.2d, v17.2d, v2.2d
-	VMOV V0.B16, V13.B16
-	WORD $0x4e6fd5ce // fadd v14.2d, v14.2d, v15.2d
-	WORD $0x4e71d610 // fadd v16.2d, v16.2d, v17.2d
-	WORD $0x4e70d5ce // fadd v14.2d, v14.2d, v16.2d
+	VMOV V0.B16, V12.B16
+	WORD $0x4e6ed5ad // fadd v13.2d, v13.2d, v14.2d
+	WORD $0x4e70d5ef // fadd v15.2d, v15.2d, v16.2d
+	WORD $0x4e6fd5ad // fadd v13.2d, v13.2d, v15.2d
 	FMOVD F0, shift+24(FP)
-	WORD $0x6e6ed5c0 // faddp v0.2d, v14.2d, v14.2d
+	WORD $0x6e6dd5a0 // faddp v0.2d, v13.2d, v13.2d
 	FMOVD F0, sum+32(FP)
 	RET

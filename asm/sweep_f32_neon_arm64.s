@@ -108,175 +108,175 @@ loop3:
 	WORD $0x4e29d632 // fadd v18.4s, v17.4s, v9.4s
 	FMOVQ 0(R14), F19
 	VFMLS V19.S4, V7.S4, V18.S4
-	WORD $0x4e23f652 // fmax v18.4s, v18.4s, v3.4s
-	WORD $0x4ea4f652 // fmin v18.4s, v18.4s, v4.4s
-	WORD $0x4e25d653 // fadd v19.4s, v18.4s, v5.4s
-	WORD $0x4ea5d674 // fsub v20.4s, v19.4s, v5.4s
-	WORD $0x4eb4d652 // fsub v18.4s, v18.4s, v20.4s
-	WORD $0x6e32de54 // fmul v20.4s, v18.4s, v18.4s
-	FMOVQ 48(R7), F21
-	VFMLA V1.S4, V18.S4, V21.S4
-	VFMLA V2.S4, V20.S4, V21.S4
-	FMOVQ 16(R7), F22
-	VFMLA V0.S4, V18.S4, V22.S4
-	VFMLA V21.S4, V20.S4, V22.S4
-	FMOVQ 0(R7), F20
-	VFMLA V22.S4, V18.S4, V20.S4
-	VSHL $23, V19.S4, V19.S4
-	WORD $0x6e33de94 // fmul v20.4s, v20.4s, v19.4s
-	FMOVQ F20, 0(R10)
-	WORD $0x4e34d5ad // fadd v13.4s, v13.4s, v20.4s
 	PRFM 2048(R15), PLDL1KEEP
-	WORD $0x4e2ad632 // fadd v18.4s, v17.4s, v10.4s
-	FMOVQ 0(R15), F19
-	VFMLS V19.S4, V7.S4, V18.S4
+	WORD $0x4e2ad633 // fadd v19.4s, v17.4s, v10.4s
+	FMOVQ 0(R15), F20
+	VFMLS V20.S4, V7.S4, V19.S4
 	WORD $0x4e23f652 // fmax v18.4s, v18.4s, v3.4s
 	WORD $0x4ea4f652 // fmin v18.4s, v18.4s, v4.4s
-	WORD $0x4e25d653 // fadd v19.4s, v18.4s, v5.4s
-	WORD $0x4ea5d674 // fsub v20.4s, v19.4s, v5.4s
-	WORD $0x4eb4d652 // fsub v18.4s, v18.4s, v20.4s
-	WORD $0x6e32de54 // fmul v20.4s, v18.4s, v18.4s
-	FMOVQ 48(R7), F21
-	VFMLA V1.S4, V18.S4, V21.S4
-	VFMLA V2.S4, V20.S4, V21.S4
-	FMOVQ 16(R7), F22
-	VFMLA V0.S4, V18.S4, V22.S4
-	VFMLA V21.S4, V20.S4, V22.S4
-	FMOVQ 0(R7), F20
-	VFMLA V22.S4, V18.S4, V20.S4
-	VSHL $23, V19.S4, V19.S4
-	WORD $0x6e33de94 // fmul v20.4s, v20.4s, v19.4s
-	FMOVQ F20, 0(R11)
-	WORD $0x4e34d5ce // fadd v14.4s, v14.4s, v20.4s
+	WORD $0x4e23f673 // fmax v19.4s, v19.4s, v3.4s
+	WORD $0x4ea4f673 // fmin v19.4s, v19.4s, v4.4s
+	WORD $0x4e25d654 // fadd v20.4s, v18.4s, v5.4s
+	WORD $0x4ea5d695 // fsub v21.4s, v20.4s, v5.4s
+	WORD $0x4eb5d652 // fsub v18.4s, v18.4s, v21.4s
+	WORD $0x4e25d675 // fadd v21.4s, v19.4s, v5.4s
+	WORD $0x4ea5d6b6 // fsub v22.4s, v21.4s, v5.4s
+	WORD $0x4eb6d673 // fsub v19.4s, v19.4s, v22.4s
+	WORD $0x6e32de56 // fmul v22.4s, v18.4s, v18.4s
+	WORD $0x6e33de77 // fmul v23.4s, v19.4s, v19.4s
+	FMOVQ 48(R7), F24
+	VFMLA V1.S4, V18.S4, V24.S4
+	FMOVQ 48(R7), F25
+	VFMLA V1.S4, V19.S4, V25.S4
+	VFMLA V2.S4, V22.S4, V24.S4
+	VFMLA V2.S4, V23.S4, V25.S4
+	FMOVQ 16(R7), F26
+	VFMLA V0.S4, V18.S4, V26.S4
+	FMOVQ 16(R7), F27
+	VFMLA V0.S4, V19.S4, V27.S4
+	VFMLA V24.S4, V22.S4, V26.S4
+	VFMLA V25.S4, V23.S4, V27.S4
+	FMOVQ 0(R7), F22
+	VFMLA V26.S4, V18.S4, V22.S4
+	FMOVQ 0(R7), F18
+	VFMLA V27.S4, V19.S4, V18.S4
+	VSHL $23, V20.S4, V20.S4
+	WORD $0x6e34ded6 // fmul v22.4s, v22.4s, v20.4s
+	VSHL $23, V21.S4, V21.S4
+	WORD $0x6e35de52 // fmul v18.4s, v18.4s, v21.4s
+	FMOVQ F22, 0(R10)
+	WORD $0x4e36d5ad // fadd v13.4s, v13.4s, v22.4s
+	FMOVQ F18, 0(R11)
+	WORD $0x4e32d5ce // fadd v14.4s, v14.4s, v18.4s
 	PRFM 2048(R16), PLDL1KEEP
 	WORD $0x4e2bd632 // fadd v18.4s, v17.4s, v11.4s
 	FMOVQ 0(R16), F19
 	VFMLS V19.S4, V7.S4, V18.S4
+	PRFM 2048(R17), PLDL1KEEP
+	WORD $0x4e2cd631 // fadd v17.4s, v17.4s, v12.4s
+	FMOVQ 0(R17), F19
+	VFMLS V19.S4, V7.S4, V17.S4
 	WORD $0x4e23f652 // fmax v18.4s, v18.4s, v3.4s
 	WORD $0x4ea4f652 // fmin v18.4s, v18.4s, v4.4s
+	WORD $0x4e23f631 // fmax v17.4s, v17.4s, v3.4s
+	WORD $0x4ea4f631 // fmin v17.4s, v17.4s, v4.4s
 	WORD $0x4e25d653 // fadd v19.4s, v18.4s, v5.4s
 	WORD $0x4ea5d674 // fsub v20.4s, v19.4s, v5.4s
 	WORD $0x4eb4d652 // fsub v18.4s, v18.4s, v20.4s
-	WORD $0x6e32de54 // fmul v20.4s, v18.4s, v18.4s
-	FMOVQ 48(R7), F21
-	VFMLA V1.S4, V18.S4, V21.S4
-	VFMLA V2.S4, V20.S4, V21.S4
-	FMOVQ 16(R7), F22
-	VFMLA V0.S4, V18.S4, V22.S4
-	VFMLA V21.S4, V20.S4, V22.S4
-	FMOVQ 0(R7), F20
-	VFMLA V22.S4, V18.S4, V20.S4
+	WORD $0x4e25d634 // fadd v20.4s, v17.4s, v5.4s
+	WORD $0x4ea5d695 // fsub v21.4s, v20.4s, v5.4s
+	WORD $0x4eb5d631 // fsub v17.4s, v17.4s, v21.4s
+	WORD $0x6e32de55 // fmul v21.4s, v18.4s, v18.4s
+	WORD $0x6e31de36 // fmul v22.4s, v17.4s, v17.4s
+	FMOVQ 48(R7), F23
+	VFMLA V1.S4, V18.S4, V23.S4
+	FMOVQ 48(R7), F24
+	VFMLA V1.S4, V17.S4, V24.S4
+	VFMLA V2.S4, V21.S4, V23.S4
+	VFMLA V2.S4, V22.S4, V24.S4
+	FMOVQ 16(R7), F25
+	VFMLA V0.S4, V18.S4, V25.S4
+	FMOVQ 16(R7), F26
+	VFMLA V0.S4, V17.S4, V26.S4
+	VFMLA V23.S4, V21.S4, V25.S4
+	VFMLA V24.S4, V22.S4, V26.S4
+	FMOVQ 0(R7), F21
+	VFMLA V25.S4, V18.S4, V21.S4
+	FMOVQ 0(R7), F18
+	VFMLA V26.S4, V17.S4, V18.S4
 	VSHL $23, V19.S4, V19.S4
-	WORD $0x6e33de94 // fmul v20.4s, v20.4s, v19.4s
-	FMOVQ F20, 0(R12)
-	WORD $0x4e34d5ef // fadd v15.4s, v15.4s, v20.4s
-	PRFM 2048(R17), PLDL1KEEP
-	WORD $0x4e2cd631 // fadd v17.4s, v17.4s, v12.4s
-	FMOVQ 0(R17), F18
-	VFMLS V18.S4, V7.S4, V17.S4
-	WORD $0x4e23f631 // fmax v17.4s, v17.4s, v3.4s
-	WORD $0x4ea4f631 // fmin v17.4s, v17.4s, v4.4s
-	WORD $0x4e25d632 // fadd v18.4s, v17.4s, v5.4s
-	WORD $0x4ea5d653 // fsub v19.4s, v18.4s, v5.4s
-	WORD $0x4eb3d631 // fsub v17.4s, v17.4s, v19.4s
-	WORD $0x6e31de33 // fmul v19.4s, v17.4s, v17.4s
-	FMOVQ 48(R7), F20
-	VFMLA V1.S4, V17.S4, V20.S4
-	VFMLA V2.S4, V19.S4, V20.S4
-	FMOVQ 16(R7), F21
-	VFMLA V0.S4, V17.S4, V21.S4
-	VFMLA V20.S4, V19.S4, V21.S4
-	FMOVQ 0(R7), F19
-	VFMLA V21.S4, V17.S4, V19.S4
-	VSHL $23, V18.S4, V18.S4
-	WORD $0x6e32de73 // fmul v19.4s, v19.4s, v18.4s
-	FMOVQ F19, 0(R13)
-	WORD $0x4e33d610 // fadd v16.4s, v16.4s, v19.4s
+	WORD $0x6e33deb5 // fmul v21.4s, v21.4s, v19.4s
+	VSHL $23, V20.S4, V20.S4
+	WORD $0x6e34de52 // fmul v18.4s, v18.4s, v20.4s
+	FMOVQ F21, 0(R12)
+	WORD $0x4e35d5ef // fadd v15.4s, v15.4s, v21.4s
+	FMOVQ F18, 0(R13)
+	WORD $0x4e32d610 // fadd v16.4s, v16.4s, v18.4s
 	FMOVQ 16(R9), F17
 	WORD $0x4e29d632 // fadd v18.4s, v17.4s, v9.4s
 	FMOVQ 16(R14), F19
 	VFMLS V19.S4, V7.S4, V18.S4
+	WORD $0x4e2ad633 // fadd v19.4s, v17.4s, v10.4s
+	FMOVQ 16(R15), F20
+	VFMLS V20.S4, V7.S4, V19.S4
 	WORD $0x4e23f652 // fmax v18.4s, v18.4s, v3.4s
 	WORD $0x4ea4f652 // fmin v18.4s, v18.4s, v4.4s
-	WORD $0x4e25d653 // fadd v19.4s, v18.4s, v5.4s
-	WORD $0x4ea5d674 // fsub v20.4s, v19.4s, v5.4s
-	WORD $0x4eb4d652 // fsub v18.4s, v18.4s, v20.4s
-	WORD $0x6e32de54 // fmul v20.4s, v18.4s, v18.4s
-	FMOVQ 48(R7), F21
-	VFMLA V1.S4, V18.S4, V21.S4
-	VFMLA V2.S4, V20.S4, V21.S4
-	FMOVQ 16(R7), F22
-	VFMLA V0.S4, V18.S4, V22.S4
-	VFMLA V21.S4, V20.S4, V22.S4
-	FMOVQ 0(R7), F20
-	VFMLA V22.S4, V18.S4, V20.S4
-	VSHL $23, V19.S4, V19.S4
-	WORD $0x6e33de94 // fmul v20.4s, v20.4s, v19.4s
-	FMOVQ F20, 16(R10)
-	WORD $0x4e34d5ad // fadd v13.4s, v13.4s, v20.4s
-	WORD $0x4e2ad632 // fadd v18.4s, v17.4s, v10.4s
-	FMOVQ 16(R15), F19
-	VFMLS V19.S4, V7.S4, V18.S4
-	WORD $0x4e23f652 // fmax v18.4s, v18.4s, v3.4s
-	WORD $0x4ea4f652 // fmin v18.4s, v18.4s, v4.4s
-	WORD $0x4e25d653 // fadd v19.4s, v18.4s, v5.4s
-	WORD $0x4ea5d674 // fsub v20.4s, v19.4s, v5.4s
-	WORD $0x4eb4d652 // fsub v18.4s, v18.4s, v20.4s
-	WORD $0x6e32de54 // fmul v20.4s, v18.4s, v18.4s
-	FMOVQ 48(R7), F21
-	VFMLA V1.S4, V18.S4, V21.S4
-	VFMLA V2.S4, V20.S4, V21.S4
-	FMOVQ 16(R7), F22
-	VFMLA V0.S4, V18.S4, V22.S4
-	VFMLA V21.S4, V20.S4, V22.S4
-	FMOVQ 0(R7), F20
-	VFMLA V22.S4, V18.S4, V20.S4
-	VSHL $23, V19.S4, V19.S4
-	WORD $0x6e33de94 // fmul v20.4s, v20.4s, v19.4s
-	FMOVQ F20, 16(R11)
-	WORD $0x4e34d5ce // fadd v14.4s, v14.4s, v20.4s
+	WORD $0x4e23f673 // fmax v19.4s, v19.4s, v3.4s
+	WORD $0x4ea4f673 // fmin v19.4s, v19.4s, v4.4s
+	WORD $0x4e25d654 // fadd v20.4s, v18.4s, v5.4s
+	WORD $0x4ea5d695 // fsub v21.4s, v20.4s, v5.4s
+	WORD $0x4eb5d652 // fsub v18.4s, v18.4s, v21.4s
+	WORD $0x4e25d675 // fadd v21.4s, v19.4s, v5.4s
+	WORD $0x4ea5d6b6 // fsub v22.4s, v21.4s, v5.4s
+	WORD $0x4eb6d673 // fsub v19.4s, v19.4s, v22.4s
+	WORD $0x6e32de56 // fmul v22.4s, v18.4s, v18.4s
+	WORD $0x6e33de77 // fmul v23.4s, v19.4s, v19.4s
+	FMOVQ 48(R7), F24
+	VFMLA V1.S4, V18.S4, V24.S4
+	FMOVQ 48(R7), F25
+	VFMLA V1.S4, V19.S4, V25.S4
+	VFMLA V2.S4, V22.S4, V24.S4
+	VFMLA V2.S4, V23.S4, V25.S4
+	FMOVQ 16(R7), F26
+	VFMLA V0.S4, V18.S4, V26.S4
+	FMOVQ 16(R7), F27
+	VFMLA V0.S4, V19.S4, V27.S4
+	VFMLA V24.S4, V22.S4, V26.S4
+	VFMLA V25.S4, V23.S4, V27.S4
+	FMOVQ 0(R7), F22
+	VFMLA V26.S4, V18.S4, V22.S4
+	FMOVQ 0(R7), F18
+	VFMLA V27.S4, V19.S4, V18.S4
+	VSHL $23, V20.S4, V20.S4
+	WORD $0x6e34ded6 // fmul v22.4s, v22.4s, v20.4s
+	VSHL $23, V21.S4, V21.S4
+	WORD $0x6e35de52 // fmul v18.4s, v18.4s, v21.4s
+	FMOVQ F22, 16(R10)
+	WORD $0x4e36d5ad // fadd v13.4s, v13.4s, v22.4s
+	FMOVQ F18, 16(R11)
+	WORD $0x4e32d5ce // fadd v14.4s, v14.4s, v18.4s
 	WORD $0x4e2bd632 // fadd v18.4s, v17.4s, v11.4s
 	FMOVQ 16(R16), F19
 	VFMLS V19.S4, V7.S4, V18.S4
+	WORD $0x4e2cd631 // fadd v17.4s, v17.4s, v12.4s
+	FMOVQ 16(R17), F19
+	VFMLS V19.S4, V7.S4, V17.S4
 	WORD $0x4e23f652 // fmax v18.4s, v18.4s, v3.4s
 	WORD $0x4ea4f652 // fmin v18.4s, v18.4s, v4.4s
+	WORD $0x4e23f631 // fmax v17.4s, v17.4s, v3.4s
+	WORD $0x4ea4f631 // fmin v17.4s, v17.4s, v4.4s
 	WORD $0x4e25d653 // fadd v19.4s, v18.4s, v5.4s
 	WORD $0x4ea5d674 // fsub v20.4s, v19.4s, v5.4s
 	WORD $0x4eb4d652 // fsub v18.4s, v18.4s, v20.4s
-	WORD $0x6e32de54 // fmul v20.4s, v18.4s, v18.4s
-	FMOVQ 48(R7), F21
-	VFMLA V1.S4, V18.S4, V21.S4
-	VFMLA V2.S4, V20.S4, V21.S4
-	FMOVQ 16(R7), F22
-	VFMLA V0.S4, V18.S4, V22.S4
-	VFMLA V21.S4, V20.S4, V22.S4
-	FMOVQ 0(R7), F20
-	VFMLA V22.S4, V18.S4, V20.S4
+	WORD $0x4e25d634 // fadd v20.4s, v17.4s, v5.4s
+	WORD $0x4ea5d695 // fsub v21.4s, v20.4s, v5.4s
+	WORD $0x4eb5d631 // fsub v17.4s, v17.4s, v21.4s
+	WORD $0x6e32de55 // fmul v21.4s, v18.4s, v18.4s
+	WORD $0x6e31de36 // fmul v22.4s, v17.4s, v17.4s
+	FMOVQ 48(R7), F23
+	VFMLA V1.S4, V18.S4, V23.S4
+	FMOVQ 48(R7), F24
+	VFMLA V1.S4, V17.S4, V24.S4
+	VFMLA V2.S4, V21.S4, V23.S4
+	VFMLA V2.S4, V22.S4, V24.S4
+	FMOVQ 16(R7), F25
+	VFMLA V0.S4, V18.S4, V25.S4
+	FMOVQ 16(R7), F26
+	VFMLA V0.S4, V17.S4, V26.S4
+	VFMLA V23.S4, V21.S4, V25.S4
+	VFMLA V24.S4, V22.S4, V26.S4
+	FMOVQ 0(R7), F21
+	VFMLA V25.S4, V18.S4, V21.S4
+	FMOVQ 0(R7), F18
+	VFMLA V26.S4, V17.S4, V18.S4
 	VSHL $23, V19.S4, V19.S4
-	WORD $0x6e33de94 // fmul v20.4s, v20.4s, v19.4s
-	FMOVQ F20, 16(R12)
-	WORD $0x4e34d5ef // fadd v15.4s, v15.4s, v20.4s
-	WORD $0x4e2cd631 // fadd v17.4s, v17.4s, v12.4s
-	FMOVQ 16(R17), F18
-	VFMLS V18.S4, V7.S4, V17.S4
-	WORD $0x4e23f631 // fmax v17.4s, v17.4s, v3.4s
-	WORD $0x4ea4f631 // fmin v17.4s, v17.4s, v4.4s
-	WORD $0x4e25d632 // fadd v18.4s, v17.4s, v5.4s
-	WORD $0x4ea5d653 // fsub v19.4s, v18.4s, v5.4s
-	WORD $0x4eb3d631 // fsub v17.4s, v17.4s, v19.4s
-	WORD $0x6e31de33 // fmul v19.4s, v17.4s, v17.4s
-	FMOVQ 48(R7), F20
-	VFMLA V1.S4, V17.S4, V20.S4
-	VFMLA V2.S4, V19.S4, V20.S4
-	FMOVQ 16(R7), F21
-	VFMLA V0.S4, V17.S4, V21.S4
-	VFMLA V20.S4, V19.S4, V21.S4
-	FMOVQ 0(R7), F19
-	VFMLA V21.S4, V17.S4, V19.S4
-	VSHL $23, V18.S4, V18.S4
-	WORD $0x6e32de73 // fmul v19.4s, v19.4s, v18.4s
-	FMOVQ F19, 16(R13)
-	WORD $0x4e33d610 // fadd v16.4s, v16.4s, v19.4s
+	WORD $0x6e33deb5 // fmul v21.4s, v21.4s, v19.4s
+	VSHL $23, V20.S4, V20.S4
+	WORD $0x6e34de52 // fmul v18.4s, v18.4s, v20.4s
+	FMOVQ F21, 16(R12)
+	WORD $0x4e35d5ef // fadd v15.4s, v15.4s, v21.4s
+	FMOVQ F18, 16(R13)
+	WORD $0x4e32d610 // fadd v16.4s, v16.4s, v18.4s
 	ADD $32, R9
 	ADD $32, R10
 	ADD $32, R11
@@ -300,90 +300,90 @@ loop5:
 	WORD $0x4e29d632 // fadd v18.4s, v17.4s, v9.4s
 	FMOVQ 0(R14), F19
 	VFMLS V19.S4, V7.S4, V18.S4
-	WORD $0x4e23f652 // fmax v18.4s, v18.4s, v3.4s
-	WORD $0x4ea4f652 // fmin v18.4s, v18.4s, v4.4s
-	WORD $0x4e25d653 // fadd v19.4s, v18.4s, v5.4s
-	WORD $0x4ea5d674 // fsub v20.4s, v19.4s, v5.4s
-	WORD $0x4eb4d652 // fsub v18.4s, v18.4s, v20.4s
-	WORD $0x6e32de54 // fmul v20.4s, v18.4s, v18.4s
-	FMOVQ 48(R7), F21
-	VFMLA V1.S4, V18.S4, V21.S4
-	VFMLA V2.S4, V20.S4, V21.S4
-	FMOVQ 16(R7), F22
-	VFMLA V0.S4, V18.S4, V22.S4
-	VFMLA V21.S4, V20.S4, V22.S4
-	FMOVQ 0(R7), F20
-	VFMLA V22.S4, V18.S4, V20.S4
-	VSHL $23, V19.S4, V19.S4
-	WORD $0x6e33de94 // fmul v20.4s, v20.4s, v19.4s
-	FMOVQ F20, 0(R10)
-	WORD $0x4e34d5ad // fadd v13.4s, v13.4s, v20.4s
 	PRFM 2048(R15), PLDL1KEEP
-	WORD $0x4e2ad632 // fadd v18.4s, v17.4s, v10.4s
-	FMOVQ 0(R15), F19
-	VFMLS V19.S4, V7.S4, V18.S4
+	WORD $0x4e2ad633 // fadd v19.4s, v17.4s, v10.4s
+	FMOVQ 0(R15), F20
+	VFMLS V20.S4, V7.S4, V19.S4
 	WORD $0x4e23f652 // fmax v18.4s, v18.4s, v3.4s
 	WORD $0x4ea4f652 // fmin v18.4s, v18.4s, v4.4s
-	WORD $0x4e25d653 // fadd v19.4s, v18.4s, v5.4s
-	WORD $0x4ea5d674 // fsub v20.4s, v19.4s, v5.4s
-	WORD $0x4eb4d652 // fsub v18.4s, v18.4s, v20.4s
-	WORD $0x6e32de54 // fmul v20.4s, v18.4s, v18.4s
-	FMOVQ 48(R7), F21
-	VFMLA V1.S4, V18.S4, V21.S4
-	VFMLA V2.S4, V20.S4, V21.S4
-	FMOVQ 16(R7), F22
-	VFMLA V0.S4, V18.S4, V22.S4
-	VFMLA V21.S4, V20.S4, V22.S4
-	FMOVQ 0(R7), F20
-	VFMLA V22.S4, V18.S4, V20.S4
-	VSHL $23, V19.S4, V19.S4
-	WORD $0x6e33de94 // fmul v20.4s, v20.4s, v19.4s
-	FMOVQ F20, 0(R11)
-	WORD $0x4e34d5ce // fadd v14.4s, v14.4s, v20.4s
+	WORD $0x4e23f673 // fmax v19.4s, v19.4s, v3.4s
+	WORD $0x4ea4f673 // fmin v19.4s, v19.4s, v4.4s
+	WORD $0x4e25d654 // fadd v20.4s, v18.4s, v5.4s
+	WORD $0x4ea5d695 // fsub v21.4s, v20.4s, v5.4s
+	WORD $0x4eb5d652 // fsub v18.4s, v18.4s, v21.4s
+	WORD $0x4e25d675 // fadd v21.4s, v19.4s, v5.4s
+	WORD $0x4ea5d6b6 // fsub v22.4s, v21.4s, v5.4s
+	WORD $0x4eb6d673 // fsub v19.4s, v19.4s, v22.4s
+	WORD $0x6e32de56 // fmul v22.4s, v18.4s, v18.4s
+	WORD $0x6e33de77 // fmul v23.4s, v19.4s, v19.4s
+	FMOVQ 48(R7), F24
+	VFMLA V1.S4, V18.S4, V24.S4
+	FMOVQ 48(R7), F25
+	VFMLA V1.S4, V19.S4, V25.S4
+	VFMLA V2.S4, V22.S4, V24.S4
+	VFMLA V2.S4, V23.S4, V25.S4
+	FMOVQ 16(R7), F26
+	VFMLA V0.S4, V18.S4, V26.S4
+	FMOVQ 16(R7), F27
+	VFMLA V0.S4, V19.S4, V27.S4
+	VFMLA V24.S4, V22.S4, V26.S4
+	VFMLA V25.S4, V23.S4, V27.S4
+	FMOVQ 0(R7), F22
+	VFMLA V26.S4, V18.S4, V22.S4
+	FMOVQ 0(R7), F18
+	VFMLA V27.S4, V19.S4, V18.S4
+	VSHL $23, V20.S4, V20.S4
+	WORD $0x6e34ded6 // fmul v22.4s, v22.4s, v20.4s
+	VSHL $23, V21.S4, V21.S4
+	WORD $0x6e35de52 // fmul v18.4s, v18.4s, v21.4s
+	FMOVQ F22, 0(R10)
+	WORD $0x4e36d5ad // fadd v13.4s, v13.4s, v22.4s
+	FMOVQ F18, 0(R11)
+	WORD $0x4e32d5ce // fadd v14.4s, v14.4s, v18.4s
 	PRFM 2048(R16), PLDL1KEEP
 	WORD $0x4e2bd632 // fadd v18.4s, v17.4s, v11.4s
 	FMOVQ 0(R16), F19
 	VFMLS V19.S4, V7.S4, V18.S4
+	PRFM 2048(R17), PLDL1KEEP
+	WORD $0x4e2cd631 // fadd v17.4s, v17.4s, v12.4s
+	FMOVQ 0(R17), F19
+	VFMLS V19.S4, V7.S4, V17.S4
 	WORD $0x4e23f652 // fmax v18.4s, v18.4s, v3.4s
 	WORD $0x4ea4f652 // fmin v18.4s, v18.4s, v4.4s
+	WORD $0x4e23f631 // fmax v17.4s, v17.4s, v3.4s
+	WORD $0x4ea4f631 // fmin v17.4s, v17.4s, v4.4s
 	WORD $0x4e25d653 // fadd v19.4s, v18.4s, v5.4s
 	WORD $0x4ea5d674 // fsub v20.4s, v19.4s, v5.4s
 	WORD $0x4eb4d652 // fsub v18.4s, v18.4s, v20.4s
-	WORD $0x6e32de54 // fmul v20.4s, v18.4s, v18.4s
-	FMOVQ 48(R7), F21
-	VFMLA V1.S4, V18.S4, V21.S4
-	VFMLA V2.S4, V20.S4, V21.S4
-	FMOVQ 16(R7), F22
-	VFMLA V0.S4, V18.S4, V22.S4
-	VFMLA V21.S4, V20.S4, V22.S4
-	FMOVQ 0(R7), F20
-	VFMLA V22.S4, V18.S4, V20.S4
+	WORD $0x4e25d634 // fadd v20.4s, v17.4s, v5.4s
+	WORD $0x4ea5d695 // fsub v21.4s, v20.4s, v5.4s
+	WORD $0x4eb5d631 // fsub v17.4s, v17.4s, v21.4s
+	WORD $0x6e32de55 // fmul v21.4s, v18.4s, v18.4s
+	WORD $0x6e31de36 // fmul v22.4s, v17.4s, v17.4s
+	FMOVQ 48(R7), F23
+	VFMLA V1.S4, V18.S4, V23.S4
+	FMOVQ 48(R7), F24
+	VFMLA V1.S4, V17.S4, V24.S4
+	VFMLA V2.S4, V21.S4, V23.S4
+	VFMLA V2.S4, V22.S4, V24.S4
+	FMOVQ 16(R7), F25
+	VFMLA V0.S4, V18.S4, V25.S4
+	FMOVQ 16(R7), F26
+	VFMLA V0.S4, V17.S4, V26.S4
+	VFMLA V23.S4, V21.S4, V25.S4
+	VFMLA V24.S4, V22.S4, V26.S4
+	FMOVQ 0(R7), F21
+	VFMLA V25.S4, V18.S4, V21.S4
+	FMOVQ 0(R7), F18
+	VFMLA V26.S4, V17.S4, V18.S4
 	VSHL $23, V19.S4, V19.S4
-	WORD $0x6e33de94 // fmul v20.4s, v20.4s, v19.4s
-	FMOVQ F20, 0(R12)
-	WORD $0x4e34d5ef // fadd v15.4s, v15.4s, v20.4s
-	PRFM 2048(R17), PLDL1KEEP
-	WORD $0x4e2cd631 // fadd v17.4s, v17.4s, v12.4s
-	FMOVQ 0(R17), F18
-	VFMLS V18.S4, V7.S4, V17.S4
-	WORD $0x4e23f631 // fmax v17.4s, v17.4s, v3.4s
-	WORD $0x4ea4f631 // fmin v17.4s, v17.4s, v4.4s
-	WORD $0x4e25d632 // fadd v18.4s, v17.4s, v5.4s
-	WORD $0x4ea5d653 // fsub v19.4s, v18.4s, v5.4s
-	WORD $0x4eb3d631 // fsub v17.4s, v17.4s, v19.4s
-	WORD $0x6e31de33 // fmul v19.4s, v17.4s, v17.4s
-	FMOVQ 48(R7), F20
-	VFMLA V1.S4, V17.S4, V20.S4
-	VFMLA V2.S4, V19.S4, V20.S4
-	FMOVQ 16(R7), F21
-	VFMLA V0.S4, V17.S4, V21.S4
-	VFMLA V20.S4, V19.S4, V21.S4
-	FMOVQ 0(R7), F19
-	VFMLA V21.S4, V17.S4, V19.S4
-	VSHL $23, V18.S4, V18.S4
-	WORD $0x6e32de73 // fmul v19.4s, v19.4s, v18.4s
-	FMOVQ F19, 0(R13)
-	WORD $0x4e33d610 // fadd v16.4s, v16.4s, v19.4s
+	WORD $0x6e33deb5 // fmul v21.4s, v21.4s, v19.4s
+	VSHL $23, V20.S4, V20.S4
+	WORD $0x6e34de52 // fmul v18.4s, v18.4s, v20.4s
+	FMOVQ F21, 0(R12)
+	WORD $0x4e35d5ef // fadd v15.4s, v15.4s, v21.4s
+	FMOVQ F18, 0(R13)
+	WORD $0x4e32d610 // fadd v16.4s, v16.4s, v18.4s
 	ADD $16, R9
 	ADD $16, R10
 	ADD $16, R11
@@ -407,87 +407,87 @@ tail7:
 	WORD $0x4e29d651 // fadd v17.4s, v18.4s, v9.4s
 	FMOVS 0(R14), F19
 	VFMLS V19.S4, V7.S4, V17.S4
+	WORD $0x4e2ad653 // fadd v19.4s, v18.4s, v10.4s
+	FMOVS 0(R15), F20
+	VFMLS V20.S4, V7.S4, V19.S4
 	WORD $0x4e23f631 // fmax v17.4s, v17.4s, v3.4s
 	WORD $0x4ea4f631 // fmin v17.4s, v17.4s, v4.4s
-	WORD $0x4e25d633 // fadd v19.4s, v17.4s, v5.4s
-	WORD $0x4ea5d674 // fsub v20.4s, v19.4s, v5.4s
-	WORD $0x4eb4d631 // fsub v17.4s, v17.4s, v20.4s
-	WORD $0x6e31de34 // fmul v20.4s, v17.4s, v17.4s
-	FMOVQ 48(R7), F21
-	VFMLA V1.S4, V17.S4, V21.S4
-	VFMLA V2.S4, V20.S4, V21.S4
-	FMOVQ 16(R7), F22
-	VFMLA V0.S4, V17.S4, V22.S4
-	VFMLA V21.S4, V20.S4, V22.S4
-	FMOVQ 0(R7), F20
-	VFMLA V22.S4, V17.S4, V20.S4
-	VSHL $23, V19.S4, V19.S4
-	WORD $0x6e33de94 // fmul v20.4s, v20.4s, v19.4s
-	FMOVS F20, 0(R10)
-	WORD $0x4e34d5ad // fadd v13.4s, v13.4s, v20.4s
-	WORD $0x4e2ad651 // fadd v17.4s, v18.4s, v10.4s
-	FMOVS 0(R15), F19
-	VFMLS V19.S4, V7.S4, V17.S4
-	WORD $0x4e23f631 // fmax v17.4s, v17.4s, v3.4s
-	WORD $0x4ea4f631 // fmin v17.4s, v17.4s, v4.4s
-	WORD $0x4e25d633 // fadd v19.4s, v17.4s, v5.4s
-	WORD $0x4ea5d674 // fsub v20.4s, v19.4s, v5.4s
-	WORD $0x4eb4d631 // fsub v17.4s, v17.4s, v20.4s
-	WORD $0x6e31de34 // fmul v20.4s, v17.4s, v17.4s
-	FMOVQ 48(R7), F21
-	VFMLA V1.S4, V17.S4, V21.S4
-	VFMLA V2.S4, V20.S4, V21.S4
-	FMOVQ 16(R7), F22
-	VFMLA V0.S4, V17.S4, V22.S4
-	VFMLA V21.S4, V20.S4, V22.S4
-	FMOVQ 0(R7), F20
-	VFMLA V22.S4, V17.S4, V20.S4
-	VSHL $23, V19.S4, V19.S4
-	WORD $0x6e33de94 // fmul v20.4s, v20.4s, v19.4s
-	FMOVS F20, 0(R11)
-	WORD $0x4e34d5ce // fadd v14.4s, v14.4s, v20.4s
+	WORD $0x4e23f673 // fmax v19.4s, v19.4s, v3.4s
+	WORD $0x4ea4f673 // fmin v19.4s, v19.4s, v4.4s
+	WORD $0x4e25d634 // fadd v20.4s, v17.4s, v5.4s
+	WORD $0x4ea5d695 // fsub v21.4s, v20.4s, v5.4s
+	WORD $0x4eb5d631 // fsub v17.4s, v17.4s, v21.4s
+	WORD $0x4e25d675 // fadd v21.4s, v19.4s, v5.4s
+	WORD $0x4ea5d6b6 // fsub v22.4s, v21.4s, v5.4s
+	WORD $0x4eb6d673 // fsub v19.4s, v19.4s, v22.4s
+	WORD $0x6e31de36 // fmul v22.4s, v17.4s, v17.4s
+	WORD $0x6e33de77 // fmul v23.4s, v19.4s, v19.4s
+	FMOVQ 48(R7), F24
+	VFMLA V1.S4, V17.S4, V24.S4
+	FMOVQ 48(R7), F25
+	VFMLA V1.S4, V19.S4, V25.S4
+	VFMLA V2.S4, V22.S4, V24.S4
+	VFMLA V2.S4, V23.S4, V25.S4
+	FMOVQ 16(R7), F26
+	VFMLA V0.S4, V17.S4, V26.S4
+	FMOVQ 16(R7), F27
+	VFMLA V0.S4, V19.S4, V27.S4
+	VFMLA V24.S4, V22.S4, V26.S4
+	VFMLA V25.S4, V23.S4, V27.S4
+	FMOVQ 0(R7), F22
+	VFMLA V26.S4, V17.S4, V22.S4
+	FMOVQ 0(R7), F17
+	VFMLA V27.S4, V19.S4, V17.S4
+	VSHL $23, V20.S4, V20.S4
+	WORD $0x6e34ded6 // fmul v22.4s, v22.4s, v20.4s
+	VSHL $23, V21.S4, V21.S4
+	WORD $0x6e35de31 // fmul v17.4s, v17.4s, v21.4s
+	FMOVS F22, 0(R10)
+	WORD $0x4e36d5ad // fadd v13.4s, v13.4s, v22.4s
+	FMOVS F17, 0(R11)
+	WORD $0x4e31d5ce // fadd v14.4s, v14.4s, v17.4s
 	WORD $0x4e2bd651 // fadd v17.4s, v18.4s, v11.4s
 	FMOVS 0(R16), F19
 	VFMLS V19.S4, V7.S4, V17.S4
+	WORD $0x4e2cd652 // fadd v18.4s, v18.4s, v12.4s
+	FMOVS 0(R17), F19
+	VFMLS V19.S4, V7.S4, V18.S4
 	WORD $0x4e23f631 // fmax v17.4s, v17.4s, v3.4s
 	WORD $0x4ea4f631 // fmin v17.4s, v17.4s, v4.4s
+	WORD $0x4e23f652 // fmax v18.4s, v18.4s, v3.4s
+	WORD $0x4ea4f652 // fmin v18.4s, v18.4s, v4.4s
 	WORD $0x4e25d633 // fadd v19.4s, v17.4s, v5.4s
 	WORD $0x4ea5d674 // fsub v20.4s, v19.4s, v5.4s
 	WORD $0x4eb4d631 // fsub v17.4s, v17.4s, v20.4s
-	WORD $0x6e31de34 // fmul v20.4s, v17.4s, v17.4s
-	FMOVQ 48(R7), F21
-	VFMLA V1.S4, V17.S4, V21.S4
-	VFMLA V2.S4, V20.S4, V21.S4
-	FMOVQ 16(R7), F22
-	VFMLA V0.S4, V17.S4, V22.S4
-	VFMLA V21.S4, V20.S4, V22.S4
-	FMOVQ 0(R7), F20
-	VFMLA V22.S4, V17.S4, V20.S4
+	WORD $0x4e25d654 // fadd v20.4s, v18.4s, v5.4s
+	WORD $0x4ea5d695 // fsub v21.4s, v20.4s, v5.4s
+	WORD $0x4eb5d652 // fsub v18.4s, v18.4s, v21.4s
+	WORD $0x6e31de35 // fmul v21.4s, v17.4s, v17.4s
+	WORD $0x6e32de56 // fmul v22.4s, v18.4s, v18.4s
+	FMOVQ 48(R7), F23
+	VFMLA V1.S4, V17.S4, V23.S4
+	FMOVQ 48(R7), F24
+	VFMLA V1.S4, V18.S4, V24.S4
+	VFMLA V2.S4, V21.S4, V23.S4
+	VFMLA V2.S4, V22.S4, V24.S4
+	FMOVQ 16(R7), F25
+	VFMLA V0.S4, V17.S4, V25.S4
+	FMOVQ 16(R7), F26
+	VFMLA V0.S4, V18.S4, V26.S4
+	VFMLA V23.S4, V21.S4, V25.S4
+	VFMLA V24.S4, V22.S4, V26.S4
+	FMOVQ 0(R7), F21
+	VFMLA V25.S4, V17.S4, V21.S4
+	FMOVQ 0(R7), F17
+	VFMLA V26.S4, V18.S4, V17.S4
 	VSHL $23, V19.S4, V19.S4
-	WORD $0x6e33de94 // fmul v20.4s, v20.4s, v19.4s
-	FMOVS F20, 0(R12)
-	WORD $0x4e34d5ef // fadd v15.4s, v15.4s, v20.4s
-	WORD $0x4e2cd651 // fadd v17.4s, v18.4s, v12.4s
-	FMOVS 0(R17), F18
-	VFMLS V18.S4, V7.S4, V17.S4
-	WORD $0x4e23f631 // fmax v17.4s, v17.4s, v3.4s
-	WORD $0x4ea4f631 // fmin v17.4s, v17.4s, v4.4s
-	WORD $0x4e25d632 // fadd v18.4s, v17.4s, v5.4s
-	WORD $0x4ea5d653 // fsub v19.4s, v18.4s, v5.4s
-	WORD $0x4eb3d631 // fsub v17.4s, v17.4s, v19.4s
-	WORD $0x6e31de33 // fmul v19.4s, v17.4s, v17.4s
-	FMOVQ 48(R7), F20
-	VFMLA V1.S4, V17.S4, V20.S4
-	VFMLA V2.S4, V19.S4, V20.S4
-	FMOVQ 16(R7), F21
-	VFMLA V0.S4, V17.S4, V21.S4
-	VFMLA V20.S4, V19.S4, V21.S4
-	FMOVQ 0(R7), F19
-	VFMLA V21.S4, V17.S4, V19.S4
-	VSHL $23, V18.S4, V18.S4
-	WORD $0x6e32de73 // fmul v19.4s, v19.4s, v18.4s
-	FMOVS F19, 0(R13)
-	WORD $0x4e33d610 // fadd v16.4s, v16.4s, v19.4s
+	WORD $0x6e33deb5 // fmul v21.4s, v21.4s, v19.4s
+	VSHL $23, V20.S4, V20.S4
+	WORD $0x6e34de31 // fmul v17.4s, v17.4s, v20.4s
+	FMOVS F21, 0(R12)
+	WORD $0x4e35d5ef // fadd v15.4s, v15.4s, v21.4s
+	FMOVS F17, 0(R13)
+	WORD $0x4e31d610 // fadd v16.4s, v16.4s, v17.4s
 	ADD $4, R9
 	ADD $4, R10
 	ADD $4, R11
@@ -733,176 +733,176 @@ loop3:
 	WORD $0x4e29d633 // fadd v19.4s, v17.4s, v9.4s
 	FMOVQ 0(R15), F20
 	VFMLS V20.S4, V7.S4, V19.S4
-	WORD $0x4e23f673 // fmax v19.4s, v19.4s, v3.4s
-	WORD $0x4ea4f673 // fmin v19.4s, v19.4s, v4.4s
-	WORD $0x4e25d674 // fadd v20.4s, v19.4s, v5.4s
-	WORD $0x4ea5d695 // fsub v21.4s, v20.4s, v5.4s
-	WORD $0x4eb5d673 // fsub v19.4s, v19.4s, v21.4s
-	WORD $0x6e33de75 // fmul v21.4s, v19.4s, v19.4s
-	FMOVQ 48(R7), F22
-	VFMLA V1.S4, V19.S4, V22.S4
-	VFMLA V2.S4, V21.S4, V22.S4
-	FMOVQ 16(R7), F23
-	VFMLA V0.S4, V19.S4, V23.S4
-	VFMLA V22.S4, V21.S4, V23.S4
-	FMOVQ 0(R7), F21
-	VFMLA V23.S4, V19.S4, V21.S4
-	VSHL $23, V20.S4, V20.S4
-	WORD $0x6e34deb5 // fmul v21.4s, v21.4s, v20.4s
-	FMOVQ F21, 0(R11)
-	VFMLA V18.S4, V21.S4, V13.S4
 	PRFM 2048(R16), PLDL1KEEP
-	WORD $0x4e2ad633 // fadd v19.4s, v17.4s, v10.4s
-	FMOVQ 0(R16), F20
-	VFMLS V20.S4, V7.S4, V19.S4
+	WORD $0x4e2ad634 // fadd v20.4s, v17.4s, v10.4s
+	FMOVQ 0(R16), F21
+	VFMLS V21.S4, V7.S4, V20.S4
 	WORD $0x4e23f673 // fmax v19.4s, v19.4s, v3.4s
 	WORD $0x4ea4f673 // fmin v19.4s, v19.4s, v4.4s
-	WORD $0x4e25d674 // fadd v20.4s, v19.4s, v5.4s
-	WORD $0x4ea5d695 // fsub v21.4s, v20.4s, v5.4s
-	WORD $0x4eb5d673 // fsub v19.4s, v19.4s, v21.4s
-	WORD $0x6e33de75 // fmul v21.4s, v19.4s, v19.4s
-	FMOVQ 48(R7), F22
-	VFMLA V1.S4, V19.S4, V22.S4
-	VFMLA V2.S4, V21.S4, V22.S4
-	FMOVQ 16(R7), F23
-	VFMLA V0.S4, V19.S4, V23.S4
-	VFMLA V22.S4, V21.S4, V23.S4
-	FMOVQ 0(R7), F21
-	VFMLA V23.S4, V19.S4, V21.S4
-	VSHL $23, V20.S4, V20.S4
-	WORD $0x6e34deb5 // fmul v21.4s, v21.4s, v20.4s
-	FMOVQ F21, 0(R12)
-	VFMLA V18.S4, V21.S4, V14.S4
+	WORD $0x4e23f694 // fmax v20.4s, v20.4s, v3.4s
+	WORD $0x4ea4f694 // fmin v20.4s, v20.4s, v4.4s
+	WORD $0x4e25d675 // fadd v21.4s, v19.4s, v5.4s
+	WORD $0x4ea5d6b6 // fsub v22.4s, v21.4s, v5.4s
+	WORD $0x4eb6d673 // fsub v19.4s, v19.4s, v22.4s
+	WORD $0x4e25d696 // fadd v22.4s, v20.4s, v5.4s
+	WORD $0x4ea5d6d7 // fsub v23.4s, v22.4s, v5.4s
+	WORD $0x4eb7d694 // fsub v20.4s, v20.4s, v23.4s
+	WORD $0x6e33de77 // fmul v23.4s, v19.4s, v19.4s
+	WORD $0x6e34de98 // fmul v24.4s, v20.4s, v20.4s
+	FMOVQ 48(R7), F25
+	VFMLA V1.S4, V19.S4, V25.S4
+	FMOVQ 48(R7), F26
+	VFMLA V1.S4, V20.S4, V26.S4
+	VFMLA V2.S4, V23.S4, V25.S4
+	VFMLA V2.S4, V24.S4, V26.S4
+	FMOVQ 16(R7), F27
+	VFMLA V0.S4, V19.S4, V27.S4
+	FMOVQ 16(R7), F28
+	VFMLA V0.S4, V20.S4, V28.S4
+	VFMLA V25.S4, V23.S4, V27.S4
+	VFMLA V26.S4, V24.S4, V28.S4
+	FMOVQ 0(R7), F23
+	VFMLA V27.S4, V19.S4, V23.S4
+	FMOVQ 0(R7), F19
+	VFMLA V28.S4, V20.S4, V19.S4
+	VSHL $23, V21.S4, V21.S4
+	WORD $0x6e35def7 // fmul v23.4s, v23.4s, v21.4s
+	VSHL $23, V22.S4, V22.S4
+	WORD $0x6e36de73 // fmul v19.4s, v19.4s, v22.4s
+	FMOVQ F23, 0(R11)
+	VFMLA V18.S4, V23.S4, V13.S4
+	FMOVQ F19, 0(R12)
+	VFMLA V18.S4, V19.S4, V14.S4
 	PRFM 2048(R17), PLDL1KEEP
 	WORD $0x4e2bd633 // fadd v19.4s, v17.4s, v11.4s
 	FMOVQ 0(R17), F20
 	VFMLS V20.S4, V7.S4, V19.S4
+	PRFM 2048(R19), PLDL1KEEP
+	WORD $0x4e2cd631 // fadd v17.4s, v17.4s, v12.4s
+	FMOVQ 0(R19), F20
+	VFMLS V20.S4, V7.S4, V17.S4
 	WORD $0x4e23f673 // fmax v19.4s, v19.4s, v3.4s
 	WORD $0x4ea4f673 // fmin v19.4s, v19.4s, v4.4s
+	WORD $0x4e23f631 // fmax v17.4s, v17.4s, v3.4s
+	WORD $0x4ea4f631 // fmin v17.4s, v17.4s, v4.4s
 	WORD $0x4e25d674 // fadd v20.4s, v19.4s, v5.4s
 	WORD $0x4ea5d695 // fsub v21.4s, v20.4s, v5.4s
 	WORD $0x4eb5d673 // fsub v19.4s, v19.4s, v21.4s
-	WORD $0x6e33de75 // fmul v21.4s, v19.4s, v19.4s
-	FMOVQ 48(R7), F22
-	VFMLA V1.S4, V19.S4, V22.S4
-	VFMLA V2.S4, V21.S4, V22.S4
-	FMOVQ 16(R7), F23
-	VFMLA V0.S4, V19.S4, V23.S4
-	VFMLA V22.S4, V21.S4, V23.S4
-	FMOVQ 0(R7), F21
-	VFMLA V23.S4, V19.S4, V21.S4
+	WORD $0x4e25d635 // fadd v21.4s, v17.4s, v5.4s
+	WORD $0x4ea5d6b6 // fsub v22.4s, v21.4s, v5.4s
+	WORD $0x4eb6d631 // fsub v17.4s, v17.4s, v22.4s
+	WORD $0x6e33de76 // fmul v22.4s, v19.4s, v19.4s
+	WORD $0x6e31de37 // fmul v23.4s, v17.4s, v17.4s
+	FMOVQ 48(R7), F24
+	VFMLA V1.S4, V19.S4, V24.S4
+	FMOVQ 48(R7), F25
+	VFMLA V1.S4, V17.S4, V25.S4
+	VFMLA V2.S4, V22.S4, V24.S4
+	VFMLA V2.S4, V23.S4, V25.S4
+	FMOVQ 16(R7), F26
+	VFMLA V0.S4, V19.S4, V26.S4
+	FMOVQ 16(R7), F27
+	VFMLA V0.S4, V17.S4, V27.S4
+	VFMLA V24.S4, V22.S4, V26.S4
+	VFMLA V25.S4, V23.S4, V27.S4
+	FMOVQ 0(R7), F22
+	VFMLA V26.S4, V19.S4, V22.S4
+	FMOVQ 0(R7), F19
+	VFMLA V27.S4, V17.S4, V19.S4
 	VSHL $23, V20.S4, V20.S4
-	WORD $0x6e34deb5 // fmul v21.4s, v21.4s, v20.4s
-	FMOVQ F21, 0(R13)
-	VFMLA V18.S4, V21.S4, V15.S4
-	PRFM 2048(R19), PLDL1KEEP
-	WORD $0x4e2cd631 // fadd v17.4s, v17.4s, v12.4s
-	FMOVQ 0(R19), F19
-	VFMLS V19.S4, V7.S4, V17.S4
-	WORD $0x4e23f631 // fmax v17.4s, v17.4s, v3.4s
-	WORD $0x4ea4f631 // fmin v17.4s, v17.4s, v4.4s
-	WORD $0x4e25d633 // fadd v19.4s, v17.4s, v5.4s
-	WORD $0x4ea5d674 // fsub v20.4s, v19.4s, v5.4s
-	WORD $0x4eb4d631 // fsub v17.4s, v17.4s, v20.4s
-	WORD $0x6e31de34 // fmul v20.4s, v17.4s, v17.4s
-	FMOVQ 48(R7), F21
-	VFMLA V1.S4, V17.S4, V21.S4
-	VFMLA V2.S4, V20.S4, V21.S4
-	FMOVQ 16(R7), F22
-	VFMLA V0.S4, V17.S4, V22.S4
-	VFMLA V21.S4, V20.S4, V22.S4
-	FMOVQ 0(R7), F20
-	VFMLA V22.S4, V17.S4, V20.S4
-	VSHL $23, V19.S4, V19.S4
-	WORD $0x6e33de94 // fmul v20.4s, v20.4s, v19.4s
-	FMOVQ F20, 0(R14)
-	VFMLA V18.S4, V20.S4, V16.S4
+	WORD $0x6e34ded6 // fmul v22.4s, v22.4s, v20.4s
+	VSHL $23, V21.S4, V21.S4
+	WORD $0x6e35de73 // fmul v19.4s, v19.4s, v21.4s
+	FMOVQ F22, 0(R13)
+	VFMLA V18.S4, V22.S4, V15.S4
+	FMOVQ F19, 0(R14)
+	VFMLA V18.S4, V19.S4, V16.S4
 	FMOVQ 16(R9), F17
 	FMOVQ 16(R10), F18
 	WORD $0x4e29d633 // fadd v19.4s, v17.4s, v9.4s
 	FMOVQ 16(R15), F20
 	VFMLS V20.S4, V7.S4, V19.S4
+	WORD $0x4e2ad634 // fadd v20.4s, v17.4s, v10.4s
+	FMOVQ 16(R16), F21
+	VFMLS V21.S4, V7.S4, V20.S4
 	WORD $0x4e23f673 // fmax v19.4s, v19.4s, v3.4s
 	WORD $0x4ea4f673 // fmin v19.4s, v19.4s, v4.4s
-	WORD $0x4e25d674 // fadd v20.4s, v19.4s, v5.4s
-	WORD $0x4ea5d695 // fsub v21.4s, v20.4s, v5.4s
-	WORD $0x4eb5d673 // fsub v19.4s, v19.4s, v21.4s
-	WORD $0x6e33de75 // fmul v21.4s, v19.4s, v19.4s
-	FMOVQ 48(R7), F22
-	VFMLA V1.S4, V19.S4, V22.S4
-	VFMLA V2.S4, V21.S4, V22.S4
-	FMOVQ 16(R7), F23
-	VFMLA V0.S4, V19.S4, V23.S4
-	VFMLA V22.S4, V21.S4, V23.S4
-	FMOVQ 0(R7), F21
-	VFMLA V23.S4, V19.S4, V21.S4
-	VSHL $23, V20.S4, V20.S4
-	WORD $0x6e34deb5 // fmul v21.4s, v21.4s, v20.4s
-	FMOVQ F21, 16(R11)
-	VFMLA V18.S4, V21.S4, V13.S4
-	WORD $0x4e2ad633 // fadd v19.4s, v17.4s, v10.4s
-	FMOVQ 16(R16), F20
-	VFMLS V20.S4, V7.S4, V19.S4
-	WORD $0x4e23f673 // fmax v19.4s, v19.4s, v3.4s
-	WORD $0x4ea4f673 // fmin v19.4s, v19.4s, v4.4s
-	WORD $0x4e25d674 // fadd v20.4s, v19.4s, v5.4s
-	WORD $0x4ea5d695 // fsub v21.4s, v20.4s, v5.4s
-	WORD $0x4eb5d673 // fsub v19.4s, v19.4s, v21.4s
-	WORD $0x6e33de75 // fmul v21.4s, v19.4s, v19.4s
-	FMOVQ 48(R7), F22
-	VFMLA V1.S4, V19.S4, V22.S4
-	VFMLA V2.S4, V21.S4, V22.S4
-	FMOVQ 16(R7), F23
-	VFMLA V0.S4, V19.S4, V23.S4
-	VFMLA V22.S4, V21.S4, V23.S4
-	FMOVQ 0(R7), F21
-	VFMLA V23.S4, V19.S4, V21.S4
-	VSHL $23, V20.S4, V20.S4
-	WORD $0x6e34deb5 // fmul v21.4s, v21.4s, v20.4s
-	FMOVQ F21, 16(R12)
-	VFMLA V18.S4, V21.S4, V14.S4
+	WORD $0x4e23f694 // fmax v20.4s, v20.4s, v3.4s
+	WORD $0x4ea4f694 // fmin v20.4s, v20.4s, v4.4s
+	WORD $0x4e25d675 // fadd v21.4s, v19.4s, v5.4s
+	WORD $0x4ea5d6b6 // fsub v22.4s, v21.4s, v5.4s
+	WORD $0x4eb6d673 // fsub v19.4s, v19.4s, v22.4s
+	WORD $0x4e25d696 // fadd v22.4s, v20.4s, v5.4s
+	WORD $0x4ea5d6d7 // fsub v23.4s, v22.4s, v5.4s
+	WORD $0x4eb7d694 // fsub v20.4s, v20.4s, v23.4s
+	WORD $0x6e33de77 // fmul v23.4s, v19.4s, v19.4s
+	WORD $0x6e34de98 // fmul v24.4s, v20.4s, v20.4s
+	FMOVQ 48(R7), F25
+	VFMLA V1.S4, V19.S4, V25.S4
+	FMOVQ 48(R7), F26
+	VFMLA V1.S4, V20.S4, V26.S4
+	VFMLA V2.S4, V23.S4, V25.S4
+	VFMLA V2.S4, V24.S4, V26.S4
+	FMOVQ 16(R7), F27
+	VFMLA V0.S4, V19.S4, V27.S4
+	FMOVQ 16(R7), F28
+	VFMLA V0.S4, V20.S4, V28.S4
+	VFMLA V25.S4, V23.S4, V27.S4
+	VFMLA V26.S4, V24.S4, V28.S4
+	FMOVQ 0(R7), F23
+	VFMLA V27.S4, V19.S4, V23.S4
+	FMOVQ 0(R7), F19
+	VFMLA V28.S4, V20.S4, V19.S4
+	VSHL $23, V21.S4, V21.S4
+	WORD $0x6e35def7 // fmul v23.4s, v23.4s, v21.4s
+	VSHL $23, V22.S4, V22.S4
+	WORD $0x6e36de73 // fmul v19.4s, v19.4s, v22.4s
+	FMOVQ F23, 16(R11)
+	VFMLA V18.S4, V23.S4, V13.S4
+	FMOVQ F19, 16(R12)
+	VFMLA V18.S4, V19.S4, V14.S4
 	WORD $0x4e2bd633 // fadd v19.4s, v17.4s, v11.4s
 	FMOVQ 16(R17), F20
 	VFMLS V20.S4, V7.S4, V19.S4
+	WORD $0x4e2cd631 // fadd v17.4s, v17.4s, v12.4s
+	FMOVQ 16(R19), F20
+	VFMLS V20.S4, V7.S4, V17.S4
 	WORD $0x4e23f673 // fmax v19.4s, v19.4s, v3.4s
 	WORD $0x4ea4f673 // fmin v19.4s, v19.4s, v4.4s
+	WORD $0x4e23f631 // fmax v17.4s, v17.4s, v3.4s
+	WORD $0x4ea4f631 // fmin v17.4s, v17.4s, v4.4s
 	WORD $0x4e25d674 // fadd v20.4s, v19.4s, v5.4s
 	WORD $0x4ea5d695 // fsub v21.4s, v20.4s, v5.4s
 	WORD $0x4eb5d673 // fsub v19.4s, v19.4s, v21.4s
-	WORD $0x6e33de75 // fmul v21.4s, v19.4s, v19.4s
-	FMOVQ 48(R7), F22
-	VFMLA V1.S4, V19.S4, V22.S4
-	VFMLA V2.S4, V21.S4, V22.S4
-	FMOVQ 16(R7), F23
-	VFMLA V0.S4, V19.S4, V23.S4
-	VFMLA V22.S4, V21.S4, V23.S4
-	FMOVQ 0(R7), F21
-	VFMLA V23.S4, V19.S4, V21.S4
+	WORD $0x4e25d635 // fadd v21.4s, v17.4s, v5.4s
+	WORD $0x4ea5d6b6 // fsub v22.4s, v21.4s, v5.4s
+	WORD $0x4eb6d631 // fsub v17.4s, v17.4s, v22.4s
+	WORD $0x6e33de76 // fmul v22.4s, v19.4s, v19.4s
+	WORD $0x6e31de37 // fmul v23.4s, v17.4s, v17.4s
+	FMOVQ 48(R7), F24
+	VFMLA V1.S4, V19.S4, V24.S4
+	FMOVQ 48(R7), F25
+	VFMLA V1.S4, V17.S4, V25.S4
+	VFMLA V2.S4, V22.S4, V24.S4
+	VFMLA V2.S4, V23.S4, V25.S4
+	FMOVQ 16(R7), F26
+	VFMLA V0.S4, V19.S4, V26.S4
+	FMOVQ 16(R7), F27
+	VFMLA V0.S4, V17.S4, V27.S4
+	VFMLA V24.S4, V22.S4, V26.S4
+	VFMLA V25.S4, V23.S4, V27.S4
+	FMOVQ 0(R7), F22
+	VFMLA V26.S4, V19.S4, V22.S4
+	FMOVQ 0(R7), F19
+	VFMLA V27.S4, V17.S4, V19.S4
 	VSHL $23, V20.S4, V20.S4
-	WORD $0x6e34deb5 // fmul v21.4s, v21.4s, v20.4s
-	FMOVQ F21, 16(R13)
-	VFMLA V18.S4, V21.S4, V15.S4
-	WORD $0x4e2cd631 // fadd v17.4s, v17.4s, v12.4s
-	FMOVQ 16(R19), F19
-	VFMLS V19.S4, V7.S4, V17.S4
-	WORD $0x4e23f631 // fmax v17.4s, v17.4s, v3.4s
-	WORD $0x4ea4f631 // fmin v17.4s, v17.4s, v4.4s
-	WORD $0x4e25d633 // fadd v19.4s, v17.4s, v5.4s
-	WORD $0x4ea5d674 // fsub v20.4s, v19.4s, v5.4s
-	WORD $0x4eb4d631 // fsub v17.4s, v17.4s, v20.4s
-	WORD $0x6e31de34 // fmul v20.4s, v17.4s, v17.4s
-	FMOVQ 48(R7), F21
-	VFMLA V1.S4, V17.S4, V21.S4
-	VFMLA V2.S4, V20.S4, V21.S4
-	FMOVQ 16(R7), F22
-	VFMLA V0.S4, V17.S4, V22.S4
-	VFMLA V21.S4, V20.S4, V22.S4
-	FMOVQ 0(R7), F20
-	VFMLA V22.S4, V17.S4, V20.S4
-	VSHL $23, V19.S4, V19.S4
-	WORD $0x6e33de94 // fmul v20.4s, v20.4s, v19.4s
-	FMOVQ F20, 16(R14)
-	VFMLA V18.S4, V20.S4, V16.S4
+	WORD $0x6e34ded6 // fmul v22.4s, v22.4s, v20.4s
+	VSHL $23, V21.S4, V21.S4
+	WORD $0x6e35de73 // fmul v19.4s, v19.4s, v21.4s
+	FMOVQ F22, 16(R13)
+	VFMLA V18.S4, V22.S4, V15.S4
+	FMOVQ F19, 16(R14)
+	VFMLA V18.S4, V19.S4, V16.S4
 	ADD $32, R9
 	ADD $32, R10
 	ADD $32, R11
@@ -928,90 +928,90 @@ loop5:
 	WORD $0x4e29d633 // fadd v19.4s, v17.4s, v9.4s
 	FMOVQ 0(R15), F20
 	VFMLS V20.S4, V7.S4, V19.S4
-	WORD $0x4e23f673 // fmax v19.4s, v19.4s, v3.4s
-	WORD $0x4ea4f673 // fmin v19.4s, v19.4s, v4.4s
-	WORD $0x4e25d674 // fadd v20.4s, v19.4s, v5.4s
-	WORD $0x4ea5d695 // fsub v21.4s, v20.4s, v5.4s
-	WORD $0x4eb5d673 // fsub v19.4s, v19.4s, v21.4s
-	WORD $0x6e33de75 // fmul v21.4s, v19.4s, v19.4s
-	FMOVQ 48(R7), F22
-	VFMLA V1.S4, V19.S4, V22.S4
-	VFMLA V2.S4, V21.S4, V22.S4
-	FMOVQ 16(R7), F23
-	VFMLA V0.S4, V19.S4, V23.S4
-	VFMLA V22.S4, V21.S4, V23.S4
-	FMOVQ 0(R7), F21
-	VFMLA V23.S4, V19.S4, V21.S4
-	VSHL $23, V20.S4, V20.S4
-	WORD $0x6e34deb5 // fmul v21.4s, v21.4s, v20.4s
-	FMOVQ F21, 0(R11)
-	VFMLA V18.S4, V21.S4, V13.S4
 	PRFM 2048(R16), PLDL1KEEP
-	WORD $0x4e2ad633 // fadd v19.4s, v17.4s, v10.4s
-	FMOVQ 0(R16), F20
-	VFMLS V20.S4, V7.S4, V19.S4
+	WORD $0x4e2ad634 // fadd v20.4s, v17.4s, v10.4s
+	FMOVQ 0(R16), F21
+	VFMLS V21.S4, V7.S4, V20.S4
 	WORD $0x4e23f673 // fmax v19.4s, v19.4s, v3.4s
 	WORD $0x4ea4f673 // fmin v19.4s, v19.4s, v4.4s
-	WORD $0x4e25d674 // fadd v20.4s, v19.4s, v5.4s
-	WORD $0x4ea5d695 // fsub v21.4s, v20.4s, v5.4s
-	WORD $0x4eb5d673 // fsub v19.4s, v19.4s, v21.4s
-	WORD $0x6e33de75 // fmul v21.4s, v19.4s, v19.4s
-	FMOVQ 48(R7), F22
-	VFMLA V1.S4, V19.S4, V22.S4
-	VFMLA V2.S4, V21.S4, V22.S4
-	FMOVQ 16(R7), F23
-	VFMLA V0.S4, V19.S4, V23.S4
-	VFMLA V22.S4, V21.S4, V23.S4
-	FMOVQ 0(R7), F21
-	VFMLA V23.S4, V19.S4, V21.S4
-	VSHL $23, V20.S4, V20.S4
-	WORD $0x6e34deb5 // fmul v21.4s, v21.4s, v20.4s
-	FMOVQ F21, 0(R12)
-	VFMLA V18.S4, V21.S4, V14.S4
+	WORD $0x4e23f694 // fmax v20.4s, v20.4s, v3.4s
+	WORD $0x4ea4f694 // fmin v20.4s, v20.4s, v4.4s
+	WORD $0x4e25d675 // fadd v21.4s, v19.4s, v5.4s
+	WORD $0x4ea5d6b6 // fsub v22.4s, v21.4s, v5.4s
+	WORD $0x4eb6d673 // fsub v19.4s, v19.4s, v22.4s
+	WORD $0x4e25d696 // fadd v22.4s, v20.4s, v5.4s
+	WORD $0x4ea5d6d7 // fsub v23.4s, v22.4s, v5.4s
+	WORD $0x4eb7d694 // fsub v20.4s, v20.4s, v23.4s
+	WORD $0x6e33de77 // fmul v23.4s, v19.4s, v19.4s
+	WORD $0x6e34de98 // fmul v24.4s, v20.4s, v20.4s
+	FMOVQ 48(R7), F25
+	VFMLA V1.S4, V19.S4, V25.S4
+	FMOVQ 48(R7), F26
+	VFMLA V1.S4, V20.S4, V26.S4
+	VFMLA V2.S4, V23.S4, V25.S4
+	VFMLA V2.S4, V24.S4, V26.S4
+	FMOVQ 16(R7), F27
+	VFMLA V0.S4, V19.S4, V27.S4
+	FMOVQ 16(R7), F28
+	VFMLA V0.S4, V20.S4, V28.S4
+	VFMLA V25.S4, V23.S4, V27.S4
+	VFMLA V26.S4, V24.S4, V28.S4
+	FMOVQ 0(R7), F23
+	VFMLA V27.S4, V19.S4, V23.S4
+	FMOVQ 0(R7), F19
+	VFMLA V28.S4, V20.S4, V19.S4
+	VSHL $23, V21.S4, V21.S4
+	WORD $0x6e35def7 // fmul v23.4s, v23.4s, v21.4s
+	VSHL $23, V22.S4, V22.S4
+	WORD $0x6e36de73 // fmul v19.4s, v19.4s, v22.4s
+	FMOVQ F23, 0(R11)
+	VFMLA V18.S4, V23.S4, V13.S4
+	FMOVQ F19, 0(R12)
+	VFMLA V18.S4, V19.S4, V14.S4
 	PRFM 2048(R17), PLDL1KEEP
 	WORD $0x4e2bd633 // fadd v19.4s, v17.4s, v11.4s
 	FMOVQ 0(R17), F20
 	VFMLS V20.S4, V7.S4, V19.S4
+	PRFM 2048(R19), PLDL1KEEP
+	WORD $0x4e2cd631 // fadd v17.4s, v17.4s, v12.4s
+	FMOVQ 0(R19), F20
+	VFMLS V20.S4, V7.S4, V17.S4
 	WORD $0x4e23f673 // fmax v19.4s, v19.4s, v3.4s
 	WORD $0x4ea4f673 // fmin v19.4s, v19.4s, v4.4s
+	WORD $0x4e23f631 // fmax v17.4s, v17.4s, v3.4s
+	WORD $0x4ea4f631 // fmin v17.4s, v17.4s, v4.4s
 	WORD $0x4e25d674 // fadd v20.4s, v19.4s, v5.4s
 	WORD $0x4ea5d695 // fsub v21.4s, v20.4s, v5.4s
 	WORD $0x4eb5d673 // fsub v19.4s, v19.4s, v21.4s
-	WORD $0x6e33de75 // fmul v21.4s, v19.4s, v19.4s
-	FMOVQ 48(R7), F22
-	VFMLA V1.S4, V19.S4, V22.S4
-	VFMLA V2.S4, V21.S4, V22.S4
-	FMOVQ 16(R7), F23
-	VFMLA V0.S4, V19.S4, V23.S4
-	VFMLA V22.S4, V21.S4, V23.S4
-	FMOVQ 0(R7), F21
-	VFMLA V23.S4, V19.S4, V21.S4
+	WORD $0x4e25d635 // fadd v21.4s, v17.4s, v5.4s
+	WORD $0x4ea5d6b6 // fsub v22.4s, v21.4s, v5.4s
+	WORD $0x4eb6d631 // fsub v17.4s, v17.4s, v22.4s
+	WORD $0x6e33de76 // fmul v22.4s, v19.4s, v19.4s
+	WORD $0x6e31de37 // fmul v23.4s, v17.4s, v17.4s
+	FMOVQ 48(R7), F24
+	VFMLA V1.S4, V19.S4, V24.S4
+	FMOVQ 48(R7), F25
+	VFMLA V1.S4, V17.S4, V25.S4
+	VFMLA V2.S4, V22.S4, V24.S4
+	VFMLA V2.S4, V23.S4, V25.S4
+	FMOVQ 16(R7), F26
+	VFMLA V0.S4, V19.S4, V26.S4
+	FMOVQ 16(R7), F27
+	VFMLA V0.S4, V17.S4, V27.S4
+	VFMLA V24.S4, V22.S4, V26.S4
+	VFMLA V25.S4, V23.S4, V27.S4
+	FMOVQ 0(R7), F22
+	VFMLA V26.S4, V19.S4, V22.S4
+	FMOVQ 0(R7), F19
+	VFMLA V27.S4, V17.S4, V19.S4
 	VSHL $23, V20.S4, V20.S4
-	WORD $0x6e34deb5 // fmul v21.4s, v21.4s, v20.4s
-	FMOVQ F21, 0(R13)
-	VFMLA V18.S4, V21.S4, V15.S4
-	PRFM 2048(R19), PLDL1KEEP
-	WORD $0x4e2cd631 // fadd v17.4s, v17.4s, v12.4s
-	FMOVQ 0(R19), F19
-	VFMLS V19.S4, V7.S4, V17.S4
-	WORD $0x4e23f631 // fmax v17.4s, v17.4s, v3.4s
-	WORD $0x4ea4f631 // fmin v17.4s, v17.4s, v4.4s
-	WORD $0x4e25d633 // fadd v19.4s, v17.4s, v5.4s
-	WORD $0x4ea5d674 // fsub v20.4s, v19.4s, v5.4s
-	WORD $0x4eb4d631 // fsub v17.4s, v17.4s, v20.4s
-	WORD $0x6e31de34 // fmul v20.4s, v17.4s, v17.4s
-	FMOVQ 48(R7), F21
-	VFMLA V1.S4, V17.S4, V21.S4
-	VFMLA V2.S4, V20.S4, V21.S4
-	FMOVQ 16(R7), F22
-	VFMLA V0.S4, V17.S4, V22.S4
-	VFMLA V21.S4, V20.S4, V22.S4
-	FMOVQ 0(R7), F20
-	VFMLA V22.S4, V17.S4, V20.S4
-	VSHL $23, V19.S4, V19.S4
-	WORD $0x6e33de94 // fmul v20.4s, v20.4s, v19.4s
-	FMOVQ F20, 0(R14)
-	VFMLA V18.S4, V20.S4, V16.S4
+	WORD $0x6e34ded6 // fmul v22.4s, v22.4s, v20.4s
+	VSHL $23, V21.S4, V21.S4
+	WORD $0x6e35de73 // fmul v19.4s, v19.4s, v21.4s
+	FMOVQ F22, 0(R13)
+	VFMLA V18.S4, V22.S4, V15.S4
+	FMOVQ F19, 0(R14)
+	VFMLA V18.S4, V19.S4, V16.S4
 	ADD $16, R9
 	ADD $16, R10
 	ADD $16, R11
@@ -1037,87 +1037,87 @@ tail7:
 	WORD $0x4e29d653 // fadd v19.4s, v18.4s, v9.4s
 	FMOVS 0(R15), F20
 	VFMLS V20.S4, V7.S4, V19.S4
+	WORD $0x4e2ad654 // fadd v20.4s, v18.4s, v10.4s
+	FMOVS 0(R16), F21
+	VFMLS V21.S4, V7.S4, V20.S4
 	WORD $0x4e23f673 // fmax v19.4s, v19.4s, v3.4s
 	WORD $0x4ea4f673 // fmin v19.4s, v19.4s, v4.4s
-	WORD $0x4e25d674 // fadd v20.4s, v19.4s, v5.4s
-	WORD $0x4ea5d695 // fsub v21.4s, v20.4s, v5.4s
-	WORD $0x4eb5d673 // fsub v19.4s, v19.4s, v21.4s
-	WORD $0x6e33de75 // fmul v21.4s, v19.4s, v19.4s
-	FMOVQ 48(R7), F22
-	VFMLA V1.S4, V19.S4, V22.S4
-	VFMLA V2.S4, V21.S4, V22.S4
-	FMOVQ 16(R7), F23
-	VFMLA V0.S4, V19.S4, V23.S4
-	VFMLA V22.S4, V21.S4, V23.S4
-	FMOVQ 0(R7), F21
-	VFMLA V23.S4, V19.S4, V21.S4
-	VSHL $23, V20.S4, V20.S4
-	WORD $0x6e34deb5 // fmul v21.4s, v21.4s, v20.4s
-	FMOVS F21, 0(R11)
-	VFMLA V17.S4, V21.S4, V13.S4
-	WORD $0x4e2ad653 // fadd v19.4s, v18.4s, v10.4s
-	FMOVS 0(R16), F20
-	VFMLS V20.S4, V7.S4, V19.S4
-	WORD $0x4e23f673 // fmax v19.4s, v19.4s, v3.4s
-	WORD $0x4ea4f673 // fmin v19.4s, v19.4s, v4.4s
-	WORD $0x4e25d674 // fadd v20.4s, v19.4s, v5.4s
-	WORD $0x4ea5d695 // fsub v21.4s, v20.4s, v5.4s
-	WORD $0x4eb5d673 // fsub v19.4s, v19.4s, v21.4s
-	WORD $0x6e33de75 // fmul v21.4s, v19.4s, v19.4s
-	FMOVQ 48(R7), F22
-	VFMLA V1.S4, V19.S4, V22.S4
-	VFMLA V2.S4, V21.S4, V22.S4
-	FMOVQ 16(R7), F23
-	VFMLA V0.S4, V19.S4, V23.S4
-	VFMLA V22.S4, V21.S4, V23.S4
-	FMOVQ 0(R7), F21
-	VFMLA V23.S4, V19.S4, V21.S4
-	VSHL $23, V20.S4, V20.S4
-	WORD $0x6e34deb5 // fmul v21.4s, v21.4s, v20.4s
-	FMOVS F21, 0(R12)
-	VFMLA V17.S4, V21.S4, V14.S4
+	WORD $0x4e23f694 // fmax v20.4s, v20.4s, v3.4s
+	WORD $0x4ea4f694 // fmin v20.4s, v20.4s, v4.4s
+	WORD $0x4e25d675 // fadd v21.4s, v19.4s, v5.4s
+	WORD $0x4ea5d6b6 // fsub v22.4s, v21.4s, v5.4s
+	WORD $0x4eb6d673 // fsub v19.4s, v19.4s, v22.4s
+	WORD $0x4e25d696 // fadd v22.4s, v20.4s, v5.4s
+	WORD $0x4ea5d6d7 // fsub v23.4s, v22.4s, v5.4s
+	WORD $0x4eb7d694 // fsub v20.4s, v20.4s, v23.4s
+	WORD $0x6e33de77 // fmul v23.4s, v19.4s, v19.4s
+	WORD $0x6e34de98 // fmul v24.4s, v20.4s, v20.4s
+	FMOVQ 48(R7), F25
+	VFMLA V1.S4, V19.S4, V25.S4
+	FMOVQ 48(R7), F26
+	VFMLA V1.S4, V20.S4, V26.S4
+	VFMLA V2.S4, V23.S4, V25.S4
+	VFMLA V2.S4, V24.S4, V26.S4
+	FMOVQ 16(R7), F27
+	VFMLA V0.S4, V19.S4, V27.S4
+	FMOVQ 16(R7), F28
+	VFMLA V0.S4, V20.S4, V28.S4
+	VFMLA V25.S4, V23.S4, V27.S4
+	VFMLA V26.S4, V24.S4, V28.S4
+	FMOVQ 0(R7), F23
+	VFMLA V27.S4, V19.S4, V23.S4
+	FMOVQ 0(R7), F19
+	VFMLA V28.S4, V20.S4, V19.S4
+	VSHL $23, V21.S4, V21.S4
+	WORD $0x6e35def7 // fmul v23.4s, v23.4s, v21.4s
+	VSHL $23, V22.S4, V22.S4
+	WORD $0x6e36de73 // fmul v19.4s, v19.4s, v22.4s
+	FMOVS F23, 0(R11)
+	VFMLA V17.S4, V23.S4, V13.S4
+	FMOVS F19, 0(R12)
+	VFMLA V17.S4, V19.S4, V14.S4
 	WORD $0x4e2bd653 // fadd v19.4s, v18.4s, v11.4s
 	FMOVS 0(R17), F20
 	VFMLS V20.S4, V7.S4, V19.S4
+	WORD $0x4e2cd652 // fadd v18.4s, v18.4s, v12.4s
+	FMOVS 0(R19), F20
+	VFMLS V20.S4, V7.S4, V18.S4
 	WORD $0x4e23f673 // fmax v19.4s, v19.4s, v3.4s
 	WORD $0x4ea4f673 // fmin v19.4s, v19.4s, v4.4s
+	WORD $0x4e23f652 // fmax v18.4s, v18.4s, v3.4s
+	WORD $0x4ea4f652 // fmin v18.4s, v18.4s, v4.4s
 	WORD $0x4e25d674 // fadd v20.4s, v19.4s, v5.4s
 	WORD $0x4ea5d695 // fsub v21.4s, v20.4s, v5.4s
 	WORD $0x4eb5d673 // fsub v19.4s, v19.4s, v21.4s
-	WORD $0x6e33de75 // fmul v21.4s, v19.4s, v19.4s
-	FMOVQ 48(R7), F22
-	VFMLA V1.S4, V19.S4, V22.S4
-	VFMLA V2.S4, V21.S4, V22.S4
-	FMOVQ 16(R7), F23
-	VFMLA V0.S4, V19.S4, V23.S4
-	VFMLA V22.S4, V21.S4, V23.S4
-	FMOVQ 0(R7), F21
-	VFMLA V23.S4, V19.S4, V21.S4
+	WORD $0x4e25d655 // fadd v21.4s, v18.4s, v5.4s
+	WORD $0x4ea5d6b6 // fsub v22.4s, v21.4s, v5.4s
+	WORD $0x4eb6d652 // fsub v18.4s, v18.4s, v22.4s
+	WORD $0x6e33de76 // fmul v22.4s, v19.4s, v19.4s
+	WORD $0x6e32de57 // fmul v23.4s, v18.4s, v18.4s
+	FMOVQ 48(R7), F24
+	VFMLA V1.S4, V19.S4, V24.S4
+	FMOVQ 48(R7), F25
+	VFMLA V1.S4, V18.S4, V25.S4
+	VFMLA V2.S4, V22.S4, V24.S4
+	VFMLA V2.S4, V23.S4, V25.S4
+	FMOVQ 16(R7), F26
+	VFMLA V0.S4, V19.S4, V26.S4
+	FMOVQ 16(R7), F27
+	VFMLA V0.S4, V18.S4, V27.S4
+	VFMLA V24.S4, V22.S4, V26.S4
+	VFMLA V25.S4, V23.S4, V27.S4
+	FMOVQ 0(R7), F22
+	VFMLA V26.S4, V19.S4, V22.S4
+	FMOVQ 0(R7), F19
+	VFMLA V27.S4, V18.S4, V19.S4
 	VSHL $23, V20.S4, V20.S4
-	WORD $0x6e34deb5 // fmul v21.4s, v21.4s, v20.4s
-	FMOVS F21, 0(R13)
-	VFMLA V17.S4, V21.S4, V15.S4
-	WORD $0x4e2cd652 // fadd v18.4s, v18.4s, v12.4s
-	FMOVS 0(R19), F19
-	VFMLS V19.S4, V7.S4, V18.S4
-	WORD $0x4e23f652 // fmax v18.4s, v18.4s, v3.4s
-	WORD $0x4ea4f652 // fmin v18.4s, v18.4s, v4.4s
-	WORD $0x4e25d653 // fadd v19.4s, v18.4s, v5.4s
-	WORD $0x4ea5d674 // fsub v20.4s, v19.4s, v5.4s
-	WORD $0x4eb4d652 // fsub v18.4s, v18.4s, v20.4s
-	WORD $0x6e32de54 // fmul v20.4s, v18.4s, v18.4s
-	FMOVQ 48(R7), F21
-	VFMLA V1.S4, V18.S4, V21.S4
-	VFMLA V2.S4, V20.S4, V21.S4
-	FMOVQ 16(R7), F22
-	VFMLA V0.S4, V18.S4, V22.S4
-	VFMLA V21.S4, V20.S4, V22.S4
-	FMOVQ 0(R7), F20
-	VFMLA V22.S4, V18.S4, V20.S4
-	VSHL $23, V19.S4, V19.S4
-	WORD $0x6e33de94 // fmul v20.4s, v20.4s, v19.4s
-	FMOVS F20, 0(R14)
-	VFMLA V17.S4, V20.S4, V16.S4
+	WORD $0x6e34ded6 // fmul v22.4s, v22.4s, v20.4s
+	VSHL $23, V21.S4, V21.S4
+	WORD $0x6e35de73 // fmul v19.4s, v19.4s, v21.4s
+	FMOVS F22, 0(R13)
+	VFMLA V17.S4, V22.S4, V15.S4
+	FMOVS F19, 0(R14)
+	VFMLA V17.S4, V19.S4, V16.S4
 	ADD $4, R9
 	ADD $4, R10
 	ADD $4, R11
@@ -1337,60 +1337,96 @@ loop1:
 	ADD R1, R10, R11
 	ADD R1, R11, R12
 	ADD R1, R12, R13
-	SUBS $8, R4
+	SUBS $16, R4
 	BLO next4
 
 loop3:
 	FMOVQ 0(R5), F8
-	FMOVQ 0(R6), F9
-	VFMLA V9.S4, V0.S4, V8.S4
-	FMOVQ 0(R7), F9
-	VFMLA V9.S4, V1.S4, V8.S4
-	FMOVQ 0(R8), F9
-	VFMLA V9.S4, V2.S4, V8.S4
-	FMOVQ 0(R9), F9
-	VFMLA V9.S4, V3.S4, V8.S4
-	FMOVQ 0(R10), F9
-	VFMLA V9.S4, V4.S4, V8.S4
-	FMOVQ 0(R11), F9
-	VFMLA V9.S4, V5.S4, V8.S4
-	FMOVQ 0(R12), F9
-	VFMLA V9.S4, V6.S4, V8.S4
-	FMOVQ 0(R13), F9
-	VFMLA V9.S4, V7.S4, V8.S4
+	FMOVQ 16(R5), F9
+	FMOVQ 32(R5), F10
+	FMOVQ 48(R5), F11
+	FMOVQ 0(R6), F12
+	VFMLA V12.S4, V0.S4, V8.S4
+	FMOVQ 16(R6), F12
+	VFMLA V12.S4, V0.S4, V9.S4
+	FMOVQ 32(R6), F12
+	VFMLA V12.S4, V0.S4, V10.S4
+	FMOVQ 48(R6), F12
+	VFMLA V12.S4, V0.S4, V11.S4
+	FMOVQ 0(R7), F12
+	VFMLA V12.S4, V1.S4, V8.S4
+	FMOVQ 16(R7), F12
+	VFMLA V12.S4, V1.S4, V9.S4
+	FMOVQ 32(R7), F12
+	VFMLA V12.S4, V1.S4, V10.S4
+	FMOVQ 48(R7), F12
+	VFMLA V12.S4, V1.S4, V11.S4
+	FMOVQ 0(R8), F12
+	VFMLA V12.S4, V2.S4, V8.S4
+	FMOVQ 16(R8), F12
+	VFMLA V12.S4, V2.S4, V9.S4
+	FMOVQ 32(R8), F12
+	VFMLA V12.S4, V2.S4, V10.S4
+	FMOVQ 48(R8), F12
+	VFMLA V12.S4, V2.S4, V11.S4
+	FMOVQ 0(R9), F12
+	VFMLA V12.S4, V3.S4, V8.S4
+	FMOVQ 16(R9), F12
+	VFMLA V12.S4, V3.S4, V9.S4
+	FMOVQ 32(R9), F12
+	VFMLA V12.S4, V3.S4, V10.S4
+	FMOVQ 48(R9), F12
+	VFMLA V12.S4, V3.S4, V11.S4
+	FMOVQ 0(R10), F12
+	VFMLA V12.S4, V4.S4, V8.S4
+	FMOVQ 16(R10), F12
+	VFMLA V12.S4, V4.S4, V9.S4
+	FMOVQ 32(R10), F12
+	VFMLA V12.S4, V4.S4, V10.S4
+	FMOVQ 48(R10), F12
+	VFMLA V12.S4, V4.S4, V11.S4
+	FMOVQ 0(R11), F12
+	VFMLA V12.S4, V5.S4, V8.S4
+	FMOVQ 16(R11), F12
+	VFMLA V12.S4, V5.S4, V9.S4
+	FMOVQ 32(R11), F12
+	VFMLA V12.S4, V5.S4, V10.S4
+	FMOVQ 48(R11), F12
+	VFMLA V12.S4, V5.S4, V11.S4
+	FMOVQ 0(R12), F12
+	VFMLA V12.S4, V6.S4, V8.S4
+	FMOVQ 16(R12), F12
+	VFMLA V12.S4, V6.S4, V9.S4
+	FMOVQ 32(R12), F12
+	VFMLA V12.S4, V6.S4, V10.S4
+	FMOVQ 48(R12), F12
+	VFMLA V12.S4, V6.S4, V11.S4
+	FMOVQ 0(R13), F12
+	VFMLA V12.S4, V7.S4, V8.S4
+	FMOVQ 16(R13), F12
+	VFMLA V12.S4, V7.S4, V9.S4
+	FMOVQ 32(R13), F12
+	VFMLA V12.S4, V7.S4, V10.S4
+	FMOVQ 48(R13), F12
+	VFMLA V12.S4, V7.S4, V11.S4
 	FMOVQ F8, 0(R5)
-	FMOVQ 16(R5), F8
-	FMOVQ 16(R6), F9
-	VFMLA V9.S4, V0.S4, V8.S4
-	FMOVQ 16(R7), F9
-	VFMLA V9.S4, V1.S4, V8.S4
-	FMOVQ 16(R8), F9
-	VFMLA V9.S4, V2.S4, V8.S4
-	FMOVQ 16(R9), F9
-	VFMLA V9.S4, V3.S4, V8.S4
-	FMOVQ 16(R10), F9
-	VFMLA V9.S4, V4.S4, V8.S4
-	FMOVQ 16(R11), F9
-	VFMLA V9.S4, V5.S4, V8.S4
-	FMOVQ 16(R12), F9
-	VFMLA V9.S4, V6.S4, V8.S4
-	FMOVQ 16(R13), F9
-	VFMLA V9.S4, V7.S4, V8.S4
-	FMOVQ F8, 16(R5)
-	ADD $32, R5
-	ADD $32, R6
-	ADD $32, R7
-	ADD $32, R8
-	ADD $32, R9
-	ADD $32, R10
-	ADD $32, R11
-	ADD $32, R12
-	ADD $32, R13
-	SUBS $8, R4
+	FMOVQ F9, 16(R5)
+	FMOVQ F10, 32(R5)
+	FMOVQ F11, 48(R5)
+	ADD $64, R5
+	ADD $64, R6
+	ADD $64, R7
+	ADD $64, R8
+	ADD $64, R9
+	ADD $64, R10
+	ADD $64, R11
+	ADD $64, R12
+	ADD $64, R13
+	SUBS $16, R4
 	BHS loop3
 
 next4:
-	ADD $8, R4
+	ADD $16, R4
 	SUBS $4, R4
 	BLO next6
 
@@ -1482,40 +1518,60 @@ loop9:
 	ADD R1, R6, R7
 	ADD R1, R7, R8
 	ADD R1, R8, R9
-	SUBS $8, R4
+	SUBS $16, R4
 	BLO next12
 
 loop11:
 	FMOVQ 0(R5), F4
-	FMOVQ 0(R6), F5
-	VFMLA V5.S4, V0.S4, V4.S4
-	FMOVQ 0(R7), F5
-	VFMLA V5.S4, V1.S4, V4.S4
-	FMOVQ 0(R8), F5
-	VFMLA V5.S4, V2.S4, V4.S4
-	FMOVQ 0(R9), F5
-	VFMLA V5.S4, V3.S4, V4.S4
+	FMOVQ 16(R5), F5
+	FMOVQ 32(R5), F6
+	FMOVQ 48(R5), F7
+	FMOVQ 0(R6), F8
+	VFMLA V8.S4, V0.S4, V4.S4
+	FMOVQ 16(R6), F8
+	VFMLA V8.S4, V0.S4, V5.S4
+	FMOVQ 32(R6), F8
+	VFMLA V8.S4, V0.S4, V6.S4
+	FMOVQ 48(R6), F8
+	VFMLA V8.S4, V0.S4, V7.S4
+	FMOVQ 0(R7), F8
+	VFMLA V8.S4, V1.S4, V4.S4
+	FMOVQ 16(R7), F8
+	VFMLA V8.S4, V1.S4, V5.S4
+	FMOVQ 32(R7), F8
+	VFMLA V8.S4, V1.S4, V6.S4
+	FMOVQ 48(R7), F8
+	VFMLA V8.S4, V1.S4, V7.S4
+	FMOVQ 0(R8), F8
+	VFMLA V8.S4, V2.S4, V4.S4
+	FMOVQ 16(R8), F8
+	VFMLA V8.S4, V2.S4, V5.S4
+	FMOVQ 32(R8), F8
+	VFMLA V8.S4, V2.S4, V6.S4
+	FMOVQ 48(R8), F8
+	VFMLA V8.S4, V2.S4, V7.S4
+	FMOVQ 0(R9), F8
+	VFMLA V8.S4, V3.S4, V4.S4
+	FMOVQ 16(R9), F8
+	VFMLA V8.S4, V3.S4, V5.S4
+	FMOVQ 32(R9), F8
+	VFMLA V8.S4, V3.S4, V6.S4
+	FMOVQ 48(R9), F8
+	VFMLA V8.S4, V3.S4, V7.S4
 	FMOVQ F4, 0(R5)
-	FMOVQ 16(R5), F4
-	FMOVQ 16(R6), F5
-	VFMLA V5.S4, V0.S4, V4.S4
-	FMOVQ 16(R7), F5
-	VFMLA V5.S4, V1.S4, V4.S4
-	FMOVQ 16(R8), F5
-	VFMLA V5.S4, V2.S4, V4.S4
-	FMOVQ 16(R9), F5
-	VFMLA V5.S4, V3.S4, V4.S4
-	FMOVQ F4, 16(R5)
-	ADD $32, R5
-	ADD $32, R6
-	ADD $32, R7
-	ADD $32, R8
-	ADD $32, R9
-	SUBS $8, R4
+	FMOVQ F5, 16(R5)
+	FMOVQ F6, 32(R5)
+	FMOVQ F7, 48(R5)
+	ADD $64, R5
+	ADD $64, R6
+	ADD $64, R7
+	ADD $64, R8
+	ADD $64, R9
+	SUBS $16, R4
 	BHS loop11
 
 next12:
-	ADD $8, R4
+	ADD $16, R4
 	SUBS $4, R4
 	BLO next14
 
@@ -1577,25 +1633,33 @@ loop17:
 	MOVD acc_len+8(FP), R4
 	MOVD acc_base+0(FP), R5
 	MOVD R0, R6
-	SUBS $8, R4
+	SUBS $16, R4
 	BLO next20
 
 loop19:
 	FMOVQ 0(R5), F1
-	FMOVQ 0(R6), F2
-	VFMLA V2.S4, V0.S4, V1.S4
+	FMOVQ 16(R5), F2
+	FMOVQ 32(R5), F3
+	FMOVQ 48(R5), F4
+	FMOVQ 0(R6), F5
+	VFMLA V5.S4, V0.S4, V1.S4
+	FMOVQ 16(R6), F5
+	VFMLA V5.S4, V0.S4, V2.S4
+	FMOVQ 32(R6), F5
+	VFMLA V5.S4, V0.S4, V3.S4
+	FMOVQ 48(R6), F5
+	VFMLA V5.S4, V0.S4, V4.S4
 	FMOVQ F1, 0(R5)
-	FMOVQ 16(R5), F1
-	FMOVQ 16(R6), F2
-	VFMLA V2.S4, V0.S4, V1.S4
-	FMOVQ F1, 16(R5)
-	ADD $32, R5
-	ADD $32, R6
-	SUBS $8, R4
+	FMOVQ F2, 16(R5)
+	FMOVQ F3, 32(R5)
+	FMOVQ F4, 48(R5)
+	ADD $64, R5
+	ADD $64, R6
+	SUBS $16, R4
 	BHS loop19
 
 next20:
-	ADD $8, R4
+	ADD $16, R4
 	SUBS $4, R4
 	BLO next22
 
@@ -1948,100 +2012,176 @@ loop1:
 	ADD R1, R10, R11
 	ADD R1, R11, R12
 	ADD R1, R12, R13
-	SUBS $8, R4
+	SUBS $16, R4
 	BLO next4
 
 loop3:
 	FMOVQ 0(R5), F9
+	FMOVQ 16(R5), F10
+	FMOVQ 32(R5), F11
+	FMOVQ 48(R5), F12
 	PRFM 2048(R6), PLDL1KEEP
-	VMOV V1.B16, V10.B16
-	FMOVQ 0(R6), F11
-	VFMLS V11.S4, V0.S4, V10.S4
-	WORD $0x4e2ac529 // fmaxnm v9.4s, v9.4s, v10.4s
+	VMOV V1.B16, V13.B16
+	FMOVQ 0(R6), F14
+	VFMLS V14.S4, V0.S4, V13.S4
+	WORD $0x4e2dc529 // fmaxnm v9.4s, v9.4s, v13.4s
+	VMOV V1.B16, V13.B16
+	FMOVQ 16(R6), F14
+	VFMLS V14.S4, V0.S4, V13.S4
+	WORD $0x4e2dc54a // fmaxnm v10.4s, v10.4s, v13.4s
+	PRFM 2080(R6), PLDL1KEEP
+	VMOV V1.B16, V13.B16
+	FMOVQ 32(R6), F14
+	VFMLS V14.S4, V0.S4, V13.S4
+	WORD $0x4e2dc56b // fmaxnm v11.4s, v11.4s, v13.4s
+	VMOV V1.B16, V13.B16
+	FMOVQ 48(R6), F14
+	VFMLS V14.S4, V0.S4, V13.S4
+	WORD $0x4e2dc58c // fmaxnm v12.4s, v12.4s, v13.4s
 	PRFM 2048(R7), PLDL1KEEP
-	VMOV V2.B16, V10.B16
-	FMOVQ 0(R7), F11
-	VFMLS V11.S4, V0.S4, V10.S4
-	WORD $0x4e2ac529 // fmaxnm v9.4s, v9.4s, v10.4s
+	VMOV V2.B16, V13.B16
+	FMOVQ 0(R7), F14
+	VFMLS V14.S4, V0.S4, V13.S4
+	WORD $0x4e2dc529 // fmaxnm v9.4s, v9.4s, v13.4s
+	VMOV V2.B16, V13.B16
+	FMOVQ 16(R7), F14
+	VFMLS V14.S4, V0.S4, V13.S4
+	WORD $0x4e2dc54a // fmaxnm v10.4s, v10.4s, v13.4s
+	PRFM 2080(R7), PLDL1KEEP
+	VMOV V2.B16, V13.B16
+	FMOVQ 32(R7), F14
+	VFMLS V14.S4, V0.S4, V13.S4
+	WORD $0x4e2dc56b // fmaxnm v11.4s, v11.4s, v13.4s
+	VMOV V2.B16, V13.B16
+	FMOVQ 48(R7), F14
+	VFMLS V14.S4, V0.S4, V13.S4
+	WORD $0x4e2dc58c // fmaxnm v12.4s, v12.4s, v13.4s
 	PRFM 2048(R8), PLDL1KEEP
-	VMOV V3.B16, V10.B16
-	FMOVQ 0(R8), F11
-	VFMLS V11.S4, V0.S4, V10.S4
-	WORD $0x4e2ac529 // fmaxnm v9.4s, v9.4s, v10.4s
+	VMOV V3.B16, V13.B16
+	FMOVQ 0(R8), F14
+	VFMLS V14.S4, V0.S4, V13.S4
+	WORD $0x4e2dc529 // fmaxnm v9.4s, v9.4s, v13.4s
+	VMOV V3.B16, V13.B16
+	FMOVQ 16(R8), F14
+	VFMLS V14.S4, V0.S4, V13.S4
+	WORD $0x4e2dc54a // fmaxnm v10.4s, v10.4s, v13.4s
+	PRFM 2080(R8), PLDL1KEEP
+	VMOV V3.B16, V13.B16
+	FMOVQ 32(R8), F14
+	VFMLS V14.S4, V0.S4, V13.S4
+	WORD $0x4e2dc56b // fmaxnm v11.4s, v11.4s, v13.4s
+	VMOV V3.B16, V13.B16
+	FMOVQ 48(R8), F14
+	VFMLS V14.S4, V0.S4, V13.S4
+	WORD $0x4e2dc58c // fmaxnm v12.4s, v12.4s, v13.4s
 	PRFM 2048(R9), PLDL1KEEP
-	VMOV V4.B16, V10.B16
-	FMOVQ 0(R9), F11
-	VFMLS V11.S4, V0.S4, V10.S4
-	WORD $0x4e2ac529 // fmaxnm v9.4s, v9.4s, v10.4s
+	VMOV V4.B16, V13.B16
+	FMOVQ 0(R9), F14
+	VFMLS V14.S4, V0.S4, V13.S4
+	WORD $0x4e2dc529 // fmaxnm v9.4s, v9.4s, v13.4s
+	VMOV V4.B16, V13.B16
+	FMOVQ 16(R9), F14
+	VFMLS V14.S4, V0.S4, V13.S4
+	WORD $0x4e2dc54a // fmaxnm v10.4s, v10.4s, v13.4s
+	PRFM 2080(R9), PLDL1KEEP
+	VMOV V4.B16, V13.B16
+	FMOVQ 32(R9), F14
+	VFMLS V14.S4, V0.S4, V13.S4
+	WORD $0x4e2dc56b // fmaxnm v11.4s, v11.4s, v13.4s
+	VMOV V4.B16, V13.B16
+	FMOVQ 48(R9), F14
+	VFMLS V14.S4, V0.S4, V13.S4
+	WORD $0x4e2dc58c // fmaxnm v12.4s, v12.4s, v13.4s
 	PRFM 2048(R10), PLDL1KEEP
-	VMOV V5.B16, V10.B16
-	FMOVQ 0(R10), F11
-	VFMLS V11.S4, V0.S4, V10.S4
-	WORD $0x4e2ac529 // fmaxnm v9.4s, v9.4s, v10.4s
+	VMOV V5.B16, V13.B16
+	FMOVQ 0(R10), F14
+	VFMLS V14.S4, V0.S4, V13.S4
+	WORD $0x4e2dc529 // fmaxnm v9.4s, v9.4s, v13.4s
+	VMOV V5.B16, V13.B16
+	FMOVQ 16(R10), F14
+	VFMLS V14.S4, V0.S4, V13.S4
+	WORD $0x4e2dc54a // fmaxnm v10.4s, v10.4s, v13.4s
+	PRFM 2080(R10), PLDL1KEEP
+	VMOV V5.B16, V13.B16
+	FMOVQ 32(R10), F14
+	VFMLS V14.S4, V0.S4, V13.S4
+	WORD $0x4e2dc56b // fmaxnm v11.4s, v11.4s, v13.4s
+	VMOV V5.B16, V13.B16
+	FMOVQ 48(R10), F14
+	VFMLS V14.S4, V0.S4, V13.S4
+	WORD $0x4e2dc58c // fmaxnm v12.4s, v12.4s, v13.4s
 	PRFM 2048(R11), PLDL1KEEP
-	VMOV V6.B16, V10.B16
-	FMOVQ 0(R11), F11
-	VFMLS V11.S4, V0.S4, V10.S4
-	WORD $0x4e2ac529 // fmaxnm v9.4s, v9.4s, v10.4s
+	VMOV V6.B16, V13.B16
+	FMOVQ 0(R11), F14
+	VFMLS V14.S4, V0.S4, V13.S4
+	WORD $0x4e2dc529 // fmaxnm v9.4s, v9.4s, v13.4s
+	VMOV V6.B16, V13.B16
+	FMOVQ 16(R11), F14
+	VFMLS V14.S4, V0.S4, V13.S4
+	WORD $0x4e2dc54a // fmaxnm v10.4s, v10.4s, v13.4s
+	PRFM 2080(R11), PLDL1KEEP
+	VMOV V6.B16, V13.B16
+	FMOVQ 32(R11), F14
+	VFMLS V14.S4, V0.S4, V13.S4
+	WORD $0x4e2dc56b // fmaxnm v11.4s, v11.4s, v13.4s
+	VMOV V6.B16, V13.B16
+	FMOVQ 48(R11), F14
+	VFMLS V14.S4, V0.S4, V13.S4
+	WORD $0x4e2dc58c // fmaxnm v12.4s, v12.4s, v13.4s
 	PRFM 2048(R12), PLDL1KEEP
-	VMOV V7.B16, V10.B16
-	FMOVQ 0(R12), F11
-	VFMLS V11.S4, V0.S4, V10.S4
-	WORD $0x4e2ac529 // fmaxnm v9.4s, v9.4s, v10.4s
+	VMOV V7.B16, V13.B16
+	FMOVQ 0(R12), F14
+	VFMLS V14.S4, V0.S4, V13.S4
+	WORD $0x4e2dc529 // fmaxnm v9.4s, v9.4s, v13.4s
+	VMOV V7.B16, V13.B16
+	FMOVQ 16(R12), F14
+	VFMLS V14.S4, V0.S4, V13.S4
+	WORD $0x4e2dc54a // fmaxnm v10.4s, v10.4s, v13.4s
+	PRFM 2080(R12), PLDL1KEEP
+	VMOV V7.B16, V13.B16
+	FMOVQ 32(R12), F14
+	VFMLS V14.S4, V0.S4, V13.S4
+	WORD $0x4e2dc56b // fmaxnm v11.4s, v11.4s, v13.4s
+	VMOV V7.B16, V13.B16
+	FMOVQ 48(R12), F14
+	VFMLS V14.S4, V0.S4, V13.S4
+	WORD $0x4e2dc58c // fmaxnm v12.4s, v12.4s, v13.4s
 	PRFM 2048(R13), PLDL1KEEP
-	VMOV V8.B16, V10.B16
-	FMOVQ 0(R13), F11
-	VFMLS V11.S4, V0.S4, V10.S4
-	WORD $0x4e2ac529 // fmaxnm v9.4s, v9.4s, v10.4s
+	VMOV V8.B16, V13.B16
+	FMOVQ 0(R13), F14
+	VFMLS V14.S4, V0.S4, V13.S4
+	WORD $0x4e2dc529 // fmaxnm v9.4s, v9.4s, v13.4s
+	VMOV V8.B16, V13.B16
+	FMOVQ 16(R13), F14
+	VFMLS V14.S4, V0.S4, V13.S4
+	WORD $0x4e2dc54a // fmaxnm v10.4s, v10.4s, v13.4s
+	PRFM 2080(R13), PLDL1KEEP
+	VMOV V8.B16, V13.B16
+	FMOVQ 32(R13), F14
+	VFMLS V14.S4, V0.S4, V13.S4
+	WORD $0x4e2dc56b // fmaxnm v11.4s, v11.4s, v13.4s
+	VMOV V8.B16, V13.B16
+	FMOVQ 48(R13), F14
+	VFMLS V14.S4, V0.S4, V13.S4
+	WORD $0x4e2dc58c // fmaxnm v12.4s, v12.4s, v13.4s
 	FMOVQ F9, 0(R5)
-	FMOVQ 16(R5), F9
-	VMOV V1.B16, V10.B16
-	FMOVQ 16(R6), F11
-	VFMLS V11.S4, V0.S4, V10.S4
-	WORD $0x4e2ac529 // fmaxnm v9.4s, v9.4s, v10.4s
-	VMOV V2.B16, V10.B16
-	FMOVQ 16(R7), F11
-	VFMLS V11.S4, V0.S4, V10.S4
-	WORD $0x4e2ac529 // fmaxnm v9.4s, v9.4s, v10.4s
-	VMOV V3.B16, V10.B16
-	FMOVQ 16(R8), F11
-	VFMLS V11.S4, V0.S4, V10.S4
-	WORD $0x4e2ac529 // fmaxnm v9.4s, v9.4s, v10.4s
-	VMOV V4.B16, V10.B16
-	FMOVQ 16(R9), F11
-	VFMLS V11.S4, V0.S4, V10.S4
-	WORD $0x4e2ac529 // fmaxnm v9.4s, v9.4s, v10.4s
-	VMOV V5.B16, V10.B16
-	FMOVQ 16(R10), F11
-	VFMLS V11.S4, V0.S4, V10.S4
-	WORD $0x4e2ac529 // fmaxnm v9.4s, v9.4s, v10.4s
-	VMOV V6.B16, V10.B16
-	FMOVQ 16(R11), F11
-	VFMLS V11.S4, V0.S4, V10.S4
-	WORD $0x4e2ac529 // fmaxnm v9.4s, v9.4s, v10.4s
-	VMOV V7.B16, V10.B16
-	FMOVQ 16(R12), F11
-	VFMLS V11.S4, V0.S4, V10.S4
-	WORD $0x4e2ac529 // fmaxnm v9.4s, v9.4s, v10.4s
-	VMOV V8.B16, V10.B16
-	FMOVQ 16(R13), F11
-	VFMLS V11.S4, V0.S4, V10.S4
-	WORD $0x4e2ac529 // fmaxnm v9.4s, v9.4s, v10.4s
-	FMOVQ F9, 16(R5)
-	ADD $32, R5
-	ADD $32, R6
-	ADD $32, R7
-	ADD $32, R8
-	ADD $32, R9
-	ADD $32, R10
-	ADD $32, R11
-	ADD $32, R12
-	ADD $32, R13
-	SUBS $8, R4
+	FMOVQ F10, 16(R5)
+	FMOVQ F11, 32(R5)
+	FMOVQ F12, 48(R5)
+	ADD $64, R5
+	ADD $64, R6
+	ADD $64, R7
+	ADD $64, R8
+	ADD $64, R9
+	ADD $64, R10
+	ADD $64, R11
+	ADD $64, R12
+	ADD $64, R13
+	SUBS $16, R4
 	BHS loop3
 
 next4:
-	ADD $8, R4
+	ADD $16, R4
 	SUBS $4, R4
 	BLO next6
 
@@ -2173,60 +2313,100 @@ loop9:
 	ADD R1, R6, R7
 	ADD R1, R7, R8
 	ADD R1, R8, R9
-	SUBS $8, R4
+	SUBS $16, R4
 	BLO next12
 
 loop11:
 	FMOVQ 0(R5), F5
+	FMOVQ 16(R5), F6
+	FMOVQ 32(R5), F7
+	FMOVQ 48(R5), F8
 	PRFM 2048(R6), PLDL1KEEP
-	VMOV V1.B16, V6.B16
-	FMOVQ 0(R6), F7
-	VFMLS V7.S4, V0.S4, V6.S4
-	WORD $0x4e26c4a5 // fmaxnm v5.4s, v5.4s, v6.4s
+	VMOV V1.B16, V9.B16
+	FMOVQ 0(R6), F10
+	VFMLS V10.S4, V0.S4, V9.S4
+	WORD $0x4e29c4a5 // fmaxnm v5.4s, v5.4s, v9.4s
+	VMOV V1.B16, V9.B16
+	FMOVQ 16(R6), F10
+	VFMLS V10.S4, V0.S4, V9.S4
+	WORD $0x4e29c4c6 // fmaxnm v6.4s, v6.4s, v9.4s
+	PRFM 2080(R6), PLDL1KEEP
+	VMOV V1.B16, V9.B16
+	FMOVQ 32(R6), F10
+	VFMLS V10.S4, V0.S4, V9.S4
+	WORD $0x4e29c4e7 // fmaxnm v7.4s, v7.4s, v9.4s
+	VMOV V1.B16, V9.B16
+	FMOVQ 48(R6), F10
+	VFMLS V10.S4, V0.S4, V9.S4
+	WORD $0x4e29c508 // fmaxnm v8.4s, v8.4s, v9.4s
 	PRFM 2048(R7), PLDL1KEEP
-	VMOV V2.B16, V6.B16
-	FMOVQ 0(R7), F7
-	VFMLS V7.S4, V0.S4, V6.S4
-	WORD $0x4e26c4a5 // fmaxnm v5.4s, v5.4s, v6.4s
+	VMOV V2.B16, V9.B16
+	FMOVQ 0(R7), F10
+	VFMLS V10.S4, V0.S4, V9.S4
+	WORD $0x4e29c4a5 // fmaxnm v5.4s, v5.4s, v9.4s
+	VMOV V2.B16, V9.B16
+	FMOVQ 16(R7), F10
+	VFMLS V10.S4, V0.S4, V9.S4
+	WORD $0x4e29c4c6 // fmaxnm v6.4s, v6.4s, v9.4s
+	PRFM 2080(R7), PLDL1KEEP
+	VMOV V2.B16, V9.B16
+	FMOVQ 32(R7), F10
+	VFMLS V10.S4, V0.S4, V9.S4
+	WORD $0x4e29c4e7 // fmaxnm v7.4s, v7.4s, v9.4s
+	VMOV V2.B16, V9.B16
+	FMOVQ 48(R7), F10
+	VFMLS V10.S4, V0.S4, V9.S4
+	WORD $0x4e29c508 // fmaxnm v8.4s, v8.4s, v9.4s
 	PRFM 2048(R8), PLDL1KEEP
-	VMOV V3.B16, V6.B16
-	FMOVQ 0(R8), F7
-	VFMLS V7.S4, V0.S4, V6.S4
-	WORD $0x4e26c4a5 // fmaxnm v5.4s, v5.4s, v6.4s
+	VMOV V3.B16, V9.B16
+	FMOVQ 0(R8), F10
+	VFMLS V10.S4, V0.S4, V9.S4
+	WORD $0x4e29c4a5 // fmaxnm v5.4s, v5.4s, v9.4s
+	VMOV V3.B16, V9.B16
+	FMOVQ 16(R8), F10
+	VFMLS V10.S4, V0.S4, V9.S4
+	WORD $0x4e29c4c6 // fmaxnm v6.4s, v6.4s, v9.4s
+	PRFM 2080(R8), PLDL1KEEP
+	VMOV V3.B16, V9.B16
+	FMOVQ 32(R8), F10
+	VFMLS V10.S4, V0.S4, V9.S4
+	WORD $0x4e29c4e7 // fmaxnm v7.4s, v7.4s, v9.4s
+	VMOV V3.B16, V9.B16
+	FMOVQ 48(R8), F10
+	VFMLS V10.S4, V0.S4, V9.S4
+	WORD $0x4e29c508 // fmaxnm v8.4s, v8.4s, v9.4s
 	PRFM 2048(R9), PLDL1KEEP
-	VMOV V4.B16, V6.B16
-	FMOVQ 0(R9), F7
-	VFMLS V7.S4, V0.S4, V6.S4
-	WORD $0x4e26c4a5 // fmaxnm v5.4s, v5.4s, v6.4s
+	VMOV V4.B16, V9.B16
+	FMOVQ 0(R9), F10
+	VFMLS V10.S4, V0.S4, V9.S4
+	WORD $0x4e29c4a5 // fmaxnm v5.4s, v5.4s, v9.4s
+	VMOV V4.B16, V9.B16
+	FMOVQ 16(R9), F10
+	VFMLS V10.S4, V0.S4, V9.S4
+	WORD $0x4e29c4c6 // fmaxnm v6.4s, v6.4s, v9.4s
+	PRFM 2080(R9), PLDL1KEEP
+	VMOV V4.B16, V9.B16
+	FMOVQ 32(R9), F10
+	VFMLS V10.S4, V0.S4, V9.S4
+	WORD $0x4e29c4e7 // fmaxnm v7.4s, v7.4s, v9.4s
+	VMOV V4.B16, V9.B16
+	FMOVQ 48(R9), F10
+	VFMLS V10.S4, V0.S4, V9.S4
+	WORD $0x4e29c508 // fmaxnm v8.4s, v8.4s, v9.4s
 	FMOVQ F5, 0(R5)
-	FMOVQ 16(R5), F5
-	VMOV V1.B16, V6.B16
-	FMOVQ 16(R6), F7
-	VFMLS V7.S4, V0.S4, V6.S4
-	WORD $0x4e26c4a5 // fmaxnm v5.4s, v5.4s, v6.4s
-	VMOV V2.B16, V6.B16
-	FMOVQ 16(R7), F7
-	VFMLS V7.S4, V0.S4, V6.S4
-	WORD $0x4e26c4a5 // fmaxnm v5.4s, v5.4s, v6.4s
-	VMOV V3.B16, V6.B16
-	FMOVQ 16(R8), F7
-	VFMLS V7.S4, V0.S4, V6.S4
-	WORD $0x4e26c4a5 // fmaxnm v5.4s, v5.4s, v6.4s
-	VMOV V4.B16, V6.B16
-	FMOVQ 16(R9), F7
-	VFMLS V7.S4, V0.S4, V6.S4
-	WORD $0x4e26c4a5 // fmaxnm v5.4s, v5.4s, v6.4s
-	FMOVQ F5, 16(R5)
-	ADD $32, R5
-	ADD $32, R6
-	ADD $32, R7
-	ADD $32, R8
-	ADD $32, R9
-	SUBS $8, R4
+	FMOVQ F6, 16(R5)
+	FMOVQ F7, 32(R5)
+	FMOVQ F8, 48(R5)
+	ADD $64, R5
+	ADD $64, R6
+	ADD $64, R7
+	ADD $64, R8
+	ADD $64, R9
+	SUBS $16, R4
 	BHS loop11
 
 next12:
-	ADD $8, R4
+	ADD $16, R4
 	SUBS $4, R4
 	BLO next14
 
@@ -2308,30 +2488,43 @@ loop17:
 	MOVD mx_len+8(FP), R4
 	MOVD mx_base+0(FP), R5
 	MOVD R0, R6
-	SUBS $8, R4
+	SUBS $16, R4
 	BLO next20
 
 loop19:
 	FMOVQ 0(R5), F2
+	FMOVQ 16(R5), F3
+	FMOVQ 32(R5), F4
+	FMOVQ 48(R5), F5
 	PRFM 2048(R6), PLDL1KEEP
-	VMOV V1.B16, V3.B16
-	FMOVQ 0(R6), F4
-	VFMLS V4.S4, V0.S4, V3.S4
-	WORD $0x4e23c442 // fmaxnm v2.4s, v2.4s, v3.4s
+	VMOV V1.B16, V6.B16
+	FMOVQ 0(R6), F7
+	VFMLS V7.S4, V0.S4, V6.S4
+	WORD $0x4e26c442 // fmaxnm v2.4s, v2.4s, v6.4s
+	VMOV V1.B16, V6.B16
+	FMOVQ 16(R6), F7
+	VFMLS V7.S4, V0.S4, V6.S4
+	WORD $0x4e26c463 // fmaxnm v3.4s, v3.4s, v6.4s
+	PRFM 2080(R6), PLDL1KEEP
+	VMOV V1.B16, V6.B16
+	FMOVQ 32(R6), F7
+	VFMLS V7.S4, V0.S4, V6.S4
+	WORD $0x4e26c484 // fmaxnm v4.4s, v4.4s, v6.4s
+	VMOV V1.B16, V6.B16
+	FMOVQ 48(R6), F7
+	VFMLS V7.S4, V0.S4, V6.S4
+	WORD $0x4e26c4a5 // fmaxnm v5.4s, v5.4s, v6.4s
 	FMOVQ F2, 0(R5)
-	FMOVQ 16(R5), F2
-	VMOV V1.B16, V3.B16
-	FMOVQ 16(R6), F4
-	VFMLS V4.S4, V0.S4, V3.S4
-	WORD $0x4e23c442 // fmaxnm v2.4s, v2.4s, v3.4s
-	FMOVQ F2, 16(R5)
-	ADD $32, R5
-	ADD $32, R6
-	SUBS $8, R4
+	FMOVQ F3, 16(R5)
+	FMOVQ F4, 32(R5)
+	FMOVQ F5, 48(R5)
+	ADD $64, R5
+	ADD $64, R6
+	SUBS $16, R4
 	BHS loop19
 
 next20:
-	ADD $8, R4
+	ADD $16, R4
 	SUBS $4, R4
 	BLO next22
 

@@ -24,6 +24,21 @@ func TestTablesAreComplete(t *testing.T) {
 	}
 }
 
+// TestTiersOfBothPrecisions asserts that Active and Tiers say what holds of float64 too.
+func TestTiersOfBothPrecisions(t *testing.T) {
+	if len(tables32) != len(tables64) {
+		t.Fatalf("%d tiers of float32, %d of float64", len(tables32), len(tables64))
+	}
+	for i, k := range tables64 {
+		if k.tier != tables32[i].tier {
+			t.Errorf("row %d is %v in float32 and %v in float64", i, tables32[i].tier, k.tier)
+		}
+	}
+	if active32.tier != active64.tier || active64.tier != Active() {
+		t.Errorf("active: %v in float32, %v in float64, %v by Active", active32.tier, active64.tier, Active())
+	}
+}
+
 func TestChoose(t *testing.T) {
 	tables := []*impl[float32]{{tier: Generic}, {tier: AVX2}, {tier: AVX512}}
 	for limit, want := range map[string]Tier{"": AVX512, "avx512": AVX512, "avx2": AVX2, "AVX2": AVX2, "generic": Generic, "neon": AVX512, "sse9": AVX512} {

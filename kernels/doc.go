@@ -3,8 +3,8 @@
 //
 // # Tiers
 //
-// Each kernel exists as portable Go (tier "generic") and as generated assembly: tiers "avx2" and "avx512" on amd64, and for float32
-// "neon" on arm64. The fastest tier of the processor is chosen once at start-up; the environment variable SINKCPU_ISA caps it. The build
+// Each kernel exists as portable Go (tier "generic") and as generated assembly: tiers "avx2" and "avx512" on amd64, "neon" on arm64, each
+// for both types. The assembly of arm64 was tested in an emulator, and its speed was not measured. The fastest tier of the processor is chosen once at start-up; the environment variable SINKCPU_ISA caps it. The build
 // tag purego drops all assembly. [Active] names the choice, [Tiers] what the processor could run.
 //
 // # Contract

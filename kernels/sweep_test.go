@@ -163,7 +163,7 @@ func testSweepExponential[T Float](t *testing.T) {
 		bias, precision, maxBias = 1023, 1, 2e-17
 	}
 	blocks := 250
-	if precision == 1 && testing.Short() {
+	if testing.Short() {
 		blocks = 25
 	}
 	for _, k := range tables[T]() {

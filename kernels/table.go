@@ -71,7 +71,7 @@ type impl[T Float] struct {
 	scatterWindows func(dst, x []T, ldx, rows, cols int, bias T)
 }
 
-// The tables of each precision, the reference first and each later row faster; tiers_*.go append to them.
+// The tables of each precision, the reference first and each later row faster; tiers_*.go append to them. Both have the same tiers.
 var (
 	tables32 = []*impl[float32]{generic[float32]()}
 	tables64 = []*impl[float64]{generic[float64]()}

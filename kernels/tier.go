@@ -30,7 +30,7 @@ var tierNames = [...]string{Generic: "generic", AVX2: "avx2", AVX512: "avx512", 
 // architecture caps nothing.
 const EnvISA = "SINKCPU_ISA"
 
-// Active returns the tier in use.
+// Active returns the tier in use, which is the same in both precisions.
 func Active() Tier { return active32.tier }
 
 // Tiers returns the tiers that this processor and build can run, the reference first.

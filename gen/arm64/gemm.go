@@ -35,6 +35,7 @@ func (m *machine) gemmUpdate(rows int) {
 		fmt.Sprintf("updates %d rows of C and their first cols <= %d columns:", rows, m.gemmColumns()), "",
 		"\tc[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0", "",
 		fmt.Sprintf("It reads %d elements of each row of b, and does not read c where beta = 0.", m.gemmColumns()))
+	m.gemmPrefetch(rows)
 	sum := m.gemmSums(rows)
 	alpha := m.scalar("alpha")
 	for _, s := range sum {
@@ -43,6 +44,18 @@ func (m *machine) gemmUpdate(rows int) {
 		}
 	}
 	m.gemmStore(sum)
+}
+
+// gemmPrefetch fetches the tile of C while the sums are formed: the first and the last eight bytes of its rows, which may be in two lines.
+func (m *machine) gemmPrefetch(rows int) {
+	row, ldc := m.integer("c"), m.stride("ldc")
+	for i := range rows {
+		m.PRFM(mem{row, 0}, forStore)
+		m.PRFM(mem{row, gemmVectors*bytes - 8}, forStore)
+		if i < rows-1 {
+			m.ADD(ldc, row, row)
+		}
+	}
 }
 
 // gemmSums emits the loop over k.

@@ -123,7 +123,15 @@ func (c *code) VLD1RP(from gp, dst vec) {
 }
 
 // PRFM asks for a cache line.
-func (c *code) PRFM(at mem) { c.named("PRFM %d(%v), PLDL1KEEP", []reg{at.base}, nil, at.disp, at.base) }
+func (c *code) PRFM(at mem, use string) {
+	c.named("PRFM %d(%v), %s", []reg{at.base}, nil, at.disp, at.base, use)
+}
+
+// What a cache line is asked for.
+const (
+	forLoad  = "PLDL1KEEP"
+	forStore = "PSTL1KEEP"
+)
 
 // Vector instructions that it has not; word is that of float32.
 

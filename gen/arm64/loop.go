@@ -79,3 +79,16 @@ func (m *machine) store(r vec, to mem) {
 		m.storeAll(r, to)
 	}
 }
+
+// inPlace loads the vectors at p, lets body change them, and stores them. Where each is a chain of operations over the rows of a block, body
+// goes through the vectors in turns, so that the chains run side by side.
+func (m *machine) inPlace(p gp, count int, body func(v []vec)) {
+	v := m.vecs(count)
+	for k := range v {
+		m.load(m.at(p, k), v[k])
+	}
+	body(v)
+	for k := range v {
+		m.store(v[k], m.at(p, k))
+	}
+}

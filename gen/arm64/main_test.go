@@ -73,6 +73,7 @@ func TestFrame(t *testing.T) {
 		{"func()", 0, nil},
 		{"func(x []float32) float32", 28, map[string]string{"x_base": "x_base+0(FP)", "x_len": "x_len+8(FP)", "ret": "ret+24(FP)"}},
 		{"func(x float32, y []float32)", 32, map[string]string{"x": "x+0(FP)", "y_base": "y_base+8(FP)"}},
+		{"func(a, b float64, n int) float64", 32, map[string]string{"b": "b+8(FP)", "n": "n+16(FP)", "ret": "ret+24(FP)"}},
 		{"func(a, b float32, p *float32, n int) (u, v float32)", 32, map[string]string{"b": "b+4(FP)", "p": "p+8(FP)", "n": "n+16(FP)", "u": "u+24(FP)", "v": "v+28(FP)"}},
 	} {
 		f, err := newFrame(tc.signature)

@@ -181,14 +181,14 @@ func (m *machine) columnSums() {
 	m.function("ColumnSums", "func(acc, x []float32, ldx, rows int)", "sets acc[j] += sum_r x[r*ldx+j] for r < rows, j < len(acc).")
 	x := m.block("x", "ldx")
 	m.groups(m.integer("rows"), []int{8, 4, 1}, func(rows int) {
-		m.columns("acc", 2, rows, []*block{x}, []string{"acc"}, func(v []gp, count int) {
-			for k := range count {
-				sum := m.loaded(m.at(v[0], k))
+		m.columns("acc", 4, rows, []*block{x}, []string{"acc"}, func(v []gp, count int) {
+			m.inPlace(v[0], count, func(sum []vec) {
 				for r := range rows {
-					m.FADD(m.loaded(m.row(x, r, k)), sum, sum)
+					for k := range sum {
+						m.FADD(m.loaded(m.row(x, r, k)), sum[k], sum[k])
+					}
 				}
-				m.store(sum, m.at(v[0], k))
-			}
+			})
 		})
 	})
 	m.ret()

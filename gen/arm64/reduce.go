@@ -91,11 +91,14 @@ func (m *machine) logSumExp() {
 	}
 
 	// expOf returns e^(v - shift), and destroys v.
-	expOf := func(v vec) vec {
-		m.FSUB(shift, v, v)
-		y := m.copyOf(exp.half)
-		m.VFMLA(log2e, v, y)
-		return exp.apply([]vec{y})[0]
+	expOf := func(v []vec) []vec {
+		y := make([]vec, len(v))
+		for i := range v {
+			m.FSUB(shift, v[i], v[i])
+			y[i] = m.copyOf(exp.half)
+			m.VFMLA(log2e, v[i], y[i])
+		}
+		return exp.apply(y)
 	}
 	// move makes top, which is no smaller, the shift and scales the sums, by 1 exactly in the lanes that stay.
 	move := func(top vec) {
@@ -123,8 +126,10 @@ func (m *machine) logSumExp() {
 		m.jumpUnlessAnyAbove(rise, above, same)
 		move(top)
 		m.Label(same)
-		for k, w := range v {
-			m.FADD(expOf(w), sums[k], sums[k])
+		for k := 0; k < count; k += together {
+			for i, y := range expOf(v[k:min(k+together, count)]) {
+				m.FADD(y, sums[k+i], sums[k+i])
+			}
 		}
 	})
 	m.Commentf("Bring the lanes to one shift.")

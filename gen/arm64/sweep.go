@@ -21,9 +21,12 @@ const ahead = 2048
 // prefetch asks for the cache line that is ahead bytes after an address, at most twice a line.
 func (m *machine) prefetch(at mem) {
 	if at.disp%32 == 0 && !m.single {
-		m.PRFM(mem{at.base, at.disp + ahead})
+		m.PRFM(mem{at.base, at.disp + ahead}, forLoad)
 	}
 }
+
+// together is the vectors whose exponentials are formed side by side, for processors that do not look far ahead: what registers allow.
+const together = 2
 
 func (m *machine) sweepRows(name, sum, weight string, doc ...string) {
 	signature := "func(e []float32, lde int, " + sum + ", c []float32, ldc int, kappa float32, g, f []float32)"
@@ -51,17 +54,20 @@ func (m *machine) sweepRows(name, sum, weight string, doc ...string) {
 				if weight != "" {
 					m.load(m.at(v[1], k), weights)
 				}
-				for r := range rows {
-					x := m.vec()
-					m.prefetch(m.row(c, r, k))
-					m.FADD(shift[r], g, x)
-					m.VFMLS(m.loaded(m.row(c, r, k)), kappa, x)
-					y := exp.apply([]vec{x})[0]
-					m.store(y, m.row(e, r, k))
-					if weight == "" {
-						m.FADD(y, sums[r], sums[r])
-					} else {
-						m.VFMLA(weights, y, sums[r])
+				for r := 0; r < rows; r += together {
+					x := m.vecs(min(together, rows-r))
+					for i := range x {
+						m.prefetch(m.row(c, r+i, k))
+						m.FADD(shift[r+i], g, x[i])
+						m.VFMLS(m.loaded(m.row(c, r+i, k)), kappa, x[i])
+					}
+					for i, y := range exp.apply(x) {
+						m.store(y, m.row(e, r+i, k))
+						if weight == "" {
+							m.FADD(y, sums[r+i], sums[r+i])
+						} else {
+							m.VFMLA(weights, y, sums[r+i])
+						}
 					}
 				}
 			}
@@ -77,14 +83,14 @@ func (m *machine) sweepCols() {
 	e, w, count := m.block("e", "lde"), m.pointer("w"), m.length("w")
 	m.groups(count, []int{8, 4, 1}, func(rows int) {
 		weights := m.take(w, rows)
-		m.columns("acc", 2, rows, []*block{e}, []string{"acc"}, func(v []gp, count int) {
-			for k := range count {
-				acc := m.loaded(m.at(v[0], k))
+		m.columns("acc", 4, rows, []*block{e}, []string{"acc"}, func(v []gp, count int) {
+			m.inPlace(v[0], count, func(acc []vec) {
 				for r, x := range weights {
-					m.VFMLA(m.loaded(m.row(e, r, k)), x, acc)
+					for k := range acc {
+						m.VFMLA(m.loaded(m.row(e, r, k)), x, acc[k])
+					}
 				}
-				m.store(acc, m.at(v[0], k))
-			}
+			})
 		})
 	})
 	m.ret()
@@ -122,17 +128,17 @@ func (m *machine) colMax() {
 	c, p, count, kappa := m.block("c", "ldc"), m.pointer("f"), m.length("f"), m.scalar("kappa")
 	m.groups(count, []int{8, 4, 1}, func(rows int) {
 		f := m.take(p, rows)
-		m.columns("mx", 2, rows, []*block{c}, []string{"mx"}, func(v []gp, count int) {
-			for k := range count {
-				mx := m.loaded(m.at(v[0], k))
+		m.columns("mx", 4, rows, []*block{c}, []string{"mx"}, func(v []gp, count int) {
+			m.inPlace(v[0], count, func(mx []vec) {
 				for r := range f {
-					m.prefetch(m.row(c, r, k))
-					x := m.copyOf(f[r])
-					m.VFMLS(m.loaded(m.row(c, r, k)), kappa, x)
-					m.FMAXNM(x, mx, mx)
+					for k := range mx {
+						m.prefetch(m.row(c, r, k))
+						x := m.copyOf(f[r])
+						m.VFMLS(m.loaded(m.row(c, r, k)), kappa, x)
+						m.FMAXNM(x, mx[k], mx[k])
+					}
 				}
-				m.store(mx, m.at(v[0], k))
-			}
+			})
 		})
 	})
 	m.ret()

@@ -28,9 +28,10 @@ var (
 
 // ARM64 checks a file of Go assembly for arm64:
 //
-//   - a kernel is NOSPLIT, has no frame, and its name ends with NEON;
+//   - a kernel is NOSPLIT, has no frame, and its name ends with F32NEON or F64NEON;
 //   - it uses no register above R17 but R19 to R25, and instructions that are known to be in the tier;
 //   - a WORD carries its instruction as a comment, and decodes to it;
+//   - arithmetic on floating-point numbers is of the type that the name tells;
 //   - RET or a jump stands at the end, it calls nothing and jumps only to its own labels.
 func ARM64(src string) []Problem {
 	c := &checkerARM64{}
@@ -85,8 +86,8 @@ func (c *checkerARM64) start(text string) {
 		return
 	}
 	c.fn = m[1]
-	if !strings.HasSuffix(c.fn, "NEON") {
-		c.problem("the name does not end with a tier")
+	if !strings.HasSuffix(c.fn, "F32NEON") && !strings.HasSuffix(c.fn, "F64NEON") {
+		c.problem("the name does not end with a type and a tier")
 	}
 	if m[2] != "NOSPLIT" {
 		c.problem("flags %s, want NOSPLIT", m[2])
@@ -132,6 +133,7 @@ func (c *checkerARM64) word(line string) {
 	if got := arm64asm.GNUSyntax(inst); got != m[2] {
 		c.problem("WORD $0x%s is %s, and its comment says %s", m[1], got, m[2])
 	}
+	c.element("WORD "+m[2], m[2], ".4s", ".2d")
 	if name, _, _ := strings.Cut(m[2], " "); !listed(encodedARM64, name) {
 		c.problem("%s is not an instruction of tier NEON", name)
 	}
@@ -144,12 +146,26 @@ func (c *checkerARM64) instruction(text string) {
 	if !listed(mnemonicsARM64, name) || suffix != "" && suffix != "P" {
 		c.problem("%s is not an instruction of tier NEON", mnemonic)
 	}
+	if name == "VFMLA" || name == "VFMLS" {
+		c.element(text, operands, ".S4", ".D2")
+	}
 	c.registers(mnemonic, operands)
 	if jumpARM64.MatchString(name) {
 		to := operands[strings.LastIndex(operands, " ")+1:]
 		c.jumps[to] = c.line
 	}
 	c.last = name
+}
+
+// element checks that operands have the arrangement of the kernel's type and not that of the other.
+func (c *checkerARM64) element(text, operands, single, double string) {
+	have, other := single, double
+	if strings.HasSuffix(c.fn, "F64NEON") {
+		have, other = double, single
+	}
+	if !strings.Contains(operands, have) || strings.Contains(operands, other) {
+		c.problem("%s is not of the type of the kernel", text)
+	}
 }
 
 // registers checks the names of registers among operands.

@@ -11,8 +11,8 @@
 //
 // GEMM, SYMM, SYRK, SYR2K, TRMM and TRSM, GEMV and GER of real matrices. The triangular and symmetric products are cut into blocks, so
 // that all but a thin diagonal is GEMM. Everything else, complex arithmetic included, is [gonum.Implementation] by embedding, and so are
-// operands so small that calling a kernel costs more than it saves, alpha = 0, and the generic tier of package kernels (no AVX2), where
-// gonum's own assembly is the faster.
+// operands so small that calling a kernel costs more than it saves, alpha = 0, and the generic tier of package kernels (neither
+// AVX2 nor NEON), where gonum's own loops are the faster.
 //
 // # Arguments
 //
