@@ -32,19 +32,11 @@ type Drift struct {
 // symmetric. The relabellings and the draws are reps each, from seed, and are solved as batches; all three problems of each stop at the
 // solver's tolerance.
 func (s *Solver[T]) Drift(ctx context.Context, cost logsumexp.Cost[T], n, reps int, seed uint64) (*Drift, error) {
-	total, m := cost.Dims()
-	switch {
-	case total != m:
-		return nil, fmt.Errorf("sinkhorn: the pooled cost is %d x %d, want a square", total, m)
-	case n < 2 || total-n < 2:
-		return nil, fmt.Errorf("sinkhorn: %d and %d points to compare, want at least 2 on each side", n, total-n)
-	case reps < 1:
-		return nil, fmt.Errorf("sinkhorn: %d repetitions, want at least 1", reps)
+	if err := checkPooled(cost, n, reps); err != nil {
+		return nil, err
 	}
-	index := make([]int, total)
-	for i := range index {
-		index[i] = i
-	}
+	total, _ := cost.Dims()
+	index := identity(total)
 	seen, err := s.subsetDivergence(ctx, cost, index, n)
 	if err != nil {
 		return nil, err
@@ -57,6 +49,37 @@ func (s *Solver[T]) Drift(ctx context.Context, cost logsumexp.Cost[T], n, reps i
 	if err != nil {
 		return nil, err
 	}
+	drawn, err := s.resampled(ctx, cost, n, reps, seed)
+	if err != nil {
+		return nil, err
+	}
+	d := &Drift{Divergence: seen, Reps: reps, PValue: 1}
+	for _, v := range permuted {
+		if v >= seen {
+			d.PValue++
+		}
+	}
+	d.PValue /= float64(1 + reps)
+	d.Lower, d.Upper = quantile(drawn, .025), quantile(drawn, .975)
+	return d, nil
+}
+
+func checkPooled[T kernels.Float](cost logsumexp.Cost[T], n, reps int) error {
+	total, m := cost.Dims()
+	switch {
+	case total != m:
+		return fmt.Errorf("sinkhorn: the pooled cost is %d x %d, want a square", total, m)
+	case n < 2 || total-n < 2:
+		return fmt.Errorf("sinkhorn: %d and %d points to compare, want at least 2 on each side", n, total-n)
+	case reps < 1:
+		return fmt.Errorf("sinkhorn: %d repetitions, want at least 1", reps)
+	}
+	return nil
+}
+
+// resampled returns the divergences of samples drawn again with replacement from each side, in order.
+func (s *Solver[T]) resampled(ctx context.Context, cost logsumexp.Cost[T], n, reps int, seed uint64) ([]float64, error) {
+	total, _ := cost.Dims()
 	drawn, err := s.redraw(ctx, cost, n, reps, func(rep int) []int {
 		at, stream := make([]int, total), random.New(seed, "bootstrap", uint64(rep))
 		for i := range at {
@@ -68,19 +91,16 @@ func (s *Solver[T]) Drift(ctx context.Context, cost logsumexp.Cost[T], n, reps i
 		}
 		return at
 	})
-	if err != nil {
-		return nil, err
-	}
-	d := &Drift{Divergence: seen, Reps: reps, PValue: 1}
-	for _, v := range permuted {
-		if v >= seen {
-			d.PValue++
-		}
-	}
-	d.PValue /= float64(1 + reps)
 	slices.Sort(drawn)
-	d.Lower, d.Upper = quantile(drawn, .025), quantile(drawn, .975)
-	return d, nil
+	return drawn, err
+}
+
+func identity(n int) []int {
+	index := make([]int, n)
+	for i := range index {
+		index[i] = i
+	}
+	return index
 }
 
 // quantile returns the value below which a share q of sorted values lies.
