@@ -7,14 +7,17 @@ import (
 	"github.com/sinkcpu/sinkcpu/kernels"
 )
 
-// centre moves each cloud of a cost scale |x-y|^2 to its own mean. With the means p of x under weights a and q of y under b, x' = x - p,
+// centre moves each cloud of a cost scale |x-y|^2 to its own mean. With the means p of x (under weights a where it is nil) and q of y under b, x' = x - p,
 // y' = y - q and t = p - q,
 //
 //	|x - y|^2 = |x' - y'|^2 + (2 <x', t> + |t|^2) - 2 <y', t>
 //
 // whose last terms, times scale, become u and v.
-func (c *Points[T]) centre(x, y, a, b []float64, scale float64) {
-	p, q := mean(x, a, c.d), mean(y, b, c.d)
+func (c *Points[T]) centre(p, x, y, a, b []float64, scale float64) {
+	q := mean(y, b, c.d)
+	if p == nil {
+		p = mean(x, a, c.d)
+	}
 	t := make([]float64, c.d)
 	var tt float64
 	for k := range t {
@@ -48,10 +51,14 @@ func mean(x, w []float64, d int) []float64 {
 	return p
 }
 
-// pooledMean returns the mean of the rows of both clouds.
-func pooledMean(x, y []float64, d int) []float64 {
+// pooledMean returns the mean of the rows of both clouds; where that of x is given, the middle between it and that of y.
+func pooledMean(given, x, y []float64, d int) []float64 {
 	p, q := mean(x, nil, d), mean(y, nil, d)
 	n, m := float64(len(x)), float64(len(y))
+	if given != nil {
+		copy(p, given)
+		n, m = 1, 1
+	}
 	for k := range p {
 		p[k] = (n*p[k] + m*q[k]) / (n + m)
 	}

@@ -41,6 +41,15 @@ type Points[T kernels.Float] struct {
 //
 // Weights nil are uniform; they need not sum to 1. A coordinate that is not finite is an error. x and y are kept for gradients, not copied.
 func NewPoints[T kernels.Float](ground Ground, x, y, a, b []float64, n, m, d int) (*Points[T], error) {
+	return NewPointsAbout[T](ground, nil, x, y, a, b, n, m, d)
+}
+
+// NewPointsAbout is [NewPoints] for points x that are a part of a cloud whose mean under its weights is given: each part is rounded as the
+// whole would be, and what is taken out of the columns is the same for every part. A nil mean is that of x.
+func NewPointsAbout[T kernels.Float](ground Ground, mean, x, y, a, b []float64, n, m, d int) (*Points[T], error) {
+	if mean != nil && len(mean) != d {
+		return nil, fmt.Errorf("logsumexp: a mean of %d coordinates for points of dimension %d", len(mean), d)
+	}
 	if n < 1 || m < 1 || d < 1 || len(x) != n*d || len(y) != m*d || (a != nil && len(a) != n) || (b != nil && len(b) != m) {
 		return nil, fmt.Errorf("logsumexp: %d and %d coordinates, %d and %d weights for %d and %d points of dimension %d",
 			len(x), len(y), len(a), len(b), n, m, d)
@@ -58,11 +67,11 @@ func NewPoints[T kernels.Float](ground Ground, x, y, a, b []float64, n, m, d int
 	p := &Points[T]{ground: ground, n: n, m: m, d: d, ox: x, oy: y}
 	switch {
 	case ground.kind == squared:
-		p.centre(x, y, a, b, 1)
+		p.centre(mean, x, y, a, b, 1)
 	case ground.kind == halfSquared:
-		p.centre(x, y, a, b, .5)
+		p.centre(mean, x, y, a, b, .5)
 	case ground.translates():
-		c := pooledMean(x, y, d)
+		c := pooledMean(mean, x, y, d)
 		p.x, p.y = moved[T](x, c), moved[T](y, c)
 	case ground.kind == cosine:
 		var err error

@@ -72,24 +72,26 @@ func (r *Result[T]) roundedUpper() float64 {
 		}
 	}, 0, func([]float64) {})
 	upper := r.scaledObjective(x, y, rows, cols)
-	s := fill(rows, r.p.a) // rows is p now
+	s := r.p.joined(fill(rows, r.p.a)) // rows is p now
 	if !(s > 0 && columns > 0) {
 		return upper
 	}
 	scale := s / columns // 1 but for rounding, which s log s would see
 	kernels.Scale(q, scale)
+	var product float64
 	for i, p := range rows {
 		if p > 0 {
-			upper += p * costs[i] * scale / s
+			product += p * costs[i] * scale / s
 		}
 	}
 	if r.p.u != nil {
-		upper += kernels.Dot(rows, r.p.u)
+		product += kernels.Dot(rows, r.p.u)
 	}
+	upper += r.p.joined(product)
 	if r.p.v != nil {
 		upper += kernels.Dot(q, r.p.v)
 	}
-	entropy := relativeEntropy(rows, r.p.a) + relativeEntropy(q, r.p.b) - 2*s*math.Log(s)
+	entropy := r.p.joined(relativeEntropy(rows, r.p.a)) + relativeEntropy(q, r.p.b) - 2*s*math.Log(s)
 	if s < 1 {
 		entropy -= (1 - s) * math.Log1p(-s)
 	}
@@ -108,12 +110,14 @@ func (r *Result[T]) relaxedUpper() float64 {
 		scaleTo(y, r.p.b, cols)
 		rows, cols = r.rowSums(y), r.p.b
 	}
-	upper := r.scaledObjective(x, y, rows, cols) + r.eps*(r.p.product()-kernels.Sum(rows))
+	upper := r.scaledObjective(x, y, rows, cols) + r.eps*(r.p.product()-r.p.joined(kernels.Sum(rows)))
+	var penalty float64
 	for i, a := range r.p.a {
 		if a > 0 {
-			upper += r.p.x.penalty(rows[i], a)
+			penalty += r.p.x.penalty(rows[i], a)
 		}
 	}
+	upper += r.p.joined(penalty)
 	for j, b := range r.p.b {
 		if b > 0 {
 			upper += r.p.y.penalty(cols[j], b)
@@ -127,6 +131,7 @@ func (r *Result[T]) columnSums(x []float64) []float64 {
 	cols := make([]float64, r.p.m)
 	r.each(func(i, j0 int, _, p, acc []float64) { kernels.Axpy(acc[j0:j0+len(p)], x[i], p) }, r.p.m,
 		func(acc []float64) { kernels.Axpy(cols, 1, acc) })
+	r.p.join(cols)
 	return cols
 }
 
@@ -144,6 +149,7 @@ func (r *Result[T]) scaledObjective(x, y, rows, cols []float64) (sum float64) {
 			sum += w * (r.F[i] + r.eps*math.Log(x[i]))
 		}
 	}
+	sum = r.p.joined(sum)
 	for j, w := range cols {
 		if w > 0 {
 			sum += w * (r.G[j] + r.eps*math.Log(y[j]))
@@ -210,6 +216,7 @@ func (r *Result[T]) allowance() float64 {
 			size += a * math.Abs(r.F[i])
 		}
 	}
+	size = r.p.joined(size)
 	for j, b := range r.p.b {
 		if b > 0 {
 			size += b * math.Abs(r.G[j])

@@ -51,6 +51,8 @@ type flow[T kernels.Float] struct {
 
 	redoneRows    atomic.Int64
 	redoneColumns int
+
+	sharing sharing // of the problem by ranks
 }
 
 // newFlow starts at g = 0 (of the whole cost, its shift included).
@@ -66,6 +68,7 @@ func newFlow[T kernels.Float](p *Problem[T], scratch *scratchList[T]) *flow[T] {
 	for k := range fl.part {
 		fl.part[k] = make([]T, p.m)
 	}
+	fl.sharing.shared = p.comm != nil
 	fl.leaveSelf()
 	return fl
 }
@@ -108,16 +111,19 @@ func (fl *flow[T]) potentials() (f, g []float64) {
 			f[i] += fl.p.u[i]
 		}
 	}
+	var empty []int // columns without mass
 	for j, b := range fl.p.b {
 		if b > 0 {
 			g[j] = (fl.g[j] - fl.log2b[j]) / fl.kappa
 		} else {
-			c, ld := fl.p.cost.Tile(make([]T, fl.n), 0, fl.n, j, j+1)
-			g[j] = fl.relax(fl.p.y, -fl.columnLSE(c, ld), fl.p.v, j) / fl.kappa
+			empty = append(empty, j)
 		}
-		if fl.p.v != nil {
-			g[j] += fl.p.v[j]
-		}
+	}
+	for k, lse := range fl.columnsLSE(empty) {
+		g[empty[k]] = fl.relax(fl.p.y, -lse, fl.p.v, empty[k]) / fl.kappa
+	}
+	if fl.p.v != nil {
+		kernels.Axpy(g, 1, fl.p.v)
 	}
 	return f, g
 }
@@ -177,6 +183,9 @@ func (fl *flow[T]) columns() {
 	for _, part := range fl.part {
 		addWide(fl.acc, part)
 	}
+	if !fl.joinColumns() {
+		return
+	}
 	for j, b := range fl.p.b {
 		acc := fl.acc[j]
 		if b == 0 {
@@ -225,13 +234,30 @@ func (fl *flow[T]) redoColumns(all bool) {
 		fl.exactColumns()
 		return
 	}
-	buf := make([]T, fl.n)
+	var bad []int
 	for j, b := range fl.p.b {
-		if acc := fl.acc[j]; b == 0 || (acc >= logsumexp.MinColSum && acc < math.MaxFloat32) {
-			continue
+		if acc := fl.acc[j]; b > 0 && !(acc >= logsumexp.MinColSum && acc < math.MaxFloat32) {
+			bad = append(bad, j)
 		}
+	}
+	fl.setExact(bad, fl.columnsLSE(bad))
+}
+
+// columnsLSE returns log2 sum_i a_i 2^(F_i - kappa C_ij) for some columns j.
+func (fl *flow[T]) columnsLSE(columns []int) []float64 {
+	buf, lse := make([]T, fl.n), make([]float64, len(columns))
+	for k, j := range columns {
 		c, ld := fl.p.cost.Tile(buf, 0, fl.n, j, j+1)
-		fl.setAfterExact(j, b, fl.columnLSE(c, ld))
+		lse[k] = fl.columnLSE(c, ld)
+	}
+	fl.joinLSE(lse)
+	return lse
+}
+
+// setExact sets G of some columns from what columnsLSE returned.
+func (fl *flow[T]) setExact(columns []int, lse []float64) {
+	for k, j := range columns {
+		fl.setAfterExact(j, fl.p.b[j], lse[k])
 	}
 }
 
@@ -296,11 +322,15 @@ func (fl *flow[T]) exactColumns() {
 			sums[j] += float64(v)
 		}
 	}
+	var columns []int
+	var lse []float64
 	for j, b := range fl.p.b {
 		if b > 0 {
-			fl.setAfterExact(j, b, float64(top[j])+math.Log2(sums[j]))
+			columns, lse = append(columns, j), append(lse, float64(top[j])+math.Log2(sums[j]))
 		}
 	}
+	fl.joinLSE(lse)
+	fl.setExact(columns, lse)
 }
 
 // setAfterExact sets G_j, and acc_j to the column sum that the ordinary update would have needed to see.

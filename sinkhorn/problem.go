@@ -9,6 +9,7 @@ import (
 	"github.com/sinkcpu/sinkcpu/internal/parallel"
 	"github.com/sinkcpu/sinkcpu/kernels"
 	"github.com/sinkcpu/sinkcpu/logsumexp"
+	"github.com/sinkcpu/sinkcpu/ranks"
 )
 
 // A Problem is a cost with the weights of its rows and columns. It does not change.
@@ -22,6 +23,7 @@ type Problem[T kernels.Float] struct {
 	lo, hi       float64   // least and greatest finite entry of the tiles
 	forbids      bool      // some entry is +Inf
 	self         bool
+	comm         *ranks.Comm // of those that hold the rows; nil for a whole problem
 }
 
 // massTolerance is the relative difference of the sums of a and b that is taken for rounding.

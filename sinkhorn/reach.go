@@ -35,11 +35,8 @@ const (
 // with the other when that is exact too: use [NewProblem] for both.
 func NewUnbalanced[T kernels.Float](cost logsumexp.Cost[T], a, b []float64, x, y Reach) (*Problem[T], error) {
 	for _, r := range []Reach{x, y} {
-		if r.Penalty < Exact || r.Penalty > TV {
-			return nil, fmt.Errorf("sinkhorn: unknown penalty %d", r.Penalty)
-		}
-		if r.Penalty != Exact && (!(r.Rho > 0) || math.IsInf(r.Rho, 1)) {
-			return nil, fmt.Errorf("sinkhorn: reach is %g, want a positive number", r.Rho)
+		if err := r.check(); err != nil {
+			return nil, err
 		}
 	}
 	if x.Penalty == Exact && y.Penalty == Exact {
@@ -75,6 +72,16 @@ func NewUnbalancedSelf[T kernels.Float](cost logsumexp.Cost[T], a []float64, rea
 	}
 	p.self = true
 	return p, nil
+}
+
+func (r Reach) check() error {
+	if r.Penalty < Exact || r.Penalty > TV {
+		return fmt.Errorf("sinkhorn: unknown penalty %d", r.Penalty)
+	}
+	if r.Penalty != Exact && (!(r.Rho > 0) || math.IsInf(r.Rho, 1)) {
+		return fmt.Errorf("sinkhorn: reach is %g, want a positive number", r.Rho)
+	}
+	return nil
 }
 
 // relaxed reports whether a side may leave its weights.
@@ -200,6 +207,7 @@ func (fl *flow[T]) translate() {
 		}
 		massX += a * math.Exp(-f/x.Rho)
 	}
+	massX = fl.joinSum(massX)
 	for j, b := range fl.p.b {
 		if b > 0 {
 			massY += b * math.Exp(-fl.columnPotential(j)/y.Rho)

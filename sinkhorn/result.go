@@ -170,6 +170,7 @@ func (r *Result[T]) weigh() *facts {
 			h[j] += acc[m+j]
 		}
 	})
+	r.p.join(fx.cols)
 	var dual float64
 	for i, a := range r.p.a {
 		fx.rows[i] *= a
@@ -183,6 +184,9 @@ func (r *Result[T]) weigh() *facts {
 			fx.transport += fx.rows[i] * r.p.u[i]
 		}
 	}
+	ofRows := []float64{fx.mass, fx.transport, fx.marginal, dual}
+	r.p.join(ofRows)
+	fx.mass, fx.transport, fx.marginal, dual = ofRows[0], ofRows[1], ofRows[2], ofRows[3]
 	for j, b := range r.p.b {
 		if b > 0 {
 			fx.marginal += r.p.y.miss(fx.cols[j], b, r.G[j])
@@ -257,6 +261,9 @@ func (r *Result[T]) Apply(dst, y []float64, d int) {
 func (p *Problem[T]) product() float64 {
 	if !p.relaxed() {
 		return 1
+	}
+	if p.comm != nil {
+		return p.massA * kernels.Sum(p.b)
 	}
 	return kernels.Sum(p.a) * kernels.Sum(p.b)
 }

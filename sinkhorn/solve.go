@@ -45,7 +45,7 @@ func (s *Solver[T]) Solve(ctx context.Context, p *Problem[T]) (*Result[T], error
 		return nil, fmt.Errorf("sinkhorn: the potential to start from has %d entries, want %d", len(s.G), p.m)
 	}
 	ss := &session{ctx: ctx, run: s.runner(), eps: s.Eps, tol: s.tol(), maxIter: s.maxIter(), progress: s.Progress}
-	ss.newton = s.Method == Auto && !p.relaxed() && p.n*p.m <= s.maxBytes()/8
+	ss.newton = s.Method == Auto && p.comm == nil && !p.relaxed() && p.n*p.m <= s.maxBytes()/8
 	r := &Result[T]{p: p, eps: s.Eps, tol: ss.tol, run: ss.run}
 
 	goal, patience := sweepShare*ss.tol, math.MaxInt
@@ -56,6 +56,7 @@ func (s *Solver[T]) Solve(ctx context.Context, p *Problem[T]) (*Result[T], error
 	}
 	wide := &Problem[float64]{
 		cost: p.wide(), n: p.n, m: p.m, a: p.a, b: p.b, u: p.u, v: p.v, x: p.x, y: p.y, lo: p.lo, hi: p.hi, self: p.self, forbids: p.forbids,
+		comm: p.comm, massA: p.massA, massB: p.massB,
 	}
 	var end end
 	if fl := newFlow(p, new(scratchList[T])); fl.resolves(s.Eps) {
@@ -74,6 +75,9 @@ func (s *Solver[T]) Solve(ctx context.Context, p *Problem[T]) (*Result[T], error
 		end = finish(ss, fl)
 		fl.land(ss)
 		r.settle(fl)
+	}
+	if ss.failed != nil {
+		return nil, fmt.Errorf("sinkhorn: %w", ss.failed)
 	}
 	r.Status = ss.status(end, r.MarginalError())
 	r.Iterations, r.Warmup, r.Trace, r.Method = ss.iterations, ss.warmup, ss.trace, ss.method
@@ -101,6 +105,7 @@ type session struct {
 	warmup     int
 	trace      []float64
 	method     string
+	failed     error // of a collective call
 }
 
 // An end is why a loop of iterations ended.
@@ -219,7 +224,7 @@ func cool[T kernels.Float](ss *session, fl *flow[T]) end {
 		for eps := span / 2; eps > 2*ss.eps; eps /= 2 {
 			fl.start(eps, g)
 			for range coldSweeps {
-				if ss.ctx.Err() != nil {
+				if ss.over(&fl.sharing) {
 					return stopped
 				}
 				iterate(ss.run, []*flow[T]{fl})
@@ -237,7 +242,7 @@ func sweepTo[T kernels.Float](ss *session, fl *flow[T], goal float64, patience i
 	begin := len(ss.trace)
 	flows := []*flow[T]{fl}
 	for {
-		if ss.ctx.Err() != nil {
+		if ss.over(&fl.sharing) {
 			return stopped
 		}
 		if ss.iterations >= ss.maxIter {
