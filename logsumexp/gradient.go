@@ -15,6 +15,10 @@ import (
 func (p *Points[T]) AddGradient(dx, dy []float64, i, j0 int, w []float64) {
 	d := p.d
 	x := p.ox[i*d : (i+1)*d]
+	if p.ground.radial() {
+		p.addRadial(dx, dy, x, i, j0, w)
+		return
+	}
 	row := make([]float64, 2*d)
 	gx, gy := row[:d], row[d:]
 	for k, wk := range w {
@@ -31,6 +35,43 @@ func (p *Points[T]) AddGradient(dx, dy []float64, i, j0 int, w []float64) {
 				dy[j*d+l] += wk * gy[l]
 			}
 		}
+	}
+}
+
+// addRadial is AddGradient for functions of |x-y|.
+func (p *Points[T]) addRadial(dx, dy, x []float64, i, j0 int, w []float64) {
+	d := p.d
+	row := make([]float64, 2*d)
+	gx, z := row[:d], row[d:]
+	constant := p.ground.kind == squared || p.ground.kind == halfSquared
+	slope := p.ground.slope(0)
+	for k, wk := range w {
+		if wk == 0 {
+			continue
+		}
+		j := j0 + k
+		y := p.oy[j*d:][:len(z)]
+		var s float64
+		for l := range z {
+			z[l] = x[l] - y[l]
+			s += z[l] * z[l]
+		}
+		if !constant {
+			slope = p.ground.slope(s)
+		}
+		f := wk * slope
+		for l, v := range z {
+			gx[l] += f * v
+		}
+		if dy != nil {
+			to := dy[j*d:][:len(z)]
+			for l, v := range z {
+				to[l] -= f * v
+			}
+		}
+	}
+	for l := 0; l < d && dx != nil; l++ {
+		dx[i*d+l] += gx[l]
 	}
 }
 

@@ -84,8 +84,8 @@ func (u *Unrolled[T]) Backward(value Value, wanted ...*Derivative[T]) error {
 	return nil
 }
 
-func (st *strand[T]) check(d *Derivative[T]) error {
-	n, m := st.n, st.m
+// check says what of d does not fit.
+func (d *Derivative[T]) check(n, m int) error {
 	switch {
 	case d.C != nil && len(d.C) < n*m:
 		return fmt.Errorf("by the cost holds %d numbers, want %d x %d", len(d.C), n, m)
@@ -96,6 +96,10 @@ func (st *strand[T]) check(d *Derivative[T]) error {
 	case d.DA != nil && len(d.DA) != n, d.DB != nil && len(d.DB) != m:
 		return fmt.Errorf("by weights holds %d and %d numbers, want %d and %d", len(d.DA), len(d.DB), n, m)
 	}
+	return nil
+}
+
+func (st *strand[T]) check(d *Derivative[T]) error {
 	if d.DB != nil {
 		for j, b := range st.p.b {
 			if b == 0 {
@@ -103,7 +107,7 @@ func (st *strand[T]) check(d *Derivative[T]) error {
 			}
 		}
 	}
-	return nil
+	return d.check(st.n, st.m)
 }
 
 // reverse is a reverse pass over a strand in progress.
@@ -329,17 +333,9 @@ func (st *strand[T]) weights() {
 		dst, direct, sum, w []float64
 		mass                float64
 	}{{r.d.DA, r.seedA, r.sumA, st.p.a, st.p.massA}, {r.d.DB, r.seedB, r.sumB, st.p.b, st.p.massB}} {
-		if side.dst == nil {
-			continue
-		}
-		for i := range side.dst {
-			side.dst[i] = side.direct[i] + st.eps*side.sum[i]
-		}
-		if !st.p.relaxed() {
-			mean := kernels.Dot(side.w, side.dst)
-			for i := range side.dst {
-				side.dst[i] = (side.dst[i] - mean) / side.mass
-			}
+		if side.dst != nil {
+			kernels.Axpy(side.direct, st.eps, side.sum)
+			st.p.normalise(side.dst, side.direct, side.w, side.mass)
 		}
 	}
 }
