@@ -76,6 +76,22 @@ func (l *BatchNorm[T]) SetTraining(training bool) { l.training = training }
 
 // Forward returns y of the shape of x. In training it panics on a batch with a single value to a channel, which has no variance.
 func (l *BatchNorm[T]) Forward(x *Tensor[T]) *Tensor[T] {
+	l.begin(x)
+	l.ops.ChannelNormalize(l.y, x, l.mean, l.variance, l.Weight.Value, l.Bias.Value, l.Eps)
+	return l.y
+}
+
+func (l *BatchNorm[T]) forwardActivated(x *Tensor[T], slope T) (*Tensor[T], bool) {
+	fused, ok := l.ops.(FusedOps[T])
+	if ok {
+		l.begin(x)
+		fused.ChannelNormalizeLeakyReLU(l.y, x, l.mean, l.variance, l.Weight.Value, l.Bias.Value, l.Eps, slope)
+	}
+	return l.y, ok
+}
+
+// begin keeps the input, lends the output and takes the moments.
+func (l *BatchNorm[T]) begin(x *Tensor[T]) {
 	if err := l.check(x.shape); err != nil {
 		panic(err.Error())
 	}
@@ -90,8 +106,6 @@ func (l *BatchNorm[T]) Forward(x *Tensor[T]) *Tensor[T] {
 		l.ops.ChannelMoments(l.mean, l.variance, x)
 		l.follow(count)
 	}
-	l.ops.ChannelNormalize(l.y, x, l.mean, l.variance, l.Weight.Value, l.Bias.Value, l.Eps)
-	return l.y
 }
 
 // follow updates the running moments from those of a batch of count values to a channel.
@@ -106,16 +120,31 @@ func (l *BatchNorm[T]) follow(count int) {
 // Backward adds to the gradients of weight and bias, and returns dx of the shape of dy.
 func (l *BatchNorm[T]) Backward(dy *Tensor[T], want Want) *Tensor[T] {
 	checkBackward(l, dy, l.y)
-	var dx, dweight, dbias *Tensor[T]
+	var dx *Tensor[T]
 	if want&WantInput != 0 {
 		dx = l.work.Like(batchNormDX, dy)
 	}
-	if want&WantParams != 0 {
-		dweight, dbias = l.Weight.Grad, l.Bias.Grad
-	}
+	dweight, dbias := l.wanted(want)
 	// forward: y = Weight (x - mean)/sqrt(variance + eps) + Bias
 	l.ops.ChannelNormalizeBackward(dx, dweight, dbias, dy, l.x, l.mean, l.variance, l.Weight.Value, l.Eps, l.ofBatch)
 	return dx
+}
+
+func (l *BatchNorm[T]) backwardActivated(dy *Tensor[T], slope T, want Want) (*Tensor[T], bool) {
+	checkBackward(l, dy, l.y)
+	dx := l.work.Like(batchNormDX, dy)
+	dweight, dbias := l.wanted(want)
+	// forward: y = LeakyReLU(Weight (x - mean)/sqrt(variance + eps) + Bias)
+	l.ops.(FusedOps[T]).ChannelNormalizeLeakyReLUBackward(dx, dweight, dbias, dy, l.y, l.x, l.mean, l.variance, l.Weight.Value, l.Eps, l.ofBatch, slope)
+	return dx, true
+}
+
+// wanted returns the gradients of weight and bias where they are wanted, else nil.
+func (l *BatchNorm[T]) wanted(want Want) (dweight, dbias *Tensor[T]) {
+	if want&WantParams == 0 {
+		return nil, nil
+	}
+	return l.Weight.Grad, l.Bias.Grad
 }
 
 // Params returns weight and bias.

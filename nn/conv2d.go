@@ -95,14 +95,30 @@ func (l *Conv2d[T]) Init(src Source, weight, bias Init) {
 
 // Forward returns y [n, Out, oh, ow] for x [n, In, h, w].
 func (l *Conv2d[T]) Forward(x *Tensor[T]) *Tensor[T] {
+	l.begin(x)
+	l.ops.Conv(l.y, x, l.Weight.Value, valueOf(l.Bias), l.geo)
+	return l.y
+}
+
+// begin keeps the input and lends the output.
+func (l *Conv2d[T]) begin(x *Tensor[T]) {
 	oh, ow, err := l.size(x.shape)
 	if err != nil {
 		panic(err.Error())
 	}
 	l.x, l.y = x, l.work.Tensor(convY, x.shape[0], l.cfg.Out, oh, ow)
-	l.ops.Conv(l.y, x, l.Weight.Value, valueOf(l.Bias), l.geo)
-	return l.y
 }
+
+func (l *Conv2d[T]) forwardActivated(x *Tensor[T], slope T) (*Tensor[T], bool) {
+	fused, ok := l.ops.(FusedOps[T])
+	if ok {
+		l.begin(x)
+		fused.ConvLeakyReLU(l.y, x, l.Weight.Value, valueOf(l.Bias), l.geo, slope)
+	}
+	return l.y, ok
+}
+
+func (l *Conv2d[T]) backwardActivated(*Tensor[T], T, Want) (*Tensor[T], bool) { return nil, false }
 
 // Backward takes dy [n, Out, oh, ow], adds to the gradients of weight and bias, and returns dx [n, In, h, w].
 func (l *Conv2d[T]) Backward(dy *Tensor[T], want Want) *Tensor[T] {

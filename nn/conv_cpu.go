@@ -10,8 +10,10 @@ import (
 // them while they are in cache. Jobs and their scratch are reused.
 type convJob[T kernels.Float] struct {
 	z            convSizes
-	large, small []T // the two images, one of them the destination
-	weight, bias []T // weight or its gradient, [o, c k^2]; bias or nil
+	large, small []T  // the two images, one of them the destination
+	weight, bias []T  // weight or its gradient, [o, c k^2]; bias or nil
+	activated    bool // a LeakyReLU follows
+	slope        T    // of it
 
 	rows     int // of a block of places
 	images   int // of a block of whole images
@@ -44,7 +46,7 @@ func (c *CPU[T]) takeConv(g ConvGeometry, large, small, weight *Tensor[T]) *conv
 
 // releaseConv gives a job back, without its references.
 func (c *CPU[T]) releaseConv(j *convJob[T]) {
-	j.large, j.small, j.weight, j.bias = nil, nil, nil, nil
+	j.large, j.small, j.weight, j.bias, j.activated = nil, nil, nil, nil, false
 	c.mu.Lock()
 	c.convs = append(c.convs, j)
 	c.mu.Unlock()
@@ -110,7 +112,25 @@ func (j *convJob[T]) places(r0, cols int) ([]T, int) {
 
 // Conv sets the small image from the large one: a task a block of rows of places.
 func (c *CPU[T]) Conv(y, x, weight, bias *Tensor[T], g ConvGeometry) {
+	c.conv(c.takeConv(g, x, y, weight), bias)
+}
+
+// ConvLeakyReLU is Conv, then LeakyReLU of y.
+func (c *CPU[T]) ConvLeakyReLU(y, x, weight, bias *Tensor[T], g ConvGeometry, slope T) {
 	j := c.takeConv(g, x, y, weight)
+	j.activated, j.slope = true, slope
+	c.conv(j, bias)
+}
+
+// activate applies the activation to numbers of the destination that are complete.
+func (j *convJob[T]) activate(y []T) {
+	if j.activated {
+		kernels.LeakyReLU(y, y, j.slope)
+	}
+}
+
+// conv runs a job from the large image to the small one.
+func (c *CPU[T]) conv(j *convJob[T], bias *Tensor[T]) {
 	if bias != nil {
 		sameSize(bias.size, j.z.o)
 		j.bias = bias.Data()
@@ -121,6 +141,7 @@ func (c *CPU[T]) Conv(y, x, weight, bias *Tensor[T], g ConvGeometry) {
 			if j.bias != nil {
 				kernels.Axpy(j.small[n*z.o:][:z.o], 1, j.bias)
 			}
+			j.activate(j.small[n*z.o:][:z.o])
 		}
 		c.releaseConv(j)
 		return
@@ -153,12 +174,14 @@ func (j *convJob[T]) smallBlock(task int) {
 		s.gather(z, j.large, c0, c1, r0, r1)
 		kernels.Gemm(nil, false, false, z.o, cols, (c1-c0)*z.taps, 1, j.weight[c0*z.taps:], z.depth, s.patch, cols, betaAfter[T](c0), dst, ld)
 	}
-	if !whole {
-		s.scatterPlaces(z, j.small, r0, r1, j.bias)
-	} else if j.bias != nil {
-		for o, b := range j.bias {
-			addTo(dst[o*ld:][:cols], b)
+	for o := 0; o < z.o && (j.bias != nil || j.activated); o++ {
+		if j.bias != nil {
+			addTo(dst[o*ld:][:cols], j.bias[o])
 		}
+		j.activate(dst[o*ld:][:cols])
+	}
+	if !whole {
+		s.scatterPlaces(z, j.small, r0, r1)
 	}
 	j.giveScratch(s)
 }
@@ -173,7 +196,18 @@ func betaAfter[T kernels.Float](step int) T {
 
 // ConvTranspose sets the large image from the small one: a task a block of images and of channels of the large one.
 func (c *CPU[T]) ConvTranspose(y, x, weight, bias *Tensor[T], g ConvGeometry) {
+	c.convTranspose(c.takeConv(g, y, x, weight), bias)
+}
+
+// ConvTransposeLeakyReLU is ConvTranspose, then LeakyReLU of y.
+func (c *CPU[T]) ConvTransposeLeakyReLU(y, x, weight, bias *Tensor[T], g ConvGeometry, slope T) {
 	j := c.takeConv(g, y, x, weight)
+	j.activated, j.slope = true, slope
+	c.convTranspose(j, bias)
+}
+
+// convTranspose runs a job from the small image to the large one.
+func (c *CPU[T]) convTranspose(j *convJob[T], bias *Tensor[T]) {
 	z := &j.z
 	if bias != nil {
 		sameSize(bias.size, z.c)
@@ -185,6 +219,7 @@ func (c *CPU[T]) ConvTranspose(y, x, weight, bias *Tensor[T], g ConvGeometry) {
 			if j.bias != nil {
 				addTo(j.large[i*z.taps:][:z.taps], j.bias[i%z.c])
 			}
+			j.activate(j.large[i*z.taps:][:z.taps])
 		}
 		c.releaseConv(j)
 		return
@@ -215,7 +250,9 @@ func (j *convJob[T]) largeBlock(task int) {
 			if j.bias != nil {
 				bias = j.bias[c]
 			}
-			s.scatter(z, j.large[(n*z.c+c)*z.h*z.w:][:z.h*z.w], s.patch[(c-c0)*z.taps*cols:], cols, (n-n0)*z.cols, bias)
+			y := j.large[(n*z.c+c)*z.h*z.w:][:z.h*z.w]
+			s.scatter(z, y, s.patch[(c-c0)*z.taps*cols:], cols, (n-n0)*z.cols, bias)
+			j.activate(y)
 		}
 	}
 	j.giveScratch(s)

@@ -248,26 +248,18 @@ func spreadRows[T kernels.Float](dst []T, step int, src []T, width, rows int) {
 	}
 }
 
-// scatterPlaces undoes layPlaces: it writes the channels to the small image, each with its bias added.
-func (s *convScratch[T]) scatterPlaces(z *convSizes, y []T, r0, r1 int, bias []T) {
+// scatterPlaces undoes layPlaces: it writes the channels to the small image.
+func (s *convScratch[T]) scatterPlaces(z *convSizes, y []T, r0, r1 int) {
 	cols := (r1 - r0) * z.step
 	for r := r0; r < r1; {
 		g := z.nextRange(r, r1)
 		to, from := y[g.image*z.o*z.place+g.y0*z.ow:], s.places[(r-r0)*z.step:]
 		for o := range z.o {
-			row := to[o*z.place:][:(g.y1-g.y0)*z.ow]
-			moveRows(row, z.ow, from[o*cols:], z.step, g.y1-g.y0)
-			if bias != nil {
-				addTo(row, bias[o])
-			}
+			moveRows(to[o*z.place:][:(g.y1-g.y0)*z.ow], z.ow, from[o*cols:], z.step, g.y1-g.y0)
 		}
 		r += g.y1 - g.y0
 	}
 }
 
 // addTo adds v to each element of x.
-func addTo[T kernels.Float](x []T, v T) {
-	for i := range x {
-		x[i] += v
-	}
-}
+func addTo[T kernels.Float](x []T, v T) { kernels.Normalize(x, x, 1, 0, v) }

@@ -21,6 +21,9 @@ type CPU[T kernels.Float] struct {
 var (
 	_ Ops[float32] = (*CPU[float32])(nil)
 	_ Ops[float64] = (*CPU[float64])(nil)
+
+	_ FusedOps[float32] = (*CPU[float32])(nil)
+	_ FusedOps[float64] = (*CPU[float64])(nil)
 )
 
 // NewCPU returns the table of the host over a runner, such as a worker pool; nil computes in the calling goroutine.
@@ -62,6 +65,16 @@ func (c *CPU[T]) AddRow(y, row *Tensor[T]) {
 	sameSize(y.Cols(), row.size)
 	t := c.take(opAddRow)
 	t.y, t.x = y.Data(), row.Data()
+	t.rows, t.cols = y.Rows(), y.Cols()
+	c.do(t, rowBlocks(t.rows, t.cols))
+	c.release(t)
+}
+
+// AddRowLeakyReLU is AddRow, then LeakyReLU of y.
+func (c *CPU[T]) AddRowLeakyReLU(y, row *Tensor[T], slope T) {
+	sameSize(y.Cols(), row.size)
+	t := c.take(opAddRowLeakyReLU)
+	t.y, t.x, t.alpha = y.Data(), row.Data(), slope
 	t.rows, t.cols = y.Rows(), y.Cols()
 	c.do(t, rowBlocks(t.rows, t.cols))
 	c.release(t)

@@ -47,13 +47,29 @@ func (l *Linear[T]) Init(src Source, weight, bias Init) {
 
 // Forward returns y [..., out] for x [..., in].
 func (l *Linear[T]) Forward(x *Tensor[T]) *Tensor[T] {
+	l.product(x)
+	l.ops.AddRow(l.y, l.Bias.Value)
+	return l.y
+}
+
+func (l *Linear[T]) forwardActivated(x *Tensor[T], slope T) (*Tensor[T], bool) {
+	fused, ok := l.ops.(FusedOps[T])
+	if ok {
+		l.product(x)
+		fused.AddRowLeakyReLU(l.y, l.Bias.Value, slope)
+	}
+	return l.y, ok
+}
+
+func (l *Linear[T]) backwardActivated(*Tensor[T], T, Want) (*Tensor[T], bool) { return nil, false }
+
+// product sets y = x Weight^T.
+func (l *Linear[T]) product(x *Tensor[T]) {
 	if x.Cols() != l.Weight.Value.Cols() {
 		panic(fmt.Sprintf("nn: %v: input of shape %v, want last dimension %d", l, x, l.Weight.Value.Cols()))
 	}
 	l.x, l.y = x, l.work.WithCols(linearY, x, l.Bias.Value.size)
 	l.ops.Gemm(false, true, 1, x, l.Weight.Value, 0, l.y)
-	l.ops.AddRow(l.y, l.Bias.Value)
-	return l.y
 }
 
 // Backward takes dy [..., out], adds to the gradients of weight and bias, and returns dx [..., in].

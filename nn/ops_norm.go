@@ -32,6 +32,9 @@ type normArgs[T kernels.Float] struct {
 	dweight, dbias               []T
 	eps                          float64
 	batch                        bool
+
+	activated bool // a LeakyReLU of slope alpha follows, whose output is out in the backward pass
+	out       []T
 }
 
 // ChannelMoments sets the mean and the variance of each channel: a task a channel, or a block of channels where each is a column.
@@ -52,8 +55,39 @@ func (c *CPU[T]) ChannelNormalize(y, x, mean, variance, weight, bias *Tensor[T],
 	c.release(t)
 }
 
+// ChannelNormalizeLeakyReLU is ChannelNormalize, then LeakyReLU of y.
+func (c *CPU[T]) ChannelNormalizeLeakyReLU(y, x, mean, variance, weight, bias *Tensor[T], eps float64, slope T) {
+	if _, place := channelsOf(x.shape); place == 1 {
+		c.ChannelNormalize(y, x, mean, variance, weight, bias, eps)
+		c.LeakyReLU(y, y, slope)
+		return
+	}
+	sameSize(y.size, x.size)
+	t := c.takeChannels(opChannelNormalize, x)
+	t.y, t.alpha = y.Data(), slope
+	t.norm = normArgs[T]{mean: c.channelArg(t, mean), variance: c.channelArg(t, variance), weight: c.channelArg(t, weight), bias: c.channelArg(t, bias), eps: eps, activated: true}
+	c.doChannels(t)
+	c.release(t)
+}
+
+// ChannelNormalizeLeakyReLUBackward is LeakyReLUBackward, then ChannelNormalizeBackward.
+func (c *CPU[T]) ChannelNormalizeLeakyReLUBackward(dx, dweight, dbias, dy, y, x, mean, variance, weight *Tensor[T], eps float64, batch bool, slope T) {
+	if _, place := channelsOf(x.shape); place == 1 {
+		c.LeakyReLUBackward(dx, dy, y, slope)
+		c.ChannelNormalizeBackward(dx, dweight, dbias, dx, x, mean, variance, weight, eps, batch)
+		return
+	}
+	sameSize(y.size, x.size)
+	c.normalizeBackward(dx, dweight, dbias, dy, y, x, mean, variance, weight, eps, batch, slope)
+}
+
 // ChannelNormalizeBackward undoes ChannelNormalize.
 func (c *CPU[T]) ChannelNormalizeBackward(dx, dweight, dbias, dy, x, mean, variance, weight *Tensor[T], eps float64, batch bool) {
+	c.normalizeBackward(dx, dweight, dbias, dy, nil, x, mean, variance, weight, eps, batch, 0)
+}
+
+// normalizeBackward undoes the activation too where its output y is not nil.
+func (c *CPU[T]) normalizeBackward(dx, dweight, dbias, dy, y, x, mean, variance, weight *Tensor[T], eps float64, batch bool, slope T) {
 	sameSize(dy.size, x.size)
 	t := c.takeChannels(opChannelNormalizeBackward, x)
 	t.z = dy.Data()
@@ -63,6 +97,9 @@ func (c *CPU[T]) ChannelNormalizeBackward(dx, dweight, dbias, dy, x, mean, varia
 	}
 	t.norm = normArgs[T]{mean: c.channelArg(t, mean), variance: c.channelArg(t, variance), weight: c.channelArg(t, weight), eps: eps, batch: batch}
 	t.norm.dweight, t.norm.dbias = c.channelArg(t, dweight), c.channelArg(t, dbias)
+	if y != nil {
+		t.norm.activated, t.norm.out, t.alpha = true, y.Data(), slope
+	}
 	c.doChannels(t)
 	c.release(t)
 }
@@ -113,9 +150,13 @@ func (t *task[T]) channelNormalize(c int) {
 		return
 	}
 	a := &t.norm
+	scale, mean, bias := a.scale(c), a.mean[c], a.bias[c]
 	for n := range t.n {
 		lo, hi := t.channel(n, c)
-		kernels.Normalize(t.y[lo:hi], t.x[lo:hi], a.scale(c), a.mean[c], a.bias[c])
+		kernels.Normalize(t.y[lo:hi], t.x[lo:hi], scale, mean, bias)
+		if a.activated {
+			kernels.LeakyReLU(t.y[lo:hi], t.y[lo:hi], t.alpha)
+		}
 	}
 }
 
@@ -134,12 +175,18 @@ func (t *task[T]) channelNormalizeBackward(c int) {
 		return
 	}
 	a := &t.norm
-	mean := a.mean[c]
+	mean, dy := a.mean[c], t.z
+	if a.activated {
+		dy = t.y // in place of the gradient behind the activation
+	}
 	var sum, product float64
-	if a.batch || a.dweight != nil {
+	if a.batch || a.dweight != nil || a.activated {
 		for n := range t.n {
 			lo, hi := t.channel(n, c)
-			s, p := kernels.DeviationProducts(t.z[lo:hi], t.x[lo:hi], mean)
+			if a.activated {
+				kernels.LeakyReLUBackward(dy[lo:hi], t.z[lo:hi], a.out[lo:hi], t.alpha)
+			}
+			s, p := kernels.DeviationProducts(dy[lo:hi], t.x[lo:hi], mean)
 			sum, product = sum+float64(s), product+float64(p)
 		}
 	}
@@ -149,7 +196,7 @@ func (t *task[T]) channelNormalizeBackward(c int) {
 	}
 	for n := range t.n {
 		lo, hi := t.channel(n, c)
-		kernels.NormalizeBackward(t.y[lo:hi], t.z[lo:hi], t.x[lo:hi], scale, slope, mean, offset)
+		kernels.NormalizeBackward(t.y[lo:hi], dy[lo:hi], t.x[lo:hi], scale, slope, mean, offset)
 	}
 }
 

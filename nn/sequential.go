@@ -13,8 +13,12 @@ type Sequential[T kernels.Float] struct {
 	layers  []Layer[T]
 	parts   []Part[T]
 	params  []*Param[T]
-	trained int // the first layer that has parameters
+	trained int    // the first layer that has parameters
+	pairs   []pair // of each layer
 }
+
+// A pair says whether a layer and the next are a layer and its activation that can be one operation.
+type pair struct{ fits, active bool } // active: in the last Forward
 
 // NewSequential returns the composition of the layers, the first applied first. It panics when a layer is in two places, or shares a
 // parameter with another and is not [Tied]. See [BuildSequential] for a check of the shapes.
@@ -29,6 +33,12 @@ func NewSequential[T kernels.Float](layers ...Layer[T]) *Sequential[T] {
 	}
 	if err := checkParts(s.parts); err != nil {
 		panic("nn: Sequential: " + err.Error())
+	}
+	s.pairs = make([]pair, len(layers))
+	for i := range layers[:max(0, len(layers)-1)] {
+		_, first := layers[i].(activatedLayer[T])
+		_, _, second := leaky(layers[i+1])
+		s.pairs[i].fits = first && second
 	}
 	return s
 }
@@ -51,10 +61,39 @@ func (s *Sequential[T]) Layers() []Layer[T] { return s.layers }
 
 // Forward applies the layers in order.
 func (s *Sequential[T]) Forward(x *Tensor[T]) *Tensor[T] {
-	for _, l := range s.layers {
-		x = l.Forward(x)
+	for i := 0; i < len(s.layers); i++ {
+		if y, ok := s.forwardPair(i, x); ok {
+			x = y
+			i++
+			continue
+		}
+		x = s.layers[i].Forward(x)
 	}
 	return x
+}
+
+// forwardPair applies layer i and its activation, or returns false.
+func (s *Sequential[T]) forwardPair(i int, x *Tensor[T]) (y *Tensor[T], ok bool) {
+	p := &s.pairs[i]
+	p.active = false
+	if !p.fits {
+		return nil, false
+	}
+	slope, out, _ := leaky(s.layers[i+1])
+	y, p.active = s.layers[i].(activatedLayer[T]).forwardActivated(x, slope)
+	if p.active {
+		*out = y
+	}
+	return y, p.active
+}
+
+// backwardPair undoes layer i and its activation, or returns false.
+func (s *Sequential[T]) backwardPair(i int, dy *Tensor[T], want Want) (dx *Tensor[T], ok bool) {
+	if i < 0 || !s.pairs[i].active {
+		return nil, false
+	}
+	slope, _, _ := leaky(s.layers[i+1])
+	return s.layers[i].(activatedLayer[T]).backwardActivated(dy, slope, want)
 }
 
 // Backward applies the backward passes in reverse order, down to the lowest layer that what is wanted depends on.
@@ -64,11 +103,20 @@ func (s *Sequential[T]) Backward(dy *Tensor[T], want Want) *Tensor[T] {
 		lowest = s.trained
 	}
 	for i := len(s.layers) - 1; i >= lowest; i-- {
-		w := want
-		if i > lowest {
-			w |= WantInput
+		of := func(i int) Want {
+			if i > lowest {
+				return want | WantInput
+			}
+			return want
 		}
-		dy = s.layers[i].Backward(dy, w)
+		if i > lowest {
+			if dx, ok := s.backwardPair(i-1, dy, of(i-1)); ok {
+				dy = dx
+				i--
+				continue
+			}
+		}
+		dy = s.layers[i].Backward(dy, of(i))
 	}
 	if want&WantInput == 0 {
 		return nil

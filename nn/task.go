@@ -24,6 +24,7 @@ const (
 	opAxpy
 	opDot
 	opAddRow
+	opAddRowLeakyReLU
 	opColumnSums
 	opChannelSums
 	opLeakyReLU
@@ -133,6 +134,9 @@ func (t *task[T]) block(i int) {
 	case opAddRow:
 		r := i * t.rows / t.blocks
 		kernels.AddRow(t.y[r*t.cols:], t.cols, (i+1)*t.rows/t.blocks-r, t.x)
+	case opAddRowLeakyReLU:
+		lo, hi := i*t.rows/t.blocks, (i+1)*t.rows/t.blocks
+		kernels.AddRowLeakyReLU(t.y[lo*t.cols:], t.cols, hi-lo, t.x, t.alpha)
 	case opColumnSums:
 		partial := t.y[i*t.cols:][:t.cols]
 		clear(partial)
