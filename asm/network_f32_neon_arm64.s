@@ -245,29 +245,29 @@ TEXT ·LeakyReLUBackwardF32NEON(SB), NOSPLIT, $0-76
 
 loop1:
 	FMOVQ 0(R1), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 0(R3), F3
-	WORD $0x4ea0c863 // fcmgt v3.4s, v3.4s, #0
-	VBIT V3.B16, V1.B16, V2.B16
-	FMOVQ F2, 0(R0)
+	FMOVQ 0(R3), F2
+	WORD $0x6e21dc03 // fmul v3.4s, v0.4s, v1.4s
+	WORD $0x4ea0c842 // fcmgt v2.4s, v2.4s, #0
+	VBIT V2.B16, V1.B16, V3.B16
+	FMOVQ F3, 0(R0)
 	FMOVQ 16(R1), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 16(R3), F3
-	WORD $0x4ea0c863 // fcmgt v3.4s, v3.4s, #0
-	VBIT V3.B16, V1.B16, V2.B16
-	FMOVQ F2, 16(R0)
+	FMOVQ 16(R3), F2
+	WORD $0x6e21dc03 // fmul v3.4s, v0.4s, v1.4s
+	WORD $0x4ea0c842 // fcmgt v2.4s, v2.4s, #0
+	VBIT V2.B16, V1.B16, V3.B16
+	FMOVQ F3, 16(R0)
 	FMOVQ 32(R1), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 32(R3), F3
-	WORD $0x4ea0c863 // fcmgt v3.4s, v3.4s, #0
-	VBIT V3.B16, V1.B16, V2.B16
-	FMOVQ F2, 32(R0)
+	FMOVQ 32(R3), F2
+	WORD $0x6e21dc03 // fmul v3.4s, v0.4s, v1.4s
+	WORD $0x4ea0c842 // fcmgt v2.4s, v2.4s, #0
+	VBIT V2.B16, V1.B16, V3.B16
+	FMOVQ F3, 32(R0)
 	FMOVQ 48(R1), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 48(R3), F3
-	WORD $0x4ea0c863 // fcmgt v3.4s, v3.4s, #0
-	VBIT V3.B16, V1.B16, V2.B16
-	FMOVQ F2, 48(R0)
+	FMOVQ 48(R3), F2
+	WORD $0x6e21dc03 // fmul v3.4s, v0.4s, v1.4s
+	WORD $0x4ea0c842 // fcmgt v2.4s, v2.4s, #0
+	VBIT V2.B16, V1.B16, V3.B16
+	FMOVQ F3, 48(R0)
 	ADD $64, R0
 	ADD $64, R1
 	ADD $64, R3
@@ -281,11 +281,11 @@ next2:
 
 loop3:
 	FMOVQ 0(R1), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 0(R3), F3
-	WORD $0x4ea0c863 // fcmgt v3.4s, v3.4s, #0
-	VBIT V3.B16, V1.B16, V2.B16
-	FMOVQ F2, 0(R0)
+	FMOVQ 0(R3), F2
+	WORD $0x6e21dc03 // fmul v3.4s, v0.4s, v1.4s
+	WORD $0x4ea0c842 // fcmgt v2.4s, v2.4s, #0
+	VBIT V2.B16, V1.B16, V3.B16
+	FMOVQ F3, 0(R0)
 	ADD $16, R0
 	ADD $16, R1
 	ADD $16, R3
@@ -298,11 +298,11 @@ next4:
 
 tail5:
 	FMOVS 0(R1), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVS 0(R3), F3
-	WORD $0x4ea0c863 // fcmgt v3.4s, v3.4s, #0
-	VBIT V3.B16, V1.B16, V2.B16
-	FMOVS F2, 0(R0)
+	FMOVS 0(R3), F2
+	WORD $0x6e21dc03 // fmul v3.4s, v0.4s, v1.4s
+	WORD $0x4ea0c842 // fcmgt v2.4s, v2.4s, #0
+	VBIT V2.B16, V1.B16, V3.B16
+	FMOVS F3, 0(R0)
 	ADD $4, R0
 	ADD $4, R1
 	ADD $4, R3

@@ -247,29 +247,29 @@ TEXT ·LeakyReLUBackwardF64NEON(SB), NOSPLIT, $0-80
 
 loop1:
 	FMOVQ 0(R1), F1
-	WORD $0x6e61dc02 // fmul v2.2d, v0.2d, v1.2d
-	FMOVQ 0(R3), F3
-	WORD $0x4ee0c863 // fcmgt v3.2d, v3.2d, #0
-	VBIT V3.B16, V1.B16, V2.B16
-	FMOVQ F2, 0(R0)
+	FMOVQ 0(R3), F2
+	WORD $0x6e61dc03 // fmul v3.2d, v0.2d, v1.2d
+	WORD $0x4ee0c842 // fcmgt v2.2d, v2.2d, #0
+	VBIT V2.B16, V1.B16, V3.B16
+	FMOVQ F3, 0(R0)
 	FMOVQ 16(R1), F1
-	WORD $0x6e61dc02 // fmul v2.2d, v0.2d, v1.2d
-	FMOVQ 16(R3), F3
-	WORD $0x4ee0c863 // fcmgt v3.2d, v3.2d, #0
-	VBIT V3.B16, V1.B16, V2.B16
-	FMOVQ F2, 16(R0)
+	FMOVQ 16(R3), F2
+	WORD $0x6e61dc03 // fmul v3.2d, v0.2d, v1.2d
+	WORD $0x4ee0c842 // fcmgt v2.2d, v2.2d, #0
+	VBIT V2.B16, V1.B16, V3.B16
+	FMOVQ F3, 16(R0)
 	FMOVQ 32(R1), F1
-	WORD $0x6e61dc02 // fmul v2.2d, v0.2d, v1.2d
-	FMOVQ 32(R3), F3
-	WORD $0x4ee0c863 // fcmgt v3.2d, v3.2d, #0
-	VBIT V3.B16, V1.B16, V2.B16
-	FMOVQ F2, 32(R0)
+	FMOVQ 32(R3), F2
+	WORD $0x6e61dc03 // fmul v3.2d, v0.2d, v1.2d
+	WORD $0x4ee0c842 // fcmgt v2.2d, v2.2d, #0
+	VBIT V2.B16, V1.B16, V3.B16
+	FMOVQ F3, 32(R0)
 	FMOVQ 48(R1), F1
-	WORD $0x6e61dc02 // fmul v2.2d, v0.2d, v1.2d
-	FMOVQ 48(R3), F3
-	WORD $0x4ee0c863 // fcmgt v3.2d, v3.2d, #0
-	VBIT V3.B16, V1.B16, V2.B16
-	FMOVQ F2, 48(R0)
+	FMOVQ 48(R3), F2
+	WORD $0x6e61dc03 // fmul v3.2d, v0.2d, v1.2d
+	WORD $0x4ee0c842 // fcmgt v2.2d, v2.2d, #0
+	VBIT V2.B16, V1.B16, V3.B16
+	FMOVQ F3, 48(R0)
 	ADD $64, R0
 	ADD $64, R1
 	ADD $64, R3
@@ -283,11 +283,11 @@ next2:
 
 loop3:
 	FMOVQ 0(R1), F1
-	WORD $0x6e61dc02 // fmul v2.2d, v0.2d, v1.2d
-	FMOVQ 0(R3), F3
-	WORD $0x4ee0c863 // fcmgt v3.2d, v3.2d, #0
-	VBIT V3.B16, V1.B16, V2.B16
-	FMOVQ F2, 0(R0)
+	FMOVQ 0(R3), F2
+	WORD $0x6e61dc03 // fmul v3.2d, v0.2d, v1.2d
+	WORD $0x4ee0c842 // fcmgt v2.2d, v2.2d, #0
+	VBIT V2.B16, V1.B16, V3.B16
+	FMOVQ F3, 0(R0)
 	ADD $16, R0
 	ADD $16, R1
 	ADD $16, R3
@@ -300,11 +300,11 @@ next4:
 
 tail5:
 	FMOVD 0(R1), F1
-	WORD $0x6e61dc02 // fmul v2.2d, v0.2d, v1.2d
-	FMOVD 0(R3), F3
-	WORD $0x4ee0c863 // fcmgt v3.2d, v3.2d, #0
-	VBIT V3.B16, V1.B16, V2.B16
-	FMOVD F2, 0(R0)
+	FMOVD 0(R3), F2
+	WORD $0x6e61dc03 // fmul v3.2d, v0.2d, v1.2d
+	WORD $0x4ee0c842 // fcmgt v2.2d, v2.2d, #0
+	VBIT V2.B16, V1.B16, V3.B16
+	FMOVD F3, 0(R0)
 	ADD $8, R0
 	ADD $8, R1
 	ADD $8, R3

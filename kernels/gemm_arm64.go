@@ -20,7 +20,6 @@ func gemmNEON(t *impl[float32]) {
 			{asm.GemmDots1x1F32NEON, asm.GemmDots1x2F32NEON},
 			{asm.GemmDots4x1F32NEON, asm.GemmDots4x2F32NEON},
 		}.dots,
-		weighted: addWeightedRowsGo[float32], axpy: axpyAsm(asm.AxpyF32NEON),
 	}
 }
 
@@ -35,7 +34,6 @@ func gemm64NEON(t *impl[float64]) {
 			{asm.GemmDots1x1F64NEON, asm.GemmDots1x2F64NEON},
 			{asm.GemmDots4x1F64NEON, asm.GemmDots4x2F64NEON},
 		}.dots,
-		weighted: addWeightedRowsGo[float64], axpy: axpyAsm(asm.AxpyF64NEON),
 	}
 }
 

@@ -39,3 +39,23 @@ func network64NEON(t *impl[float64]) {
 	t.adam = adamAsm(asm.AdamF64NEON)
 	t.addRow, t.columnSums = addRowAsm(asm.AddRowF64NEON), columnSumsAsm(asm.ColumnSumsF64NEON)
 }
+
+func matvec64NEON(t *impl[float64]) {
+	t.addWeightedRows, t.ger = addWeightedRowsAsm(asm.AddWeightedRowsF64NEON), gerAsm(asm.GerF64NEON)
+	t.cosineSums, t.cosineDistances = cosineSumsAsm(asm.CosineSumsF64NEON), cosineDistancesAsm(asm.CosineDistancesF64NEON)
+	t.gemm.weighted, t.gemm.axpy = t.addWeightedRows, t.axpy
+}
+
+func norm64NEON(t *impl[float64]) {
+	t.squaredDeviations, t.deviationProducts = squaredDeviationsAsm(asm.SquaredDeviationsF64NEON), deviationProductsAsm(asm.DeviationProductsF64NEON)
+	t.normalize, t.normalizeBw = normalizeAsm(asm.NormalizeF64NEON), normalizeBwAsm(asm.NormalizeBackwardF64NEON)
+	t.columnSquaredDeviations = columnSquaredDeviationsAsm(asm.ColumnSquaredDeviationsF64NEON)
+	t.columnDeviationProducts = columnDeviationProductsAsm(asm.ColumnDeviationProductsF64NEON)
+	t.normalizeColumns, t.normalizeColumnsBw = normalizeColumnsAsm(asm.NormalizeColumnsF64NEON), normalizeColumnsBwAsm(asm.NormalizeColumnsBackwardF64NEON)
+	t.normalizeRow = normalizeRowAsm(asm.NormalizeRowF64NEON)
+}
+
+func update64NEON(t *impl[float64]) {
+	t.rmsprop = rmspropAsm(asm.RMSPropF64NEON, asm.RMSPropMomentumF64NEON)
+	t.clamp, t.addRowLeakyReLU = clampAsm(asm.ClampF64NEON), addRowLeakyReLUAsm(asm.AddRowLeakyReLUF64NEON)
+}

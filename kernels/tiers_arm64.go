@@ -6,8 +6,8 @@ import "github.com/sinkcpu/sinkcpu/asm"
 
 // registerTiers adds NEON, which every arm64 processor that Go runs on has.
 func registerTiers() {
-	add(&tables32, NEON, elementwiseNEON, logNEON, sweepNEON, distanceNEON, networkNEON, gemmNEON)
-	add(&tables64, NEON, elementwise64NEON, log64NEON, sweep64NEON, distance64NEON, network64NEON, gemm64NEON)
+	add(&tables32, NEON, elementwiseNEON, logNEON, sweepNEON, distanceNEON, networkNEON, gemmNEON, matvecNEON, normNEON, updateNEON)
+	add(&tables64, NEON, elementwise64NEON, log64NEON, sweep64NEON, distance64NEON, network64NEON, gemm64NEON, matvec64NEON, norm64NEON, update64NEON)
 }
 
 func elementwiseNEON(t *impl[float32]) {
@@ -44,4 +44,24 @@ func networkNEON(t *impl[float32]) {
 	t.tanhBw = backwardAsm(asm.TanhBackwardF32NEON)
 	t.adam = adamAsm(asm.AdamF32NEON)
 	t.addRow, t.columnSums = addRowAsm(asm.AddRowF32NEON), columnSumsAsm(asm.ColumnSumsF32NEON)
+}
+
+func matvecNEON(t *impl[float32]) {
+	t.addWeightedRows, t.ger = addWeightedRowsAsm(asm.AddWeightedRowsF32NEON), gerAsm(asm.GerF32NEON)
+	t.cosineSums, t.cosineDistances = cosineSumsAsm(asm.CosineSumsF32NEON), cosineDistancesAsm(asm.CosineDistancesF32NEON)
+	t.gemm.weighted, t.gemm.axpy = t.addWeightedRows, t.axpy
+}
+
+func normNEON(t *impl[float32]) {
+	t.squaredDeviations, t.deviationProducts = squaredDeviationsAsm(asm.SquaredDeviationsF32NEON), deviationProductsAsm(asm.DeviationProductsF32NEON)
+	t.normalize, t.normalizeBw = normalizeAsm(asm.NormalizeF32NEON), normalizeBwAsm(asm.NormalizeBackwardF32NEON)
+	t.columnSquaredDeviations = columnSquaredDeviationsAsm(asm.ColumnSquaredDeviationsF32NEON)
+	t.columnDeviationProducts = columnDeviationProductsAsm(asm.ColumnDeviationProductsF32NEON)
+	t.normalizeColumns, t.normalizeColumnsBw = normalizeColumnsAsm(asm.NormalizeColumnsF32NEON), normalizeColumnsBwAsm(asm.NormalizeColumnsBackwardF32NEON)
+	t.normalizeRow = normalizeRowAsm(asm.NormalizeRowF32NEON)
+}
+
+func updateNEON(t *impl[float32]) {
+	t.rmsprop = rmspropAsm(asm.RMSPropF32NEON, asm.RMSPropMomentumF32NEON)
+	t.clamp, t.addRowLeakyReLU = clampAsm(asm.ClampF32NEON), addRowLeakyReLUAsm(asm.AddRowLeakyReLUF32NEON)
 }

@@ -60,10 +60,7 @@ func (m *machine) sweepValue(name string, gradient bool, doc ...string) {
 		sizes[0] = 2 // three blocks of four rows leave too few pointers
 	}
 	m.groups(count, sizes, func(rows int) {
-		a, sums := m.take(pa, rows), m.vecs(rows)
-		for _, s := range sums {
-			m.VMOVI(s)
-		}
+		a, sums := m.take(pa, rows), m.zeros(rows)
 		m.columns("h", 2, rows, blocks, []string{"h"}, func(v []gp, count int) {
 			for k := range count {
 				h := m.loaded(m.at(v[0], k))

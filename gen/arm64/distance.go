@@ -29,9 +29,7 @@ func (m *machine) distances(name, doc string, add func(t, acc vec)) {
 		m.columns("yt", map[int]int{4: 4, 1: 8}[rows], rows, []*block{dst}, []string{"yt"}, func(v []gp, count int) {
 			acc := make([][]vec, rows)
 			for r := range acc {
-				for range count {
-					acc[r] = append(acc[r], m.zero())
-				}
+				acc[r] = m.zeros(count)
 			}
 			y, d, coordinate := m.gp(), m.integer("d"), m.label("coordinate")
 			m.MOVD(v[0], y)

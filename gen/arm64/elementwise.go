@@ -18,11 +18,7 @@ func (m *machine) elementwise(name, doc string, prepare func(*machine) mapping) 
 	dst, x, n := m.pointer("dst"), m.pointer("x"), m.length("x")
 	f := prepare(m)
 	m.each(n, 2, []gp{dst, x}, func(count int) {
-		v := make([]vec, count)
-		for k := range v {
-			v[k] = m.loaded(m.at(x, k))
-		}
-		for k, y := range f(v) {
+		for k, y := range f(m.loadedAll(x, count)) {
 			m.store(y, m.at(dst, k))
 		}
 	})

@@ -63,10 +63,7 @@ func (m *machine) gemmSums(rows int) [][]vec {
 	k, a, lda, b, ldb := m.integer("k"), m.integer("a"), m.stride("lda"), m.integer("b"), m.stride("ldb")
 	sum := make([][]vec, rows)
 	for i := range sum {
-		sum[i] = m.vecs(gemmVectors)
-		for _, v := range sum[i] {
-			m.VMOVI(v)
-		}
+		sum[i] = m.zeros(gemmVectors)
 	}
 	step := func() {
 		y := m.vecs(gemmVectors)

@@ -12,10 +12,7 @@ func (m *machine) gemmDots(rows, columns int) {
 	unroll := min(8, 16/(rows*columns)) // enough sums to cover the latency of a multiplication on four ports
 	sum := make([][]vec, unroll)
 	for u := range sum {
-		sum[u] = m.vecs(rows * columns)
-		for _, s := range sum[u] {
-			m.VMOVI(s)
-		}
+		sum[u] = m.zeros(rows * columns)
 	}
 	m.each(k, unroll, append(append([]gp{}, x...), y...), func(count int) {
 		for u := range count {

@@ -71,6 +71,15 @@ func (m *machine) loaded(from mem) vec {
 	return r
 }
 
+// loadedAll returns the vectors at p in new registers.
+func (m *machine) loadedAll(p gp, count int) []vec {
+	v := make([]vec, count)
+	for k := range v {
+		v[k] = m.loaded(m.at(p, k))
+	}
+	return v
+}
+
 // store stores a vector; lanes beyond the tail touch no memory.
 func (m *machine) store(r vec, to mem) {
 	if m.single {
@@ -83,10 +92,7 @@ func (m *machine) store(r vec, to mem) {
 // inPlace loads the vectors at p, lets body change them, and stores them. Where each is a chain of operations over the rows of a block, body
 // goes through the vectors in turns, so that the chains run side by side.
 func (m *machine) inPlace(p gp, count int, body func(v []vec)) {
-	v := m.vecs(count)
-	for k := range v {
-		m.load(m.at(p, k), v[k])
-	}
+	v := m.loadedAll(p, count)
 	body(v)
 	for k := range v {
 		m.store(v[k], m.at(p, k))

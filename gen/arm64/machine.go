@@ -131,6 +131,14 @@ func (m *machine) zero() vec {
 	return r
 }
 
+func (m *machine) zeros(n int) []vec {
+	v := make([]vec, n)
+	for i := range v {
+		v[i] = m.zero()
+	}
+	return v
+}
+
 func (m *machine) copyOf(x vec) vec {
 	r := m.vec()
 	m.VMOV(x, r)

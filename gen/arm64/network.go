@@ -53,18 +53,24 @@ func (m *machine) leakyReLU(name, signature, doc, dst, src, test string) {
 	}
 	m.each(n, 4, pointers, func(count int) {
 		for k := range count {
-			v, y, positive := m.loaded(m.at(s, k)), m.vec(), m.vec()
-			m.FMUL(v, slope, y)
+			v := m.loaded(m.at(s, k))
 			decides := v
 			if test != src {
 				decides = m.loaded(m.at(t, k))
 			}
-			m.FCMGTZero(decides, positive)
-			m.VBIT(positive, v, y)
-			m.store(y, m.at(d, k))
+			m.store(m.leaky(v, decides, slope), m.at(d, k))
 		}
 	})
 	m.ret()
+}
+
+// leaky returns v where test > 0, else slope v.
+func (m *machine) leaky(v, test, slope vec) vec {
+	y, positive := m.vec(), m.vec()
+	m.FMUL(v, slope, y)
+	m.FCMGTZero(test, positive)
+	m.VBIT(positive, v, y)
+	return y
 }
 
 // backward emits dx = dy f'(y) for an activation whose derivative is written in its output y; prepare emits the loading of constants.

@@ -21,6 +21,18 @@ type reduction struct {
 	combine combination
 }
 
+// foldSums returns the sum of the lanes of all of a power of two of accumulators, which it destroys.
+func (m *machine) foldSums(s []vec) vec { return m.foldAccumulators(s, m.addition()) }
+
+func (m *machine) foldAccumulators(s []vec, op combination) vec {
+	for n := len(s) / 2; n > 0; n /= 2 {
+		for k := range n {
+			op.lanes(s[k+n], s[k], s[k])
+		}
+	}
+	return m.fold(s[0], op)
+}
+
 // reducer emits a reduction of one or two slices to one number.
 func (m *machine) reducer(name, signature, doc string, prepare func() reduction) {
 	m.function(name, signature, doc)
@@ -43,12 +55,7 @@ func (m *machine) reducer(name, signature, doc string, prepare func() reduction)
 			r.add(p, acc[k])
 		}
 	})
-	for step := accumulators / 2; step > 0; step /= 2 {
-		for k := range step {
-			r.combine.lanes(acc[k+step], acc[k], acc[k])
-		}
-	}
-	m.result("ret", m.fold(acc[0], r.combine))
+	m.result("ret", m.foldAccumulators(acc, r.combine))
 	m.ret()
 }
 
@@ -85,10 +92,7 @@ func (m *machine) logSumExp() {
 		"returns sum = sum_i e^(x[i] - shift), for a shift at most 20 below the largest x[i] and not above it, or the lowest float32.")
 	x, n := m.pointer("x"), m.length("x")
 	exp, log2e, lowest := m.exp2Fast(), m.broadcast(math.Log2E), m.broadcast(math.Inf(-1))
-	above, shift, sums := m.broadcast(slack), m.broadcast(m.pick(-math.MaxFloat32, -math.MaxFloat64)), m.vecs(4)
-	for _, s := range sums {
-		m.VMOVI(s)
-	}
+	above, shift, sums := m.broadcast(slack), m.broadcast(m.pick(-math.MaxFloat32, -math.MaxFloat64)), m.zeros(4)
 
 	// expOf returns e^(v - shift), and destroys v.
 	expOf := func(v []vec) []vec {

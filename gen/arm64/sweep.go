@@ -43,10 +43,7 @@ func (m *machine) sweepRows(name, sum, weight string, doc ...string) {
 		for _, v := range shift {
 			m.FADD(exp.half, v, v)
 		}
-		sums := m.vecs(rows)
-		for _, v := range sums {
-			m.VMOVI(v)
-		}
+		sums := m.zeros(rows)
 		m.columns("g", 2, rows, []*block{e, c}, vectors, func(v []gp, count int) {
 			for k := range count {
 				g, weights := m.vec(), m.vec()
