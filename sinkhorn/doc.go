@@ -23,5 +23,9 @@
 //	Divergence    OT_xy - OT_xx/2 - OT_yy/2          entropic values (Feydy et al. 2019)
 //	SinkhornLoss  2 W_xy - W_xx - W_yy               sharp values W = <P,C> (Genevay, Peyre and Cuturi 2018)
 //
+// [MinibatchEnergy] compares two independent samples a side, [HausdorffDivergence] needs the self problems alone, [Richardson] takes the
+// dependence on eps away, [Solver.Drift] and [Solver.Bootstrap] say what sampling does to a divergence. Transport without regularisation is
+// in package exact, distances without a plan in discrepancy, averages of clouds in barycenter.
+//
 // Results are the same bits for any number of workers.
 package sinkhorn

@@ -107,7 +107,7 @@ X and Y hold a point a row, as CSV or .npy, plain or gzip; - is the standard inp
 	f.StringVar(&o.pairs, "pairs", "", "write pairs of the plan to a CSV: i,j,p, from 0, p the plan's entry")
 	f.StringVar(&o.pairsMode, "pairs-mode", o.pairsMode, "top: the largest partners of each point of X; sample: pairs drawn from the plan")
 	f.IntVar(&o.pairsCount, "pairs-count", 0, fmt.Sprintf("top: partners of a point, default %d; sample: draws, default one a point of X", defaultPartners))
-	f.StringVar(&o.test, "test", "", "permutation: also tell the probability of such a divergence between samples of one law, and a bootstrap interval")
+	f.StringVar(&o.test, "test", "", "permutation: also tell the probability of such a divergence between samples of one law; bootstrap: an interval for that of the laws")
 	f.IntVar(&o.reps, "reps", defaultReps, "relabellings and redrawings of --test")
 	f.Uint64Var(&o.seed, "seed", o.seed, "seed of --pairs-mode sample and --test")
 	f.StringVar(&o.plot, "plot", "", "draw points of one or two dimensions and the strongest pairs to a .png")

@@ -48,6 +48,20 @@ func TestOTDrift(t *testing.T) {
 			t.Errorf("%+v, want the p-value %g", got, c.want)
 		}
 	}
+	code, out, stderr := command("ot", before, after, "--test", "bootstrap", "--reps", "39", "--eps", "1", "--json")
+	var got struct {
+		PValue   *float64   `json:"p_value"`
+		Interval [2]float64 `json:"divergence_interval"`
+	}
+	if err := json.Unmarshal([]byte(out), &got); code != 0 || err != nil {
+		t.Fatalf("%d, %v: %s%s", code, err, out, stderr)
+	}
+	if got.PValue != nil || !(got.Interval[0] < 2 && got.Interval[1] > 2) {
+		t.Errorf("%+v: want an interval that holds |(1,1)|^2 = 2, and no p-value", got)
+	}
+	if code, out, _ := command("ot", before, after, "--test", "bootstrap", "--reps", "9"); code != 0 || !strings.Contains(out, "of the laws") {
+		t.Errorf("text: %d, %q", code, out)
+	}
 	if code, out, _ := command("ot", before, after, "--test", "permutation", "--reps", "9"); code != 0 || !strings.Contains(out, "p-value") {
 		t.Errorf("text: %d, %q", code, out)
 	}

@@ -176,7 +176,11 @@ func (r *otReport) text() string {
 		}
 	}
 	if t := r.otDrift; t != nil {
-		line("p-value", "%.3g of one law, from %d permutations; bootstrapped divergences in [%.6g, %.6g]", t.PValue, t.Reps, t.Interval[0], t.Interval[1])
+		if t.PValue != nil {
+			line("p-value", "%.3g of one law, from %d permutations; bootstrapped divergences in [%.6g, %.6g]", *t.PValue, t.Reps, t.Interval[0], t.Interval[1])
+		} else {
+			line("of the laws", "divergence in [%.6g, %.6g] with probability .95, from %d redrawings", t.Interval[0], t.Interval[1], t.Reps)
+		}
 	}
 	if u := r.otUnbalanced; u != nil {
 		line("mass", "%.9g of %.9g and %.9g, penalty %s", u.Mass, r.MassX, r.MassY, u.Penalty)
