@@ -34,7 +34,7 @@ func BenchmarkMMD(b *testing.B) {
 // BenchmarkSliced: value and both gradients in float32 of 50 projections; projected points a second.
 func BenchmarkSliced(b *testing.B) {
 	const d = 16
-	for _, n := range []int{256, 1024, 16384} {
+	for _, n := range []int{64, 256, 1024, 16384} {
 		b.Run(fmt.Sprintf("n=%d", n), func(b *testing.B) {
 			s := discrepancy.Sliced[float32]{Runner: parallel.Default()}
 			x, y, dx, dy := floats(n * d)

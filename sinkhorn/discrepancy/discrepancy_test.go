@@ -216,6 +216,40 @@ func TestSlicedDraws(t *testing.T) {
 	}
 }
 
+// TestLongLines: sorting by digits, with repeated points, zeros of both signs and numbers of all sizes, in both precisions.
+func TestLongLines(t *testing.T) {
+	const n, m = 700, 301
+	x, y := clouds(8, n, m, 1)
+	for i := range x {
+		x[i] = float64(float32(math.Ldexp(x[i], i%40-20)))
+	}
+	for j := range y {
+		y[j] = math.Round(4*y[j]) / 4
+	}
+	y[0], y[1] = 0, math.Copysign(0, -1)
+	for _, p := range []float64{1, 2} {
+		want, err := exact.Line(x, y, nil, nil, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wide, err := (&discrepancy.Sliced[float64]{P: p}).Eval(x, y, n, m, 1, nil, nil)
+		if err != nil || !(math.Abs(wide-want.Value) <= 1e-13*want.Value) {
+			t.Errorf("p = %g: %.15g and %v, want %.15g", p, wide, err, want.Value)
+		}
+		x32, y32 := make([]float32, n), make([]float32, m)
+		for i, v := range x {
+			x32[i] = float32(v)
+		}
+		for j, v := range y {
+			y32[j] = float32(v)
+		}
+		narrow, err := (&discrepancy.Sliced[float32]{P: p}).Eval(x32, y32, n, m, 1, nil, nil)
+		if err != nil || !(math.Abs(narrow-want.Value) <= 1e-13*want.Value) {
+			t.Errorf("p = %g in float32: %.15g and %v, want %.15g: the points are float32", p, narrow, err, want.Value)
+		}
+	}
+}
+
 // TestWorkers: the same bits on any number of workers, in float32.
 func TestWorkers(t *testing.T) {
 	const n, m, d = 300, 200, 4

@@ -86,15 +86,16 @@ func gaussianRow[T kernels.Float](scales []float64, row, scratch []T) (sum float
 
 // imqRow:
 //
-//	2 s^2/(2 s^2 + q)           slope -4 s^2/(2 s^2 + q)^2
+//	k = c/(c + q), c = 2 s^2    slope -2 c/(c + q)^2 = -2 k^2/c
 func imqRow[T kernels.Float](scales []float64, row []T) (sum float64) {
 	for j, q := range row {
 		q := float64(q)
 		var slope float64
 		for _, s := range scales {
 			c := 2 * s * s
-			sum += c / (c + q)
-			slope -= 2 * c / ((c + q) * (c + q))
+			k := c / (c + q)
+			sum += k
+			slope -= 2 * k * k / c
 		}
 		row[j] = T(slope)
 	}
@@ -105,11 +106,11 @@ func imqRow[T kernels.Float](scales []float64, row []T) (sum float64) {
 //
 //	-sqrt q                     slope -1/sqrt q, taken as 0 at q = 0
 func energyRow[T kernels.Float](row []T) (sum float64) {
-	for j, q := range row {
-		row[j] = 0
-		if r := math.Sqrt(float64(q)); r > 0 {
-			sum -= r
-			row[j] = T(-1 / r)
+	kernels.Sqrt(row, row)
+	sum = -float64(kernels.Sum(row))
+	for j, r := range row {
+		if r > 0 {
+			row[j] = -1 / r
 		}
 	}
 	return sum

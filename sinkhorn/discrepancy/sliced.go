@@ -1,10 +1,8 @@
 package discrepancy
 
 import (
-	"cmp"
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/sinkcpu/sinkcpu/internal/parallel"
 	"github.com/sinkcpu/sinkcpu/internal/random"
@@ -26,14 +24,8 @@ type Sliced[T kernels.Float] struct {
 
 	theta  []T // K x d
 	px, py []T // K x n and K x m: projections, then slopes
-	keys   [][]projected[T]
+	keys   [][]placed
 	acc    []float64
-}
-
-// projected is a point on a line and its place in the cloud.
-type projected[T kernels.Float] struct {
-	v T
-	i int32
 }
 
 const defaultProjections = 50
@@ -71,7 +63,7 @@ func (s *Sliced[T]) Eval(x, y []T, n, m, d int, dx, dy []T) (float64, error) {
 	}
 	// A task a direction, with memory of its own: sorting has work enough.
 	parallel.For(run, count, func(k int) {
-		s.keys[k] = grown(s.keys[k], n+m)
+		s.keys[k] = grown(s.keys[k], 2*(n+m))
 		s.acc[k] = line(s.px[k*n:(k+1)*n], s.py[k*m:(k+1)*m], s.keys[k], p)
 	})
 	var sum float64
@@ -113,12 +105,12 @@ func (s *Sliced[T]) draw(count, d int) {
 }
 
 // line returns W_p^p between points x and y of a line, each of one weight, and replaces the points by the derivatives. keys is scratch for
-// as many as there are.
+// twice as many as there are.
 //
 // In units of 1/(n m), a point of x has m to give and one of y takes n.
-func line[T kernels.Float](x, y []T, keys []projected[T], p float64) (sum float64) {
+func line[T kernels.Float](x, y []T, keys []placed, p float64) (sum float64) {
 	n, m := len(x), len(y)
-	kx, ky := ordered(keys[:n], x), ordered(keys[n:n+m], y)
+	kx, ky := ordered(keys[:n], keys[n:2*n], x), ordered(keys[2*n:2*n+m], keys[2*n+m:], y)
 	clear(x)
 	clear(y)
 	unit := 1 / (float64(n) * float64(m))
@@ -126,7 +118,7 @@ func line[T kernels.Float](x, y []T, keys []projected[T], p float64) (sum float6
 	for i < n {
 		flow := min(left, room)
 		w := float64(flow) * unit
-		delta := float64(kx[i].v) - float64(ky[j].v)
+		delta := kx[i].value() - ky[j].value()
 		value, slope := powerAt(delta, p)
 		sum += w * value
 		x[kx[i].i] += T(w * slope)
@@ -157,18 +149,4 @@ func powerAt(delta, p float64) (value, slope float64) {
 	}
 	value = math.Pow(math.Abs(delta), p)
 	return value, p * value / delta
-}
-
-// ordered sets keys to the points in order, equal ones by place.
-func ordered[T kernels.Float](keys []projected[T], x []T) []projected[T] {
-	for i, v := range x {
-		keys[i] = projected[T]{v, int32(i)}
-	}
-	slices.SortFunc(keys, func(a, b projected[T]) int {
-		if a.v != b.v {
-			return cmp.Compare(a.v, b.v)
-		}
-		return cmp.Compare(a.i, b.i)
-	})
-	return keys
 }
