@@ -23,12 +23,20 @@ type TransportConfig struct {
 	OfMean bool    // Eps is a multiple of the mean cost between the clouds at hand, taken as a constant
 	Steps  int     // L
 	Runner kernels.Runner
+
+	Gradient string  // unrolled, envelope or implicit; "" for unrolled
+	Tol      float64 // L1 error of the marginals to which problems are solved for the gradients envelope and implicit
+	Reach    float64 // rho of the KL penalties on both marginals; 0 for exact marginals
+	Exact    bool    // without regularisation: Value, Eps, Steps, Gradient and Tol say nothing, and Reach must be 0
 }
 
 // TransportLosses and TransportSelves are the names that [TransportConfig] takes.
 var (
 	TransportLosses = []string{"sinkhorn", "divergence", "plain", "otgan"}
 	TransportSelves = []string{"same", "independent"}
+
+	// TransportGradients are the names of gradients.
+	TransportGradients = []string{"unrolled", "envelope", "implicit"}
 )
 
 // The clouds of a term.
@@ -48,14 +56,13 @@ type term[T kernels.Float] struct {
 	problem *sinkhorn.Problem[T]
 }
 
-// Transport is a loss made of entropic transport problems between clouds, each solved by exactly L alternating steps and differentiated
-// exactly.
+// Transport is a loss made of transport problems between clouds.
 type Transport[T kernels.Float] struct {
-	cfg      TransportConfig
-	ground   logsumexp.Ground
-	terms    []*term[T]
-	clouds   int
-	unrolled sinkhorn.Unrolled[T]
+	cfg    TransportConfig
+	ground logsumexp.Ground
+	terms  []*term[T]
+	clouds int
+	plans  plans[T]
 }
 
 // NewTransport returns the loss of that name, W being the sharp or the entropic value of [sinkhorn.Values]:
@@ -71,10 +78,17 @@ type Transport[T kernels.Float] struct {
 //	sinkhorn    W(x,y) + W(x',y') - W(x,x') - W(y,y')
 //
 // plain has no self term and otgan always has independent ones: Self says nothing there.
+//
+// What is differentiated, and how each problem is solved, is the Gradient's:
+//
+//	unrolled    Value after exactly Steps alternating iterations, through all of them
+//	envelope    the entropic value at convergence, dW/dC = P, whatever the Value that is reported     as OT-GAN trains
+//	implicit    Value at convergence; that of the sharp one by [sinkhorn.Result.SharpGradient]
+//
+// envelope and implicit solve to Tol in at most Steps iterations. A plan that is not there yet serves envelope as it is, its error in the
+// metrics, and is an error of implicit with sharp values. With Reach problems are unbalanced and the value must be entropic: <C,P> alone
+// would fall as mass is left out. Exact problems have the value <C,P> = OT_0 and the derivative P; see package exact.
 func NewTransport[T kernels.Float](cfg TransportConfig) (*Transport[T], error) {
-	if !(cfg.Eps > 0) || math.IsInf(cfg.Eps, 1) || cfg.Steps < 1 {
-		return nil, fmt.Errorf("generative: eps %g and %d iterations, want both positive", cfg.Eps, cfg.Steps)
-	}
 	if !slices.Contains(TransportLosses, cfg.Loss) {
 		return nil, fmt.Errorf("generative: unknown loss %q, want one of %s", cfg.Loss, strings.Join(TransportLosses, ", "))
 	}
@@ -86,6 +100,9 @@ func NewTransport[T kernels.Float](cfg TransportConfig) (*Transport[T], error) {
 	}
 	t := &Transport[T]{cfg: cfg, clouds: 1}
 	var err error
+	if t.plans, err = newPlans[T](cfg); err != nil {
+		return nil, err
+	}
 	if t.ground, err = logsumexp.ParseGround(cfg.Cost); err != nil {
 		return nil, err
 	}
@@ -125,8 +142,7 @@ func NewTransport[T kernels.Float](cfg TransportConfig) (*Transport[T], error) {
 // Clouds returns 2 where self terms compare independent clouds, else 1.
 func (t *Transport[T]) Clouds() int { return t.clouds }
 
-// Eval returns the loss, the mean of W over the terms between model and data, and the largest L1 error of the rows of a plan after L
-// steps. Without report the term of the data alone is left out where dy is nil.
+// Eval returns the loss, the mean of W over the terms between model and data, and the largest L1 error of the marginals of a plan. Without report the term of the data alone is left out where dy is nil.
 func (t *Transport[T]) Eval(ctx context.Context, x, y []T, n, d int, dx, dy []T, report bool) ([]Metric, error) {
 	size := n * d
 	if n < 1 || d < 1 || len(x) != t.clouds*size || len(y) != t.clouds*size {
@@ -165,16 +181,16 @@ func (t *Transport[T]) Eval(ctx context.Context, x, y []T, n, d int, dx, dy []T,
 	}
 	clear(dx)
 	clear(dy)
-	cbar := make([]*sinkhorn.Derivative[T], len(active))
+	cbar := make([][]T, len(active))
 	for k, term := range active {
 		if cloud(dx, dy, term.from) != nil || cloud(dx, dy, term.to) != nil {
 			if term.cbar == nil {
 				term.cbar = make([]T, n*n)
 			}
-			cbar[k] = &sinkhorn.Derivative[T]{C: term.cbar}
+			cbar[k] = term.cbar
 		}
 	}
-	if err := t.unrolled.Backward(t.cfg.Value, cbar...); err != nil {
+	if err := t.plans.derive(cbar); err != nil {
 		return nil, err
 	}
 	for k, term := range active {
@@ -192,7 +208,7 @@ func (t *Transport[T]) form(term *term[T], x, y []T, n, d int) (err error) {
 	if len(term.c) != n*n {
 		term.c, term.cbar = make([]T, n*n), nil
 		// The matrix is filled below and at every later call.
-		if term.problem, err = sinkhorn.NewProblem(logsumexp.NewStored(term.c, n, n, n), nil, nil); err != nil {
+		if term.problem, err = t.problem(logsumexp.NewStored(term.c, n, n, n), term.from == term.to); err != nil {
 			return err
 		}
 	}
@@ -200,9 +216,24 @@ func (t *Transport[T]) form(term *term[T], x, y []T, n, d int) (err error) {
 	return nil
 }
 
+// problem returns that of a cost. Unrolled iterations treat a cloud against itself as two, so that a loss of equal clouds is 0.
+func (t *Transport[T]) problem(c logsumexp.Cost[T], self bool) (*sinkhorn.Problem[T], error) {
+	reach := sinkhorn.Reach{Penalty: sinkhorn.KL, Rho: t.cfg.Reach}
+	symmetric := self && t.cfg.Gradient != "" && t.cfg.Gradient != "unrolled"
+	switch {
+	case t.cfg.Reach > 0 && symmetric:
+		return sinkhorn.NewUnbalancedSelf(c, nil, reach)
+	case t.cfg.Reach > 0:
+		return sinkhorn.NewUnbalanced(c, nil, nil, reach, reach)
+	case symmetric:
+		return sinkhorn.NewSelfProblem(c, nil)
+	}
+	return sinkhorn.NewProblem(c, nil, nil)
+}
+
 // eps returns the temperature.
 func (t *Transport[T]) eps(active []*term[T], n int) (float64, error) {
-	if !t.cfg.OfMean {
+	if !t.cfg.OfMean || t.cfg.Exact {
 		return t.cfg.Eps, nil
 	}
 	var sum, count float64
@@ -226,16 +257,15 @@ func (t *Transport[T]) solve(ctx context.Context, active []*term[T], eps float64
 	for k, term := range active {
 		problems[k] = term.problem
 	}
-	s := sinkhorn.Solver[T]{Eps: eps, Runner: t.cfg.Runner}
-	return s.Unroll(ctx, &t.unrolled, t.cfg.Steps, problems...)
+	return t.plans.solve(ctx, problems, eps)
 }
 
 func (t *Transport[T]) weigh(active []*term[T]) []Metric {
 	var loss, cross, crosses, marginal float64
 	for k, term := range active {
-		v := t.unrolled.Values(k)
+		v := t.plans.values(k)
 		w := v.Entropic
-		if t.cfg.Value == sinkhorn.Sharp {
+		if t.cfg.Value == sinkhorn.Sharp || t.cfg.Exact {
 			w = v.Sharp
 		}
 		loss += term.weight * w

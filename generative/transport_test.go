@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/sinkcpu/sinkcpu/generative"
@@ -119,6 +120,92 @@ func unrolled(t *testing.T, x, y []float64, n, d int, value sinkhorn.Value) (w f
 	return u.Values(0).Entropic, dx, dy
 }
 
+// TestOtherGradients: those of solved and of unbalanced problems are the derivatives of what they solve; the envelope is that of the entropic
+// value, also where the sharp one is reported.
+func TestOtherGradients(t *testing.T) {
+	for name, change := range map[string]func(*generative.TransportConfig){
+		"envelope":         func(c *generative.TransportConfig) { c.Gradient, c.Value = "envelope", sinkhorn.Entropic },
+		"implicit":         func(c *generative.TransportConfig) { c.Gradient = "implicit" },
+		"implicit entropy": func(c *generative.TransportConfig) { c.Gradient, c.Value = "implicit", sinkhorn.Entropic },
+		"reach":            func(c *generative.TransportConfig) { c.Reach, c.Value = 1.5, sinkhorn.Entropic },
+		"reach envelope": func(c *generative.TransportConfig) {
+			c.Reach, c.Value, c.Gradient = 1.5, sinkhorn.Entropic, "envelope"
+		},
+		"otgan": func(c *generative.TransportConfig) {
+			c.Loss, c.Gradient, c.Value, c.Cost = "otgan", "envelope", sinkhorn.Entropic, "cosine"
+		},
+		"exact":             func(c *generative.TransportConfig) { c.Exact = true },
+		"exact independent": func(c *generative.TransportConfig) { c.Exact, c.Self, c.Cost = true, "independent", "euclidean" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := transport(t, func(cfg *generative.TransportConfig) {
+				change(cfg)
+				if cfg.Gradient != "" {
+					cfg.Tol, cfg.Steps = 1e-11, 10000
+				}
+			})
+			checkGradient(t, c, 5, 3, 1e-6)
+		})
+	}
+	const n, d = 6, 2
+	x, y := pairOfClouds(4, n, d)
+	of := func(value sinkhorn.Value) []float64 {
+		dx := make([]float64, n*d)
+		eval(t, transport(t, func(c *generative.TransportConfig) {
+			c.Gradient, c.Value, c.Tol, c.Steps = "envelope", value, 1e-9, 1000
+		}), x, y, n, d, dx, nil, true)
+		return dx
+	}
+	if sharp, entropic := of(sinkhorn.Sharp), of(sinkhorn.Entropic); !slices.Equal(sharp, entropic) {
+		t.Errorf("envelope: %g where the sharp value is reported, %g else", sharp, entropic)
+	}
+}
+
+// TestUnrolledTendsToImplicit: the derivative of the sharp value through L steps tends to the implicit one (test A4).
+func TestUnrolledTendsToImplicit(t *testing.T) {
+	const n, d = 7, 2
+	x, y := pairOfClouds(5, n, d)
+	unrolled, implicit := make([]float64, n*d), make([]float64, n*d)
+	eval(t, transport(t, func(c *generative.TransportConfig) { c.Steps = 300 }), x, y, n, d, unrolled, nil, true)
+	eval(t, transport(t, func(c *generative.TransportConfig) { c.Gradient, c.Tol, c.Steps = "implicit", 1e-12, 10000 }), x, y, n, d, implicit, nil, true)
+	for i, want := range implicit {
+		if !(math.Abs(unrolled[i]-want) <= 1e-8) {
+			t.Errorf("coordinate %d: %.10g through 300 steps, %.10g at convergence", i, unrolled[i], want)
+		}
+	}
+}
+
+// TestExactIsTheLimit: sharp values tend to the exact one as eps -> 0, from above and within eps log n each (fact M1).
+func TestExactIsTheLimit(t *testing.T) {
+	const n, d, eps = 8, 2, 1e-3
+	x, y := pairOfClouds(6, n, d)
+	limit := eval(t, transport(t, func(c *generative.TransportConfig) { c.Loss, c.Exact = "plain", true }), x, y, n, d, nil, nil, true)
+	near := eval(t, transport(t, func(c *generative.TransportConfig) {
+		c.Loss, c.Eps, c.Gradient, c.Tol, c.Steps = "plain", eps, "envelope", 1e-9, 100000
+	}), x, y, n, d, nil, nil, true)
+	if !(near >= limit-1e-7 && near <= limit+eps*math.Log(n)+1e-7) {
+		t.Errorf("at eps %g %.9g, exactly %.9g", eps, near, limit)
+	}
+}
+
+// TestReachForgivesAnOutlier: a far point of the data pulls the model by its share under exact marginals, and hardly with a reach.
+func TestReachForgivesAnOutlier(t *testing.T) {
+	x, y := []float64{0, .1, .2, .3}, []float64{0, .1, .2, 100}
+	pull := func(reach float64) (sum float64) {
+		dx := make([]float64, 4)
+		eval(t, transport(t, func(c *generative.TransportConfig) {
+			c.Loss, c.Value, c.Eps, c.Reach, c.Gradient, c.Tol, c.Steps = "plain", sinkhorn.Entropic, .1, reach, "envelope", 1e-9, 10000
+		}), x, y, 4, 1, dx, nil, true)
+		for _, v := range dx {
+			sum -= v
+		}
+		return sum
+	}
+	if exact, with := pull(0), pull(1); !(exact >= 49 && math.Abs(with) <= .1) {
+		t.Errorf("pull of %g under exact marginals, of %g with a reach", exact, with)
+	}
+}
+
 // TestTransportIsTheLoss: on one batch it is the sum of three problems; its other forms are linear in the same problems.
 func TestTransportIsTheLoss(t *testing.T) {
 	const n, d = 9, 3
@@ -229,11 +316,16 @@ func TestEpsOfTheMean(t *testing.T) {
 
 func TestBadTransports(t *testing.T) {
 	for name, change := range map[string]func(*generative.TransportConfig){
-		"loss":  func(c *generative.TransportConfig) { c.Loss = "x" },
-		"self":  func(c *generative.TransportConfig) { c.Self = "x" },
-		"cost":  func(c *generative.TransportConfig) { c.Cost = "x" },
-		"eps":   func(c *generative.TransportConfig) { c.Eps = math.NaN() },
-		"steps": func(c *generative.TransportConfig) { c.Steps = 0 },
+		"loss":        func(c *generative.TransportConfig) { c.Loss = "x" },
+		"self":        func(c *generative.TransportConfig) { c.Self = "x" },
+		"cost":        func(c *generative.TransportConfig) { c.Cost = "x" },
+		"eps":         func(c *generative.TransportConfig) { c.Eps = math.NaN() },
+		"steps":       func(c *generative.TransportConfig) { c.Steps = 0 },
+		"gradient":    func(c *generative.TransportConfig) { c.Gradient = "x" },
+		"tolerance":   func(c *generative.TransportConfig) { c.Gradient = "envelope" },
+		"reach":       func(c *generative.TransportConfig) { c.Reach = -1 },
+		"sharp reach": func(c *generative.TransportConfig) { c.Reach = 1 },
+		"exact reach": func(c *generative.TransportConfig) { c.Reach, c.Exact, c.Value = 1, true, sinkhorn.Entropic },
 	} {
 		cfg := generative.TransportConfig{Loss: "sinkhorn", Self: "same", Cost: "sqeuclidean", Eps: 1, Steps: 1}
 		change(&cfg)

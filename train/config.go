@@ -46,13 +46,17 @@ type Config struct {
 	Steps     int    `json:"steps"` // may change on resume
 	Batch     int    `json:"batch"` // rows a batch
 
-	// The objective sinkhorn.
+	// The objective sinkhorn; exact takes loss, self and cost of it.
 	Loss  string `json:"loss"`  // see generative.NewTransport
 	Self  string `json:"self"`  // what self terms compare: same or independent
 	Value string `json:"value"` // sharp or entropic
 	Cost  string `json:"cost"`  // between rows, or between their features
 	Eps   Eps    `json:"eps"`   // regularisation
 	Iters int    `json:"iters"` // Sinkhorn iterations a step, L
+
+	Gradient string  `json:"gradient"` // unrolled, envelope or implicit; see generative.NewTransport
+	Tol      float64 `json:"tol"`      // error of the marginals for the gradients envelope and implicit
+	Reach    float64 `json:"reach"`    // rho of unbalanced problems; 0 for exact marginals
 
 	// The objective mmd.
 	Kernel     string    `json:"kernel"`     // see generative.NewMMD
@@ -114,7 +118,7 @@ type Config struct {
 var defaults = func() (d struct{ images, points Config }) {
 	common := Config{
 		Schema: schema, Objective: "sinkhorn", Seed: 1, Batch: 200,
-		Loss: "sinkhorn", Self: "same", Value: "sharp", Cost: "sqeuclidean",
+		Loss: "sinkhorn", Self: "same", Value: "sharp", Cost: "sqeuclidean", Gradient: "unrolled", Tol: 1e-3,
 		Kernel: "gaussian", Bandwidths: generative.DefaultBandwidths, Estimate: "biased",
 		Model: "network", Latent: 2, Prior: "uniform", Activation: "relu", Components: 3,
 		Optimizer: "adam", Rate: 3e-3, CriticSteps: 1, GeneratorSteps: 1, Constraint: "clip", Clip: .1, Penalty: 10, CriticRate: 1e-3, Features: []int{}, Critic: "mlp",
@@ -201,6 +205,7 @@ func (c Config) Validate() error {
 		oneOf("loss", c.Loss, generative.TransportLosses),
 		oneOf("self", c.Self, generative.TransportSelves),
 		oneOf("value", c.Value, valueNames),
+		oneOf("gradient", c.Gradient, generative.TransportGradients),
 		oneOf("kernel", c.Kernel, generative.MMDKernels),
 		oneOf("estimate", c.Estimate, estimateNames),
 		oneOf("model", c.Model, models),
@@ -234,6 +239,12 @@ func (c Config) Validate() error {
 		return bad("eps", c.Eps, fmt.Sprintf("want a positive number, or one times the mean cost, such as 0.05*mean; the default is %v", d.Eps))
 	case c.Iters < 1 || c.Iters > 1e6:
 		return bad("iters", c.Iters, fmt.Sprintf("want 1 to 1000000 Sinkhorn iterations; the default is %d", d.Iters))
+	case !positive(c.Tol):
+		return bad("tol", c.Tol, "want a positive L1 error of the marginals, such as 0.001")
+	case !(c.Reach >= 0) || math.IsInf(c.Reach, 1):
+		return bad("reach", c.Reach, "want a positive number in units of the cost, or 0 for exact marginals")
+	case c.Reach > 0 && c.Objective == "sinkhorn" && c.Value == "sharp":
+		return bad("reach", c.Reach, "needs --value entropic: the sharp value falls as mass is left out")
 	case slices.ContainsFunc(c.Bandwidths, func(s float64) bool { return !positive(s) }) || len(c.Bandwidths) == 0:
 		return bad("bandwidths", c.Bandwidths, "want positive numbers, separated by commas")
 	case !positive(c.Rate):

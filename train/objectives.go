@@ -15,7 +15,7 @@ import (
 type builder func(c Config, eps float64, pool *parallel.Pool) (generative.Criterion[float32], error)
 
 // builders holds the objectives by the names that --objective takes.
-var builders = map[string]builder{"sinkhorn": newTransport, "mmd": newMMD}
+var builders = map[string]builder{"sinkhorn": newTransport, "exact": newExact, "mmd": newMMD}
 
 // classifier is the objective that learns classes and makes no points.
 const classifier = "classifier"
@@ -127,7 +127,12 @@ func newTransport(c Config, eps float64, pool *parallel.Pool) (generative.Criter
 	}
 	return generative.NewTransport[float32](generative.TransportConfig{
 		Loss: c.Loss, Self: c.Self, Cost: c.Cost, Value: value, Eps: eps, OfMean: c.adaptsEps(), Steps: c.Iters, Runner: pool,
+		Gradient: c.Gradient, Tol: c.Tol, Reach: c.Reach,
 	})
+}
+
+func newExact(c Config, _ float64, pool *parallel.Pool) (generative.Criterion[float32], error) {
+	return generative.NewTransport[float32](generative.TransportConfig{Loss: c.Loss, Self: c.Self, Cost: c.Cost, Exact: true, Runner: pool})
 }
 
 func newMMD(c Config, _ float64, pool *parallel.Pool) (generative.Criterion[float32], error) {

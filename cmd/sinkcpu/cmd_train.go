@@ -42,7 +42,7 @@ happened, and also after a kill. The defaults of the settings depend on the data
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
 	}
 	f, c := cmd.Flags(), &o.config
-	f.StringVar(&c.Objective, "objective", c.Objective, "what is minimised: sinkhorn or mmd; or classifier, for a network of features from labelled images")
+	f.StringVar(&c.Objective, "objective", c.Objective, "what is minimised: sinkhorn, exact (transport, for small batches) or mmd; or classifier, for a network of features from labelled images")
 	f.StringVar(&c.Data, "data", c.Data, "glyphs, ring8, grid25, moons, spiral, ellipse, mnist:DIR, cifar10:DIR, images:DIR or points:FILE")
 	f.StringVar(&o.out, "out", "", "folder of the run (default runs/NAME-SEED, or the next that is free)")
 	f.IntVar(&c.Steps, "steps", c.Steps, "steps to train, counted from the start of the run")
@@ -53,6 +53,9 @@ happened, and also after a kill. The defaults of the settings depend on the data
 	f.StringVar(&c.Cost, "cost", c.Cost, "sqeuclidean, halfsqeuclidean, euclidean, l1, cosine, dot or pow:P")
 	f.Var((*epsFlag)(&c.Eps), "eps", "regularisation in units of the cost, or E*mean for E times the mean cost in the data")
 	f.IntVar(&c.Iters, "iters", c.Iters, "Sinkhorn iterations a step")
+	f.StringVar(&c.Gradient, "gradient", c.Gradient, "unrolled through exactly --iters iterations, or at convergence: envelope (of the entropic value) or implicit (of --value)")
+	f.Float64Var(&c.Tol, "tol", c.Tol, "L1 error of the marginals to which envelope and implicit solve, in at most --iters iterations")
+	f.Float64Var(&c.Reach, "reach", c.Reach, "rho of unbalanced problems, in units of the cost; 0 for exact marginals; needs --value entropic")
 	f.StringVar(&c.Kernel, "kernel", c.Kernel, "of mmd: gaussian, imq or energy")
 	f.Float64SliceVar(&c.Bandwidths, "bandwidths", c.Bandwidths, "of the kernels gaussian and imq")
 	f.StringVar(&c.Estimate, "estimate", c.Estimate, "of mmd: biased or unbiased")
@@ -103,6 +106,9 @@ var settings = map[string]func(dst, flags *train.Config){
 	"self":            func(dst, flags *train.Config) { dst.Self = flags.Self },
 	"value":           func(dst, flags *train.Config) { dst.Value = flags.Value },
 	"cost":            func(dst, flags *train.Config) { dst.Cost = flags.Cost },
+	"gradient":        func(dst, flags *train.Config) { dst.Gradient = flags.Gradient },
+	"tol":             func(dst, flags *train.Config) { dst.Tol = flags.Tol },
+	"reach":           func(dst, flags *train.Config) { dst.Reach = flags.Reach },
 	"kernel":          func(dst, flags *train.Config) { dst.Kernel = flags.Kernel },
 	"bandwidths":      func(dst, flags *train.Config) { dst.Bandwidths = flags.Bandwidths },
 	"estimate":        func(dst, flags *train.Config) { dst.Estimate = flags.Estimate },
