@@ -306,12 +306,13 @@ same4:
 	VADDPS      Y2, Y6, Y10
 	VSUBPS      Y2, Y10, Y11
 	VSUBPS      Y11, Y6, Y6
-	VMOVUPS     word_3af8a147<>+0(SB), Y11
-	VFMADD213PS word_3c602f93<>+0(SB), Y6, Y11
-	VFMADD213PS word_3da0c0df<>+0(SB), Y6, Y11
-	VFMADD213PS word_3eadf052<>+0(SB), Y6, Y11
-	VFMADD213PS word_3f7af234<>+0(SB), Y6, Y11
-	VFMADD213PS word_3fb504f4<>+0(SB), Y6, Y11
+	VMOVUPS     word_39891d5c<>+0(SB), Y11
+	VFMADD213PS word_3af82779<>+0(SB), Y6, Y11
+	VFMADD213PS word_3c5e9460<>+0(SB), Y6, Y11
+	VFMADD213PS word_3da0c168<>+0(SB), Y6, Y11
+	VFMADD213PS word_3eadf184<>+0(SB), Y6, Y11
+	VFMADD213PS word_3f7af233<>+0(SB), Y6, Y11
+	VFMADD213PS word_3fb504f3<>+0(SB), Y6, Y11
 	VPSLLD      $0x17, Y10, Y10
 	VMULPS      Y10, Y11, Y11
 	VADDPS      Y11, Y4, Y4
@@ -322,12 +323,13 @@ same4:
 	VADDPS      Y2, Y7, Y6
 	VSUBPS      Y2, Y6, Y10
 	VSUBPS      Y10, Y7, Y7
-	VMOVUPS     word_3af8a147<>+0(SB), Y10
-	VFMADD213PS word_3c602f93<>+0(SB), Y7, Y10
-	VFMADD213PS word_3da0c0df<>+0(SB), Y7, Y10
-	VFMADD213PS word_3eadf052<>+0(SB), Y7, Y10
-	VFMADD213PS word_3f7af234<>+0(SB), Y7, Y10
-	VFMADD213PS word_3fb504f4<>+0(SB), Y7, Y10
+	VMOVUPS     word_39891d5c<>+0(SB), Y10
+	VFMADD213PS word_3af82779<>+0(SB), Y7, Y10
+	VFMADD213PS word_3c5e9460<>+0(SB), Y7, Y10
+	VFMADD213PS word_3da0c168<>+0(SB), Y7, Y10
+	VFMADD213PS word_3eadf184<>+0(SB), Y7, Y10
+	VFMADD213PS word_3f7af233<>+0(SB), Y7, Y10
+	VFMADD213PS word_3fb504f3<>+0(SB), Y7, Y10
 	VPSLLD      $0x17, Y6, Y6
 	VMULPS      Y6, Y10, Y10
 	VADDPS      Y10, Y4, Y4
@@ -338,12 +340,13 @@ same4:
 	VADDPS      Y2, Y8, Y6
 	VSUBPS      Y2, Y6, Y7
 	VSUBPS      Y7, Y8, Y8
-	VMOVUPS     word_3af8a147<>+0(SB), Y7
-	VFMADD213PS word_3c602f93<>+0(SB), Y8, Y7
-	VFMADD213PS word_3da0c0df<>+0(SB), Y8, Y7
-	VFMADD213PS word_3eadf052<>+0(SB), Y8, Y7
-	VFMADD213PS word_3f7af234<>+0(SB), Y8, Y7
-	VFMADD213PS word_3fb504f4<>+0(SB), Y8, Y7
+	VMOVUPS     word_39891d5c<>+0(SB), Y7
+	VFMADD213PS word_3af82779<>+0(SB), Y8, Y7
+	VFMADD213PS word_3c5e9460<>+0(SB), Y8, Y7
+	VFMADD213PS word_3da0c168<>+0(SB), Y8, Y7
+	VFMADD213PS word_3eadf184<>+0(SB), Y8, Y7
+	VFMADD213PS word_3f7af233<>+0(SB), Y8, Y7
+	VFMADD213PS word_3fb504f3<>+0(SB), Y8, Y7
 	VPSLLD      $0x17, Y6, Y6
 	VMULPS      Y6, Y7, Y7
 	VADDPS      Y7, Y4, Y4
@@ -354,12 +357,13 @@ same4:
 	VADDPS      Y2, Y9, Y6
 	VSUBPS      Y2, Y6, Y7
 	VSUBPS      Y7, Y9, Y9
-	VMOVUPS     word_3af8a147<>+0(SB), Y7
-	VFMADD213PS word_3c602f93<>+0(SB), Y9, Y7
-	VFMADD213PS word_3da0c0df<>+0(SB), Y9, Y7
-	VFMADD213PS word_3eadf052<>+0(SB), Y9, Y7
-	VFMADD213PS word_3f7af234<>+0(SB), Y9, Y7
-	VFMADD213PS word_3fb504f4<>+0(SB), Y9, Y7
+	VMOVUPS     word_39891d5c<>+0(SB), Y7
+	VFMADD213PS word_3af82779<>+0(SB), Y9, Y7
+	VFMADD213PS word_3c5e9460<>+0(SB), Y9, Y7
+	VFMADD213PS word_3da0c168<>+0(SB), Y9, Y7
+	VFMADD213PS word_3eadf184<>+0(SB), Y9, Y7
+	VFMADD213PS word_3f7af233<>+0(SB), Y9, Y7
+	VFMADD213PS word_3fb504f3<>+0(SB), Y9, Y7
 	VPSLLD      $0x17, Y6, Y6
 	VMULPS      Y6, Y7, Y7
 	VADDPS      Y7, Y4, Y4
@@ -416,12 +420,13 @@ same7:
 	VADDPS      Y2, Y6, Y7
 	VSUBPS      Y2, Y7, Y8
 	VSUBPS      Y8, Y6, Y6
-	VMOVUPS     word_3af8a147<>+0(SB), Y8
-	VFMADD213PS word_3c602f93<>+0(SB), Y6, Y8
-	VFMADD213PS word_3da0c0df<>+0(SB), Y6, Y8
-	VFMADD213PS word_3eadf052<>+0(SB), Y6, Y8
-	VFMADD213PS word_3f7af234<>+0(SB), Y6, Y8
-	VFMADD213PS word_3fb504f4<>+0(SB), Y6, Y8
+	VMOVUPS     word_39891d5c<>+0(SB), Y8
+	VFMADD213PS word_3af82779<>+0(SB), Y6, Y8
+	VFMADD213PS word_3c5e9460<>+0(SB), Y6, Y8
+	VFMADD213PS word_3da0c168<>+0(SB), Y6, Y8
+	VFMADD213PS word_3eadf184<>+0(SB), Y6, Y8
+	VFMADD213PS word_3f7af233<>+0(SB), Y6, Y8
+	VFMADD213PS word_3fb504f3<>+0(SB), Y6, Y8
 	VPSLLD      $0x17, Y7, Y7
 	VMULPS      Y7, Y8, Y8
 	VADDPS      Y8, Y4, Y4
@@ -484,12 +489,13 @@ same8:
 	VADDPS      Y2, Y7, Y0
 	VSUBPS      Y2, Y0, Y1
 	VSUBPS      Y1, Y7, Y7
-	VMOVUPS     word_3af8a147<>+0(SB), Y1
-	VFMADD213PS word_3c602f93<>+0(SB), Y7, Y1
-	VFMADD213PS word_3da0c0df<>+0(SB), Y7, Y1
-	VFMADD213PS word_3eadf052<>+0(SB), Y7, Y1
-	VFMADD213PS word_3f7af234<>+0(SB), Y7, Y1
-	VFMADD213PS word_3fb504f4<>+0(SB), Y7, Y1
+	VMOVUPS     word_39891d5c<>+0(SB), Y1
+	VFMADD213PS word_3af82779<>+0(SB), Y7, Y1
+	VFMADD213PS word_3c5e9460<>+0(SB), Y7, Y1
+	VFMADD213PS word_3da0c168<>+0(SB), Y7, Y1
+	VFMADD213PS word_3eadf184<>+0(SB), Y7, Y1
+	VFMADD213PS word_3f7af233<>+0(SB), Y7, Y1
+	VFMADD213PS word_3fb504f3<>+0(SB), Y7, Y1
 	VPSLLD      $0x17, Y0, Y0
 	VMULPS      Y0, Y1, Y1
 	VADDPS      Y1, Y4, Y4
@@ -542,65 +548,75 @@ done1:
 	VZEROUPPER
 	RET
 
-DATA word_3fb504f4<>+0(SB)/4, $0x3fb504f4
-DATA word_3fb504f4<>+4(SB)/4, $0x3fb504f4
-DATA word_3fb504f4<>+8(SB)/4, $0x3fb504f4
-DATA word_3fb504f4<>+12(SB)/4, $0x3fb504f4
-DATA word_3fb504f4<>+16(SB)/4, $0x3fb504f4
-DATA word_3fb504f4<>+20(SB)/4, $0x3fb504f4
-DATA word_3fb504f4<>+24(SB)/4, $0x3fb504f4
-DATA word_3fb504f4<>+28(SB)/4, $0x3fb504f4
-GLOBL word_3fb504f4<>(SB), RODATA|NOPTR, $32
+DATA word_3fb504f3<>+0(SB)/4, $0x3fb504f3
+DATA word_3fb504f3<>+4(SB)/4, $0x3fb504f3
+DATA word_3fb504f3<>+8(SB)/4, $0x3fb504f3
+DATA word_3fb504f3<>+12(SB)/4, $0x3fb504f3
+DATA word_3fb504f3<>+16(SB)/4, $0x3fb504f3
+DATA word_3fb504f3<>+20(SB)/4, $0x3fb504f3
+DATA word_3fb504f3<>+24(SB)/4, $0x3fb504f3
+DATA word_3fb504f3<>+28(SB)/4, $0x3fb504f3
+GLOBL word_3fb504f3<>(SB), RODATA|NOPTR, $32
 
-DATA word_3f7af234<>+0(SB)/4, $0x3f7af234
-DATA word_3f7af234<>+4(SB)/4, $0x3f7af234
-DATA word_3f7af234<>+8(SB)/4, $0x3f7af234
-DATA word_3f7af234<>+12(SB)/4, $0x3f7af234
-DATA word_3f7af234<>+16(SB)/4, $0x3f7af234
-DATA word_3f7af234<>+20(SB)/4, $0x3f7af234
-DATA word_3f7af234<>+24(SB)/4, $0x3f7af234
-DATA word_3f7af234<>+28(SB)/4, $0x3f7af234
-GLOBL word_3f7af234<>(SB), RODATA|NOPTR, $32
+DATA word_3f7af233<>+0(SB)/4, $0x3f7af233
+DATA word_3f7af233<>+4(SB)/4, $0x3f7af233
+DATA word_3f7af233<>+8(SB)/4, $0x3f7af233
+DATA word_3f7af233<>+12(SB)/4, $0x3f7af233
+DATA word_3f7af233<>+16(SB)/4, $0x3f7af233
+DATA word_3f7af233<>+20(SB)/4, $0x3f7af233
+DATA word_3f7af233<>+24(SB)/4, $0x3f7af233
+DATA word_3f7af233<>+28(SB)/4, $0x3f7af233
+GLOBL word_3f7af233<>(SB), RODATA|NOPTR, $32
 
-DATA word_3eadf052<>+0(SB)/4, $0x3eadf052
-DATA word_3eadf052<>+4(SB)/4, $0x3eadf052
-DATA word_3eadf052<>+8(SB)/4, $0x3eadf052
-DATA word_3eadf052<>+12(SB)/4, $0x3eadf052
-DATA word_3eadf052<>+16(SB)/4, $0x3eadf052
-DATA word_3eadf052<>+20(SB)/4, $0x3eadf052
-DATA word_3eadf052<>+24(SB)/4, $0x3eadf052
-DATA word_3eadf052<>+28(SB)/4, $0x3eadf052
-GLOBL word_3eadf052<>(SB), RODATA|NOPTR, $32
+DATA word_3eadf184<>+0(SB)/4, $0x3eadf184
+DATA word_3eadf184<>+4(SB)/4, $0x3eadf184
+DATA word_3eadf184<>+8(SB)/4, $0x3eadf184
+DATA word_3eadf184<>+12(SB)/4, $0x3eadf184
+DATA word_3eadf184<>+16(SB)/4, $0x3eadf184
+DATA word_3eadf184<>+20(SB)/4, $0x3eadf184
+DATA word_3eadf184<>+24(SB)/4, $0x3eadf184
+DATA word_3eadf184<>+28(SB)/4, $0x3eadf184
+GLOBL word_3eadf184<>(SB), RODATA|NOPTR, $32
 
-DATA word_3da0c0df<>+0(SB)/4, $0x3da0c0df
-DATA word_3da0c0df<>+4(SB)/4, $0x3da0c0df
-DATA word_3da0c0df<>+8(SB)/4, $0x3da0c0df
-DATA word_3da0c0df<>+12(SB)/4, $0x3da0c0df
-DATA word_3da0c0df<>+16(SB)/4, $0x3da0c0df
-DATA word_3da0c0df<>+20(SB)/4, $0x3da0c0df
-DATA word_3da0c0df<>+24(SB)/4, $0x3da0c0df
-DATA word_3da0c0df<>+28(SB)/4, $0x3da0c0df
-GLOBL word_3da0c0df<>(SB), RODATA|NOPTR, $32
+DATA word_3da0c168<>+0(SB)/4, $0x3da0c168
+DATA word_3da0c168<>+4(SB)/4, $0x3da0c168
+DATA word_3da0c168<>+8(SB)/4, $0x3da0c168
+DATA word_3da0c168<>+12(SB)/4, $0x3da0c168
+DATA word_3da0c168<>+16(SB)/4, $0x3da0c168
+DATA word_3da0c168<>+20(SB)/4, $0x3da0c168
+DATA word_3da0c168<>+24(SB)/4, $0x3da0c168
+DATA word_3da0c168<>+28(SB)/4, $0x3da0c168
+GLOBL word_3da0c168<>(SB), RODATA|NOPTR, $32
 
-DATA word_3c602f93<>+0(SB)/4, $0x3c602f93
-DATA word_3c602f93<>+4(SB)/4, $0x3c602f93
-DATA word_3c602f93<>+8(SB)/4, $0x3c602f93
-DATA word_3c602f93<>+12(SB)/4, $0x3c602f93
-DATA word_3c602f93<>+16(SB)/4, $0x3c602f93
-DATA word_3c602f93<>+20(SB)/4, $0x3c602f93
-DATA word_3c602f93<>+24(SB)/4, $0x3c602f93
-DATA word_3c602f93<>+28(SB)/4, $0x3c602f93
-GLOBL word_3c602f93<>(SB), RODATA|NOPTR, $32
+DATA word_3c5e9460<>+0(SB)/4, $0x3c5e9460
+DATA word_3c5e9460<>+4(SB)/4, $0x3c5e9460
+DATA word_3c5e9460<>+8(SB)/4, $0x3c5e9460
+DATA word_3c5e9460<>+12(SB)/4, $0x3c5e9460
+DATA word_3c5e9460<>+16(SB)/4, $0x3c5e9460
+DATA word_3c5e9460<>+20(SB)/4, $0x3c5e9460
+DATA word_3c5e9460<>+24(SB)/4, $0x3c5e9460
+DATA word_3c5e9460<>+28(SB)/4, $0x3c5e9460
+GLOBL word_3c5e9460<>(SB), RODATA|NOPTR, $32
 
-DATA word_3af8a147<>+0(SB)/4, $0x3af8a147
-DATA word_3af8a147<>+4(SB)/4, $0x3af8a147
-DATA word_3af8a147<>+8(SB)/4, $0x3af8a147
-DATA word_3af8a147<>+12(SB)/4, $0x3af8a147
-DATA word_3af8a147<>+16(SB)/4, $0x3af8a147
-DATA word_3af8a147<>+20(SB)/4, $0x3af8a147
-DATA word_3af8a147<>+24(SB)/4, $0x3af8a147
-DATA word_3af8a147<>+28(SB)/4, $0x3af8a147
-GLOBL word_3af8a147<>(SB), RODATA|NOPTR, $32
+DATA word_3af82779<>+0(SB)/4, $0x3af82779
+DATA word_3af82779<>+4(SB)/4, $0x3af82779
+DATA word_3af82779<>+8(SB)/4, $0x3af82779
+DATA word_3af82779<>+12(SB)/4, $0x3af82779
+DATA word_3af82779<>+16(SB)/4, $0x3af82779
+DATA word_3af82779<>+20(SB)/4, $0x3af82779
+DATA word_3af82779<>+24(SB)/4, $0x3af82779
+DATA word_3af82779<>+28(SB)/4, $0x3af82779
+GLOBL word_3af82779<>(SB), RODATA|NOPTR, $32
+
+DATA word_39891d5c<>+0(SB)/4, $0x39891d5c
+DATA word_39891d5c<>+4(SB)/4, $0x39891d5c
+DATA word_39891d5c<>+8(SB)/4, $0x39891d5c
+DATA word_39891d5c<>+12(SB)/4, $0x39891d5c
+DATA word_39891d5c<>+16(SB)/4, $0x39891d5c
+DATA word_39891d5c<>+20(SB)/4, $0x39891d5c
+DATA word_39891d5c<>+24(SB)/4, $0x39891d5c
+DATA word_39891d5c<>+28(SB)/4, $0x39891d5c
+GLOBL word_39891d5c<>(SB), RODATA|NOPTR, $32
 
 DATA word_bf000000<>+0(SB)/4, $0xbf000000
 DATA word_bf000000<>+4(SB)/4, $0xbf000000

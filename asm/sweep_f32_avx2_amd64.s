@@ -55,18 +55,20 @@ loop4:
 	VADDPS       Y2, Y10, Y11
 	VSUBPS       Y2, Y11, Y12
 	VSUBPS       Y12, Y10, Y10
-	VMOVUPS      word_3af8a147<>+0(SB), Y12
-	VMOVUPS      word_3af8a147<>+0(SB), Y13
-	VFMADD213PS  word_3c602f93<>+0(SB), Y9, Y12
-	VFMADD213PS  word_3c602f93<>+0(SB), Y10, Y13
-	VFMADD213PS  word_3da0c0df<>+0(SB), Y9, Y12
-	VFMADD213PS  word_3da0c0df<>+0(SB), Y10, Y13
-	VFMADD213PS  word_3eadf052<>+0(SB), Y9, Y12
-	VFMADD213PS  word_3eadf052<>+0(SB), Y10, Y13
-	VFMADD213PS  word_3f7af234<>+0(SB), Y9, Y12
-	VFMADD213PS  word_3f7af234<>+0(SB), Y10, Y13
-	VFMADD213PS  word_3fb504f4<>+0(SB), Y9, Y12
-	VFMADD213PS  word_3fb504f4<>+0(SB), Y10, Y13
+	VMOVUPS      word_39891d5c<>+0(SB), Y12
+	VMOVUPS      word_39891d5c<>+0(SB), Y13
+	VFMADD213PS  word_3af82779<>+0(SB), Y9, Y12
+	VFMADD213PS  word_3af82779<>+0(SB), Y10, Y13
+	VFMADD213PS  word_3c5e9460<>+0(SB), Y9, Y12
+	VFMADD213PS  word_3c5e9460<>+0(SB), Y10, Y13
+	VFMADD213PS  word_3da0c168<>+0(SB), Y9, Y12
+	VFMADD213PS  word_3da0c168<>+0(SB), Y10, Y13
+	VFMADD213PS  word_3eadf184<>+0(SB), Y9, Y12
+	VFMADD213PS  word_3eadf184<>+0(SB), Y10, Y13
+	VFMADD213PS  word_3f7af233<>+0(SB), Y9, Y12
+	VFMADD213PS  word_3f7af233<>+0(SB), Y10, Y13
+	VFMADD213PS  word_3fb504f3<>+0(SB), Y9, Y12
+	VFMADD213PS  word_3fb504f3<>+0(SB), Y10, Y13
 	VPSLLD       $0x17, Y8, Y8
 	VMULPS       Y8, Y12, Y12
 	VPSLLD       $0x17, Y11, Y11
@@ -92,18 +94,20 @@ loop4:
 	VADDPS       Y2, Y10, Y11
 	VSUBPS       Y2, Y11, Y12
 	VSUBPS       Y12, Y10, Y10
-	VMOVUPS      word_3af8a147<>+0(SB), Y12
-	VMOVUPS      word_3af8a147<>+0(SB), Y13
-	VFMADD213PS  word_3c602f93<>+0(SB), Y9, Y12
-	VFMADD213PS  word_3c602f93<>+0(SB), Y10, Y13
-	VFMADD213PS  word_3da0c0df<>+0(SB), Y9, Y12
-	VFMADD213PS  word_3da0c0df<>+0(SB), Y10, Y13
-	VFMADD213PS  word_3eadf052<>+0(SB), Y9, Y12
-	VFMADD213PS  word_3eadf052<>+0(SB), Y10, Y13
-	VFMADD213PS  word_3f7af234<>+0(SB), Y9, Y12
-	VFMADD213PS  word_3f7af234<>+0(SB), Y10, Y13
-	VFMADD213PS  word_3fb504f4<>+0(SB), Y9, Y12
-	VFMADD213PS  word_3fb504f4<>+0(SB), Y10, Y13
+	VMOVUPS      word_39891d5c<>+0(SB), Y12
+	VMOVUPS      word_39891d5c<>+0(SB), Y13
+	VFMADD213PS  word_3af82779<>+0(SB), Y9, Y12
+	VFMADD213PS  word_3af82779<>+0(SB), Y10, Y13
+	VFMADD213PS  word_3c5e9460<>+0(SB), Y9, Y12
+	VFMADD213PS  word_3c5e9460<>+0(SB), Y10, Y13
+	VFMADD213PS  word_3da0c168<>+0(SB), Y9, Y12
+	VFMADD213PS  word_3da0c168<>+0(SB), Y10, Y13
+	VFMADD213PS  word_3eadf184<>+0(SB), Y9, Y12
+	VFMADD213PS  word_3eadf184<>+0(SB), Y10, Y13
+	VFMADD213PS  word_3f7af233<>+0(SB), Y9, Y12
+	VFMADD213PS  word_3f7af233<>+0(SB), Y10, Y13
+	VFMADD213PS  word_3fb504f3<>+0(SB), Y9, Y12
+	VFMADD213PS  word_3fb504f3<>+0(SB), Y10, Y13
 	VPSLLD       $0x17, Y8, Y8
 	VMULPS       Y8, Y12, Y12
 	VPSLLD       $0x17, Y11, Y11
@@ -143,18 +147,20 @@ loop6:
 	VADDPS       Y2, Y10, Y11
 	VSUBPS       Y2, Y11, Y12
 	VSUBPS       Y12, Y10, Y10
-	VMOVUPS      word_3af8a147<>+0(SB), Y12
-	VMOVUPS      word_3af8a147<>+0(SB), Y13
-	VFMADD213PS  word_3c602f93<>+0(SB), Y9, Y12
-	VFMADD213PS  word_3c602f93<>+0(SB), Y10, Y13
-	VFMADD213PS  word_3da0c0df<>+0(SB), Y9, Y12
-	VFMADD213PS  word_3da0c0df<>+0(SB), Y10, Y13
-	VFMADD213PS  word_3eadf052<>+0(SB), Y9, Y12
-	VFMADD213PS  word_3eadf052<>+0(SB), Y10, Y13
-	VFMADD213PS  word_3f7af234<>+0(SB), Y9, Y12
-	VFMADD213PS  word_3f7af234<>+0(SB), Y10, Y13
-	VFMADD213PS  word_3fb504f4<>+0(SB), Y9, Y12
-	VFMADD213PS  word_3fb504f4<>+0(SB), Y10, Y13
+	VMOVUPS      word_39891d5c<>+0(SB), Y12
+	VMOVUPS      word_39891d5c<>+0(SB), Y13
+	VFMADD213PS  word_3af82779<>+0(SB), Y9, Y12
+	VFMADD213PS  word_3af82779<>+0(SB), Y10, Y13
+	VFMADD213PS  word_3c5e9460<>+0(SB), Y9, Y12
+	VFMADD213PS  word_3c5e9460<>+0(SB), Y10, Y13
+	VFMADD213PS  word_3da0c168<>+0(SB), Y9, Y12
+	VFMADD213PS  word_3da0c168<>+0(SB), Y10, Y13
+	VFMADD213PS  word_3eadf184<>+0(SB), Y9, Y12
+	VFMADD213PS  word_3eadf184<>+0(SB), Y10, Y13
+	VFMADD213PS  word_3f7af233<>+0(SB), Y9, Y12
+	VFMADD213PS  word_3f7af233<>+0(SB), Y10, Y13
+	VFMADD213PS  word_3fb504f3<>+0(SB), Y9, Y12
+	VFMADD213PS  word_3fb504f3<>+0(SB), Y10, Y13
 	VPSLLD       $0x17, Y8, Y8
 	VMULPS       Y8, Y12, Y12
 	VPSLLD       $0x17, Y11, Y11
@@ -198,18 +204,20 @@ next7:
 	VADDPS       Y2, Y4, Y9
 	VSUBPS       Y2, Y9, Y11
 	VSUBPS       Y11, Y4, Y4
-	VMOVUPS      word_3af8a147<>+0(SB), Y11
-	VMOVUPS      word_3af8a147<>+0(SB), Y12
-	VFMADD213PS  word_3c602f93<>+0(SB), Y10, Y11
-	VFMADD213PS  word_3c602f93<>+0(SB), Y4, Y12
-	VFMADD213PS  word_3da0c0df<>+0(SB), Y10, Y11
-	VFMADD213PS  word_3da0c0df<>+0(SB), Y4, Y12
-	VFMADD213PS  word_3eadf052<>+0(SB), Y10, Y11
-	VFMADD213PS  word_3eadf052<>+0(SB), Y4, Y12
-	VFMADD213PS  word_3f7af234<>+0(SB), Y10, Y11
-	VFMADD213PS  word_3f7af234<>+0(SB), Y4, Y12
-	VFMADD213PS  word_3fb504f4<>+0(SB), Y10, Y11
-	VFMADD213PS  word_3fb504f4<>+0(SB), Y4, Y12
+	VMOVUPS      word_39891d5c<>+0(SB), Y11
+	VMOVUPS      word_39891d5c<>+0(SB), Y12
+	VFMADD213PS  word_3af82779<>+0(SB), Y10, Y11
+	VFMADD213PS  word_3af82779<>+0(SB), Y4, Y12
+	VFMADD213PS  word_3c5e9460<>+0(SB), Y10, Y11
+	VFMADD213PS  word_3c5e9460<>+0(SB), Y4, Y12
+	VFMADD213PS  word_3da0c168<>+0(SB), Y10, Y11
+	VFMADD213PS  word_3da0c168<>+0(SB), Y4, Y12
+	VFMADD213PS  word_3eadf184<>+0(SB), Y10, Y11
+	VFMADD213PS  word_3eadf184<>+0(SB), Y4, Y12
+	VFMADD213PS  word_3f7af233<>+0(SB), Y10, Y11
+	VFMADD213PS  word_3f7af233<>+0(SB), Y4, Y12
+	VFMADD213PS  word_3fb504f3<>+0(SB), Y10, Y11
+	VFMADD213PS  word_3fb504f3<>+0(SB), Y4, Y12
 	VPSLLD       $0x17, Y5, Y5
 	VMULPS       Y5, Y11, Y11
 	VPSLLD       $0x17, Y9, Y9
@@ -281,12 +289,13 @@ loop11:
 	VADDPS       Y2, Y7, Y6
 	VSUBPS       Y2, Y6, Y8
 	VSUBPS       Y8, Y7, Y7
-	VMOVUPS      word_3af8a147<>+0(SB), Y8
-	VFMADD213PS  word_3c602f93<>+0(SB), Y7, Y8
-	VFMADD213PS  word_3da0c0df<>+0(SB), Y7, Y8
-	VFMADD213PS  word_3eadf052<>+0(SB), Y7, Y8
-	VFMADD213PS  word_3f7af234<>+0(SB), Y7, Y8
-	VFMADD213PS  word_3fb504f4<>+0(SB), Y7, Y8
+	VMOVUPS      word_39891d5c<>+0(SB), Y8
+	VFMADD213PS  word_3af82779<>+0(SB), Y7, Y8
+	VFMADD213PS  word_3c5e9460<>+0(SB), Y7, Y8
+	VFMADD213PS  word_3da0c168<>+0(SB), Y7, Y8
+	VFMADD213PS  word_3eadf184<>+0(SB), Y7, Y8
+	VFMADD213PS  word_3f7af233<>+0(SB), Y7, Y8
+	VFMADD213PS  word_3fb504f3<>+0(SB), Y7, Y8
 	VPSLLD       $0x17, Y6, Y6
 	VMULPS       Y6, Y8, Y8
 	VMOVUPS      Y8, (AX)
@@ -300,12 +309,13 @@ loop11:
 	VADDPS       Y2, Y7, Y6
 	VSUBPS       Y2, Y6, Y8
 	VSUBPS       Y8, Y7, Y7
-	VMOVUPS      word_3af8a147<>+0(SB), Y8
-	VFMADD213PS  word_3c602f93<>+0(SB), Y7, Y8
-	VFMADD213PS  word_3da0c0df<>+0(SB), Y7, Y8
-	VFMADD213PS  word_3eadf052<>+0(SB), Y7, Y8
-	VFMADD213PS  word_3f7af234<>+0(SB), Y7, Y8
-	VFMADD213PS  word_3fb504f4<>+0(SB), Y7, Y8
+	VMOVUPS      word_39891d5c<>+0(SB), Y8
+	VFMADD213PS  word_3af82779<>+0(SB), Y7, Y8
+	VFMADD213PS  word_3c5e9460<>+0(SB), Y7, Y8
+	VFMADD213PS  word_3da0c168<>+0(SB), Y7, Y8
+	VFMADD213PS  word_3eadf184<>+0(SB), Y7, Y8
+	VFMADD213PS  word_3f7af233<>+0(SB), Y7, Y8
+	VFMADD213PS  word_3fb504f3<>+0(SB), Y7, Y8
 	VPSLLD       $0x17, Y6, Y6
 	VMULPS       Y6, Y8, Y8
 	VMOVUPS      Y8, 32(AX)
@@ -332,12 +342,13 @@ loop13:
 	VADDPS       Y2, Y7, Y6
 	VSUBPS       Y2, Y6, Y8
 	VSUBPS       Y8, Y7, Y7
-	VMOVUPS      word_3af8a147<>+0(SB), Y8
-	VFMADD213PS  word_3c602f93<>+0(SB), Y7, Y8
-	VFMADD213PS  word_3da0c0df<>+0(SB), Y7, Y8
-	VFMADD213PS  word_3eadf052<>+0(SB), Y7, Y8
-	VFMADD213PS  word_3f7af234<>+0(SB), Y7, Y8
-	VFMADD213PS  word_3fb504f4<>+0(SB), Y7, Y8
+	VMOVUPS      word_39891d5c<>+0(SB), Y8
+	VFMADD213PS  word_3af82779<>+0(SB), Y7, Y8
+	VFMADD213PS  word_3c5e9460<>+0(SB), Y7, Y8
+	VFMADD213PS  word_3da0c168<>+0(SB), Y7, Y8
+	VFMADD213PS  word_3eadf184<>+0(SB), Y7, Y8
+	VFMADD213PS  word_3f7af233<>+0(SB), Y7, Y8
+	VFMADD213PS  word_3fb504f3<>+0(SB), Y7, Y8
 	VPSLLD       $0x17, Y6, Y6
 	VMULPS       Y6, Y8, Y8
 	VMOVUPS      Y8, (AX)
@@ -369,12 +380,13 @@ next14:
 	VADDPS       Y2, Y8, Y4
 	VSUBPS       Y2, Y4, Y7
 	VSUBPS       Y7, Y8, Y8
-	VMOVUPS      word_3af8a147<>+0(SB), Y7
-	VFMADD213PS  word_3c602f93<>+0(SB), Y8, Y7
-	VFMADD213PS  word_3da0c0df<>+0(SB), Y8, Y7
-	VFMADD213PS  word_3eadf052<>+0(SB), Y8, Y7
-	VFMADD213PS  word_3f7af234<>+0(SB), Y8, Y7
-	VFMADD213PS  word_3fb504f4<>+0(SB), Y8, Y7
+	VMOVUPS      word_39891d5c<>+0(SB), Y7
+	VFMADD213PS  word_3af82779<>+0(SB), Y8, Y7
+	VFMADD213PS  word_3c5e9460<>+0(SB), Y8, Y7
+	VFMADD213PS  word_3da0c168<>+0(SB), Y8, Y7
+	VFMADD213PS  word_3eadf184<>+0(SB), Y8, Y7
+	VFMADD213PS  word_3f7af233<>+0(SB), Y8, Y7
+	VFMADD213PS  word_3fb504f3<>+0(SB), Y8, Y7
 	VPSLLD       $0x17, Y4, Y4
 	VMULPS       Y4, Y7, Y7
 	VMASKMOVPS   Y7, Y6, (AX)
@@ -410,65 +422,75 @@ fewer9:
 	VZEROUPPER
 	RET
 
-DATA word_3fb504f4<>+0(SB)/4, $0x3fb504f4
-DATA word_3fb504f4<>+4(SB)/4, $0x3fb504f4
-DATA word_3fb504f4<>+8(SB)/4, $0x3fb504f4
-DATA word_3fb504f4<>+12(SB)/4, $0x3fb504f4
-DATA word_3fb504f4<>+16(SB)/4, $0x3fb504f4
-DATA word_3fb504f4<>+20(SB)/4, $0x3fb504f4
-DATA word_3fb504f4<>+24(SB)/4, $0x3fb504f4
-DATA word_3fb504f4<>+28(SB)/4, $0x3fb504f4
-GLOBL word_3fb504f4<>(SB), RODATA|NOPTR, $32
+DATA word_3fb504f3<>+0(SB)/4, $0x3fb504f3
+DATA word_3fb504f3<>+4(SB)/4, $0x3fb504f3
+DATA word_3fb504f3<>+8(SB)/4, $0x3fb504f3
+DATA word_3fb504f3<>+12(SB)/4, $0x3fb504f3
+DATA word_3fb504f3<>+16(SB)/4, $0x3fb504f3
+DATA word_3fb504f3<>+20(SB)/4, $0x3fb504f3
+DATA word_3fb504f3<>+24(SB)/4, $0x3fb504f3
+DATA word_3fb504f3<>+28(SB)/4, $0x3fb504f3
+GLOBL word_3fb504f3<>(SB), RODATA|NOPTR, $32
 
-DATA word_3f7af234<>+0(SB)/4, $0x3f7af234
-DATA word_3f7af234<>+4(SB)/4, $0x3f7af234
-DATA word_3f7af234<>+8(SB)/4, $0x3f7af234
-DATA word_3f7af234<>+12(SB)/4, $0x3f7af234
-DATA word_3f7af234<>+16(SB)/4, $0x3f7af234
-DATA word_3f7af234<>+20(SB)/4, $0x3f7af234
-DATA word_3f7af234<>+24(SB)/4, $0x3f7af234
-DATA word_3f7af234<>+28(SB)/4, $0x3f7af234
-GLOBL word_3f7af234<>(SB), RODATA|NOPTR, $32
+DATA word_3f7af233<>+0(SB)/4, $0x3f7af233
+DATA word_3f7af233<>+4(SB)/4, $0x3f7af233
+DATA word_3f7af233<>+8(SB)/4, $0x3f7af233
+DATA word_3f7af233<>+12(SB)/4, $0x3f7af233
+DATA word_3f7af233<>+16(SB)/4, $0x3f7af233
+DATA word_3f7af233<>+20(SB)/4, $0x3f7af233
+DATA word_3f7af233<>+24(SB)/4, $0x3f7af233
+DATA word_3f7af233<>+28(SB)/4, $0x3f7af233
+GLOBL word_3f7af233<>(SB), RODATA|NOPTR, $32
 
-DATA word_3eadf052<>+0(SB)/4, $0x3eadf052
-DATA word_3eadf052<>+4(SB)/4, $0x3eadf052
-DATA word_3eadf052<>+8(SB)/4, $0x3eadf052
-DATA word_3eadf052<>+12(SB)/4, $0x3eadf052
-DATA word_3eadf052<>+16(SB)/4, $0x3eadf052
-DATA word_3eadf052<>+20(SB)/4, $0x3eadf052
-DATA word_3eadf052<>+24(SB)/4, $0x3eadf052
-DATA word_3eadf052<>+28(SB)/4, $0x3eadf052
-GLOBL word_3eadf052<>(SB), RODATA|NOPTR, $32
+DATA word_3eadf184<>+0(SB)/4, $0x3eadf184
+DATA word_3eadf184<>+4(SB)/4, $0x3eadf184
+DATA word_3eadf184<>+8(SB)/4, $0x3eadf184
+DATA word_3eadf184<>+12(SB)/4, $0x3eadf184
+DATA word_3eadf184<>+16(SB)/4, $0x3eadf184
+DATA word_3eadf184<>+20(SB)/4, $0x3eadf184
+DATA word_3eadf184<>+24(SB)/4, $0x3eadf184
+DATA word_3eadf184<>+28(SB)/4, $0x3eadf184
+GLOBL word_3eadf184<>(SB), RODATA|NOPTR, $32
 
-DATA word_3da0c0df<>+0(SB)/4, $0x3da0c0df
-DATA word_3da0c0df<>+4(SB)/4, $0x3da0c0df
-DATA word_3da0c0df<>+8(SB)/4, $0x3da0c0df
-DATA word_3da0c0df<>+12(SB)/4, $0x3da0c0df
-DATA word_3da0c0df<>+16(SB)/4, $0x3da0c0df
-DATA word_3da0c0df<>+20(SB)/4, $0x3da0c0df
-DATA word_3da0c0df<>+24(SB)/4, $0x3da0c0df
-DATA word_3da0c0df<>+28(SB)/4, $0x3da0c0df
-GLOBL word_3da0c0df<>(SB), RODATA|NOPTR, $32
+DATA word_3da0c168<>+0(SB)/4, $0x3da0c168
+DATA word_3da0c168<>+4(SB)/4, $0x3da0c168
+DATA word_3da0c168<>+8(SB)/4, $0x3da0c168
+DATA word_3da0c168<>+12(SB)/4, $0x3da0c168
+DATA word_3da0c168<>+16(SB)/4, $0x3da0c168
+DATA word_3da0c168<>+20(SB)/4, $0x3da0c168
+DATA word_3da0c168<>+24(SB)/4, $0x3da0c168
+DATA word_3da0c168<>+28(SB)/4, $0x3da0c168
+GLOBL word_3da0c168<>(SB), RODATA|NOPTR, $32
 
-DATA word_3c602f93<>+0(SB)/4, $0x3c602f93
-DATA word_3c602f93<>+4(SB)/4, $0x3c602f93
-DATA word_3c602f93<>+8(SB)/4, $0x3c602f93
-DATA word_3c602f93<>+12(SB)/4, $0x3c602f93
-DATA word_3c602f93<>+16(SB)/4, $0x3c602f93
-DATA word_3c602f93<>+20(SB)/4, $0x3c602f93
-DATA word_3c602f93<>+24(SB)/4, $0x3c602f93
-DATA word_3c602f93<>+28(SB)/4, $0x3c602f93
-GLOBL word_3c602f93<>(SB), RODATA|NOPTR, $32
+DATA word_3c5e9460<>+0(SB)/4, $0x3c5e9460
+DATA word_3c5e9460<>+4(SB)/4, $0x3c5e9460
+DATA word_3c5e9460<>+8(SB)/4, $0x3c5e9460
+DATA word_3c5e9460<>+12(SB)/4, $0x3c5e9460
+DATA word_3c5e9460<>+16(SB)/4, $0x3c5e9460
+DATA word_3c5e9460<>+20(SB)/4, $0x3c5e9460
+DATA word_3c5e9460<>+24(SB)/4, $0x3c5e9460
+DATA word_3c5e9460<>+28(SB)/4, $0x3c5e9460
+GLOBL word_3c5e9460<>(SB), RODATA|NOPTR, $32
 
-DATA word_3af8a147<>+0(SB)/4, $0x3af8a147
-DATA word_3af8a147<>+4(SB)/4, $0x3af8a147
-DATA word_3af8a147<>+8(SB)/4, $0x3af8a147
-DATA word_3af8a147<>+12(SB)/4, $0x3af8a147
-DATA word_3af8a147<>+16(SB)/4, $0x3af8a147
-DATA word_3af8a147<>+20(SB)/4, $0x3af8a147
-DATA word_3af8a147<>+24(SB)/4, $0x3af8a147
-DATA word_3af8a147<>+28(SB)/4, $0x3af8a147
-GLOBL word_3af8a147<>(SB), RODATA|NOPTR, $32
+DATA word_3af82779<>+0(SB)/4, $0x3af82779
+DATA word_3af82779<>+4(SB)/4, $0x3af82779
+DATA word_3af82779<>+8(SB)/4, $0x3af82779
+DATA word_3af82779<>+12(SB)/4, $0x3af82779
+DATA word_3af82779<>+16(SB)/4, $0x3af82779
+DATA word_3af82779<>+20(SB)/4, $0x3af82779
+DATA word_3af82779<>+24(SB)/4, $0x3af82779
+DATA word_3af82779<>+28(SB)/4, $0x3af82779
+GLOBL word_3af82779<>(SB), RODATA|NOPTR, $32
+
+DATA word_39891d5c<>+0(SB)/4, $0x39891d5c
+DATA word_39891d5c<>+4(SB)/4, $0x39891d5c
+DATA word_39891d5c<>+8(SB)/4, $0x39891d5c
+DATA word_39891d5c<>+12(SB)/4, $0x39891d5c
+DATA word_39891d5c<>+16(SB)/4, $0x39891d5c
+DATA word_39891d5c<>+20(SB)/4, $0x39891d5c
+DATA word_39891d5c<>+24(SB)/4, $0x39891d5c
+DATA word_39891d5c<>+28(SB)/4, $0x39891d5c
+GLOBL word_39891d5c<>(SB), RODATA|NOPTR, $32
 
 DATA word_bf000000<>+0(SB)/4, $0xbf000000
 DATA word_bf000000<>+4(SB)/4, $0xbf000000
@@ -590,18 +612,20 @@ loop4:
 	VADDPS       Y2, Y10, Y11
 	VSUBPS       Y2, Y11, Y12
 	VSUBPS       Y12, Y10, Y10
-	VMOVUPS      word_3af8a147<>+0(SB), Y12
-	VMOVUPS      word_3af8a147<>+0(SB), Y13
-	VFMADD213PS  word_3c602f93<>+0(SB), Y9, Y12
-	VFMADD213PS  word_3c602f93<>+0(SB), Y10, Y13
-	VFMADD213PS  word_3da0c0df<>+0(SB), Y9, Y12
-	VFMADD213PS  word_3da0c0df<>+0(SB), Y10, Y13
-	VFMADD213PS  word_3eadf052<>+0(SB), Y9, Y12
-	VFMADD213PS  word_3eadf052<>+0(SB), Y10, Y13
-	VFMADD213PS  word_3f7af234<>+0(SB), Y9, Y12
-	VFMADD213PS  word_3f7af234<>+0(SB), Y10, Y13
-	VFMADD213PS  word_3fb504f4<>+0(SB), Y9, Y12
-	VFMADD213PS  word_3fb504f4<>+0(SB), Y10, Y13
+	VMOVUPS      word_39891d5c<>+0(SB), Y12
+	VMOVUPS      word_39891d5c<>+0(SB), Y13
+	VFMADD213PS  word_3af82779<>+0(SB), Y9, Y12
+	VFMADD213PS  word_3af82779<>+0(SB), Y10, Y13
+	VFMADD213PS  word_3c5e9460<>+0(SB), Y9, Y12
+	VFMADD213PS  word_3c5e9460<>+0(SB), Y10, Y13
+	VFMADD213PS  word_3da0c168<>+0(SB), Y9, Y12
+	VFMADD213PS  word_3da0c168<>+0(SB), Y10, Y13
+	VFMADD213PS  word_3eadf184<>+0(SB), Y9, Y12
+	VFMADD213PS  word_3eadf184<>+0(SB), Y10, Y13
+	VFMADD213PS  word_3f7af233<>+0(SB), Y9, Y12
+	VFMADD213PS  word_3f7af233<>+0(SB), Y10, Y13
+	VFMADD213PS  word_3fb504f3<>+0(SB), Y9, Y12
+	VFMADD213PS  word_3fb504f3<>+0(SB), Y10, Y13
 	VPSLLD       $0x17, Y8, Y8
 	VMULPS       Y8, Y12, Y12
 	VPSLLD       $0x17, Y11, Y11
@@ -627,18 +651,20 @@ loop4:
 	VADDPS       Y2, Y10, Y11
 	VSUBPS       Y2, Y11, Y12
 	VSUBPS       Y12, Y10, Y10
-	VMOVUPS      word_3af8a147<>+0(SB), Y12
-	VMOVUPS      word_3af8a147<>+0(SB), Y13
-	VFMADD213PS  word_3c602f93<>+0(SB), Y9, Y12
-	VFMADD213PS  word_3c602f93<>+0(SB), Y10, Y13
-	VFMADD213PS  word_3da0c0df<>+0(SB), Y9, Y12
-	VFMADD213PS  word_3da0c0df<>+0(SB), Y10, Y13
-	VFMADD213PS  word_3eadf052<>+0(SB), Y9, Y12
-	VFMADD213PS  word_3eadf052<>+0(SB), Y10, Y13
-	VFMADD213PS  word_3f7af234<>+0(SB), Y9, Y12
-	VFMADD213PS  word_3f7af234<>+0(SB), Y10, Y13
-	VFMADD213PS  word_3fb504f4<>+0(SB), Y9, Y12
-	VFMADD213PS  word_3fb504f4<>+0(SB), Y10, Y13
+	VMOVUPS      word_39891d5c<>+0(SB), Y12
+	VMOVUPS      word_39891d5c<>+0(SB), Y13
+	VFMADD213PS  word_3af82779<>+0(SB), Y9, Y12
+	VFMADD213PS  word_3af82779<>+0(SB), Y10, Y13
+	VFMADD213PS  word_3c5e9460<>+0(SB), Y9, Y12
+	VFMADD213PS  word_3c5e9460<>+0(SB), Y10, Y13
+	VFMADD213PS  word_3da0c168<>+0(SB), Y9, Y12
+	VFMADD213PS  word_3da0c168<>+0(SB), Y10, Y13
+	VFMADD213PS  word_3eadf184<>+0(SB), Y9, Y12
+	VFMADD213PS  word_3eadf184<>+0(SB), Y10, Y13
+	VFMADD213PS  word_3f7af233<>+0(SB), Y9, Y12
+	VFMADD213PS  word_3f7af233<>+0(SB), Y10, Y13
+	VFMADD213PS  word_3fb504f3<>+0(SB), Y9, Y12
+	VFMADD213PS  word_3fb504f3<>+0(SB), Y10, Y13
 	VPSLLD       $0x17, Y8, Y8
 	VMULPS       Y8, Y12, Y12
 	VPSLLD       $0x17, Y11, Y11
@@ -679,18 +705,20 @@ loop6:
 	VADDPS       Y2, Y10, Y11
 	VSUBPS       Y2, Y11, Y12
 	VSUBPS       Y12, Y10, Y10
-	VMOVUPS      word_3af8a147<>+0(SB), Y12
-	VMOVUPS      word_3af8a147<>+0(SB), Y13
-	VFMADD213PS  word_3c602f93<>+0(SB), Y9, Y12
-	VFMADD213PS  word_3c602f93<>+0(SB), Y10, Y13
-	VFMADD213PS  word_3da0c0df<>+0(SB), Y9, Y12
-	VFMADD213PS  word_3da0c0df<>+0(SB), Y10, Y13
-	VFMADD213PS  word_3eadf052<>+0(SB), Y9, Y12
-	VFMADD213PS  word_3eadf052<>+0(SB), Y10, Y13
-	VFMADD213PS  word_3f7af234<>+0(SB), Y9, Y12
-	VFMADD213PS  word_3f7af234<>+0(SB), Y10, Y13
-	VFMADD213PS  word_3fb504f4<>+0(SB), Y9, Y12
-	VFMADD213PS  word_3fb504f4<>+0(SB), Y10, Y13
+	VMOVUPS      word_39891d5c<>+0(SB), Y12
+	VMOVUPS      word_39891d5c<>+0(SB), Y13
+	VFMADD213PS  word_3af82779<>+0(SB), Y9, Y12
+	VFMADD213PS  word_3af82779<>+0(SB), Y10, Y13
+	VFMADD213PS  word_3c5e9460<>+0(SB), Y9, Y12
+	VFMADD213PS  word_3c5e9460<>+0(SB), Y10, Y13
+	VFMADD213PS  word_3da0c168<>+0(SB), Y9, Y12
+	VFMADD213PS  word_3da0c168<>+0(SB), Y10, Y13
+	VFMADD213PS  word_3eadf184<>+0(SB), Y9, Y12
+	VFMADD213PS  word_3eadf184<>+0(SB), Y10, Y13
+	VFMADD213PS  word_3f7af233<>+0(SB), Y9, Y12
+	VFMADD213PS  word_3f7af233<>+0(SB), Y10, Y13
+	VFMADD213PS  word_3fb504f3<>+0(SB), Y9, Y12
+	VFMADD213PS  word_3fb504f3<>+0(SB), Y10, Y13
 	VPSLLD       $0x17, Y8, Y8
 	VMULPS       Y8, Y12, Y12
 	VPSLLD       $0x17, Y11, Y11
@@ -735,18 +763,20 @@ next7:
 	VADDPS       Y2, Y4, Y9
 	VSUBPS       Y2, Y9, Y11
 	VSUBPS       Y11, Y4, Y4
-	VMOVUPS      word_3af8a147<>+0(SB), Y11
-	VMOVUPS      word_3af8a147<>+0(SB), Y12
-	VFMADD213PS  word_3c602f93<>+0(SB), Y10, Y11
-	VFMADD213PS  word_3c602f93<>+0(SB), Y4, Y12
-	VFMADD213PS  word_3da0c0df<>+0(SB), Y10, Y11
-	VFMADD213PS  word_3da0c0df<>+0(SB), Y4, Y12
-	VFMADD213PS  word_3eadf052<>+0(SB), Y10, Y11
-	VFMADD213PS  word_3eadf052<>+0(SB), Y4, Y12
-	VFMADD213PS  word_3f7af234<>+0(SB), Y10, Y11
-	VFMADD213PS  word_3f7af234<>+0(SB), Y4, Y12
-	VFMADD213PS  word_3fb504f4<>+0(SB), Y10, Y11
-	VFMADD213PS  word_3fb504f4<>+0(SB), Y4, Y12
+	VMOVUPS      word_39891d5c<>+0(SB), Y11
+	VMOVUPS      word_39891d5c<>+0(SB), Y12
+	VFMADD213PS  word_3af82779<>+0(SB), Y10, Y11
+	VFMADD213PS  word_3af82779<>+0(SB), Y4, Y12
+	VFMADD213PS  word_3c5e9460<>+0(SB), Y10, Y11
+	VFMADD213PS  word_3c5e9460<>+0(SB), Y4, Y12
+	VFMADD213PS  word_3da0c168<>+0(SB), Y10, Y11
+	VFMADD213PS  word_3da0c168<>+0(SB), Y4, Y12
+	VFMADD213PS  word_3eadf184<>+0(SB), Y10, Y11
+	VFMADD213PS  word_3eadf184<>+0(SB), Y4, Y12
+	VFMADD213PS  word_3f7af233<>+0(SB), Y10, Y11
+	VFMADD213PS  word_3f7af233<>+0(SB), Y4, Y12
+	VFMADD213PS  word_3fb504f3<>+0(SB), Y10, Y11
+	VFMADD213PS  word_3fb504f3<>+0(SB), Y4, Y12
 	VPSLLD       $0x17, Y5, Y5
 	VMULPS       Y5, Y11, Y11
 	VPSLLD       $0x17, Y9, Y9
@@ -822,12 +852,13 @@ loop11:
 	VADDPS       Y2, Y7, Y6
 	VSUBPS       Y2, Y6, Y8
 	VSUBPS       Y8, Y7, Y7
-	VMOVUPS      word_3af8a147<>+0(SB), Y8
-	VFMADD213PS  word_3c602f93<>+0(SB), Y7, Y8
-	VFMADD213PS  word_3da0c0df<>+0(SB), Y7, Y8
-	VFMADD213PS  word_3eadf052<>+0(SB), Y7, Y8
-	VFMADD213PS  word_3f7af234<>+0(SB), Y7, Y8
-	VFMADD213PS  word_3fb504f4<>+0(SB), Y7, Y8
+	VMOVUPS      word_39891d5c<>+0(SB), Y8
+	VFMADD213PS  word_3af82779<>+0(SB), Y7, Y8
+	VFMADD213PS  word_3c5e9460<>+0(SB), Y7, Y8
+	VFMADD213PS  word_3da0c168<>+0(SB), Y7, Y8
+	VFMADD213PS  word_3eadf184<>+0(SB), Y7, Y8
+	VFMADD213PS  word_3f7af233<>+0(SB), Y7, Y8
+	VFMADD213PS  word_3fb504f3<>+0(SB), Y7, Y8
 	VPSLLD       $0x17, Y6, Y6
 	VMULPS       Y6, Y8, Y8
 	VMOVUPS      Y8, (AX)
@@ -841,12 +872,13 @@ loop11:
 	VADDPS       Y2, Y7, Y6
 	VSUBPS       Y2, Y6, Y8
 	VSUBPS       Y8, Y7, Y7
-	VMOVUPS      word_3af8a147<>+0(SB), Y8
-	VFMADD213PS  word_3c602f93<>+0(SB), Y7, Y8
-	VFMADD213PS  word_3da0c0df<>+0(SB), Y7, Y8
-	VFMADD213PS  word_3eadf052<>+0(SB), Y7, Y8
-	VFMADD213PS  word_3f7af234<>+0(SB), Y7, Y8
-	VFMADD213PS  word_3fb504f4<>+0(SB), Y7, Y8
+	VMOVUPS      word_39891d5c<>+0(SB), Y8
+	VFMADD213PS  word_3af82779<>+0(SB), Y7, Y8
+	VFMADD213PS  word_3c5e9460<>+0(SB), Y7, Y8
+	VFMADD213PS  word_3da0c168<>+0(SB), Y7, Y8
+	VFMADD213PS  word_3eadf184<>+0(SB), Y7, Y8
+	VFMADD213PS  word_3f7af233<>+0(SB), Y7, Y8
+	VFMADD213PS  word_3fb504f3<>+0(SB), Y7, Y8
 	VPSLLD       $0x17, Y6, Y6
 	VMULPS       Y6, Y8, Y8
 	VMOVUPS      Y8, 32(AX)
@@ -874,12 +906,13 @@ loop13:
 	VADDPS       Y2, Y7, Y6
 	VSUBPS       Y2, Y6, Y8
 	VSUBPS       Y8, Y7, Y7
-	VMOVUPS      word_3af8a147<>+0(SB), Y8
-	VFMADD213PS  word_3c602f93<>+0(SB), Y7, Y8
-	VFMADD213PS  word_3da0c0df<>+0(SB), Y7, Y8
-	VFMADD213PS  word_3eadf052<>+0(SB), Y7, Y8
-	VFMADD213PS  word_3f7af234<>+0(SB), Y7, Y8
-	VFMADD213PS  word_3fb504f4<>+0(SB), Y7, Y8
+	VMOVUPS      word_39891d5c<>+0(SB), Y8
+	VFMADD213PS  word_3af82779<>+0(SB), Y7, Y8
+	VFMADD213PS  word_3c5e9460<>+0(SB), Y7, Y8
+	VFMADD213PS  word_3da0c168<>+0(SB), Y7, Y8
+	VFMADD213PS  word_3eadf184<>+0(SB), Y7, Y8
+	VFMADD213PS  word_3f7af233<>+0(SB), Y7, Y8
+	VFMADD213PS  word_3fb504f3<>+0(SB), Y7, Y8
 	VPSLLD       $0x17, Y6, Y6
 	VMULPS       Y6, Y8, Y8
 	VMOVUPS      Y8, (AX)
@@ -912,12 +945,13 @@ next14:
 	VADDPS       Y2, Y8, Y4
 	VSUBPS       Y2, Y4, Y7
 	VSUBPS       Y7, Y8, Y8
-	VMOVUPS      word_3af8a147<>+0(SB), Y7
-	VFMADD213PS  word_3c602f93<>+0(SB), Y8, Y7
-	VFMADD213PS  word_3da0c0df<>+0(SB), Y8, Y7
-	VFMADD213PS  word_3eadf052<>+0(SB), Y8, Y7
-	VFMADD213PS  word_3f7af234<>+0(SB), Y8, Y7
-	VFMADD213PS  word_3fb504f4<>+0(SB), Y8, Y7
+	VMOVUPS      word_39891d5c<>+0(SB), Y7
+	VFMADD213PS  word_3af82779<>+0(SB), Y8, Y7
+	VFMADD213PS  word_3c5e9460<>+0(SB), Y8, Y7
+	VFMADD213PS  word_3da0c168<>+0(SB), Y8, Y7
+	VFMADD213PS  word_3eadf184<>+0(SB), Y8, Y7
+	VFMADD213PS  word_3f7af233<>+0(SB), Y8, Y7
+	VFMADD213PS  word_3fb504f3<>+0(SB), Y8, Y7
 	VPSLLD       $0x17, Y4, Y4
 	VMULPS       Y4, Y7, Y7
 	VMASKMOVPS   Y7, Y6, (AX)

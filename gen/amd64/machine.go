@@ -136,6 +136,20 @@ func (m *machine) word(bits uint64) operand.Mem {
 	return c
 }
 
+// table returns the address of a table of float32.
+func (m *machine) table(name string, values []float32) operand.Mem {
+	if t, ok := m.constants[name]; ok {
+		return t
+	}
+	t := m.StaticGlobal(name)
+	m.DataAttributes(attr.RODATA | attr.NOPTR)
+	for _, v := range values {
+		m.AppendDatum(operand.U32(math.Float32bits(v)))
+	}
+	m.constants[name] = t
+	return t
+}
+
 // datum is a pattern of bits as an element of a table.
 func (e *element) datum(bits uint64) operand.Constant {
 	if e.double() {

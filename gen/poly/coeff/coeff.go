@@ -4,11 +4,11 @@
 // rounded coefficients, absolute unless said otherwise; the mean is relative, over a uniform argument.
 package coeff
 
-// Exp2Floor5 is 2^r on [0, 1]: at most 2^-23.01 (2^-23.16 before rounding), mean 8.4e-10.
-var Exp2Floor5 = [...]float32{0.9999999, 0.69315493, 0.24013898, 0.05586748, 0.008941926, 0.0018966869}
-
 // Exp2Half5 is 2^(r+1/2) on [-0.5, 0.5]: at most 2^-23.11 (2^-23.16 before rounding), mean 2.9e-10.
 var Exp2Half5 = [...]float32{1.4142137, 0.9802582, 0.33972412, 0.07849287, 0.013683218, 0.0018968963}
+
+// Exp2Half6 is 2^(r+1/2) on [-0.5, 0.5]: at most 2^-25.30 (2^-28.49 before rounding), mean -4.5e-10.
+var Exp2Half6 = [...]float32{1.4142135, 0.98025817, 0.33973324, 0.07849389, 0.01358518, 0.0018932662, 0.0002615255}
 
 // Exp2Near6 is 2^r, the error relative on [-0.5, 0.5]: at most 2^-28.32 (2^-28.92 before rounding), mean -5.9e-12.
 var Exp2Near6 = [...]float32{1, 0.6931472, 0.24022648, 0.0555036, 0.009618506, 0.0013390804, 0.0001532644}
@@ -24,6 +24,13 @@ var Log1p = [...]float32{1, -0.4999993, 0.33330464, -0.2495802, 0.19692121, -0.1
 
 // LogRatio is (2 atanh(s)/s - 2)/s^2 as a function of s^2 on [0, 0.04]: at most 2^-25.59 (2^-27.91 before rounding), mean -6.7e-09.
 var LogRatio = [...]float32{0.6666667, 0.39999807, 0.2855644, 0.23409285}
+
+// Exp2TableValues are 2^(i/16), and Exp2TableStep is q(r) = (2^r - 1)/r on [0, 1/16], the error relative to 2^r: at most 2^-26.47.
+// Together T + T r q(r) is within 0.531 units in the last place, mean 2.7e-12.
+var (
+	Exp2TableValues = [...]float32{1, 1.0442737, 1.0905077, 1.1387886, 1.1892071, 1.2418578, 1.2968396, 1.3542556, 1.4142135, 1.4768262, 1.5422108, 1.6104903, 1.6817929, 1.7562522, 1.8340081, 1.9152066}
+	Exp2TableStep   = [...]float32{0.6931478, 0.2401849, 0.056662984}
+)
 
 // Exp2Floor11 is 2^r on [0, 1]: at most 2^-57.20 (2^-57.68 before rounding), mean -2.1e-19.
 var Exp2Floor11 = [...]float64{
