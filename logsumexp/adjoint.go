@@ -12,7 +12,7 @@ import "github.com/sinkcpu/sinkcpu/kernels"
 func (s *Scratch[T]) Value(c Cost[T], i0, i1 int, kappa T, f, g, a []T, p, sum []float64, acc, h, cbar []T, invEps T) {
 	m := len(g)
 	cols := s.cols(c, m)
-	for step := s.rows(m); i0 < i1; i0 += step {
+	for step := s.rows(c, m); i0 < i1; i0 += step {
 		top := min(i0+step, i1)
 		r := top - i0
 		clear(s.sum[:])
@@ -45,7 +45,7 @@ func (s *Scratch[T]) Value(c Cost[T], i0, i1 int, kappa T, f, g, a []T, p, sum [
 func (s *Scratch[T]) Each(c Cost[T], i0, i1 int, kappa T, f, g []T, visit func(i, j0 int, c, e []T)) {
 	m := len(g)
 	cols := s.cols(c, m)
-	for step := s.rows(m); i0 < i1; i0 += step {
+	for step := s.rows(c, m); i0 < i1; i0 += step {
 		top := min(i0+step, i1)
 		for j := 0; j < m; j += cols {
 			end := min(j+cols, m)

@@ -25,7 +25,7 @@ const keptEntries = 1 << 14
 // height returns the rows of a block.
 func (k *Kernel[T]) height(s *Scratch[T], m int) int {
 	if k.E == nil {
-		return s.rows(m)
+		return s.rows(k.Cost, m)
 	}
 	return max(4, keptEntries/max(m, 1)&^3)
 }
@@ -69,7 +69,7 @@ func (k *Kernel[T]) exponentials(s *Scratch[T], e []T, i0, i1 int, v []T) {
 	cols := s.cols(k.Cost, m)
 	step := i1 - i0
 	if _, stored := k.Cost.(*Stored[T]); !stored {
-		step = s.rows(m) // what the buffer of a tile holds
+		step = s.rows(k.Cost, m) // what the buffer of a tile holds
 	}
 	clear(dots)
 	for ; i0 < i1; i0 += step {
@@ -104,7 +104,7 @@ func (s *Scratch[T]) products(e []T, m, rows int, v []T) {
 // Tile sets dst, of leading dimension j1-j0, to a part of the kernel, computed anew.
 func (k *Kernel[T]) Tile(s *Scratch[T], dst []T, i0, i1, j0, j1 int) {
 	cols := s.cols(k.Cost, j1-j0)
-	step := s.rows(j1 - j0)
+	step := s.rows(k.Cost, j1-j0)
 	ld := j1 - j0
 	for i := i0; i < i1; i += step {
 		top := min(i+step, i1)
@@ -118,7 +118,7 @@ func (k *Kernel[T]) Tile(s *Scratch[T], dst []T, i0, i1, j0, j1 int) {
 
 // ShiftRows sets F of rows i0 to i1-1 to minus the maxima over j of g_j - Kappa C_ij, 0 for a row without a finite entry.
 func (k *Kernel[T]) ShiftRows(s *Scratch[T], i0, i1 int, g []T) {
-	for step := s.rows(len(g)); i0 < i1; i0 += step {
+	for step := s.rows(k.Cost, len(g)); i0 < i1; i0 += step {
 		top := min(i0+step, i1)
 		s.shift(k.Cost, i0, top, k.Kappa, k.F[i0:top], g)
 	}
@@ -159,7 +159,7 @@ func ColumnLSE[T kernels.Float](s *Scratch[T], c Cost[T], kappa T, f []T, lse []
 // and e, of leading dimension j1-j0, to the part of the kernel.
 func (k *Kernel[T]) Weigh(s *Scratch[T], dst []T, ld int, e []T, i0, i1, j0, j1 int, a []T, invEps T) {
 	cols := s.cols(k.Cost, j1-j0)
-	step := s.rows(j1 - j0)
+	step := s.rows(k.Cost, j1-j0)
 	lde := j1 - j0
 	if len(s.part) < cols {
 		s.part = make([]T, cols)

@@ -14,7 +14,7 @@ import "github.com/sinkcpu/sinkcpu/kernels"
 func (s *Scratch[T]) SweepSelf(c Cost[T], i0, i1 int, kappa T, f, g, w []T, sum []float64, acc []T) {
 	m := len(g)
 	cols := s.cols(c, m)
-	for step := s.rows(m); i0 < i1; i0 += step {
+	for step := s.rows(c, m); i0 < i1; i0 += step {
 		top := min(i0+step, i1)
 		clear(sum[i0:top])
 		for j := i0; j < m; j += cols {

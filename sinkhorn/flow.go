@@ -37,6 +37,7 @@ type flow[T kernels.Float] struct {
 	log2b      []float64
 	ft, gt     []T       // the same, rounded: what the kernels see
 	acc        []float64 // column sums of the plan after the row update
+	logs       []float64 // binary logarithms of acc_j/b_j
 	err        float64   // L1 error of the marginal that the last iteration could see
 
 	exact   bool     // the next iteration takes shifts from maxima
@@ -63,7 +64,7 @@ func newFlow[T kernels.Float](p *Problem[T], scratch *scratchList[T]) *flow[T] {
 		fl.log2b[j] = math.Log2(b)
 	}
 	fl.ft, fl.gt = make([]T, p.n), make([]T, p.m)
-	fl.acc, fl.part = make([]float64, p.m), make([][]T, fl.chunks)
+	fl.acc, fl.logs, fl.part = make([]float64, p.m), make([]float64, p.m), make([][]T, fl.chunks)
 	fl.errPart = make([]float64, fl.chunks)
 	for k := range fl.part {
 		fl.part[k] = make([]T, p.m)
@@ -162,15 +163,17 @@ func (fl *flow[T]) alternate(k int) {
 
 // balanced is the row update F_i <- F_i - log2 s_i.
 func (fl *flow[T]) balanced(i0 int, sum []float64, w []T) {
+	i1 := i0 + len(sum)
+	f, ft, a := fl.f[i0:i1], fl.ft[i0:i1], fl.p.a[i0:i1]
+	kernels.Log2(f, sum)
 	for k, s := range sum {
-		i := i0 + k
 		if s == 0 { // only a row without mass may have no finite entry
-			w[k] = 0
+			f[k], w[k] = float64(ft[k]), 0
 			continue
 		}
-		fl.f[i] = float64(fl.ft[i]) - log2(s)
-		fl.ft[i] = T(fl.f[i])
-		w[k] = T(fl.p.a[i] / s)
+		f[k] = float64(ft[k]) - f[k]
+		ft[k] = T(f[k])
+		w[k] = T(a[k] / s)
 	}
 }
 
@@ -180,12 +183,14 @@ func (fl *flow[T]) columns() {
 	fl.err = 0
 	bad := 0
 	clear(fl.acc)
-	for _, part := range fl.part {
-		addWide(fl.acc, part)
-	}
+	addParts(fl.acc, fl.part)
 	if !fl.joinColumns() {
 		return
 	}
+	for j, b := range fl.p.b {
+		fl.logs[j] = fl.acc[j] / b
+	}
+	kernels.Log2(fl.logs, fl.logs)
 	for j, b := range fl.p.b {
 		acc := fl.acc[j]
 		if b == 0 {
@@ -200,11 +205,25 @@ func (fl *flow[T]) columns() {
 			bad++
 			continue
 		}
-		fl.setSoftMin(j, float64(fl.gt[j])-log2(acc/b))
+		fl.setSoftMin(j, float64(fl.gt[j])-fl.logs[j])
 	}
 	if bad > 0 {
 		fl.redoneColumns += bad
 		fl.redoColumns(bad > fl.m/badShare)
+	}
+}
+
+// addParts adds parts to acc, one after the other: so many at a time that acc is seldom read and written, and that each is read in order.
+func addParts[T kernels.Float](acc []float64, parts [][]T) {
+	n := len(acc)
+	for ; len(parts) >= 4; parts = parts[4:] {
+		p, q, r, s := parts[0][:n], parts[1][:n], parts[2][:n], parts[3][:n]
+		for j, v := range acc {
+			acc[j] = v + float64(p[j]) + float64(q[j]) + float64(r[j]) + float64(s[j])
+		}
+	}
+	for _, part := range parts {
+		addWide(acc, part)
 	}
 }
 
