@@ -165,7 +165,7 @@ func (fl *flow[T]) alternate(k int) {
 func (fl *flow[T]) balanced(i0 int, sum []float64, w []T) {
 	i1 := i0 + len(sum)
 	f, ft, a := fl.f[i0:i1], fl.ft[i0:i1], fl.p.a[i0:i1]
-	kernels.Log2(f, sum)
+	fl.logarithms(f, sum)
 	for k, s := range sum {
 		if s == 0 { // only a row without mass may have no finite entry
 			f[k], w[k] = float64(ft[k]), 0
@@ -174,6 +174,18 @@ func (fl *flow[T]) balanced(i0 int, sum []float64, w []T) {
 		f[k] = float64(ft[k]) - f[k]
 		ft[k] = T(f[k])
 		w[k] = T(a[k] / s)
+	}
+}
+
+// logarithms sets dst to the binary logarithms of x, by the kernel where potentials are rounded to float32 in any case: in float64 the 2 ULP
+// that it may be off would show in the marginal error of a solve to 1e-12.
+func (fl *flow[T]) logarithms(dst, x []float64) {
+	if _, single := any(T(0)).(float32); single {
+		kernels.Log2(dst, x)
+		return
+	}
+	for k, v := range x {
+		dst[k] = log2(v)
 	}
 }
 
@@ -190,7 +202,7 @@ func (fl *flow[T]) columns() {
 	for j, b := range fl.p.b {
 		fl.logs[j] = fl.acc[j] / b
 	}
-	kernels.Log2(fl.logs, fl.logs)
+	fl.logarithms(fl.logs, fl.logs)
 	for j, b := range fl.p.b {
 		acc := fl.acc[j]
 		if b == 0 {
