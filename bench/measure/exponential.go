@@ -34,7 +34,7 @@ func (s *Session) exp2(ctx context.Context, l *Limits) error {
 	}
 	t, by := l.Time(kernels.Active(), 1, "Exp2")
 	_, err := s.measure(ctx, job{name: "exp2", params: on(kernels.Active(), 1, "n", itoa(n), "precision", "f32"), amount: n / 1e9, unit: "G/s",
-		check: check, run: run, limit: 1e-9 / t, by: by, note: Count(kernels.Active(), "Exp2")})
+		check: check, run: run, limit: 1e-9 / t, by: by, ports: 1e-9 / l.TwoPorts(kernels.Active(), 1, "Exp2"), note: Count(kernels.Active(), "Exp2")})
 	return err
 }
 
@@ -59,6 +59,7 @@ func (s *Session) sweepRows(ctx context.Context, l *Limits) error {
 	}
 	t, by := l.Time(kernels.Active(), 1, "SweepRows")
 	_, err := s.measure(ctx, job{name: "sweep-rows", params: on(kernels.Active(), 1, "n", itoa(n), "m", itoa(m), "precision", "f32"),
-		amount: n * m / 1e9, unit: "G entries/s", check: check, run: run, limit: 1e-9 / t, by: by, note: Count(kernels.Active(), "SweepRows")})
+		amount: n * m / 1e9, unit: "G entries/s", check: check, run: run, limit: 1e-9 / t, by: by,
+		ports: 1e-9 / l.TwoPorts(kernels.Active(), 1, "SweepRows"), note: Count(kernels.Active(), "SweepRows")})
 	return err
 }

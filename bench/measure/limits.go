@@ -18,7 +18,7 @@ const chains = 12
 type probes struct {
 	tier          kernels.Tier
 	lanes         int
-	fma           func(n int, out []float32)
+	fma, add      func(n int, out []float32)
 	mixes         []mix
 	scale, reduce *rare // nil where the tier has none
 	read, read4   func(passes int, x, out []float32)
@@ -32,10 +32,10 @@ type mix struct {
 	run   func(n int, out []float32)
 }
 
-// A rare operation is measured on its own, and one of five beside multiplications, as in an exponential.
+// A rare operation is measured on its own, and as one of five beside multiplications and beside additions, as in an exponential.
 type rare struct {
-	name        string
-	alone, amid func(n int, out []float32)
+	name               string
+	alone, amid, among func(n int, out []float32)
 }
 
 // Limits is what the machine can do, as measured.
@@ -50,14 +50,18 @@ type Limits struct {
 // able to do, and cannot add to it.
 type rates struct {
 	lanes         float64
-	fma, all      float64 // multiplications, and vector operations of any kind
+	fma, add, all float64 // multiplications, additions, and vector operations of any kind
 	scale, reduce cost
 	load, store   float64
 	flops         map[int]float64 // floating-point operations a second by number of threads
 }
 
-// A cost is what a rare operation takes: its own rate, and the multiplications that it takes the place of, 0 when it runs beside them.
-type cost struct{ rate, slots float64 }
+// A cost is what a rare operation takes: its own rate, and the multiplications and additions that it takes the place of, 0 when it runs
+// beside them.
+type cost struct{ rate, slots, adds float64 }
+
+// operations is the simple operations that one takes the place of.
+func (c cost) operations() float64 { return max(1, c.slots+c.adds) }
 
 // Limits measures the machine and emits a row for each of its limits.
 func (s *Session) Limits(ctx context.Context) (*Limits, error) {
@@ -95,18 +99,21 @@ func (s *Session) arithmetic(ctx context.Context, l *Limits, p *probes) error {
 		}
 	}
 	r.fma = r.flops[1] / (2 * r.lanes)
-	for _, m := range append([]mix{{"fma", chains, p.fma}}, p.mixes...) {
+	for _, m := range append([]mix{{"fma", chains, p.fma}, {"add", chains, p.add}}, p.mixes...) {
 		v, err := s.operations(ctx, l, p, m.name, m.count, m.run)
 		if err != nil {
 			return err
 		}
 		r.all = max(r.all, v)
+		if m.name == "add" {
+			r.add = v
+		}
 	}
 	var err error
-	if r.scale, err = s.rare(ctx, l, p, p.scale, r.fma); err != nil {
+	if r.scale, err = s.rare(ctx, l, p, p.scale, r); err != nil {
 		return err
 	}
-	if r.reduce, err = s.rare(ctx, l, p, p.reduce, r.fma); err != nil {
+	if r.reduce, err = s.rare(ctx, l, p, p.reduce, r); err != nil {
 		return err
 	}
 	return s.firstLevel(ctx, l, p, r)
@@ -154,7 +161,7 @@ func (s *Session) operations(ctx context.Context, l *Limits, p *probes, name str
 }
 
 // rare measures the cost of a rare operation.
-func (s *Session) rare(ctx context.Context, l *Limits, p *probes, op *rare, fma float64) (c cost, err error) {
+func (s *Session) rare(ctx context.Context, l *Limits, p *probes, op *rare, r *rates) (c cost, err error) {
 	if op == nil {
 		return cost{rate: math.Inf(1)}, nil
 	}
@@ -162,9 +169,19 @@ func (s *Session) rare(ctx context.Context, l *Limits, p *probes, op *rare, fma 
 		return c, err
 	}
 	const beside = chains / 4
-	v, err := s.operations(ctx, l, p, "4fma+"+op.name, chains+beside, op.amid)
-	c.slots = max(0, ((chains+beside)*fma/v-chains)/beside)
-	return c, err
+	for _, k := range []struct {
+		name  string
+		run   func(n int, out []float32)
+		rate  float64
+		slots *float64
+	}{{"4fma+", op.amid, r.fma, &c.slots}, {"4add+", op.among, r.add, &c.adds}} {
+		v, err := s.operations(ctx, l, p, k.name+op.name, chains+beside, k.run)
+		if err != nil {
+			return c, err
+		}
+		*k.slots = max(0, ((chains+beside)*k.rate/v-chains)/beside)
+	}
+	return c, nil
 }
 
 // firstLevel measures loads and stores of whole vectors in the first level of cache.
@@ -193,9 +210,10 @@ func (r *rates) perEntry(l loop.Loop) (seconds float64, by string) {
 		time float64
 	}{
 		{"multiplications", (float64(l.Multiply) + r.scale.slots*float64(l.Scale) + r.reduce.slots*float64(l.Reduce)) / r.fma},
+		{"additions", (float64(l.Add) + r.scale.adds*float64(l.Scale) + r.reduce.adds*float64(l.Reduce)) / r.add},
 		{"scalef", float64(l.Scale) / r.scale.rate},
 		{"reduce", float64(l.Reduce) / r.reduce.rate},
-		{"vector operations", float64(l.Operations()) / r.all},
+		{"vector operations", (float64(l.Multiply+l.Add+l.Other) + r.scale.operations()*float64(l.Scale) + r.reduce.operations()*float64(l.Reduce)) / r.all},
 		{"loads", float64(l.Loads) / r.load},
 		{"stores", float64(l.Stores) / r.store},
 	}
@@ -226,6 +244,23 @@ func (l *Limits) Time(tier kernels.Tier, threads int, names ...string) (seconds 
 		}
 	}
 	return seconds * r.flops[1] / r.flops[threads], by
+}
+
+// TwoPorts returns the time of Time for a core that starts two vector operations a cycle, of any kind, and does nothing else: a measure
+// that tells less about this core, and the same about all.
+func (l *Limits) TwoPorts(tier kernels.Tier, threads int, names ...string) (seconds float64) {
+	r := l.rates[tier.String()]
+	if r == nil {
+		return math.NaN()
+	}
+	for _, name := range names {
+		k, ok := asm.Loops[name+"F32"+asmSuffix[tier]]
+		if !ok {
+			return math.NaN()
+		}
+		seconds += float64(k.Operations()) / float64(k.Entries*k.Lanes) / (2 * l.clock)
+	}
+	return seconds * r.flops[1] / r.flops[threads]
 }
 
 var asmSuffix = map[kernels.Tier]string{kernels.AVX2: "AVX2", kernels.AVX512: "AVX512"}

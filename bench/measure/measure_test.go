@@ -114,7 +114,7 @@ func TestProbes(t *testing.T) {
 
 // TestPerEntry holds the model to cases that can be counted by hand.
 func TestPerEntry(t *testing.T) {
-	r := &rates{lanes: 8, fma: 2, all: 4, scale: cost{rate: 1}, reduce: cost{rate: 1, slots: 1}, load: 2, store: 1, flops: map[int]float64{1: 32, 2: 64}}
+	r := &rates{lanes: 8, fma: 2, add: 2, all: 4, scale: cost{rate: 1, adds: 2}, reduce: cost{rate: 1, slots: 1}, load: 2, store: 1, flops: map[int]float64{1: 32, 2: 64}}
 	for _, c := range []struct {
 		l    loop.Loop
 		time float64 // of the loop
@@ -124,7 +124,9 @@ func TestPerEntry(t *testing.T) {
 		{loop.Loop{Multiply: 6, Other: 10}, 4, "vector operations"},
 		{loop.Loop{Multiply: 6, Loads: 8}, 4, "loads"},
 		{loop.Loop{Multiply: 6, Stores: 5}, 5, "stores"},
-		{loop.Loop{Multiply: 6, Scale: 4}, 4, "scalef"},
+		{loop.Loop{Multiply: 6, Scale: 4}, 4, "additions"},
+		{loop.Loop{Multiply: 6, Add: 3, Scale: 3}, 4.5, "additions"},
+		{loop.Loop{Multiply: 6, Add: 6, Other: 2, Scale: 1}, 4, "additions"},
 		{loop.Loop{Multiply: 6, Reduce: 4}, 5, "multiplications"},
 	} {
 		c.l.Lanes, c.l.Entries = 8, 4

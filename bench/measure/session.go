@@ -80,6 +80,7 @@ type job struct {
 	on     int // threads, 0 for one
 	limit  float64
 	by     string
+	ports  float64 // the limit by two vector operations a cycle, 0 for none
 	note   string
 }
 
@@ -115,6 +116,7 @@ func (s *Session) meter(j job) row.Meter {
 
 func (s *Session) emit(r row.Row, j job) {
 	r.SetLimit(j.limit, j.by)
+	r.SetPorts(j.ports, "two operations a cycle")
 	r.Note = j.note
 	if s.Emit != nil {
 		s.Emit(r)

@@ -22,6 +22,7 @@ type Row struct {
 	Unit  string  `json:"unit"`            // GFLOP/s, G entries/s, GB/s, ms ...
 	Lower bool    `json:"lower,omitempty"` // lower is better, as for times
 	Limit *Limit  `json:"limit,omitempty"` // what the machine allows, where it is known
+	Ports *Limit  `json:"ports,omitempty"` // the same for a core that starts two vector operations a cycle
 	Spread
 	Unstable bool   `json:"unstable"`       // the samples did not agree when the time was up
 	Note     string `json:"note,omitempty"` // a condition that a reader must know
@@ -86,13 +87,18 @@ func (r *Row) Param(key string) string {
 }
 
 // SetLimit sets the limit and the fraction of it that the value is. A limit that is not positive is unknown and is left out.
-func (r *Row) SetLimit(value float64, by string) {
+func (r *Row) SetLimit(value float64, by string) { r.Limit = r.of(value, by) }
+
+// SetPorts sets the limit by two operations a cycle in the same way.
+func (r *Row) SetPorts(value float64, by string) { r.Ports = r.of(value, by) }
+
+func (r *Row) of(value float64, by string) *Limit {
 	if !(value > 0) || r.Error != "" {
-		r.Limit = nil
-		return
+		return nil
 	}
-	r.Limit = &Limit{Value: value, By: by, Fraction: r.Value / value}
+	l := &Limit{Value: value, By: by, Fraction: r.Value / value}
 	if r.Lower {
-		r.Limit.Fraction = value / r.Value
+		l.Fraction = value / r.Value
 	}
+	return l
 }

@@ -12,7 +12,7 @@ import (
 var headings = [...]struct {
 	name  string
 	right bool
-}{{"what", false}, {"on", false}, {"value", true}, {"unit", false}, {"spread", true}, {"limit", true}, {"of it", true}, {"bound by", false}, {"remarks", false}}
+}{{"what", false}, {"on", false}, {"value", true}, {"unit", false}, {"spread", true}, {"limit", true}, {"of it", true}, {"bound by", false}, {"on 2 ports", true}, {"of it", true}, {"remarks", false}}
 
 // cells returns the columns of a row.
 func (r *Row) cells() [len(headings)]string {
@@ -30,7 +30,10 @@ func (r *Row) cells() [len(headings)]string {
 	if r.Limit != nil {
 		c[5], c[6], c[7] = Number(r.Limit.Value), fmt.Sprintf("%.0f %%", 100*r.Limit.Fraction), r.Limit.By
 	}
-	c[8] = strings.Join(r.remarks(), "; ")
+	if r.Ports != nil {
+		c[8], c[9] = Number(r.Ports.Value), fmt.Sprintf("%.0f %%", 100*r.Ports.Fraction)
+	}
+	c[10] = strings.Join(r.remarks(), "; ")
 	return c
 }
 

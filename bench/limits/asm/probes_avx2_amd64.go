@@ -10,6 +10,12 @@ package asm
 //go:noescape
 func FMAAVX2(n int, out []float32)
 
+// AddAVX2 runs n > 0 times 12 vector operations in registers: additions.
+// It sets out, one vector, to the sum of the x, each 0 at first.
+//
+//go:noescape
+func AddAVX2(n int, out []float32)
+
 // FMAAddAVX2 runs n > 0 times 12 vector operations in registers: multiply and add: x = x/2 + 1/2, which tends to 1; and as many additions.
 // It sets out, one vector, to the sum of the x, each 0 at first.
 //

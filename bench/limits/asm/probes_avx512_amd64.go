@@ -10,6 +10,12 @@ package asm
 //go:noescape
 func FMAAVX512(n int, out []float32)
 
+// AddAVX512 runs n > 0 times 12 vector operations in registers: additions.
+// It sets out, one vector, to the sum of the x, each 0 at first.
+//
+//go:noescape
+func AddAVX512(n int, out []float32)
+
 // FMAAddAVX512 runs n > 0 times 12 vector operations in registers: multiply and add: x = x/2 + 1/2, which tends to 1; and as many additions.
 // It sets out, one vector, to the sum of the x, each 0 at first.
 //
@@ -34,6 +40,12 @@ func ScaleAVX512(n int, out []float32)
 //go:noescape
 func FMAScaleAVX512(n int, out []float32)
 
+// AddScaleAVX512 runs n > 0 times 12 vector operations in registers: additions; and VSCALEFPS a quarter as often.
+// It sets out, one vector, to the sum of the x, each 0 at first.
+//
+//go:noescape
+func AddScaleAVX512(n int, out []float32)
+
 // ReduceAVX512 runs n > 0 times 12 vector operations in registers: VREDUCEPS.
 // It sets out, one vector, to the sum of the x, each 0 at first.
 //
@@ -45,6 +57,12 @@ func ReduceAVX512(n int, out []float32)
 //
 //go:noescape
 func FMAReduceAVX512(n int, out []float32)
+
+// AddReduceAVX512 runs n > 0 times 12 vector operations in registers: additions; and VREDUCEPS a quarter as often.
+// It sets out, one vector, to the sum of the x, each 0 at first.
+//
+//go:noescape
+func AddReduceAVX512(n int, out []float32)
 
 // ReadAVX512 sums x passes > 0 times over, reading it from 1 places at once, and sets out, one vector, to the
 // sums of its lanes. x has a multiple of 128 elements, at least one.

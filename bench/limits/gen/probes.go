@@ -67,11 +67,12 @@ func (p *prober) emit() {
 	integer := func(int) { p.VPADDD(p.half, p.half, p.vector[chains+2]) }
 	const halve = "multiply and add: x = x/2 + 1/2, which tends to 1"
 	p.operations("FMA", halve, fma)
+	p.operations("Add", "additions", add)
 	p.operations("FMAAdd", halve+"; and as many additions", fma, add)
 	p.operations("FMAAddInteger", halve+"; and as many additions of floats and of integers", fma, add, integer)
 	if p.bytes == 64 {
-		p.rare("Scale", "VSCALEFPS", func(int) { p.VSCALEFPS(p.half, p.half, p.scratch) }, fma)
-		p.rare("Reduce", "VREDUCEPS", func(int) { p.VREDUCEPS(operand.U8(9), p.half, p.scratch) }, fma)
+		p.rare("Scale", "VSCALEFPS", func(int) { p.VSCALEFPS(p.half, p.half, p.scratch) }, fma, add)
+		p.rare("Reduce", "VREDUCEPS", func(int) { p.VREDUCEPS(operand.U8(9), p.half, p.scratch) }, fma, add)
 	}
 	p.read("Read", 1)
 	p.read("Read4", 4)
@@ -82,14 +83,19 @@ func (p *prober) emit() {
 	}
 }
 
-// rare emits an operation on its own, and as one of five beside multiplications, as in an exponential.
-func (p *prober) rare(name, doc string, op, fma func(k int)) {
+// rare emits an operation on its own, and as one of five beside multiplications and beside additions, as in an exponential.
+func (p *prober) rare(name, doc string, op, fma, add func(k int)) {
 	p.operations(name, doc, op)
-	p.operations("FMA"+name, "multiply and add; and "+doc+" a quarter as often", fma, func(k int) {
-		if k%4 == 0 {
-			op(k)
+	beside := func(other func(k int)) func(k int) {
+		return func(k int) {
+			other(k)
+			if k%4 == 0 {
+				op(k)
+			}
 		}
-	})
+	}
+	p.operations("FMA"+name, "multiply and add; and "+doc+" a quarter as often", beside(fma))
+	p.operations("Add"+name, "additions; and "+doc+" a quarter as often", beside(add))
 }
 
 func (p *prober) start(name, signature string, doc ...string) {

@@ -15,13 +15,14 @@ type Loop struct {
 	Multiply int // multiplications, with an addition or without
 	Scale    int // VSCALEF
 	Reduce   int // VREDUCE
-	Other    int // additions, minima, shifts ...
+	Add      int // additions, subtractions, minima and maxima of floating-point numbers
+	Other    int // shifts, permutations, integers ...
 	Loads    int
 	Stores   int
 }
 
 // Operations returns the number of vector operations that are neither loads nor stores.
-func (l Loop) Operations() int { return l.Multiply + l.Scale + l.Reduce + l.Other }
+func (l Loop) Operations() int { return l.Multiply + l.Scale + l.Reduce + l.Add + l.Other }
 
 var text = regexp.MustCompile(`(?m)^TEXT ·(\w+)\(SB\).*\n`)
 
@@ -107,6 +108,8 @@ func count(lines []string) Loop {
 			l.Scale++
 		case strings.HasPrefix(op, "VREDUCE"):
 			l.Reduce++
+		case addition.MatchString(op):
+			l.Add++
 		default:
 			l.Other++
 		}
@@ -118,6 +121,8 @@ func count(lines []string) Loop {
 }
 
 var memory = regexp.MustCompile(`\((\w+)\)`)
+
+var addition = regexp.MustCompile(`^V(ADD|SUB|MAX|MIN)P[SD]`)
 
 var register = regexp.MustCompile(`\b([XYZ])\d+\b`)
 

@@ -59,7 +59,7 @@ func TestMainLoop(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Loop{Lanes: 16, Entries: 3, Multiply: 2, Scale: 1, Reduce: 1, Other: 1, Loads: 5, Stores: 1}
+	want := Loop{Lanes: 16, Entries: 3, Multiply: 2, Scale: 1, Reduce: 1, Add: 1, Loads: 5, Stores: 1}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
