@@ -140,8 +140,26 @@ func (c *Comm) Abort(code int) {
 	}
 }
 
-// Agree returns nil where every rank was called with nil. Otherwise every rank gets an error: its own, or one that quotes the first rank
-// that had one. It is how a fault that one rank alone can see, such as a bad file, ends all of them in order.
+// An AgreedError is an error that every rank of a group has, though only some met it: all of them can end in order.
+type AgreedError struct {
+	Rank int // the first that met it
+	Text string
+	Err  error // the rank's own error, nil on a rank that met none
+}
+
+// Error returns the text, with the rank on those that did not meet it.
+func (e *AgreedError) Error() string {
+	if e.Err != nil {
+		return e.Err.Error()
+	}
+	return fmt.Sprintf("rank %d: %s", e.Rank, e.Text)
+}
+
+// Unwrap returns the rank's own error.
+func (e *AgreedError) Unwrap() error { return e.Err }
+
+// Agree returns nil where every rank was called with nil, and an [*AgreedError] on every rank otherwise. It is how a fault that one rank
+// alone can see, such as a bad file, ends all of them in order.
 func (c *Comm) Agree(err error) error {
 	if c.Size() == 1 {
 		return err
@@ -157,14 +175,10 @@ func (c *Comm) Agree(err error) error {
 	if failed != nil {
 		return errors.Join(err, failed)
 	}
-	if err != nil {
-		return err
-	}
 	for r, n := range counts {
 		if n > 0 {
-			return fmt.Errorf("ranks: rank %d: %s", r, all[:n])
+			return &AgreedError{Rank: r, Text: string(all[:n]), Err: err}
 		}
-		all = all[n:]
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -39,6 +40,9 @@ type otOptions struct {
 	plot                                            string
 	test                                            string
 	reps                                            int
+
+	mpi   bool
+	group *rankGroup
 }
 
 // otCosts names the costs between points.
@@ -111,6 +115,7 @@ X and Y hold a point a row, as CSV or .npy, plain or gzip; - is the standard inp
 	f.IntVar(&o.reps, "reps", defaultReps, "relabellings and redrawings of --test")
 	f.Uint64Var(&o.seed, "seed", o.seed, "seed of --pairs-mode sample and --test")
 	f.StringVar(&o.plot, "plot", "", "draw points of one or two dimensions and the strongest pairs to a .png")
+	addGroupFlag(f, &o.mpi)
 	return cmd
 }
 
@@ -118,20 +123,49 @@ func (o *otOptions) run(cmd *cobra.Command, args []string) error {
 	if err := o.check(cmd, args); err != nil {
 		return err
 	}
-	pool := parallel.New(o.threads)
+	group, err := joinGroup(cmd, o.mpi)
+	if err != nil {
+		return err
+	}
+	o.group = group
+	return group.leave(cmd, o.runOn(cmd, args))
+}
+
+// runOn is run on the ranks of a group, or alone.
+func (o *otOptions) runOn(cmd *cobra.Command, args []string) error {
+	if o.group.comm.Size() > 1 {
+		if err := o.checkRanks(cmd); err != nil {
+			return o.group.comm.Agree(err)
+		}
+	}
+	threads, err := o.group.threads(o.threads, cmd.ErrOrStderr())
+	if err != nil {
+		return err
+	}
+	pool := parallel.New(threads)
 	defer pool.Close()
 	if o.batch != "" {
 		return o.runBatch(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout(), pool)
 	}
-	in, err := o.read(cmd.InOrStdin(), args)
+	in, eps, err := o.spread(func() (*otInput, float64, error) {
+		in, err := o.read(cmd.InOrStdin(), args)
+		if err != nil {
+			return nil, 0, err
+		}
+		eps, err := o.eps.resolve(pool, in, o.precision)
+		return in, eps, err
+	})
 	if err != nil {
 		return err
 	}
 	progress := newOTProgress(cmd.ErrOrStderr())
-	answer, report, notConverged := o.answer(cmd.Context(), in, pool, progress.callback())
+	answer, report, notConverged := o.answer(cmd.Context(), in, eps, pool, progress.callback())
 	progress.end()
 	if answer == nil {
 		return notConverged
+	}
+	if !o.group.first() {
+		return errors.Join(o.writeElsewhere(answer, report), notConverged)
 	}
 	if report.Note != "" {
 		fmt.Fprintf(cmd.ErrOrStderr(), "sinkcpu: note: %s\n", report.Note)
@@ -147,11 +181,7 @@ func (o *otOptions) run(cmd *cobra.Command, args []string) error {
 }
 
 // answer solves and evaluates. The answer is nil for bad data; with an error of [sinkhorn.ErrNotConverged] it is there.
-func (o *otOptions) answer(ctx context.Context, in *otInput, pool *parallel.Pool, progress func(int, float64)) (otAnswer, *otReport, error) {
-	eps, err := o.eps.resolve(pool, in, o.precision)
-	if err != nil {
-		return nil, nil, err
-	}
+func (o *otOptions) answer(ctx context.Context, in *otInput, eps float64, pool *parallel.Pool, progress func(int, float64)) (otAnswer, *otReport, error) {
 	solve := solveOT[float32]
 	if o.precision == precision64 {
 		solve = solveOT[float64]

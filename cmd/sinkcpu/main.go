@@ -33,7 +33,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetErr(stderr)
 	cmd, err := root.ExecuteContextC(ctx)
 	code := exitCode(err)
-	if err != nil {
+	var said *saidError
+	if err != nil && !errors.As(err, &said) {
 		printError(stderr, cmd, err, code)
 	}
 	return code

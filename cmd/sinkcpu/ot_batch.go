@@ -92,7 +92,12 @@ func (p *otPair) solve(ctx context.Context, o *otOptions, pool *parallel.Pool) {
 		p.err = err
 		return
 	}
-	answer, report, err := o.answer(ctx, in, pool, nil)
+	eps, err := o.eps.resolve(pool, in, o.precision)
+	if err != nil {
+		p.err = err
+		return
+	}
+	answer, report, err := o.answer(ctx, in, eps, pool, nil)
 	p.err = err
 	if answer != nil {
 		p.otReport = report

@@ -66,13 +66,21 @@ func (s *otSolution[T]) files(o *otOptions) []otFile {
 
 // writePotentials writes f and g, shifted against each other so that <a,f> = <b,g> where that changes nothing, in a balanced problem.
 func (s *otSolution[T]) writePotentials(w io.Writer) error {
-	a, b := s.xy.Problem().Weights()
+	own, b := s.xy.Problem().Weights()
+	a, err := s.gather(own)
+	if err != nil {
+		return err
+	}
+	all, err := s.gather(s.xy.F)
+	if err != nil {
+		return err
+	}
 	shift := 0.
 	if !s.o.reach.given() {
-		shift = (weighted(b, s.xy.G) - weighted(a, s.xy.F)) / 2
+		shift = (weighted(b, s.xy.G) - weighted(a, all)) / 2
 	}
 	f, g := make([]float64, len(a)), make([]float64, len(b))
-	for i, v := range s.xy.F {
+	for i, v := range all {
 		f[i] = v + shift
 	}
 	for j, v := range s.xy.G {
@@ -105,24 +113,52 @@ func (s *otSolution[T]) writePlan(w io.Writer) error {
 }
 
 func (s *otSolution[T]) writeGradient(w io.Writer) error {
-	g := make([]float64, s.in.n*s.in.dim)
+	own := make([]float64, s.rows()*s.in.dim)
 	if s.div != nil {
-		s.div.Gradient(g, s.points, s.own)
+		s.div.Gradient(own, s.points, s.own)
 	} else {
-		s.xy.Gradient(g, s.points)
+		s.xy.Gradient(own, s.points)
+	}
+	g, err := s.gather(own)
+	if err != nil {
+		return err
 	}
 	return data.WriteNPY(w, s.in.n, s.in.dim, g)
 }
 
 // writeMap writes the barycentric map, the mean of y under each row of the plan.
 func (s *otSolution[T]) writeMap(w io.Writer) error {
-	t := make([]float64, s.in.n*s.in.dim)
-	s.xy.BarycentricMap(t, s.in.y, s.in.dim)
+	own := make([]float64, s.rows()*s.in.dim)
+	s.xy.BarycentricMap(own, s.in.y, s.in.dim)
+	t, err := s.gather(own)
+	if err != nil {
+		return err
+	}
 	return data.WriteNPY(w, s.in.n, s.in.dim, t)
 }
 
 // writeAssignment writes for each row its largest entry of the plan.
-func (s *otSolution[T]) writeAssignment(w io.Writer) error { return writePairs(w, s.topPairs(1)) }
+func (s *otSolution[T]) writeAssignment(w io.Writer) error {
+	columns, p := s.xy.TopK(1)
+	partners := make([]float64, len(columns))
+	for i, j := range columns {
+		partners[i] = float64(j)
+	}
+	partners, err := s.gather(partners)
+	if err != nil {
+		return err
+	}
+	if p, err = s.gather(p); err != nil {
+		return err
+	}
+	pairs := make([]sinkhorn.Pair, 0, len(p))
+	for i, j := range partners {
+		if j >= 0 {
+			pairs = append(pairs, sinkhorn.Pair{I: i, J: int(j), P: p[i]})
+		}
+	}
+	return writePairs(w, pairs)
+}
 
 func (s *otSolution[T]) writePairs(w io.Writer) error { return writePairs(w, s.pairs()) }
 

@@ -88,6 +88,11 @@ func (s *otSolution[T]) problem(x, y sinkhorn.Reach) (*sinkhorn.Problem[T], erro
 		}
 		return sinkhorn.NewUnbalanced(c, in.a, in.b, x, y)
 	}
+	if s.o.group.comm.Size() > 1 {
+		points, p, err := s.share(in.x, in.y, in.a, in.b, in.n, x, y)
+		s.points = points
+		return p, err
+	}
 	points, c, err := s.between(in.x, in.y, in.a, in.b, in.n, in.m)
 	if err != nil {
 		return nil, err
@@ -108,6 +113,9 @@ func (s *otSolution[T]) selfProblem(reach sinkhorn.Reach, path string, c, x, w [
 			return nil, nil, fmt.Errorf("%s: %w", path, err)
 		}
 		return nil, p, nil
+	}
+	if s.o.group.comm.Size() > 1 {
+		return s.share(x, x, w, w, n, reach, reach)
 	}
 	points, own, err := s.between(x, x, w, w, n, n)
 	if err != nil {

@@ -1,0 +1,210 @@
+//go:build linux
+
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// mpiLaunchers returns the commands that start n ranks, by kind of MPI; the test is skipped where none is installed.
+func mpiLaunchers(t *testing.T, n int) map[string][]string {
+	t.Helper()
+	found := map[string][]string{}
+	for name, args := range map[string][]string{
+		"mpirun.openmpi": {"--allow-run-as-root", "--oversubscribe"},
+		"mpiexec.hydra":  nil,
+	} {
+		if path, err := exec.LookPath(name); err == nil {
+			found[name] = append(append([]string{path}, args...), "-n", fmt.Sprint(n))
+		} else if strings.Contains(os.Getenv("SINKCPU_TEST_REQUIRE"), "mpi") {
+			t.Errorf("%s is required but not installed", name)
+		}
+	}
+	if len(found) == 0 {
+		t.Skip("no MPI is installed")
+	}
+	return found
+}
+
+// onMPI returns the command as the ranks of a job.
+func onMPI(launcher []string, args ...string) *exec.Cmd {
+	cmd := exec.Command(launcher[0], append(append(launcher[1:], os.Args[0]), args...)...)
+	cmd.Env = append(os.Environ(), "SINKCPU_TEST_AS_COMMAND=1")
+	return cmd
+}
+
+// Ranks have the value of one process to 1e-12, and the same bits for the same number of ranks whatever carries them.
+func TestOTOnRanks(t *testing.T) {
+	dir := t.TempDir()
+	x, y := filepath.Join(dir, "x.csv"), filepath.Join(dir, "y.csv")
+	writeCloud(t, x, 90, 3, .3)
+	writeCloud(t, y, 70, 3, 1.1)
+	args := []string{"ot", x, y, "--precision", "f64", "--tol", "1e-11", "--json"}
+	type answer struct {
+		Value, Seconds float64
+		TransportCost  float64 `json:"transport_cost"`
+		N              int
+	}
+	parse := func(text string) (a answer) {
+		if err := json.Unmarshal([]byte(text), &a); err != nil {
+			t.Fatalf("%v: %s", err, text)
+		}
+		return a
+	}
+	_, out, _ := command(append(args, "--grad", filepath.Join(dir, "g1.npy"))...)
+	want := parse(out)
+	values := map[float64]bool{}
+	for name, launcher := range mpiLaunchers(t, 2) {
+		grad := filepath.Join(dir, name+".npy")
+		out, err := onMPI(launcher, append(args, "--grad", grad)...).Output()
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		got := parse(string(out))
+		if got.N != 90 || !(math.Abs(got.Value-want.Value) <= 1e-12) || !(math.Abs(got.TransportCost-want.TransportCost) <= 1e-9) {
+			t.Errorf("%s: %+v, one process has %+v", name, got, want)
+		}
+		values[got.Value] = true
+		if len(readFile(t, grad)) != len(readFile(t, filepath.Join(dir, "g1.npy"))) {
+			t.Errorf("%s: the gradient is of another size", name)
+		}
+	}
+	if len(values) != 1 {
+		t.Errorf("two ranks have values %v under different libraries", values)
+	}
+}
+
+func writeCloud(t *testing.T, path string, n, d int, shift float64) {
+	t.Helper()
+	var b strings.Builder
+	for i := range n {
+		for k := range d {
+			if k > 0 {
+				b.WriteByte(',')
+			}
+			fmt.Fprintf(&b, "%.9f", shift+math.Sin(float64(7*i*i+13*k+i)))
+		}
+		b.WriteByte('\n')
+	}
+	if err := os.WriteFile(path, []byte(b.String()), 0o666); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestErrorsOnRanksAreSaidOnce(t *testing.T) {
+	for name, launcher := range mpiLaunchers(t, 2) {
+		for _, c := range []struct {
+			args []string
+			code int
+			want string
+		}{
+			{[]string{"ot", "none.csv", "none.csv"}, exitFailed, "none.csv"},
+			{[]string{"ot", "x.csv", "y.csv", "--plan", "p.npy"}, exitUsage, "one process"},
+		} {
+			out, err := onMPI(launcher, c.args...).CombinedOutput()
+			var exit *exec.ExitError
+			if !errors.As(err, &exit) || exit.ExitCode() != c.code {
+				t.Errorf("%s %v: %v, want exit %d", name, c.args, err, c.code)
+			}
+			if n := strings.Count(string(out), "sinkcpu: "); n != 1 || !strings.Contains(string(out), c.want) {
+				t.Errorf("%s %v: %d messages in %s", name, c.args, n, out)
+			}
+		}
+	}
+}
+
+// A rank that is killed in a solve ends the job within seconds, and is named.
+func TestALostRankEndsASolve(t *testing.T) {
+	dir := t.TempDir()
+	x := filepath.Join(dir, "x.csv")
+	writeCloud(t, x, 3000, 3, 0)
+	for name, launcher := range mpiLaunchers(t, 2) {
+		cmd := onMPI(launcher, "ot", x, x, "--eps", "1e-7", "--tol", "1e-12", "--precision", "f64", "--max-iter", "100000000")
+		var stderr lockedBuffer
+		cmd.Stderr, cmd.Stdout = &stderr, &stderr
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		timer := time.AfterFunc(2*time.Minute, func() { cmd.Process.Kill() })
+		victim := ranksOf(t, cmd.Process.Pid, 2)[1]
+		time.Sleep(2 * time.Second) // well into the solve
+		begin := time.Now()
+		if err := syscall.Kill(victim, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		err := cmd.Wait()
+		timer.Stop()
+		if took := time.Since(begin); err == nil || took > 20*time.Second {
+			t.Errorf("%s: ended after %v with %v", name, took, err)
+		}
+		if text := stderr.String(); !strings.Contains(text, fmt.Sprintf("process %d", victim)) && !strings.Contains(text, fmt.Sprintf("PID %d", victim)) &&
+			!strings.Contains(text, "KILLED BY SIGNAL: 9") && !strings.Contains(text, "signal 9") {
+			t.Errorf("%s: the lost rank is not named: %s", name, text)
+		}
+	}
+}
+
+// ranksOf waits for n processes of this program below a launcher.
+func ranksOf(t *testing.T, launcher, n int) []int {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		parents, self := map[int]int{}, []int{}
+		entries, err := os.ReadDir("/proc")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			var pid, parent int
+			var state string
+			stat, err := os.ReadFile(filepath.Join("/proc", e.Name(), "stat"))
+			if err != nil {
+				continue
+			}
+			if _, err := fmt.Sscan(e.Name(), &pid); err != nil {
+				continue
+			}
+			if _, rest, ok := strings.Cut(string(stat), ") "); !ok {
+				continue
+			} else if _, err := fmt.Sscan(rest, &state, &parent); err != nil {
+				continue
+			}
+			parents[pid] = parent
+			if exe, err := os.Readlink(filepath.Join("/proc", e.Name(), "exe")); err == nil && exe == executable(t) {
+				self = append(self, pid)
+			}
+		}
+		var found []int
+		for _, pid := range self {
+			for p := parents[pid]; p > 1; p = parents[p] {
+				if p == launcher {
+					found = append(found, pid)
+					break
+				}
+			}
+		}
+		if len(found) == n {
+			return found
+		}
+	}
+	t.Fatalf("the launcher did not start %d ranks within a minute", n)
+	return nil
+}
+
+func executable(t *testing.T) string {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return exe
+}
