@@ -15,7 +15,7 @@ import (
 // It is not negative, and 0 between equal clouds, where the divergence S is so; it needs no solution between the clouds and sees only near
 // points of the other: as eps -> 0 it tends to half of the sum of the mean costs to the nearest point, the soft form of the
 // (averaged) Hausdorff distance, and as eps -> infinity with S to half of the MMD of kernel -c. It is an error when a problem has a reach.
-// Source: Feydy et al. 2019, section 2.3 (its "Hausdorff" divergence).
+// Source: Feydy et al. 2019, who call it the Hausdorff divergence.
 func HausdorffDivergence[T kernels.Float](xx, yy *Result[T], xy, yx logsumexp.Cost[T]) (float64, error) {
 	if xx.p.relaxed() || yy.p.relaxed() {
 		return 0, errors.New("sinkhorn: the Hausdorff divergence is for problems without a reach")

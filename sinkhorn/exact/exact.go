@@ -28,8 +28,8 @@ type Result struct {
 	Iterations int
 }
 
-// Gap returns Value - Dual, which is zero up to rounding: the largest entry of the cost times 2^-53 times the number of points bounds
-// what was seen of it.
+// Gap returns Value - Dual, which is zero up to rounding: at most about 2^-44 of the largest cost, below which the simplex method does not
+// look.
 func (r *Result) Gap() float64 { return r.Value - r.Dual }
 
 // Plan sets dst (n x m, row-major) to the plan.
