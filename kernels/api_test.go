@@ -103,6 +103,7 @@ func TestPanics(t *testing.T) {
 		"AddAbsoluteDistances":          func() { AddAbsoluteDistances(x(4), x(3), x(12), 3) },
 		"AddNorms":                      func() { AddNorms(x(4), 1, x(3)) },
 		"Sqrt":                          func() { Sqrt(x(4), x(3)) },
+		"Softmax":                       func() { Softmax(x(4), x(3)) },
 		"Cosine":                        func() { Cosine(x(4), x(3)) },
 		"CosineDistances":               func() { CosineDistances(x(4), 1, x(3)) },
 		"AddWeightedRows":               func() { AddWeightedRows(x(4), x(11), 4, x(3)) },

@@ -75,6 +75,7 @@ func calls[T Float]() []call[T] {
 		vectorCall("sum", func(k *impl[T], x, y, _, _ []T) { set(x, k.sum(y)) }),
 		vectorCall("logSumExp", func(k *impl[T], x, y, _, _ []T) { set(x, k.logSumExp(y)) }),
 		vectorCall("dot", func(k *impl[T], x, y, z, _ []T) { set(x, k.dot(y, z)) }),
+		vectorCall("expSum", func(k *impl[T], x, y, z, _ []T) { set(z, k.expSum(x, y, 1)) }),
 		vectorCall("axpy", func(k *impl[T], x, y, _, _ []T) { k.axpy(x, .5, y) }),
 		vectorCall("scale", func(k *impl[T], x, _, _, _ []T) { k.scale(x, .5) }),
 		vectorCall("leakyReLU", func(k *impl[T], x, y, _, _ []T) { k.leakyReLU(x, y, .1) }),

@@ -13,7 +13,7 @@ func generic[T Float]() *impl[T] {
 		exp: viaFloat64[T](exp64), exp2: mapGo(exp2Go[T]), expm1: viaFloat64[T](math.Expm1),
 		log: viaFloat64[T](log64), log2: viaFloat64[T](log2In64), log1p: viaFloat64[T](math.Log1p),
 		softplus: mapGo(softplusGo[T]), sigmoid: viaFloat64[T](sigmoid64), tanh: viaFloat64[T](math.Tanh),
-		max: maxGo[T], sum: sumGo[T], logSumExp: logSumExpGo[T], dot: dotGo[T],
+		max: maxGo[T], sum: sumGo[T], logSumExp: logSumExpGo[T], dot: dotGo[T], expSum: expSumGo[T],
 
 		rowMax: rowMaxGo[T], colMax: colMaxGo[T],
 		sweepRows: sweepRowsGo[T], sweepRowsDot: sweepRowsDotGo[T], sweepCols: sweepColsGo[T],

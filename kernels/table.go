@@ -14,6 +14,7 @@ type impl[T Float] struct {
 	// Reductions of a vector.
 	max, sum, logSumExp func(x []T) T
 	dot                 func(x, y []T) T
+	expSum              func(dst, x []T, shift T) T // sets dst[i] = e^(x[i] - shift) and returns their sum
 
 	// Sweeps over a block of a cost matrix; see sweep.go for the formulas.
 	rowMax       func(mx, c []T, ldc int, kappa T, g []T)

@@ -9,6 +9,7 @@ func elementwise64AVX2(t *impl[float64]) {
 	t.softplus, t.sigmoid, t.tanh = mapAsm(asm.SoftplusF64AVX2), mapAsm(asm.SigmoidF64AVX2), mapAsm(asm.TanhF64AVX2)
 	t.max, t.sum, t.dot = maxAsm(asm.MaxF64AVX2), sumAsm(asm.SumF64AVX2), dotAsm(asm.DotF64AVX2)
 	t.logSumExp = logSumExpAsm(asm.LogSumExpF64AVX2)
+	t.expSum = expSumAsm(asm.ExpSumF64AVX2)
 }
 
 func log64AVX2(t *impl[float64]) {
@@ -45,6 +46,7 @@ func elementwise64AVX512(t *impl[float64]) {
 	t.softplus, t.sigmoid, t.tanh = mapAsm(asm.SoftplusF64AVX512), mapAsm(asm.SigmoidF64AVX512), mapAsm(asm.TanhF64AVX512)
 	t.max, t.sum, t.dot = maxAsm(asm.MaxF64AVX512), sumAsm(asm.SumF64AVX512), dotAsm(asm.DotF64AVX512)
 	t.logSumExp = logSumExpAsm(asm.LogSumExpF64AVX512)
+	t.expSum = expSumAsm(asm.ExpSumF64AVX512)
 }
 
 func log64AVX512(t *impl[float64]) {

@@ -34,6 +34,7 @@ func elementwiseAVX2(t *impl[float32]) {
 	t.softplus, t.sigmoid, t.tanh = mapAsm(asm.SoftplusF32AVX2), mapAsm(asm.SigmoidF32AVX2), mapAsm(asm.TanhF32AVX2)
 	t.max, t.sum, t.dot = maxAsm(asm.MaxF32AVX2), sumAsm(asm.SumF32AVX2), dotAsm(asm.DotF32AVX2)
 	t.logSumExp = logSumExpAsm(asm.LogSumExpF32AVX2)
+	t.expSum = expSumAsm(asm.ExpSumF32AVX2)
 }
 
 func logAVX2(t *impl[float32]) {
@@ -70,6 +71,7 @@ func elementwiseAVX512(t *impl[float32]) {
 	t.softplus, t.sigmoid, t.tanh = mapAsm(asm.SoftplusF32AVX512), mapAsm(asm.SigmoidF32AVX512), mapAsm(asm.TanhF32AVX512)
 	t.max, t.sum, t.dot = maxAsm(asm.MaxF32AVX512), sumAsm(asm.SumF32AVX512), dotAsm(asm.DotF32AVX512)
 	t.logSumExp = logSumExpAsm(asm.LogSumExpF32AVX512)
+	t.expSum = expSumAsm(asm.ExpSumF32AVX512)
 }
 
 func logAVX512(t *impl[float32]) {

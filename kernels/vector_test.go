@@ -279,3 +279,46 @@ func testAdam[T Float](t *testing.T) {
 		})
 	})
 }
+
+func TestExpSum(t *testing.T) { both(t, testExpSum[float32], testExpSum[float64]) }
+
+func testExpSum[T Float](t *testing.T) {
+	eachTier(t, func(t *testing.T, k *impl[T]) {
+		rng := newRand()
+		eachLength(func(n, off int) {
+			x, dst, want := offset[T](rng, off, n, -20, 3), make([]T, n), 0.
+			sum := k.expSum(dst, x, 3)
+			for i, v := range x {
+				e := math.Exp(float64(v - 3))
+				want += e
+				near(t, shape{cols: n, offset: off}, "e", i, dst[i], e, e, 1.2e-7)
+			}
+			near(t, shape{cols: n, offset: off}, "sum", 0, sum, want, want, laneSum(min(n, 1<<16)/16))
+		})
+	})
+}
+
+func TestSoftmax(t *testing.T) { both(t, testSoftmax[float32], testSoftmax[float64]) }
+
+func testSoftmax[T Float](t *testing.T) {
+	inf, nan := T(math.Inf(1)), T(math.NaN())
+	for _, x := range [][]T{{}, {3}, {1, 2, 3}, {1e4, 0, 1e4}, {-inf, 0, 1}, {-3e38, -3e38}} {
+		y := make([]T, len(x))
+		Softmax(y, x)
+		var sum float64
+		for _, v := range x {
+			sum += math.Exp(float64(v) - float64(maxGo(x)))
+		}
+		for i, v := range x {
+			if want := math.Exp(float64(v)-float64(maxGo(x))) / sum; !(math.Abs(float64(y[i])-want) <= 2e-7) {
+				t.Errorf("softmax of %v is %v, want %v at %d", x, y, want, i)
+			}
+		}
+	}
+	for _, x := range [][]T{{inf, 0}, {-inf, -inf}, {nan, 1}, {1, nan}} {
+		y := make([]T, len(x))
+		if Softmax(y, x); y[0] == y[0] {
+			t.Errorf("softmax of %v is %v, want NaN", x, y)
+		}
+	}
+}

@@ -169,3 +169,13 @@ func cosineSumsAsm[T Float](f func(x, y []T) (xy, xx, yy T)) func(x, y []T) (xy,
 func cosineDistancesAsm[T Float](f func(dst []T, x T, y []T)) func(dst []T, x T, y []T) {
 	return addNormsAsm(f)
 }
+
+func expSumAsm[T Float](f func(dst, x []T, shift T) T) func(dst, x []T, shift T) T {
+	return func(dst, x []T, shift T) T {
+		raceRead(x)
+		raceWrite(dst)
+		var s float64
+		eachChunk[T](len(x), func(i, j int) { s += float64(f(dst[i:j], x[i:j], shift)) })
+		return T(s)
+	}
+}

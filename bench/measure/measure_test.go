@@ -145,3 +145,25 @@ func TestPerEntry(t *testing.T) {
 		t.Errorf("the generic tier takes at least %g s an entry, want NaN", unknown)
 	}
 }
+
+// TestKernels measures the rows of single kernels, with hardly a sample each; their checks hold results to float64.
+func TestKernels(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	seen := map[string]int{}
+	s := NewSession(true, 2, func(r row.Row) {
+		seen[r.Name]++
+		if r.Error != "" || !(r.Value > 0) || math.IsInf(r.Value, 0) {
+			t.Errorf("%s: %g %s, error %q", r.Key(), r.Value, r.Unit, r.Error)
+		}
+	})
+	defer s.Close()
+	s.Meter = row.Meter{Least: 3, Most: 3, Bound: .01, Budget: time.Millisecond}
+	if err := s.Kernels(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if seen["exp"] != 2 || seen["log-sum-exp"] != 2 || seen["gemm"] < 2*(len(Shapes)-1) {
+		t.Errorf("rows %v", seen)
+	}
+}

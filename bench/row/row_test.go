@@ -289,3 +289,29 @@ func TestNumber(t *testing.T) {
 		}
 	}
 }
+
+func TestWriteColumns(t *testing.T) {
+	r := &Report{Rows: []Row{
+		{Name: "exp", Params: P("isa", "generic", "n", "8"), Value: 1, Unit: "G/s"},
+		{Name: "exp", Params: P("isa", "avx2", "n", "8"), Value: 2.5, Unit: "G/s", Unstable: true},
+		{Name: "log", Params: P("isa", "avx2", "n", "8"), Value: 30, Unit: "G/s"},
+		{Name: "exp", Params: P("peer", "other", "n", "8"), Value: 123, Unit: "G/s"},
+		{Name: "peer", Params: P("peer", "absent"), Error: "could not be installed"},
+		{Name: "clock", Params: P("threads", "1"), Value: 4, Unit: "GHz"}, // of no column
+	}}
+	var b strings.Builder
+	if err := r.WriteColumns(&b, "isa", "peer"); err != nil {
+		t.Fatal(err)
+	}
+	_, got, _ := strings.Cut(b.String(), "\n\n")
+	want := `| what | on  | unit | generic |  avx2 | other |
+| -----| ----| -----|--------:|------:|------:|
+| exp  | n=8 | G/s  |    1.00 | ~2.50 |   123 |
+| log  | n=8 | G/s  |         |  30.0 |       |
+
+- peer/peer=absent: could not be installed
+`
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
