@@ -146,10 +146,11 @@ func distancesAsm[T Float](f func(dst []T, ldd int, x []T, ldx int, yt []T, ldy,
 		raceWriteBlock(dst, ldd, rows, cols)
 		raceReadBlock(x, ldx, rows, d)
 		raceReadBlock(yt, ldy, d, cols)
-		step := max(4, chunkBlock/(max(1, min(cols, chunkCols))*(1+d/8)))
+		width := max(64, chunkCols/(1+d/8)) // few where every one of many coordinates may miss the caches
+		step := max(4, chunkBlock/(max(1, min(cols, width))*(1+d/8)))
 		for r := 0; r < rows; r += step {
-			for j := 0; j < cols; j += chunkCols {
-				f(dst[r*ldd+j:], ldd, x[r*ldx:], ldx, yt[j:min(j+chunkCols, cols)], ldy, min(step, rows-r), d)
+			for j := 0; j < cols; j += width {
+				f(dst[r*ldd+j:], ldd, x[r*ldx:], ldx, yt[j:min(j+width, cols)], ldy, min(step, rows-r), d)
 			}
 		}
 	}

@@ -144,3 +144,17 @@ func BenchmarkGemv(b *testing.B) {
 		}
 	}
 }
+
+func BenchmarkLevel1(b *testing.B) {
+	for _, n := range []int{64, leastVector, 1000, 100000} {
+		x, y := random[float64](n), random[float64](n)
+		x32, y32 := narrow(x), narrow(y)
+		for _, p := range benched {
+			size := fmt.Sprintf("n=%d", n)
+			measure(b, p.name, 32, "dot/"+size, 2*n, func() { p.impl.Sdot(n, x32, 1, y32, 1) })
+			measure(b, p.name, 64, "dot/"+size, 2*n, func() { p.impl.Ddot(n, x, 1, y, 1) })
+			measure(b, p.name, 32, "axpy/"+size, 2*n, func() { p.impl.Saxpy(n, 1e-9, x32, 1, y32, 1) })
+			measure(b, p.name, 64, "axpy/"+size, 2*n, func() { p.impl.Daxpy(n, 1e-9, x, 1, y, 1) })
+		}
+	}
+}

@@ -137,7 +137,7 @@ func (d *diagonal[T]) within(r0, r1 int, y []T, ldy, w int) {
 			kernels.Scale(row, m[r])
 		}
 		if k0 < k1 {
-			kernels.SweepCols(row, y[k0*ldy:], ldy, m[k0:k1])
+			kernels.AddWeightedRows(row, y[k0*ldy:], ldy, m[k0:k1])
 		}
 		if d.solve && m[r] != 1 {
 			divide(row, m[r])

@@ -9,10 +9,11 @@
 //
 // # What is ours
 //
-// GEMM, SYMM, SYRK, SYR2K, TRMM and TRSM, GEMV and GER of real matrices. The triangular and symmetric products are cut into blocks, so
-// that all but a thin diagonal is GEMM. Everything else, complex arithmetic included, is [gonum.Implementation] by embedding, and so are
-// operands so small that calling a kernel costs more than it saves, alpha = 0, and the generic tier of package kernels (neither
-// AVX2 nor NEON), where gonum's own loops are the faster.
+// GEMM, SYMM, SYRK, SYR2K, TRMM and TRSM, GEMV and GER of real matrices, and of contiguous vectors DOT, AXPY and SCAL. SYRK is GEMM on
+// half of its tiles; the triangular and the other symmetric products are cut into blocks, so that all but a thin diagonal is GEMM.
+// GEMV and GER are one read of the matrix, several rows at a time. Everything else, complex arithmetic included, is
+// [gonum.Implementation] by embedding, and so are operands so small that calling a kernel costs more than it saves, alpha = 0, and
+// the generic tier of package kernels (neither AVX2 nor NEON), where gonum's own loops are the faster.
 //
 // # Arguments
 //
