@@ -18,6 +18,21 @@
 // [Solver.Unroll] takes exactly L alternating steps from g = 0 and keeps what [Unrolled.Backward] needs for the exact derivative
 // of that computation, as training with a fixed budget wants it.
 //
+// # Derivatives
+//
+// Each is named for what it differentiates; a [Derivative] says with respect to what: entries of the cost, points of either cloud, weights.
+//
+//	Unrolled.Backward(Sharp)      <C,P> of the plan after exactly L steps, through all of them
+//	Unrolled.Backward(Entropic)   the dual objective after exactly L steps, through all of them
+//	Result.Envelope               OT_eps, entropy and penalties included, at convergence: the plan itself, by the cost
+//	Result.Implicit               <C,P> at convergence, through the optimality conditions
+//	Result.ImplicitPlan           any function of the plan at convergence
+//	Result.HessianProduct         the second derivative of OT_eps in the points, times a change of them
+//
+// The first two tend to the fourth and the third as L grows. Taking the third for the derivative of <C,P> is a common error: on the points
+// (0,1,3) against (.5,2,2.5,4) at eps = .7 the two differ by a fifth. [Result.Gradient] and [Divergence.Gradient] are the third for the points of the
+// rows, and do not ask whether the solve converged.
+//
 // # Divergences
 //
 //	Divergence    OT_xy - OT_xx/2 - OT_yy/2          entropic values (Feydy et al. 2019)

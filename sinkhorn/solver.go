@@ -27,7 +27,8 @@ type Solver[T kernels.Float] struct {
 	// Method chooses the algorithm; Auto by default.
 	Method Method
 
-	// MaxBytes bounds the memory that Solve takes for a plan in float64, which Newton's method needs; 1 GiB by default.
+	// MaxBytes bounds the memory that Solve takes for a plan in float64, which Newton's method needs, and that Unroll takes for the
+	// exponentials of all its problems, which it else computes again in every step; 1 GiB by default.
 	MaxBytes int
 
 	// Runner runs the tasks; nil means a pool of the process with GOMAXPROCS workers.

@@ -96,14 +96,13 @@ func widen(x []float32) []float64 {
 	return w
 }
 
-// lossTime returns the least time in seconds of a loss with its gradient: in each of the terms a sweep a step, back in the two that have a gradient,
-// and the products that make the costs (one a term) and take them back to the points (two).
+// lossTime returns the least time in seconds of a loss with its gradient, were all of it multiplications at their peak: in each of the terms two
+// products of a vector with the kernel a step, two more back in the two that have a gradient and a product of rank 2 a step for the cost's
+// derivative, and the products that make the costs (one a term) and take them back to the points (two).
 func (l *Limits) lossTime(threads, steps, terms int) float64 {
-	forward, _ := l.Time(kernels.Active(), threads, "SweepRows", "SweepCols")
-	back, _ := l.Time(kernels.Active(), threads, "SweepRowsDot", "SweepAdjoint")
 	entries := float64(steps) * batch * batch
 	product := 2. * batch * batch * dim
-	return entries*(float64(terms)*forward+2*back) + product*float64(terms+2)/l.Flops(kernels.Active(), threads)
+	return (entries*(4*float64(terms)+2*(4+4)) + product*float64(terms+2)) / l.Flops(kernels.Active(), threads)
 }
 
 // hidden are the layers of the generator that training steps are measured with.
