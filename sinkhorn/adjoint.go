@@ -79,7 +79,9 @@ func (u *Unrolled[T]) Backward(value Value, wanted ...*Derivative[T]) error {
 	}
 	u.cotangents(active)
 	for _, st := range active {
-		st.weights()
+		if err := st.weights(); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -178,6 +180,11 @@ func (st *strand[T]) seed(value Value, d *Derivative[T], steps int) {
 		}
 		r.seedB[j] = y.dual(1, st.whole(st.g[j], st.p.v, j)) - st.eps*(e.cols[j]/b-massA)
 	}
+	for i, f := range e.f {
+		if math.IsInf(float64(f), -1) { // see leaveOut
+			r.seedA[i] = math.NaN()
+		}
+	}
 	for i, phi := range r.phi { // what follows is only what steps add
 		r.sumA[i] = -float64(phi)
 	}
@@ -252,7 +259,7 @@ func (st *strand[T]) record(u, q []T) {
 	}
 	left, right := r.term(st.at, st.n, st.m)
 	for i, v := range u {
-		left[i] = st.a[i] * v
+		left[i] = massOf(st.a[i], v)
 	}
 	copy(right, q)
 }
@@ -284,14 +291,22 @@ func (st *strand[T]) reverseRows(i0 int, dots, w []T) {
 	phi, u, x, a, w := r.phi[i0:][:size], s.u[i0:][:size], s.x[i0:][:size], st.a[i0:][:size], w[:size]
 	if s.apart { // see enterNext
 		for k := range w {
-			w[k] = x[k] * a[k] * phi[k]
+			w[k] = massOf(x[k]*a[k], phi[k])
 		}
 		return
 	}
 	for k, d := range dots {
 		phi[k] -= u[k] * d
-		w[k] = x[k] * a[k] * phi[k]
+		w[k] = massOf(x[k]*a[k], phi[k])
 	}
+}
+
+// massOf returns mass times phi. A row without mass passes nothing on: its phi, that of a unit of mass, may be beyond the range of numbers.
+func massOf[T kernels.Float](mass, phi T) T {
+	if mass == 0 {
+		return 0
+	}
+	return mass * phi
 }
 
 // undone takes what step l left, and goes over to the cotangent of g before it.
@@ -300,7 +315,7 @@ func (st *strand[T]) undone() {
 	if r.wantsCost() {
 		left, right := r.term(st.at, st.n, st.m)
 		for i, phi := range r.phi {
-			left[i] = s.x[i] * st.a[i] * phi
+			left[i] = massOf(s.x[i]*st.a[i], phi)
 		}
 		copy(right, s.in)
 	}
@@ -327,7 +342,7 @@ func (st *strand[T]) undone() {
 //	d/da_i = direct_i + eps sum_l (fbar_i^l - what was there before)/a_i          d/db_j = direct_j + eps sum_l gbar_j^l / b_j
 //
 // and, where they were divided by their sum, (d/da_i - <a, d/da>)/mass.
-func (st *strand[T]) weights() {
+func (st *strand[T]) weights() error {
 	r := &st.back
 	for _, side := range []struct {
 		dst, direct, sum, w []float64
@@ -337,7 +352,14 @@ func (st *strand[T]) weights() {
 			kernels.Axpy(side.direct, st.eps, side.sum)
 			st.p.normalise(side.dst, side.direct, side.w, side.mass)
 		}
+		for i, v := range side.dst {
+			if math.IsNaN(v) || math.IsInf(v, 0) {
+				return fmt.Errorf("sinkhorn: the derivative by weights is beyond the range of numbers at point %d of weight %g: leave it out, raise eps or take more steps",
+					i, side.w[i])
+			}
+		}
 	}
+	return nil
 }
 
 // A tile of a cost's derivative has at most cotangentRows x cotangentCols entries: what the product that makes it shares its packed
@@ -465,6 +487,9 @@ func (st *strand[T]) cotangentTile(s *logsumexp.Scratch[T], t *tileBuffers[T], d
 		}
 		kernels.Gemm(nil, true, false, rows, cols, g.to-g.from, 1, r.left[g.from*st.n+i0:], st.n, r.right[g.from*st.m+j0:], st.m, 0, t.product, cols)
 		for q := range rows {
+			if st.p.a[i0+q] == 0 {
+				continue // no derivative, whatever its exponentials
+			}
 			addProduct(dst[q*ld:][:cols], k[q*ldk:][:cols], t.product[q*cols:][:cols])
 		}
 	}

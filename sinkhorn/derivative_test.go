@@ -280,3 +280,83 @@ func TestUnrolledKept(t *testing.T) {
 		nearAll(t, "b", computed.DB, kept.DB, tol)
 	}
 }
+
+// TestUnrolledFinite: whatever the temperature, from a millionth of the cost to a million times it, with points without mass, repeated points,
+// forbidden pairs and a reach, values and derivatives are finite, and the derivative of the dual by the cost is a plan: not negative, with
+// the columns' weights where those are exact.
+func TestUnrolledFinite(t *testing.T) {
+	t.Run("float32", testUnrolledFinite[float32])
+	t.Run("float64", testUnrolledFinite[float64])
+}
+
+func testUnrolledFinite[T kernels.Float](t *testing.T) {
+	rng := random.New(11, "finite")
+	count := 600
+	if testing.Short() {
+		count = 100
+	}
+	for trial := range count {
+		n, m := 1+rng.IntN(12), 1+rng.IntN(12)
+		c := make([]T, n*m)
+		for i := range c {
+			c[i] = T(rng.Float64())
+			if rng.IntN(4) == 0 && i >= m && i%m > 0 { // the first row and the first column stay open
+				c[i] = T(math.Inf(1))
+			}
+			if rng.IntN(5) == 0 && i%m > 1 {
+				c[i] = c[i-1]
+			}
+		}
+		a, b := make([]float64, n), make([]float64, m)
+		for i := range a {
+			a[i] = float64(rng.IntN(4))
+		}
+		for j := range b {
+			b[j] = float64(rng.IntN(4))
+		}
+		a[0], b[0] = 1, 1
+		kernels.Scale(a, 1/kernels.Sum(a))
+		kernels.Scale(b, 1/kernels.Sum(b))
+		eps := math.Pow(10, -6+12*rng.Float64())
+		x := []sinkhorn.Reach{exact, kl, tv}[rng.IntN(3)]
+		y := []sinkhorn.Reach{exact, kl, tv}[rng.IntN(3)]
+		p, err := sinkhorn.NewUnbalanced(logsumexp.NewStored(c, n, m, m), a, b, x, y)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var u sinkhorn.Unrolled[T]
+		solver := sinkhorn.Solver[T]{Eps: eps, MaxBytes: rng.IntN(2)}
+		if err := solver.Unroll(context.Background(), &u, 1+rng.IntN(30), p); err != nil {
+			t.Fatal(err)
+		}
+		v := u.Values(0)
+		what := fmt.Sprintf("trial %d: %d x %d, eps %g, penalties %d and %d", trial, n, m, eps, x.Penalty, y.Penalty)
+		finite(t, what+": values", []float64{v.Sharp, v.Entropic, v.MarginalError})
+		for _, value := range []sinkhorn.Value{sinkhorn.Sharp, sinkhorn.Entropic} {
+			d := sinkhorn.Derivative[T]{C: make([]T, n*m)}
+			if err := u.Backward(value, &d); err != nil {
+				t.Fatal(err)
+			}
+			byWeights := sinkhorn.Derivative[T]{DA: make([]float64, n)}
+			if err := u.Backward(value, &byWeights); err == nil {
+				finite(t, what+": by weights", byWeights.DA)
+			} else if !slices.Contains(a, 0) && eps > 1e-3 { // only cold, or of a point without mass, it may leave the range
+				t.Fatalf("%s: %v", what, err)
+			}
+			wide := make([]float64, n*m)
+			for i, w := range d.C {
+				wide[i] = float64(w)
+			}
+			finite(t, what+": by the cost", wide)
+		}
+	}
+}
+
+func finite(t *testing.T, what string, x []float64) {
+	t.Helper()
+	for i, v := range x {
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			t.Fatalf("%s: entry %d is %g", what, i, v)
+		}
+	}
+}

@@ -333,18 +333,18 @@ func (st *strand[T]) farthest(i0, i1 int) (far reachOut) {
 	u := st.steps[st.l].u
 	for i := i0; i < i1; i++ {
 		v := float64(u[i])
-		if v >= lo && v <= hi {
-			continue
-		}
 		inverse := v // of the sum
 		if st.inverse != nil {
 			inverse = float64(st.inverse[i])
 		}
-		if st.p.a[i] == 0 && inverse == 0 {
-			continue
-		}
-		if far = outside; !(inverse >= least && inverse <= 1/least) {
+		if !(inverse >= least && inverse <= 1/least) {
+			if st.p.a[i] == 0 && inverse == 0 {
+				continue // without a finite entry
+			}
 			return lost
+		}
+		if !(v >= lo && v <= hi) {
+			far = outside
 		}
 	}
 	return far
@@ -357,12 +357,21 @@ func (st *strand[T]) rows(i0 int, dots, w []T) {
 	u, a := st.steps[st.l].u[i0:][:len(dots)], st.a[i0:][:len(dots)]
 	w = w[:len(dots)]
 	for k, s := range dots {
-		r := 1 / s
-		if s == 0 { // only a row without mass may have no finite entry
-			r = 0
-		}
+		r := inverse(s)
 		u[k], w[k] = r, a[k]*r
 	}
+}
+
+// inverse returns 1/s, NaN where s overflowed, and 0 for a row without a finite entry, which only one without mass may be.
+func inverse[T kernels.Float](s T) T {
+	r := 1 / s
+	if s == 0 {
+		return 0
+	}
+	if r == 0 {
+		return T(math.NaN())
+	}
+	return r
 }
 
 // relaxedRows is that of rows with a reach.
@@ -375,11 +384,11 @@ func (st *strand[T]) relaxedRows(i0 int, dots, w []T) {
 			continue
 		}
 		var lambda float64
-		st.inverse[i] = 1 / sum
+		st.inverse[i] = inverse(sum)
 		st.f[i], lambda = st.relax(st.p.x, float64(st.kernel.F[i])-log2(float64(sum)), st.p.u, i)
 		s.u[i] = T(math.Exp2(st.f[i] - float64(st.kernel.F[i])))
 		s.x[i] = T(lambda / float64(sum))
-		w[k] = st.a[i] * s.u[i]
+		w[k] = massOf(st.a[i], s.u[i])
 	}
 }
 
@@ -517,6 +526,13 @@ func (u *Unrolled[T]) weigh() {
 		st.end()
 	}
 	u.each(u.strands, func(st *strand[T], k int) { st.value(k) })
+	var again []*strand[T]
+	for _, st := range u.strands {
+		if st.leaveOut() {
+			again = append(again, st)
+		}
+	}
+	u.each(again, func(st *strand[T], k int) { st.value(k) })
 	for _, st := range u.strands {
 		st.sum()
 		if st.shifts {
@@ -556,6 +572,20 @@ func (st *strand[T]) value(k int) {
 	e, acc := &st.final, st.part[k]
 	clear(acc)
 	s.Value(st.p.cost, lo, hi, T(st.kappa), e.f, e.g, e.at, e.p, e.sum, acc[st.m:], acc[:st.m], nil, 0)
+}
+
+// largestSum bounds the sum of the exponentials of a row without mass, which is 1 in the limit.
+const largestSum = 0x1p60
+
+// leaveOut takes rows without mass out whose exponentials are beyond it, and reports whether there are any.
+func (st *strand[T]) leaveOut() (found bool) {
+	e := &st.final
+	for i, a := range st.p.a {
+		if a == 0 && !(e.sum[i] <= largestSum) {
+			e.f[i], found = T(math.Inf(-1)), true
+		}
+	}
+	return found
 }
 
 // sum adds up the columns of the chunks.
