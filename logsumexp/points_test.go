@@ -175,7 +175,7 @@ func (c computed[T]) Tile(buf []T, i0, i1, j0, j1 int) ([]T, int) {
 
 // TestSweep compares the fused reduction with its formula, over blocks of rows, runs of columns and both kinds of cost.
 func TestSweep(t *testing.T) {
-	for _, size := range [][2]int{{1, 1}, {9, 3}, {17, 1025}, {3, 17000}} {
+	for _, size := range [][2]int{{1, 1}, {9, 3}, {17, 1025}, {3, 17000}, {18, 1<<18 + 5}} {
 		n, m := size[0], size[1]
 		c, f, g := make([]float32, n*m), make([]float32, n), make([]float32, m)
 		s := random.New(1, "sweep")
