@@ -51,6 +51,7 @@ type Fit struct {
 	done      uint64 // steps
 
 	z, y, dx *nn.Tensor[float32]
+	share    share // of the rows, where ranks divide them
 }
 
 // NewFit returns the objective at step 0; noise comes from the stream "noise" of the seed.
@@ -91,8 +92,11 @@ func (o *Fit) SpreadOver(rows []float32, n int) {
 // Step takes one step of the optimiser. Where report is set, its metrics are those of the criterion and the norm of the gradient.
 func (o *Fit) Step(ctx context.Context, data Batches, report bool) ([]Metric, error) {
 	data.Next(o.y.Data(), o.y.Rows())
-	x := o.generate()
-	metrics, err := o.criterion.Eval(ctx, x.Data(), o.y.Data(), o.cfg.Batch, o.model.dim, o.dx.Data(), nil, report)
+	x, err := o.share.gather(o.generate())
+	if err != nil {
+		return nil, err
+	}
+	metrics, err := o.criterion.Eval(ctx, x, o.y.Data(), o.cfg.Batch, o.model.dim, o.dx.Data(), nil, report)
 	if err != nil {
 		return nil, err
 	}
@@ -103,16 +107,19 @@ func (o *Fit) Step(ctx context.Context, data Batches, report bool) ([]Metric, er
 	return append(metrics, Metric{"grad_norm", norm}), nil
 }
 
-// generate draws noise and returns its image.
+// generate draws noise and returns its image, of the rows of this rank.
 func (o *Fit) generate() *nn.Tensor[float32] {
 	o.model.draw(o.noise, o.z.Data())
-	return o.model.net.Forward(o.z)
+	return o.model.net.Forward(o.share.of(o.z))
 }
 
 // descend takes the step that the derivative by the last image calls for, and returns the norm of the gradient.
 func (o *Fit) descend(dx *nn.Tensor[float32], loss float64) (float64, error) {
 	o.group.ZeroGrad()
-	o.model.net.Backward(dx, nn.WantParams)
+	o.model.net.Backward(o.share.of(dx), nn.WantParams)
+	if err := o.share.sum(o.group.Params); err != nil {
+		return 0, err
+	}
 	norm := nn.GradNorm(o.ops, o.group.Params)
 	if err := checkFinite(o.ops, o.group, loss, norm); err != nil {
 		return 0, err
