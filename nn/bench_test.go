@@ -8,7 +8,7 @@ import (
 	"github.com/sinkcpu/sinkcpu/internal/parallel"
 )
 
-// BenchmarkModel is a step of a model: forward, backward and Adam. testdata/benchmark.py is the same in PyTorch. The operations are those
+// BenchmarkModel is a step of a model: forward, backward and Adam. bench/peers/torch_nn.py is the same in PyTorch. The operations are those
 // of matrix products and convolutions: the forward pass three times, less the gradient of the input.
 func BenchmarkModel(b *testing.B) {
 	for _, bm := range []struct {

@@ -104,6 +104,34 @@ func TestModelResume(t *testing.T) {
 	}
 }
 
+// After the first step, a step of any model allocates nothing: forward, backward, the check of the gradients, clipping and Adam.
+func TestModelAllocations(t *testing.T) {
+	ops := NewCPU[float32](nil)
+	for _, m := range Models() {
+		net, err := NewModel(ops, m.Name, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g := NewGroup("net", net.Params(), withRate(ops))
+		x := drawInput[float32](1, append([]int{2}, m.Input...)...)
+		dy := drawNormal(2, net.Forward(x))
+		step := func() {
+			g.ZeroGrad()
+			net.Forward(x)
+			net.Backward(dy, WantAll)
+			if err := CheckGradients(ops, g.Params, 0); err != nil {
+				t.Fatal(err)
+			}
+			ClipGradNorm(ops, g.Params, 1)
+			g.Step()
+		}
+		step()
+		if n := testing.AllocsPerRun(2, step); n != 0 {
+			t.Errorf("%s: %v allocations a step", m.Name, n)
+		}
+	}
+}
+
 // A share has a mode of its own: in evaluation it leaves the running moments of its layer alone.
 func TestShareMode(t *testing.T) {
 	ops := NewCPU[float32](nil)

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/encoding/protowire"
+
 	"github.com/sinkcpu/sinkcpu/internal/random"
 	"github.com/sinkcpu/sinkcpu/internal/safetensors"
 )
@@ -114,23 +116,20 @@ func fields(t *testing.T, m []byte) map[int][][]byte {
 	t.Helper()
 	all := map[int][][]byte{}
 	for len(m) > 0 {
-		tag, n := binary.Uvarint(m)
-		if n <= 0 {
-			t.Fatal("a tag is cut off")
+		number, wire, n := protowire.ConsumeTag(m)
+		if n < 0 {
+			t.Fatal(protowire.ParseError(n))
 		}
-		m = m[n:]
-		size := 4
-		if tag&7 == wireVarint {
-			_, size = binary.Uvarint(m)
-		} else if tag&7 == wireBytes {
-			length, n := binary.Uvarint(m)
-			m, size = m[n:], int(length)
+		size := protowire.ConsumeFieldValue(number, wire, m[n:])
+		if size < 0 {
+			t.Fatal(protowire.ParseError(size))
 		}
-		if size < 0 || size > len(m) {
-			t.Fatal("a field is cut off")
+		value := m[n:][:size]
+		if wire == protowire.BytesType {
+			value, _ = protowire.ConsumeBytes(value)
 		}
-		all[int(tag>>3)] = append(all[int(tag>>3)], m[:size])
-		m = m[size:]
+		all[int(number)] = append(all[int(number)], value)
+		m = m[n+size:]
 	}
 	return all
 }

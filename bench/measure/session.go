@@ -61,7 +61,7 @@ func (s *Session) Run(ctx context.Context) error {
 
 // Library measures the rows of the library against limits that Limits measured.
 func (s *Session) Library(ctx context.Context, l *Limits) error {
-	for _, part := range []func(context.Context, *Limits) error{s.exponentials, s.sweeps, s.iterations, s.gemm, s.losses, s.trainingSteps} {
+	for _, part := range []func(context.Context, *Limits) error{s.exponentials, s.sweeps, s.iterations, s.gemm, s.losses, s.trainingSteps, s.networks} {
 		if err := part(ctx, l); err != nil {
 			return err
 		}

@@ -3,12 +3,12 @@
     python -m venv peers && peers/bin/pip install -r bench/peers/requirements.txt
     peers/bin/python bench/peers/peers.py > peers.json
     go run ./bench/tiers --with peers.json
-    peers/bin/python bench/peers/peers.py --only loss > loss.json
+    peers/bin/python bench/peers/peers.py --only loss,networks > loss.json
     go run ./bench/limits --with loss.json
 
 Peers: numpy and torch (functions of vectors), openblas (products of matrices, in a C program; as SkylakeX and as what it takes the
 processor for), gonum (its own products, in Go), archsimd (an exponential in Go's simd/archsimd), loss (the debiased Sinkhorn loss in
-PyTorch). OpenBLAS is that of the system (Debian: apt install libopenblas-dev). A peer that cannot be had becomes a row that says why.
+PyTorch), networks (steps of networks in PyTorch). OpenBLAS is that of the system (Debian: apt install libopenblas-dev). A peer that cannot be had becomes a row that says why.
 
 Settings: ATEN_CPU_CAPABILITY=avx512, denormals flushed in PyTorch, and glibc told to keep large blocks of memory, which it would otherwise
 map and clear for each result. NumPy and PyTorch write their results in place where they can.
@@ -29,7 +29,7 @@ REPOSITORY = HERE.parent.parent
 SETTINGS = {
     "ATEN_CPU_CAPABILITY": "avx512", "MALLOC_MMAP_THRESHOLD_": str(1 << 32), "MALLOC_TRIM_THRESHOLD_": str(1 << 33), "MALLOC_TOP_PAD_": str(1 << 28),
 }
-PEERS = ["numpy", "torch", "openblas", "gonum", "archsimd", "loss"]
+PEERS = ["numpy", "torch", "openblas", "gonum", "archsimd", "loss", "networks"]
 LENGTHS = [2048, 1 << 23]  # as bench/measure has them
 IN_MEMORY = ["exp", "log-sum-exp", "softmax"]
 SHAPES = [("NN", 64, 64, 64), ("NN", 256, 256, 256), ("NN", 1024, 1024, 1024), ("NN", 4096, 4096, 4096), ("NT", 200, 784, 500), ("NN", 1000, 2, 500),
@@ -123,6 +123,12 @@ def loss(budget, threads):
     return [torch_loss.measure(steps, t, budget) for steps in (100, 10) for t in threads]
 
 
+def networks(budget, threads):
+    import torch_nn
+
+    return [torch_nn.measure(model, batch, t, budget) for model, batch in torch_nn.ROWS for t in threads]
+
+
 def rows_of(peer, budget, threads):
     match peer:
         case "numpy" | "torch":
@@ -135,6 +141,8 @@ def rows_of(peer, budget, threads):
             return go_program("archsimd", GOEXPERIMENT="simd")
         case "loss":
             return loss(10 * budget, threads)
+        case "networks":
+            return networks(3 * budget, threads)
 
 
 def why(error):
@@ -145,7 +153,7 @@ def why(error):
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--only", default=",".join(PEERS[:-1]), help="peers to run, a list with commas, of: " + ", ".join(PEERS) + " (default: all but loss)")
+    p.add_argument("--only", default=",".join(PEERS[:-2]), help="peers to run, a list with commas, of: " + ", ".join(PEERS) + " (default: all but loss and networks)")
     p.add_argument("--threads", type=int, nargs="+", default=[1, os.cpu_count() or 1], help="threads of products and losses")
     p.add_argument("--budget", type=float, default=1, help="seconds for a row")
     args = p.parse_args()

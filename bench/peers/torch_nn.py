@@ -1,8 +1,11 @@
-# BenchmarkModel in PyTorch: forward, backward and Adam, in milliseconds; the best and the median of 20 steps after 3.
-# pip install torch==2.15.0; python benchmark.py
-import time
+"""A step of networks, forward, backward and Adam, in PyTorch: the rows "network" of bench/limits; see peers.py."""
+
+import resource
+
 import torch
 from torch import nn
+
+import rows
 
 
 def bn(c):
@@ -34,22 +37,25 @@ MODELS = {
         nn.Flatten(), nn.Linear(800, 500), nn.ReLU(inplace=True), nn.Dropout(0.5), nn.Linear(500, 10))),
 }
 
-print(torch.__version__)
-for name, batch in [("mlp-generator-28", 200), ("dcgan-generator-28", 64), ("dcgan-generator-28", 200), ("dcgan-generator-32", 64),
-                    ("dcgan-discriminator-32", 64), ("classifier-28", 100)]:
-    for threads in (1, 2):
-        torch.set_num_threads(threads)
-        shape, make = MODELS[name]
-        net = make()
-        opt = torch.optim.Adam(net.parameters(), 1e-4)
-        x = torch.randn(batch, *shape)
-        dy = torch.randn_like(net(x))
-        times = []
-        for _ in range(23):
-            start = time.perf_counter()
-            opt.zero_grad(set_to_none=True)
-            net(x).backward(dy)
-            opt.step()
-            times.append(1e3 * (time.perf_counter() - start))
-        times = sorted(times[3:])
-        print(f"model={name}/batch={batch}/workers={threads}  best {times[0]:.2f} ms  median {times[len(times) // 2]:.2f} ms", flush=True)
+ROWS = [("mlp-generator-28", 200), ("dcgan-generator-28", 64), ("dcgan-generator-28", 200),
+        ("dcgan-generator-32", 64), ("dcgan-discriminator-32", 64), ("classifier-28", 100)]
+
+
+def measure(model, batch, threads, budget):
+    torch.set_num_threads(threads)
+    torch.manual_seed(1)
+    shape, make = MODELS[model]
+    net = make()
+    opt = torch.optim.Adam(net.parameters(), 1e-4)
+    x = torch.rand(batch, *shape)
+    dy = torch.randn_like(net(x))
+
+    def step():
+        opt.zero_grad(set_to_none=True)
+        net(x).backward(dy)
+        opt.step()
+
+    s = rows.samples(step, budget)
+    params = {"peer": "torch", "model": model, "batch": batch, "precision": "f32", "threads": threads}
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return rows.duration("network", params, s, f"torch {torch.__version__}, forward, backward, Adam; process so far at most {peak:.0f} MiB")
