@@ -95,16 +95,32 @@ func flopsOf[T kernels.Float](l Layer[T], in []int) int64 {
 	return 0
 }
 
-// WriteDescription writes the lines as a table, with their sums.
+// shorter writes kernel, stride and padding as k, s and p, and spectral normalisation behind the layer, so that tables stay narrow.
+var shorter = strings.NewReplacer(", kernel ", ", k", ", stride ", ", s", ", padding ", ", p")
+
+// WriteDescription writes the lines as a table, with their sums. Operations are rounded to three digits.
 func WriteDescription(w io.Writer, lines []LayerInfo) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "name\tlayer\toutput\tparameters\tFLOP")
+	fmt.Fprintln(t, "name\tlayer\toutput\tparams\tFLOP")
 	var params int
 	var flops int64
 	for _, l := range lines {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%d\n", l.Name, l.Layer, strings.Trim(strings.ReplaceAll(fmt.Sprint(l.Output), " ", "x"), "[]"), l.Params, l.FLOPs)
+		layer := shorter.Replace(l.Layer)
+		if inner, ok := strings.CutPrefix(layer, "SpectralNorm("); ok {
+			layer = strings.TrimSuffix(inner, ")") + " spectral"
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\n", l.Name, layer, strings.Trim(strings.ReplaceAll(fmt.Sprint(l.Output), " ", "x"), "[]"), l.Params, rounded(l.FLOPs))
 		params, flops = params+l.Params, flops+l.FLOPs
 	}
-	fmt.Fprintf(t, "total\t\t\t%d\t%d\n", params, flops)
+	fmt.Fprintf(t, "total\t\t\t%d\t%s\n", params, rounded(flops))
 	return t.Flush()
+}
+
+// rounded writes a count with three digits, such as 3.2M.
+func rounded(n int64) string {
+	v, unit := float64(n), 0
+	for v >= 999.5 && unit < 4 {
+		v, unit = v/1000, unit+1
+	}
+	return fmt.Sprintf("%.3g%s", v, []string{"", "k", "M", "G", "T"}[unit])
 }

@@ -15,6 +15,12 @@ func TestInfoModel(t *testing.T) {
 		if code != 0 || !strings.Contains(out, m.Name) || strings.Count(out, "\n") < 5 {
 			t.Errorf("info --model %s: %d, %q, %q", m.Name, code, out, stderr)
 		}
+		_, table, _ := strings.Cut(out, "\n\n")
+		for line := range strings.Lines(table) {
+			if len(line) > 81 {
+				t.Errorf("info --model %s: %d columns: %s", m.Name, len(line)-1, line)
+			}
+		}
 	}
 	code, out, _ := command("info", "--model", "mlp-generator-28", "--json")
 	var got struct {
