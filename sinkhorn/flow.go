@@ -40,6 +40,7 @@ type flow[T kernels.Float] struct {
 	logs       []float64 // binary logarithms of acc_j/b_j
 	err        float64   // L1 error of the marginal that the last iteration could see
 
+	omega   float64  // of over-relaxation, 1 for none
 	exact   bool     // the next iteration takes shifts from maxima
 	half    *half[T] // of a symmetric update; nil in alternation
 	chunks  int
@@ -58,7 +59,7 @@ type flow[T kernels.Float] struct {
 
 // newFlow starts at g = 0 (of the whole cost, its shift included).
 func newFlow[T kernels.Float](p *Problem[T], scratch *scratchList[T]) *flow[T] {
-	fl := &flow[T]{p: p, n: p.n, m: p.m, scratch: scratch, chunks: chunksOf(p.n, p.m)}
+	fl := &flow[T]{p: p, n: p.n, m: p.m, scratch: scratch, chunks: chunksOf(p.n, p.m), omega: 1}
 	fl.f, fl.g, fl.log2b = make([]float64, p.n), make([]float64, p.m), make([]float64, p.m)
 	for j, b := range p.b {
 		fl.log2b[j] = math.Log2(b)
@@ -153,6 +154,7 @@ func (fl *flow[T]) alternate(k int) {
 	s := fl.scratch.get()
 	lo, hi := parallel.Chunk(fl.n, fl.chunks, k)
 	clear(fl.part[k])
+	fl.errPart[k] = 0
 	redone := s.Sweep(fl.p.cost, lo, hi, T(fl.kappa), fl.ft, fl.gt, fl.part[k], fl.exact, fl.update)
 	fl.redoneRows.Add(int64(redone))
 	fl.scratch.put(s)
@@ -169,6 +171,10 @@ func (fl *flow[T]) balanced(i0 int, sum []float64, w []T) {
 	for k, s := range sum {
 		if s == 0 { // only a row without mass may have no finite entry
 			f[k], w[k] = float64(ft[k]), 0
+			continue
+		}
+		if fl.omega != 1 && !fl.exact {
+			fl.overrelaxRow(i0+k, s, float64(ft[k])-f[k], &w[k])
 			continue
 		}
 		f[k] = float64(ft[k]) - f[k]
@@ -189,10 +195,23 @@ func (fl *flow[T]) logarithms(dst, x []float64) {
 	}
 }
 
+// overrelaxRow moves F_i, under which the row has sum s, towards target and beyond, and sets the weight of its exponentials.
+func (fl *flow[T]) overrelaxRow(i int, s, target float64, w *T) {
+	shift := float64(fl.ft[i])
+	if a := fl.p.a[i]; a > 0 {
+		fl.errPart[fl.chunkOf(i)] += fl.p.x.miss(a*s, a, fl.rowPotential(i))
+	}
+	fl.f[i] = shift + fl.omega*(target-shift)
+	fl.ft[i] = T(fl.f[i])
+	*w = T(fl.p.a[i] * math.Exp2(fl.f[i]-shift))
+}
+
 // columns is the column update G_j <- G_j - log2(acc_j/b_j).
 func (fl *flow[T]) columns() {
-	fl.exact = false
 	fl.err = 0
+	for _, e := range fl.errPart { // of rows, which over-relaxation leaves in error
+		fl.err += e
+	}
 	bad := 0
 	clear(fl.acc)
 	addParts(fl.acc, fl.part)
@@ -223,6 +242,7 @@ func (fl *flow[T]) columns() {
 		fl.redoneColumns += bad
 		fl.redoColumns(bad > fl.m/badShare)
 	}
+	fl.exact = false
 }
 
 // addParts adds parts to acc, one after the other: so many at a time that acc is seldom read and written, and that each is read in order.
@@ -253,6 +273,10 @@ func (fl *flow[T]) setColumn(j int, g float64) { fl.g[j], fl.gt[j] = g, T(g) }
 func (fl *flow[T]) setSoftMin(j int, g float64) {
 	if fl.p.y.Penalty != Exact {
 		g = fl.log2b[j] + fl.relax(fl.p.y, g-fl.log2b[j], fl.p.v, j)
+	}
+	if fl.omega != 1 && !fl.exact {
+		before := float64(fl.gt[j])
+		g = before + fl.omega*(g-before)
 	}
 	fl.setColumn(j, g)
 }

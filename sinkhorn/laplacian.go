@@ -1,6 +1,8 @@
 package sinkhorn
 
 import (
+	"math"
+
 	"github.com/sinkcpu/sinkcpu/internal/parallel"
 	"github.com/sinkcpu/sinkcpu/kernels"
 )
@@ -14,6 +16,11 @@ type laplacian struct {
 	w          []float64 // W
 	rows, cols []float64 // W 1 and W^T 1
 	damping    float64   // lambda, added as lambda diag(W 1)
+
+	// Of problems whose sides may leave their weights. +Inf in extra holds an entry of the solution at 0.
+	extra    []float64 // added to the diagonal; nil for none
+	follow   []float64 // takes the place of 1/(W^T 1); nil for that
+	definite bool      // constants are not in the kernel
 
 	part           [][]float64 // sums of columns, a chunk each
 	mean           []float64
@@ -65,16 +72,13 @@ func (l *laplacian) solve(eps float64, r []float64, target float64) []float64 {
 	var rz float64
 	clear(l.x)
 	rest := 0.
-	if l.damping == 0 {
+	if l.damping == 0 && !l.definite {
 		rest = kernels.Sum(r) / kernels.Sum(l.rows) // rounding leaves a part outside the matrix's range
 	}
 	for i, w := range l.rows {
 		l.re[i] = eps * (r[i] - rest*w)
-		l.z[i], l.d[i] = 0, 0
-		if w > 0 {
-			l.z[i] = l.re[i] / w
-			l.d[i] = l.z[i]
-		}
+		l.z[i] = l.precondition(i)
+		l.d[i] = l.z[i]
 		rz += l.re[i] * l.z[i]
 	}
 	first := rz
@@ -88,10 +92,8 @@ func (l *laplacian) solve(eps float64, r []float64, target float64) []float64 {
 		kernels.Axpy(l.x, alpha, l.d)
 		kernels.Axpy(l.re, -alpha, l.q)
 		next := 0.
-		for i, w := range l.rows {
-			if w > 0 {
-				l.z[i] = l.re[i] / w
-			}
+		for i := range l.rows {
+			l.z[i] = l.precondition(i)
 			next += l.re[i] * l.z[i]
 		}
 		beta := next / rz
@@ -101,6 +103,18 @@ func (l *laplacian) solve(eps float64, r []float64, target float64) []float64 {
 		}
 	}
 	return l.x
+}
+
+// precondition returns an entry of the residual over the diagonal.
+func (l *laplacian) precondition(i int) float64 {
+	w := l.rows[i]
+	if l.extra != nil {
+		w += l.extra[i]
+	}
+	if !(w > 0) || math.IsInf(w, 1) {
+		return 0
+	}
+	return l.re[i] / w
 }
 
 // noise returns what rounding may make of <d, q>.
@@ -116,11 +130,19 @@ func (l *laplacian) noise() float64 {
 func (l *laplacian) product() {
 	l.addColumns(l.mean, func(i int, acc []float64) { kernels.Axpy(acc, l.d[i], l.row(i)) })
 	for j, c := range l.cols {
-		if c > 0 {
+		switch {
+		case l.follow != nil:
+			l.mean[j] *= l.follow[j]
+		case c > 0:
 			l.mean[j] /= c
-		} else {
+		default:
 			l.mean[j] = 0
 		}
 	}
-	l.overRows(func(_, i int) { l.q[i] = (1+l.damping)*l.rows[i]*l.d[i] - kernels.Dot(l.row(i), l.mean) })
+	l.overRows(func(_, i int) {
+		l.q[i] = (1+l.damping)*l.rows[i]*l.d[i] - kernels.Dot(l.row(i), l.mean)
+		if l.extra != nil && l.d[i] != 0 {
+			l.q[i] += l.extra[i] * l.d[i]
+		}
+	})
 }

@@ -16,14 +16,23 @@ import (
 // A step solves H d = eps r by conjugate gradients preconditioned by diag(P 1), in which the eigenvalues are 1 - sigma_k^2 for
 // the singular values sigma_k of diag(P 1)^-1/2 P diag(b)^-1/2: alternation contracts by the largest sigma_k^2 below 1, and where it
 // crawls because of a few of them, conjugate gradients take a few products more.
+//
+// Where a side may leave its weights (see reach), g is the soft minimum after its reach, r_i the derivative of the dual, and
+//
+//	H = diag(P 1 + e) - P diag(k / P^T 1) P^T
+//
+//	KL of the rows       e_i = eps/rho a_i e^(-f_i/rho)
+//	KL of the columns    k_j = rho/(rho+eps)
+//	TV                   e_i infinite and k_j = 0 for a point at an end of its range, which does not move
 type newtonState struct {
-	*laplacian // of the plan: w is P, rows P 1, cols b
+	*laplacian // of the plan: w is P, rows P 1, cols P^T 1
 	ss         *session
 	fl         *flow[float64]
 	sums       []float64 // columns of the exponentials
-	r          []float64 // a - P 1
+	scale      []float64 // from them to those of the plan
+	r          []float64 // a - P 1, or what takes its place
 	dual       float64   // h(f)
-	err        float64   // sum |r|
+	err        float64   // sum |r|, of points that can move
 }
 
 const (
@@ -34,8 +43,11 @@ const (
 )
 
 func newNewton(ss *session, fl *flow[float64]) *newtonState {
-	nt := &newtonState{laplacian: newLaplacian(ss.run, fl.n, fl.m), ss: ss, fl: fl, sums: make([]float64, fl.m), r: make([]float64, fl.n)}
-	copy(nt.cols, fl.p.b)
+	nt := &newtonState{laplacian: newLaplacian(ss.run, fl.n, fl.m), ss: ss, fl: fl}
+	nt.sums, nt.scale, nt.r = make([]float64, fl.m), make([]float64, fl.m), make([]float64, fl.n)
+	if fl.p.relaxed() {
+		nt.definite, nt.extra, nt.follow = true, make([]float64, fl.n), make([]float64, fl.m)
+	}
 	return nt
 }
 
@@ -66,47 +78,93 @@ func (nt *newtonState) to(goal float64) end {
 	return reached
 }
 
-// weigh sets the plan at the potentials of the flow, G being the soft minimum of F, and what follows from it.
+// weigh sets the plan at the potentials of the flow, G being the best for F, and what follows from it.
 func (nt *newtonState) weigh() {
-	nt.exponentials()
 	fl := nt.fl
-	bad := 0
-	for j, b := range fl.p.b {
-		if s := nt.sums[j]; b > 0 {
-			if !(s > 0x1p-900 && s < 0x1p900) {
-				bad++
-				continue
-			}
-			fl.setColumn(j, fl.g[j]-math.Log2(s/b))
-		}
-	}
-	if bad > 0 {
+	nt.exponentials()
+	if bad := nt.columns(); bad > 0 {
 		fl.exactColumns()
 		nt.exponentials()
+		nt.columns()
 	}
 	nt.overRows(func(_, i int) {
 		row := nt.row(i)
 		for j, b := range fl.p.b {
 			if b > 0 {
-				row[j] *= b / nt.sums[j]
+				row[j] *= nt.scale[j]
 			}
 		}
 		nt.rows[i] = kernels.Sum(row)
 	})
 	nt.dual, nt.err = 0, 0
 	for i, a := range fl.p.a {
-		nt.r[i] = a - nt.rows[i]
-		nt.err += math.Abs(nt.r[i])
 		if a > 0 {
-			nt.dual += a * fl.f[i]
+			f := fl.rowPotential(i)
+			nt.r[i] = fl.p.x.wanted(a, f) - nt.rows[i]
+			nt.err += fl.p.x.miss(nt.rows[i], a, f)
+			nt.dual += fl.p.x.dual(a, f)
 		}
 	}
 	for j, b := range fl.p.b {
 		if b > 0 {
-			nt.dual += b * (fl.g[j] - fl.log2b[j])
+			nt.dual += fl.p.y.dual(b, fl.columnPotential(j))
 		}
 	}
-	nt.dual /= fl.kappa
+	if fl.p.relaxed() {
+		nt.dual -= fl.eps * kernels.Sum(nt.cols)
+		nt.curve()
+	}
+}
+
+// columns sets G to what is best for F, and the scales and sums of the plan's columns; bad counts sums that say nothing.
+func (nt *newtonState) columns() (bad int) {
+	fl := nt.fl
+	for j, b := range fl.p.b {
+		s := nt.sums[j]
+		nt.scale[j], nt.cols[j] = 1, s
+		switch {
+		case b == 0:
+		case !(s > 0x1p-900 && s < 0x1p900):
+			bad++
+		case fl.p.y.Penalty == Exact:
+			fl.setColumn(j, fl.g[j]-math.Log2(s/b))
+			nt.scale[j], nt.cols[j] = b/s, b
+		default:
+			before := fl.g[j]
+			fl.setSoftMin(j, before-math.Log2(s/b))
+			nt.scale[j] = math.Exp2(fl.g[j] - before)
+			nt.cols[j] = s * nt.scale[j]
+		}
+	}
+	return bad
+}
+
+// freedom is the share of its diagonal by which a matrix of total variation is raised: while no point is at an end of its range, nothing
+// but the mass holds the constants.
+const freedom = 1e-8
+
+// curve sets what the reaches put into the matrix.
+func (nt *newtonState) curve() {
+	fl := nt.fl
+	for i, a := range fl.p.a {
+		f := fl.rowPotential(i)
+		switch {
+		case a == 0:
+			nt.extra[i] = 0
+		case fl.p.x.Penalty == KL:
+			nt.extra[i] = fl.eps / fl.p.x.Rho * fl.p.x.wanted(a, f)
+		case fl.p.x.held(f, nt.r[i]):
+			nt.extra[i] = math.Inf(1)
+		default:
+			nt.extra[i] = freedom * nt.rows[i]
+		}
+	}
+	for j, c := range nt.cols {
+		nt.follow[j] = 0
+		if c > 0 && fl.p.b[j] > 0 {
+			nt.follow[j] = fl.p.y.slope(fl.columnPotential(j), fl.eps) / c
+		}
+	}
 }
 
 // exponentials sets the plan to a_i 2^(F_i + G_j - kappa C_ij) and sums to its column sums.
@@ -138,15 +196,18 @@ func (nt *newtonState) step() bool {
 	x := nt.solve(fl.eps, nt.r, min(.1, math.Sqrt(nt.err))*1e-2)
 	slope := kernels.Dot(nt.r, x)
 	before, beforeG, dual, err := append([]float64(nil), fl.f...), append([]float64(nil), fl.g...), nt.dual, nt.err
-	length := 1.
+	length, most := 1., kernels.Sum(fl.p.a)+kernels.Sum(fl.p.b)
 	for range maxHalvings {
 		for i, v := range before {
 			fl.f[i] = v + length*fl.kappa*x[i]
+			if fl.p.x.bounded() {
+				fl.f[i] += fl.kappa * fl.p.x.beyond(fl.rowPotential(i))
+			}
 			fl.ft[i] = fl.f[i]
 		}
 		nt.weigh()
 		seen := length*slope > 1e-12*(math.Abs(dual)+fl.eps) // above the rounding of the dual
-		if nt.err <= .5*err || seen && nt.dual >= dual+enoughSlope*length*slope && nt.err <= 2 || !seen && nt.err < err {
+		if nt.err <= .5*err || seen && nt.dual >= dual+enoughSlope*length*slope && nt.err <= most || !seen && nt.err < err {
 			return length == 1
 		}
 		length /= 2

@@ -117,6 +117,40 @@ func (r Reach) dual(w, f float64) float64 {
 	return w * f
 }
 
+// wanted returns the marginal of a point at which the dual does not change with its potential; at the ends of the range of total variation
+// that holds from inside.
+func (r Reach) wanted(w, f float64) float64 {
+	if r.Penalty == KL {
+		return w * math.Exp(-f/r.Rho)
+	}
+	return w
+}
+
+// slope returns the derivative of update at the soft minimum that it takes to f.
+func (r Reach) slope(f, eps float64) float64 {
+	switch r.Penalty {
+	case KL:
+		return r.Rho / (r.Rho + eps)
+	case TV:
+		if math.Abs(f) >= r.Rho*(1-atEnd) {
+			return 0
+		}
+	}
+	return 1
+}
+
+// bounded reports whether potentials have a range.
+func (r Reach) bounded() bool { return r.Penalty == TV }
+
+// beyond returns what brings a potential back into its range.
+func (r Reach) beyond(f float64) float64 { return max(-r.Rho, min(r.Rho, f)) - f }
+
+// held reports whether a potential is at an end of its range, and the derivative pushes it outwards.
+func (r Reach) held(f, derivative float64) bool {
+	end := r.Rho * (1 - atEnd)
+	return r.Penalty == TV && (f >= end && derivative >= 0 || f <= -end && derivative <= 0)
+}
+
 // atEnd is the share of rho within which a potential counts as at the end of its range: it comes out of base-2 units of the tiles, rounded
 // to their precision, and the value changes by no more than this share of rho times the mass.
 const atEnd = 0x1p-18
@@ -161,7 +195,12 @@ func (fl *flow[T]) relaxedRows(i0 int, sum []float64, w []T) {
 	for k, s := range sum {
 		i := i0 + k
 		shift := float64(fl.ft[i])
-		fl.f[i] = fl.relax(fl.p.x, shift-log2(s), fl.p.u, i)
+		target := fl.relax(fl.p.x, shift-log2(s), fl.p.u, i)
+		if fl.omega != 1 && !fl.exact {
+			fl.overrelaxRow(i, s, target, &w[k])
+			continue
+		}
+		fl.f[i] = target
 		fl.ft[i] = T(fl.f[i])
 		w[k] = T(fl.p.a[i] * math.Exp2(fl.f[i]-shift))
 	}
@@ -177,6 +216,15 @@ func (fl *flow[T]) relax(r Reach, v float64, t []float64, i int) float64 {
 		taken = t[i]
 	}
 	return fl.kappa * (r.update(v/fl.kappa+taken, fl.eps) - taken)
+}
+
+// rowPotential returns f_i in units of the whole cost.
+func (fl *flow[T]) rowPotential(i int) float64 {
+	f := fl.f[i] / fl.kappa
+	if fl.p.u != nil {
+		f += fl.p.u[i]
+	}
+	return f
 }
 
 // columnPotential returns g_j in units of the whole cost.
@@ -201,11 +249,7 @@ func (fl *flow[T]) translate() {
 	}
 	var massX, massY float64
 	for i, a := range fl.p.a {
-		f := fl.f[i] / fl.kappa
-		if fl.p.u != nil {
-			f += fl.p.u[i]
-		}
-		massX += a * math.Exp(-f/x.Rho)
+		massX += a * math.Exp(-fl.rowPotential(i)/x.Rho)
 	}
 	massX = fl.joinSum(massX)
 	for j, b := range fl.p.b {

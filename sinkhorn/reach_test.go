@@ -37,3 +37,36 @@ func TestTVPotentialsAtTheirEnds(t *testing.T) {
 		}
 	}
 }
+
+// TestNewtonWithReach: Newton's method ends where sweeps do, for every pair of reaches, in far fewer iterations where sweeps crawl.
+func TestNewtonWithReach(t *testing.T) {
+	kl, tv, exact := sinkhorn.Reach{Penalty: sinkhorn.KL, Rho: 3}, sinkhorn.Reach{Penalty: sinkhorn.TV, Rho: 1.5}, sinkhorn.Reach{}
+	for seed := range uint64(8) {
+		c := drawCloud(seed, 0)
+		cost := c.cost()
+		eps := .01 * mean(cost)
+		for k, sides := range [][2]sinkhorn.Reach{{kl, kl}, {kl, exact}, {exact, kl}, {kl, tv}, {tv, kl}, {tv, tv}, {tv, exact}, {exact, tv}} {
+			p, err := sinkhorn.NewUnbalanced(logsumexp.NewStored(cost, c.n, c.m, c.m), c.a, c.b, sides[0], sides[1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := (&sinkhorn.Solver[float64]{Eps: eps, Tol: 1e-11}).Solve(context.Background(), p)
+			if err != nil {
+				t.Errorf("seed %d, reaches %d: %v (%s)", seed, k, err, got.Method)
+				continue
+			}
+			want, err := (&sinkhorn.Solver[float64]{Eps: eps, Tol: 1e-11, Method: sinkhorn.Sweep, MaxIter: 1e6}).Solve(context.Background(), p)
+			if err != nil {
+				t.Logf("seed %d, reaches %d: %v", seed, k, err)
+			}
+			if got.Iterations > 200 && got.Iterations > want.Iterations {
+				t.Errorf("seed %d, reaches %d: %d iterations of %s, %d of sweeps", seed, k, got.Iterations, got.Method, want.Iterations)
+			}
+			near(t, "value", got.Value(), want.Value(), 1e-9*max(1, mean(cost)))
+			lower, upper := got.Bounds()
+			if !(lower <= want.Value()+1e-9 && want.Value() <= upper+1e-9 && upper-lower <= 1e-7*max(1, mean(cost))) {
+				t.Errorf("seed %d, reaches %d: [%.12g, %.12g] around %.12g", seed, k, lower, upper, want.Value())
+			}
+		}
+	}
+}

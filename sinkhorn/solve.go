@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/sinkcpu/sinkcpu/kernels"
 )
@@ -45,7 +46,9 @@ func (s *Solver[T]) Solve(ctx context.Context, p *Problem[T]) (*Result[T], error
 		return nil, fmt.Errorf("sinkhorn: the potential to start from has %d entries, want %d", len(s.G), p.m)
 	}
 	ss := &session{ctx: ctx, run: s.runner(), eps: s.Eps, tol: s.tol(), maxIter: s.maxIter(), progress: s.Progress}
-	ss.newton = s.Method == Auto && p.comm == nil && !p.relaxed() && p.n*p.m <= s.maxBytes()/8
+	ss.newton = s.Method == Auto && p.comm == nil && p.n*p.m <= s.maxBytes()/8
+	// The error of rows, which over-relaxation needs, is a rank's own.
+	ss.overrelax = p.comm == nil && (s.Method == Overrelaxed || s.Method == Auto && (isFloat32[T]() || !ss.newton))
 	r := &Result[T]{p: p, eps: s.Eps, tol: ss.tol, run: ss.run}
 
 	goal, patience := sweepShare*ss.tol, math.MaxInt
@@ -100,6 +103,7 @@ type session struct {
 	eps, tol   float64
 	maxIter    int
 	newton     bool
+	overrelax  bool // where sweeps are slow
 	progress   func(int, float64)
 	iterations int
 	warmup     int
@@ -154,6 +158,13 @@ func (ss *session) used(name string) {
 		ss.method += "+"
 	}
 	ss.method += name
+}
+
+// usedOnce adds a method unless it is the last one used.
+func (ss *session) usedOnce(name string) {
+	if ss.method != name && !strings.HasSuffix(ss.method, "+"+name) {
+		ss.used(name)
+	}
 }
 
 // settle takes over the potentials of a flow of any precision.
@@ -237,10 +248,13 @@ func cool[T kernels.Float](ss *session, fl *flow[T]) end {
 	return reached
 }
 
-// sweepTo iterates until the error is at most goal, or there is no use in going on.
+// sweepTo iterates until the error is at most goal, or there is no use in going on. The last iteration is not over-relaxed.
 func sweepTo[T kernels.Float](ss *session, fl *flow[T], goal float64, patience int) end {
 	begin := len(ss.trace)
 	flows := []*flow[T]{fl}
+	relaxation := overrelaxation{omega: 1}
+	defer func() { fl.omega = 1 }()
+	aim := goal
 	for {
 		if ss.over(&fl.sharing) {
 			return stopped
@@ -250,26 +264,43 @@ func sweepTo[T kernels.Float](ss *session, fl *flow[T], goal float64, patience i
 		}
 		iterate(ss.run, flows)
 		ss.saw(fl.err)
-		if fl.err <= goal {
+		switch {
+		case fl.omega == 1 && fl.err <= goal:
 			return reached
+		case fl.err <= aim: // over-relaxed, and both sides are in error: end it by an iteration that is not
+			fl.omega, aim = 1, aim/2
+			continue
 		}
+		fl.omega = relaxation.omega
 		seen := ss.trace[begin:]
 		if k := len(seen); k%monitorSpan == 0 && k >= 2*monitorSpan {
-			if e := forecast(seen, goal, patience, fl.floor()); e != reached {
-				return e
+			if relaxation.steady() && (fl.omega == 1 || patience < math.MaxInt) {
+				if e := forecast(seen, goal, patience, fl.floor(), ss.overrelax && fl.omega == 1); e != reached {
+					return e
+				}
+			}
+			if ss.overrelax && fl.half == nil {
+				if relaxation.look(seen, fl.p.mass()); relaxation.omega > 1 && fl.omega == 1 {
+					ss.usedOnce("overrelaxed")
+				}
+				fl.omega = relaxation.omega
 			}
 		}
 	}
 }
 
-// forecast says whether an error that has not reached the goal is on its way there.
-func forecast(seen []float64, goal float64, patience int, floor float64) end {
+// forecast says whether an error that has not reached the goal is on its way there, if need be by over-relaxation, which is still to begin.
+func forecast(seen []float64, goal float64, patience int, floor float64, faster bool) end {
 	k := len(seen)
 	before, now := seen[k-1-monitorSpan], seen[k-1]
 	if now < floor && now > .9*before {
 		return stalled
 	}
-	if rate := math.Log(before/now) / monitorSpan; !(rate*float64(patience) > math.Log(now/goal)) {
+	rate := math.Log(before/now) / monitorSpan
+	if faster && rate > 0 {
+		rate = max(rate, -math.Log(best(math.Exp(-rate))-1))
+	}
+	if !(rate*float64(patience) > math.Log(now/goal)) {
 		return crawling
 	}
 	return reached

@@ -43,8 +43,11 @@ type Method int
 
 // The methods.
 const (
-	Auto  Method = iota // Sweep, the symmetric update for a cloud against itself, and Newton's method where they crawl
-	Sweep               // alternating updates only
+	// Auto takes sweeps, the symmetric update for a cloud against itself, over-relaxation where sweeps are slow in float32 or there is no
+	// memory for Newton's method, and Newton's method where they crawl. What it took is in the result.
+	Auto        Method = iota
+	Sweep              // alternating updates only
+	Overrelaxed        // alternating updates, over-relaxed by a factor that follows the contraction observed
 )
 
 const (
