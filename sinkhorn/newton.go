@@ -162,7 +162,7 @@ func (nt *newtonState) curve() {
 	for j, c := range nt.cols {
 		nt.follow[j] = 0
 		if c > 0 && fl.p.b[j] > 0 {
-			nt.follow[j] = fl.p.y.slope(fl.columnPotential(j), fl.eps) / c
+			nt.follow[j] = fl.p.y.following(fl.columnPotential(j), fl.eps) / c
 		}
 	}
 }

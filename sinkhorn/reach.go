@@ -126,8 +126,8 @@ func (r Reach) wanted(w, f float64) float64 {
 	return w
 }
 
-// slope returns the derivative of update at the soft minimum that it takes to f.
-func (r Reach) slope(f, eps float64) float64 {
+// following returns the derivative of update at the soft minimum that it takes to f.
+func (r Reach) following(f, eps float64) float64 {
 	switch r.Penalty {
 	case KL:
 		return r.Rho / (r.Rho + eps)
