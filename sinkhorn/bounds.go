@@ -38,10 +38,13 @@ func (r *Result[T]) bounds() (lower, upper float64) {
 	if math.IsNaN(fx.value) || math.IsInf(fx.value, 0) {
 		return math.Inf(-1), math.Inf(1)
 	}
-	if r.p.relaxed() {
+	switch {
+	case r.p.partial > 0:
+		upper = r.roundedUpper(r.p.partial) + r.eps*(r.p.product()-r.p.partial)
+	case r.p.relaxed():
 		upper = r.relaxedUpper()
-	} else {
-		upper = r.roundedUpper()
+	default:
+		upper = r.roundedUpper(1)
 	}
 	slack := r.allowance()
 	if upper += slack; math.IsNaN(upper) {
@@ -50,67 +53,103 @@ func (r *Result[T]) bounds() (lower, upper float64) {
 	return fx.value - slack, upper
 }
 
-// roundedUpper bounds the objective of the rounded plan.
-func (r *Result[T]) roundedUpper() float64 {
-	n, m := r.p.n, r.p.m
-	x, y := make([]float64, n), make([]float64, m)
+// roundedUpper bounds the objective of the plan of a problem without penalties, rounded to mass total and to marginals of at most a and b.
+func (r *Result[T]) roundedUpper(total float64) float64 {
+	n := r.p.n
+	x := make([]float64, n)
 	for i, a := range r.p.a {
 		x[i] = shrink(a, r.weighed.rows[i])
 	}
-	cols := r.columnSums(x)
+	y, cols, q := r.shrunkColumns(x)
+	p, costs := make([]float64, n), make([]float64, n) // of the rows of R', then of what they lack; of C q
+	free := kernels.Sum(q)
+	r.each(func(i, j0 int, c, row, _ []float64) {
+		p[i] += x[i] * kernels.Dot(row, y[j0:j0+len(row)])
+		if free > 0 {
+			costs[i] += r.finiteDot(c, q[j0:j0+len(row)])
+		}
+	}, 0, func([]float64) {})
+	upper, mass := r.scaledObjective(x, y, p, cols), r.p.joined(kernels.Sum(p))
+	s := r.p.joined(fill(p, r.p.a))
+	if r.p.partial > 0 {
+		if mass >= total {
+			return upper*total/mass + r.eps*total*math.Log(total/mass)
+		}
+		return upper + r.filled(p, q, costs, s, free, total-mass, total)
+	}
+	return upper + r.filled(p, q, costs, s, free, s, total)
+}
+
+// shrunkColumns returns the factors that bring the column sums of diag(x) P down to b, those sums after, and what they lack.
+func (r *Result[T]) shrunkColumns(x []float64) (y, cols, lacking []float64) {
+	y, cols = make([]float64, r.p.m), r.columnSums(x)
 	for j, b := range r.p.b {
 		y[j] = shrink(b, cols[j])
 		cols[j] *= y[j]
 	}
-	q := append([]float64(nil), cols...)
-	columns := fill(q, r.p.b)
-	rows, costs := make([]float64, n), make([]float64, n) // of R' and of C q
-	r.each(func(i, j0 int, c, p, _ []float64) {
-		rows[i] += x[i] * kernels.Dot(p, y[j0:j0+len(p)])
-		if columns > 0 {
-			costs[i] += r.finiteDot(c, q[j0:j0+len(p)])
-		}
-	}, 0, func([]float64) {})
-	upper := r.scaledObjective(x, y, rows, cols)
-	s := r.p.joined(fill(rows, r.p.a)) // rows is p now
-	if !(s > 0 && columns > 0) {
-		return upper
+	lacking = append(lacking, cols...)
+	fill(lacking, r.p.b)
+	return y, cols, lacking
+}
+
+// filled bounds what s p q^T / (rows columns) adds to the objective of R', rows and columns being the sums of p and q, costs C q, and total
+// the mass of both together.
+func (r *Result[T]) filled(p, q, costs []float64, rows, columns, s, total float64) (sum float64) {
+	if !(rows > 0 && columns > 0 && s > 0) {
+		return 0
 	}
-	scale := s / columns // 1 but for rounding, which s log s would see
-	kernels.Scale(q, scale)
-	var product float64
-	for i, p := range rows {
-		if p > 0 {
-			product += p * costs[i] * scale / s
+	for i, v := range p {
+		if v > 0 {
+			sum += v * costs[i] / columns
 		}
 	}
 	if r.p.u != nil {
-		product += kernels.Dot(rows, r.p.u)
+		sum += kernels.Dot(p, r.p.u)
 	}
-	upper += r.p.joined(product)
+	sum = s / rows * r.p.joined(sum)
 	if r.p.v != nil {
-		upper += kernels.Dot(q, r.p.v)
+		sum += s / columns * kernels.Dot(q, r.p.v)
 	}
-	entropy := r.p.joined(relativeEntropy(rows, r.p.a)) + relativeEntropy(q, r.p.b) - 2*s*math.Log(s)
-	if s < 1 {
-		entropy -= (1 - s) * math.Log1p(-s)
+	entropy := s/rows*r.p.joined(relativeEntropy(p, r.p.a)) + s/columns*relativeEntropy(q, r.p.b) + s*math.Log(s/(rows*columns)) - s*math.Log(s/total)
+	if s < total {
+		entropy -= (total - s) * math.Log1p(-s/total)
 	}
-	return upper + r.eps*entropy
+	return sum + r.eps*entropy
 }
 
-// relaxedUpper returns the objective of the plan, scaled to the side that is exact, with its penalties.
+// relaxedUpper returns the objective of the plan, scaled to a side that is exact and down to one that holds part, with its penalties.
 func (r *Result[T]) relaxedUpper() float64 {
 	x, y := ones(r.p.n), ones(r.p.m)
 	rows, cols := r.weighed.rows, r.weighed.cols
-	if r.p.x.Penalty == Exact {
+	switch {
+	case r.p.x.Penalty == Exact:
 		scaleTo(x, r.p.a, rows)
-		rows, cols = r.p.a, r.columnSums(x)
+		cols = r.columnSums(x)
+	case r.p.x.Penalty == Part:
+		for i, a := range r.p.a {
+			x[i] = shrink(a, rows[i])
+		}
+		cols = r.columnSums(x)
 	}
-	if r.p.y.Penalty == Exact {
+	switch {
+	case r.p.y.Penalty == Exact:
 		scaleTo(y, r.p.b, cols)
-		rows, cols = r.rowSums(y), r.p.b
+	case r.p.y.Penalty == Part:
+		for j, b := range r.p.b {
+			y[j] = shrink(b, cols[j])
+		}
 	}
-	upper := r.scaledObjective(x, y, rows, cols) + r.eps*(r.p.product()-r.p.joined(kernels.Sum(rows)))
+	scaled := append([]float64(nil), cols...)
+	for j := range scaled {
+		scaled[j] *= y[j]
+	}
+	if r.p.x.Penalty != Exact || r.p.y.Penalty != Exact {
+		rows = r.rowSums(y)
+		for i := range rows {
+			rows[i] *= x[i]
+		}
+	}
+	upper := r.scaledObjective(x, y, rows, scaled) + r.eps*(r.p.product()-r.p.joined(kernels.Sum(rows)))
 	var penalty float64
 	for i, a := range r.p.a {
 		if a > 0 {
@@ -120,7 +159,7 @@ func (r *Result[T]) relaxedUpper() float64 {
 	upper += r.p.joined(penalty)
 	for j, b := range r.p.b {
 		if b > 0 {
-			upper += r.p.y.penalty(cols[j], b)
+			upper += r.p.y.penalty(scaled[j], b)
 		}
 	}
 	return upper

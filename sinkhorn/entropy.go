@@ -1,6 +1,9 @@
 package sinkhorn
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"math"
 
 	"github.com/sinkcpu/sinkcpu/logsumexp"
@@ -94,4 +97,62 @@ func (r *Result[T]) spread() *spreads {
 		}
 	})
 	return s
+}
+
+// entropyShare is the accuracy of an entropy that is solved for, in nats, and maxTemperatures how many temperatures are tried.
+const (
+	entropyShare    = 1e-6
+	maxTemperatures = 60
+)
+
+// SolveEntropy solves a balanced problem at the temperature at which the plan has the entropy h, in nats, to 1e-6 or as near as the marginal
+// errors let it come; see [Result.Entropy], which grows with eps. Eps is where the search begins, 0 for a tenth of the cost's range. Each temperature starts from the
+// potentials of the last one. The temperature is in the result.
+//
+// It is an error when h is not between the entropy of the largest side and that of a b^T.
+func (s *Solver[T]) SolveEntropy(ctx context.Context, p *Problem[T], h float64) (*Result[T], error) {
+	if p.relaxed() {
+		return nil, errors.New("sinkhorn: an entropy of the plan is for balanced problems, whose plan has mass 1")
+	}
+	ha, hb := entropyOf(p.a), entropyOf(p.b)
+	if !(h > max(ha, hb) && h < ha+hb) {
+		return nil, fmt.Errorf("sinkhorn: an entropy of %g nats for the plan: these weights allow more than %.6g and less than %.6g", h, max(ha, hb), ha+hb)
+	}
+	own := *s
+	begin := s.Eps
+	if !(begin > 0) {
+		begin = (p.hi - p.lo) / 10
+	}
+	if !(begin > 0) {
+		return nil, fmt.Errorf("sinkhorn: all costs are %g, and the plan is a b^T with %.6g nats at every eps", p.lo, ha+hb)
+	}
+	var last *Result[T]
+	steps := 0
+	err := root(func(logEps float64) (float64, error) {
+		own.Eps = math.Exp(logEps)
+		r, err := own.Solve(ctx, p)
+		if r == nil {
+			return 0, err
+		}
+		last, own.G = r, r.G
+		steps += r.Iterations + r.Warmup
+		return r.Entropy() - h, err
+	}, math.Log(begin), math.Ln2, func(v float64) bool { return math.Abs(v) <= entropyShare }, maxTemperatures)
+	if last != nil {
+		last.Warmup = steps - last.Iterations
+	}
+	if err == nil && !(math.Abs(last.Entropy()-h) <= 1e-3) {
+		err = fmt.Errorf("%w: entropy %.6g at eps %.3g, wanted %.6g", ErrNotConverged, last.Entropy(), last.eps, h)
+	}
+	return last, err
+}
+
+// entropyOf returns -<w, log w>.
+func entropyOf(w []float64) (h float64) {
+	for _, v := range w {
+		if v > 0 {
+			h -= v * math.Log(v)
+		}
+	}
+	return h
 }

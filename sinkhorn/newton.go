@@ -23,7 +23,7 @@ import (
 //
 //	KL of the rows       e_i = eps/rho a_i e^(-f_i/rho)
 //	KL of the columns    k_j = rho/(rho+eps)
-//	TV                   e_i infinite and k_j = 0 for a point at an end of its range, which does not move
+//	TV, Part             e_i infinite and k_j = 0 for a point at an end of its range, which does not move
 type newtonState struct {
 	*laplacian // of the plan: w is P, rows P 1, cols P^T 1
 	ss         *session

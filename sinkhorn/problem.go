@@ -24,6 +24,7 @@ type Problem[T kernels.Float] struct {
 	forbids      bool      // some entry is +Inf
 	self         bool
 	comm         *ranks.Comm // of those that hold the rows; nil for a whole problem
+	partial      float64     // mass of the plan of a partial problem, 0 for others
 }
 
 // massTolerance is the relative difference of the sums of a and b that is taken for rounding.

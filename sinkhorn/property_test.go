@@ -3,6 +3,7 @@ package sinkhorn_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"math"
 	"testing"
 
@@ -173,10 +174,12 @@ func TestDivergencePositive(t *testing.T) {
 	})
 }
 
+var problems = flag.Int("problems", 2000, "random problems to solve; the figures quoted are of 100000")
+
 // TestRandomProblems: on random problems in float32, temperatures of twelve decades, nothing is NaN, bounds hold each other, and a status
 // other than converged comes with the error.
 func TestRandomProblems(t *testing.T) {
-	count := uint64(2000)
+	count := uint64(*problems)
 	if testing.Short() {
 		count = 200
 	}

@@ -27,8 +27,16 @@ type Quadratic struct {
 	Iterations    int
 	Status        Status
 
-	plan []float64
-	n, m int
+	plan  []float64
+	n, m  int
+	upper float64
+}
+
+// Bounds brackets the minimum: lower is Value less an allowance for rounding, upper the objective of the plan rounded to exact marginals, as
+// in [Result.Bounds], plus the allowance; +Inf where that plan must use a forbidden pair.
+func (q *Quadratic) Bounds() (lower, upper float64) {
+	slack := 0x1p-46 * (math.Abs(q.Value) + math.Abs(q.TransportCost))
+	return q.Value - slack, q.upper + slack
 }
 
 // Plan returns the plan, n x m row-major. It must not be written to.
@@ -71,6 +79,7 @@ func (s *Solver[T]) SolveQuadratic(ctx context.Context, p *Problem[T], plain boo
 		q.start(s.Eps)
 	}
 	r := q.result(p)
+	r.upper = q.roundedObjective(r.plan, p)
 	r.Iterations, r.Status = ss.iterations, ss.status(e, r.MarginalError)
 	if r.Status == Converged {
 		return r, nil
@@ -328,6 +337,46 @@ func (q *quadraticState) result(p interface{ shift() (u, v []float64) }) *Quadra
 		}
 	}
 	return out
+}
+
+// roundedObjective returns the objective of a plan rounded to exact marginals.
+func (q *quadraticState) roundedObjective(plan []float64, p interface{ shift() (u, v []float64) }) (sum float64) {
+	n, m := q.n, q.m
+	rounded := append([]float64(nil), plan...)
+	rows, cols := make([]float64, n), make([]float64, m)
+	for i := range n {
+		row := rounded[i*m : (i+1)*m]
+		kernels.Scale(row, shrink(q.a[i], kernels.Sum(row)))
+		kernels.Axpy(cols, 1, row)
+	}
+	for j := range cols {
+		scale := shrink(q.b[j], cols[j])
+		cols[j] *= scale
+		for i := range n {
+			rounded[i*m+j] *= scale
+			rows[i] += rounded[i*m+j]
+		}
+	}
+	s := min(fill(rows, q.a), fill(cols, q.b))
+	for i := range n {
+		for j := range m {
+			v := rounded[i*m+j]
+			if s > 0 && rows[i] > 0 {
+				v += rows[i] * cols[j] / s
+			}
+			if v > 0 {
+				sum += v*q.c[i*m+j] + q.eps/2*v*v/(q.ref[i]*q.refC[j])
+			}
+		}
+	}
+	u, v := p.shift()
+	if u != nil {
+		sum += kernels.Dot(q.a, u)
+	}
+	if v != nil {
+		sum += kernels.Dot(q.b, v)
+	}
+	return sum
 }
 
 // leastEntry is what an entry of the plan must be, times the larger number of points, not to be taken for rounding.

@@ -29,6 +29,9 @@ func TestQuadraticReferences(t *testing.T) {
 				t.Logf("%d iterations", q.Iterations)
 				near(t, "value", q.Value, want.Value, 1e-9*r.Scale())
 				near(t, "transport cost", q.TransportCost, want.PrimalCost, 1e-9*r.Scale())
+				if lower, upper := q.Bounds(); !(lower <= want.Value+1e-13 && want.Value <= upper+1e-13 && upper-lower <= 1e-8*r.Scale()) {
+					t.Errorf("bounds [%.15g, %.15g] around %.15g", lower, upper, want.Value)
+				}
 				above := 0 // of the tolerance, below which an entry may be there or not
 				for _, v := range q.Plan() {
 					if v > 1e-11 {

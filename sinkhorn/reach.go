@@ -12,6 +12,7 @@ import (
 //
 //	KL   + Rho KL(P 1 | a)             Rho in the units of the cost; far points are cut off at cost of the order of Rho
 //	TV   + Rho sum_i |(P 1)_i - a_i|
+//	Part + Rho sum_i (a_i - (P 1)_i),  P 1 <= a      mass may stay behind but not be made
 type Reach struct {
 	Penalty Penalty
 	Rho     float64
@@ -25,6 +26,7 @@ const (
 	Exact Penalty = iota
 	KL
 	TV
+	Part
 )
 
 // NewUnbalanced returns the problem in which each side may leave its weights, as its reach says:
@@ -75,7 +77,7 @@ func NewUnbalancedSelf[T kernels.Float](cost logsumexp.Cost[T], a []float64, rea
 }
 
 func (r Reach) check() error {
-	if r.Penalty < Exact || r.Penalty > TV {
+	if r.Penalty < Exact || r.Penalty > Part {
 		return fmt.Errorf("sinkhorn: unknown penalty %d", r.Penalty)
 	}
 	if r.Penalty != Exact && (!(r.Rho > 0) || math.IsInf(r.Rho, 1)) {
@@ -92,12 +94,15 @@ func (p *Problem[T]) relaxed() bool { return p.x.Penalty != Exact || p.y.Penalty
 //	exact  v
 //	KL     rho/(rho+eps) v
 //	TV     v held in [-rho, rho]
+//	Part   min(v, rho)
 func (r Reach) update(v, eps float64) float64 {
 	switch r.Penalty {
 	case KL:
 		return v * (r.Rho / (r.Rho + eps))
 	case TV:
 		return max(-r.Rho, min(r.Rho, v))
+	case Part:
+		return min(r.Rho, v)
 	}
 	return v
 }
@@ -107,11 +112,12 @@ func (r Reach) update(v, eps float64) float64 {
 //	exact  w f
 //	KL     rho w (1 - e^(-f/rho))
 //	TV     w min(f, rho)                 f >= -rho
+//	Part   w min(f, rho)
 func (r Reach) dual(w, f float64) float64 {
 	switch r.Penalty {
 	case KL:
 		return -r.Rho * w * math.Expm1(-f/r.Rho)
-	case TV:
+	case TV, Part:
 		return w * min(f, r.Rho)
 	}
 	return w * f
@@ -131,8 +137,8 @@ func (r Reach) following(f, eps float64) float64 {
 	switch r.Penalty {
 	case KL:
 		return r.Rho / (r.Rho + eps)
-	case TV:
-		if math.Abs(f) >= r.Rho*(1-atEnd) {
+	case TV, Part:
+		if f >= r.top() || r.Penalty == TV && f <= -r.top() {
 			return 0
 		}
 	}
@@ -140,15 +146,17 @@ func (r Reach) following(f, eps float64) float64 {
 }
 
 // bounded reports whether potentials have a range.
-func (r Reach) bounded() bool { return r.Penalty == TV }
+func (r Reach) bounded() bool { return r.Penalty == TV || r.Penalty == Part }
 
 // beyond returns what brings a potential back into its range.
-func (r Reach) beyond(f float64) float64 { return max(-r.Rho, min(r.Rho, f)) - f }
+func (r Reach) beyond(f float64) float64 { return r.update(f, 0) - f }
+
+// top returns the potential from which a point counts as at the upper end of its range.
+func (r Reach) top() float64 { return r.Rho - atEnd*math.Abs(r.Rho) }
 
 // held reports whether a potential is at an end of its range, and the derivative pushes it outwards.
 func (r Reach) held(f, derivative float64) bool {
-	end := r.Rho * (1 - atEnd)
-	return r.Penalty == TV && (f >= end && derivative >= 0 || f <= -end && derivative <= 0)
+	return r.bounded() && f >= r.top() && derivative >= 0 || r.Penalty == TV && f <= -r.top() && derivative <= 0
 }
 
 // atEnd is the share of rho within which a potential counts as at the end of its range: it comes out of base-2 units of the tiles, rounded
@@ -160,16 +168,16 @@ const atEnd = 0x1p-18
 //	exact  |marginal - w|
 //	KL     |marginal - w e^(-f/rho)|
 //	TV     |marginal - w| inside; at the ends of [-rho, rho] only what lies on the wrong side of w
+//	Part   likewise at the upper end
 func (r Reach) miss(marginal, w, f float64) float64 {
 	switch r.Penalty {
 	case KL:
 		return math.Abs(marginal - w*math.Exp(-f/r.Rho))
-	case TV:
-		end := r.Rho * (1 - atEnd)
-		if f >= end {
+	case TV, Part:
+		if f >= r.top() {
 			return max(0, marginal-w)
 		}
-		if f <= -end {
+		if r.Penalty == TV && f <= -r.top() {
 			return max(0, w-marginal)
 		}
 	}
@@ -186,6 +194,8 @@ func (r Reach) penalty(marginal, w float64) float64 {
 		return r.Rho * (marginal*math.Log(marginal/w) - marginal + w)
 	case TV:
 		return r.Rho * math.Abs(marginal-w)
+	case Part:
+		return r.Rho * (w - marginal)
 	}
 	return 0
 }

@@ -197,6 +197,10 @@ func (r *Result[T]) weigh() *facts {
 		}
 	}
 	fx.value = dual - r.eps*(fx.mass-r.p.product())
+	if r.p.partial > 0 {
+		fx.marginal += math.Abs(fx.mass - r.p.partial)
+		fx.value -= r.p.x.Rho * (kernels.Sum(r.p.a) + kernels.Sum(r.p.b) - 2*r.p.partial)
+	}
 	return fx
 }
 

@@ -45,6 +45,14 @@ func (s *Solver[T]) Solve(ctx context.Context, p *Problem[T]) (*Result[T], error
 	if s.G != nil && len(s.G) != p.m {
 		return nil, fmt.Errorf("sinkhorn: the potential to start from has %d entries, want %d", len(s.G), p.m)
 	}
+	if p.partial > 0 {
+		return s.solvePartial(ctx, p)
+	}
+	return s.solve(ctx, p)
+}
+
+// solve is Solve after its checks, of a problem whose reaches are known.
+func (s *Solver[T]) solve(ctx context.Context, p *Problem[T]) (*Result[T], error) {
 	ss := &session{ctx: ctx, run: s.runner(), eps: s.Eps, tol: s.tol(), maxIter: s.maxIter(), progress: s.Progress}
 	ss.newton = s.Method == Auto && p.comm == nil && p.n*p.m <= s.maxBytes()/8
 	// The error of rows, which over-relaxation needs, is a rank's own.

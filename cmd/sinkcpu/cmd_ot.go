@@ -25,6 +25,7 @@ type otOptions struct {
 
 	eps       otEps
 	reach     otReach
+	reg       string
 	tol       float64
 	maxIter   int
 	debias    bool
@@ -51,6 +52,8 @@ func otCosts() string { return strings.Join(logsumexp.GroundNames, ", ") }
 const (
 	precision32 = "f32"
 	precision64 = "f64"
+	regKL       = "kl"
+	regL2       = "l2"
 	pairsTop    = "top"
 	pairsSample = "sample"
 )
@@ -59,7 +62,7 @@ const (
 const defaultPartners = 10
 
 func newOTCommand() *cobra.Command {
-	o := &otOptions{cost: logsumexp.SqEuclidean.String(), eps: otEps{.05, meanCost}, maxIter: 10000, precision: precision32, pairsMode: pairsTop, seed: 1}
+	o := &otOptions{cost: logsumexp.SqEuclidean.String(), eps: otEps{.05, meanCost}, maxIter: 10000, reg: regKL, precision: precision32, pairsMode: pairsTop, seed: 1}
 	cmd := &cobra.Command{
 		Use:   "ot X Y | ot --cost-matrix C | ot --batch FILE",
 		Short: "Transport one weighted cloud of points onto another",
@@ -69,7 +72,7 @@ func newOTCommand() *cobra.Command {
 
 The value printed is a lower bound of OT_eps up to rounding, and comes with an upper bound. With --debias it is also that of
 the divergence OT_xy - OT_xx/2 - OT_yy/2, which is 0 for equal clouds. With --reach or --tv mass may stay behind or be made,
-at a price.
+at a price; with --mass only so much of it moves.
 
 X and Y hold a point a row, as CSV or .npy, plain or gzip; - is the standard input. C is n x m; +Inf forbids a pair.
 ` + exitStatus,
@@ -77,6 +80,7 @@ X and Y hold a point a row, as CSV or .npy, plain or gzip; - is the standard inp
   sinkcpu ot x.npy y.npy --eps 0.01*mean --precision f64 --tol 1e-9 --debias --json
   sinkcpu ot --cost-matrix c.npy --weights-x a.csv --weights-y b.csv --eps 0.1 --plan plan.npy
   sinkcpu ot x.csv y.csv --weights-x a.csv --weights-y b.csv --reach 0.5
+  sinkcpu ot x.csv y.csv --mass 0.8
   sinkcpu ot before.csv after.csv --test permutation --reps 199
   sinkcpu ot people.csv jobs.csv --columns age,skill --assign pairs.csv`,
 		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args) },
@@ -91,13 +95,15 @@ X and Y hold a point a row, as CSV or .npy, plain or gzip; - is the standard inp
 	f.StringVar(&o.weightsX, "weights-x", "", "weights of X, one column (default uniform, of sum 1)")
 	f.StringVar(&o.weightsY, "weights-y", "", "weights of Y, one column (default uniform, of sum 1)")
 	f.BoolVar(&o.normalize, "normalize", false, "divide the weights of each side by their sum")
-	f.Var(&o.eps, "eps", "regularisation in units of the cost, or a multiple of the mean or standard deviation of all costs")
+	f.Var(&o.eps, "eps", "regularisation in units of the cost, a multiple of the mean or standard deviation of all costs, or such that the plan has an entropy of H nats")
 	f.Float64Var(&o.tol, "tol", 0, "L1 error of the plan's row and column sums to stop at (default 1e-4 in f32, 1e-6 in f64)")
 	f.IntVar(&o.maxIter, "max-iter", o.maxIter, "iterations at most, a problem")
 	f.Float64Var(&o.reach.both, "reach", 0, "let the row and column sums leave the weights, at RHO KL(sums | weights) a side; weights are used as given")
 	f.Float64Var(&o.reach.x, "reach-x", 0, "the same for the side of X alone")
 	f.Float64Var(&o.reach.y, "reach-y", 0, "the same for the side of Y alone")
 	f.Float64Var(&o.reach.tv, "tv", 0, "let the row and column sums leave the weights, at RHO times the mass that differs")
+	f.Float64Var(&o.reach.mass, "mass", 0, "move only M of the mass, the cheapest; weights are used as given")
+	f.StringVar(&o.reg, "reg", o.reg, "kl, or l2 for eps/2 sum P_ij^2/(a_i b_j), whose plan is sparse; solved in f64, with the plan in memory")
 	f.BoolVar(&o.debias, "debias", false, "also solve X against X and Y against Y, for the divergence")
 	f.StringVar(&o.precision, "precision", o.precision, "f32 or f64; results are evaluated in f64 either way")
 	f.IntVar(&o.threads, "threads", 0, "workers; 0 for one a processor; the result does not depend on it")
@@ -186,6 +192,9 @@ func (o *otOptions) answer(ctx context.Context, in *otInput, eps float64, pool *
 	if o.precision == precision64 {
 		solve = solveOT[float64]
 	}
+	if o.reg == regL2 {
+		solve = solveL2
+	}
 	begin := time.Now()
 	answer, notConverged := solve(ctx, o, in, eps, pool, progress)
 	if answer == nil {
@@ -232,6 +241,9 @@ func (o *otOptions) check(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	if err := o.reach.check(given, o.debias); err != nil {
+		return err
+	}
+	if err := o.checkReg(); err != nil {
 		return err
 	}
 	if o.batch != "" {

@@ -23,11 +23,18 @@ const (
 	costUnit epsUnit = ""
 	meanCost epsUnit = "mean"
 	stdCost  epsUnit = "std"
+
+	// planEntropy: eps is such that the plan has the entropy value, in nats.
+	planEntropy epsUnit = "entropy"
 )
 
-var errEps = errors.New("want a positive number, alone or times the mean or the standard deviation of the costs, such as 0.1, 0.05*mean or 0.1*std")
+var errEps = errors.New("want a positive number, alone or times the mean or the standard deviation of the costs, such as 0.1, 0.05*mean or 0.1*std, " +
+	"or entropy: and the entropy that the plan is to have, in nats")
 
 func (e *otEps) String() string {
+	if e.unit == planEntropy {
+		return string(planEntropy) + ":" + strconv.FormatFloat(e.value, 'g', -1, 64)
+	}
 	s := strconv.FormatFloat(e.value, 'g', -1, 64)
 	if e.unit != costUnit {
 		s += "*" + string(e.unit)
@@ -36,10 +43,18 @@ func (e *otEps) String() string {
 }
 
 // Type names the value in help texts.
-func (e *otEps) Type() string { return "E|E*mean|E*std" }
+func (e *otEps) Type() string { return "E|E*mean|E*std|entropy:H" }
 
-// Set reads E, E*mean or E*std with E > 0.
+// Set reads E, E*mean, E*std or entropy:E with E > 0.
 func (e *otEps) Set(s string) error {
+	if h, ok := strings.CutPrefix(s, string(planEntropy)+":"); ok {
+		v, err := strconv.ParseFloat(strings.TrimSpace(h), 64)
+		if err != nil || !(v > 0) || math.IsInf(v, 1) {
+			return errEps
+		}
+		*e = otEps{v, planEntropy}
+		return nil
+	}
 	number, unit, _ := strings.Cut(s, "*")
 	v, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
 	u := epsUnit(strings.TrimSpace(unit))
@@ -58,8 +73,11 @@ const (
 	leastEps64 = 1e-290
 )
 
-// resolve returns eps in the units of the cost.
+// resolve returns eps in the units of the cost; for an entropy, that from which to look for it.
 func (e *otEps) resolve(pool *parallel.Pool, in *otInput, precision string) (float64, error) {
+	if e.unit == planEntropy {
+		e = &otEps{.05, meanCost}
+	}
 	unit, err := in.epsUnit(pool, e.unit)
 	if err != nil {
 		return 0, err

@@ -79,21 +79,27 @@ func (s *otSolution[T]) writePotentials(w io.Writer) error {
 	if !s.o.reach.given() {
 		shift = (weighted(b, s.xy.G) - weighted(a, all)) / 2
 	}
-	f, g := make([]float64, len(a)), make([]float64, len(b))
-	for i, v := range all {
-		f[i] = v + shift
-	}
-	for j, v := range s.xy.G {
-		g[j] = v - shift
-	}
+	return writePotentials(w, all, s.xy.G, shift)
+}
+
+// writePotentials writes f + shift and g - shift.
+func writePotentials(w io.Writer, f, g []float64, shift float64) error {
 	z := data.NewNPZWriter(w)
-	if err := z.Vector("f", f); err != nil {
+	if err := z.Vector("f", plus(f, shift)); err != nil {
 		return err
 	}
-	if err := z.Vector("g", g); err != nil {
+	if err := z.Vector("g", plus(g, -shift)); err != nil {
 		return err
 	}
 	return z.Close()
+}
+
+func plus(x []float64, shift float64) []float64 {
+	y := make([]float64, len(x))
+	for i, v := range x {
+		y[i] = v + shift
+	}
+	return y
 }
 
 // weighted returns <w,x>, in which the potential of a point without mass, which may be infinite, does not count.

@@ -9,6 +9,7 @@ import (
 // otReach are the flags that let the sides leave their weights.
 type otReach struct {
 	both, x, y, tv float64
+	mass           float64 // of the plan; 0 for all
 }
 
 // check refuses reaches that cannot be; given reports whether a flag was.
@@ -25,6 +26,15 @@ func (r *otReach) check(given func(flag string) bool, debias bool) error {
 		case given(f.name) && f.name != "reach" && f.name != "tv" && given("reach"):
 			return usagef("--reach is that of both sides; give it, or --reach-x and --reach-y")
 		}
+	}
+	switch {
+	case !given("mass"):
+	case !(r.mass > 0) || math.IsInf(r.mass, 1):
+		return usagef("--mass %g: want a positive number below the sums of the weights", r.mass)
+	case given("reach") || given("reach-x") || given("reach-y") || given("tv"):
+		return usagef("--mass says how much moves, --reach and --tv what it costs to leave mass behind; give one")
+	case debias:
+		return usagef("--mass and --debias do not go together: a cloud moves part of its mass onto itself at no cost")
 	}
 	if x, y := r.sides(); debias && x != y {
 		return usagef("--debias needs the same reach on both sides: --reach RHO or --tv RHO")

@@ -27,6 +27,7 @@ type otReport struct {
 	Iterations    int      `json:"iterations"`
 	Status        string   `json:"status"`
 	Method        string   `json:"method"`
+	NonZeros      *int     `json:"nonzeros,omitempty"` // of the plan of --reg l2
 	Seconds       float64  `json:"seconds"`
 	*otUnbalanced
 	*otDivergence
@@ -36,7 +37,7 @@ type otReport struct {
 
 // An otUnbalanced is the part of a problem with a reach.
 type otUnbalanced struct {
-	Penalty string    `json:"penalty"` // kl or tv
+	Penalty string    `json:"penalty"` // kl, tv, or partial for --mass
 	ReachX  *otNumber `json:"reach_x"` // null for a marginal that is exact
 	ReachY  *otNumber `json:"reach_y"`
 	Mass    otNumber  `json:"mass"` // of the plan
@@ -128,8 +129,11 @@ func unlessStopped(stopped bool, bounds func() (lower, upper float64)) (lower, u
 func newOTUnbalanced(reach *otReach, mass float64) *otUnbalanced {
 	u := &otUnbalanced{Penalty: "kl", Mass: otNumber(mass)}
 	x, y := reach.sides()
-	if x.Penalty == sinkhorn.TV {
+	switch {
+	case x.Penalty == sinkhorn.TV:
 		u.Penalty = "tv"
+	case reach.mass > 0:
+		u.Penalty = "partial"
 	}
 	for _, side := range []struct {
 		reach sinkhorn.Reach
@@ -184,6 +188,9 @@ func (r *otReport) text() string {
 	}
 	if u := r.otUnbalanced; u != nil {
 		line("mass", "%.9g of %.9g and %.9g, penalty %s", u.Mass, r.MassX, r.MassY, u.Penalty)
+	}
+	if r.NonZeros != nil {
+		line("not zero", "%s", nonZeros(*r.NonZeros, r.N, r.M))
 	}
 	line("marginal error", "%.3g", r.MarginalError)
 	line("status", "%s after %d iterations (%s), %.3g s", r.Status, r.Iterations, r.Method, r.Seconds)

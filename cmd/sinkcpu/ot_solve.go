@@ -38,6 +38,17 @@ func solveOT[T kernels.Float](ctx context.Context, o *otOptions, in *otInput, ep
 	if err != nil {
 		return nil, err
 	}
+	if o.eps.unit == planEntropy {
+		r, err := solver.SolveEntropy(ctx, xy, o.eps.value)
+		switch {
+		case r == nil:
+			return nil, usagef("--eps %s: %v", &o.eps, err)
+		case err != nil:
+			s.xy = r
+			return s, err
+		}
+		solver.Eps, solver.G = r.Eps(), r.G
+	}
 	if !o.debias {
 		if s.xy, err = solver.Solve(ctx, xy); s.xy == nil {
 			return nil, err
@@ -86,7 +97,7 @@ func (s *otSolution[T]) problem(x, y sinkhorn.Reach) (*sinkhorn.Problem[T], erro
 		if err != nil {
 			return nil, err
 		}
-		return sinkhorn.NewUnbalanced(c, in.a, in.b, x, y)
+		return newProblem(s.o, c, in.a, in.b, x, y)
 	}
 	if s.o.group.comm.Size() > 1 {
 		points, p, err := s.share(in.x, in.y, in.a, in.b, in.n, x, y)
@@ -98,7 +109,19 @@ func (s *otSolution[T]) problem(x, y sinkhorn.Reach) (*sinkhorn.Problem[T], erro
 		return nil, err
 	}
 	s.points = points
-	return sinkhorn.NewUnbalanced(c, in.a, in.b, x, y)
+	return newProblem(s.o, c, in.a, in.b, x, y)
+}
+
+// newProblem returns the problem that the flags ask for.
+func newProblem[T kernels.Float](o *otOptions, c logsumexp.Cost[T], a, b []float64, x, y sinkhorn.Reach) (*sinkhorn.Problem[T], error) {
+	if o.reach.mass == 0 {
+		return sinkhorn.NewUnbalanced(c, a, b, x, y)
+	}
+	p, err := sinkhorn.NewPartial(c, a, b, o.reach.mass)
+	if err != nil {
+		return nil, usagef("--mass %g: %v", o.reach.mass, err)
+	}
+	return p, nil
 }
 
 // selfProblem returns the problem of one side against itself, from the matrix c of the file path or from points, which come with it.
