@@ -66,10 +66,10 @@ func Names() []Builtin {
 
 // Open returns the source that spec names.
 //
-//	glyphs | ring8 | grid25 | moons | spiral | ellipse | mnist:DIR | cifar10:DIR | images:DIR | points:FILE
+//	glyphs | ring8 | grid25 | moons | spiral | ellipse | mnist:DIR | cifar10:DIR | images:DIR | points:FILE | iris:FILE
 //
-// The built-in sources are generated from seed, with 20,000 rows to train on and 4,000 to test. See OpenMNIST, OpenCIFAR10, OpenImages and
-// OpenPoints for the others. An unknown spec is an error that lists the known ones.
+// The built-in sources are generated from seed, with 20,000 rows to train on and 4,000 to test. See OpenMNIST, OpenCIFAR10, OpenImages,
+// OpenPoints and OpenIris for the others. An unknown spec is an error that lists the known ones.
 func Open(spec string, seed uint64) (*Source, error) {
 	for _, b := range builtins {
 		if b.Name == spec {
@@ -96,10 +96,12 @@ func Open(spec string, seed uint64) (*Source, error) {
 		return OpenImages(where)
 	case scheme == "points" && where != "":
 		return OpenPoints(where, PointsOptions{})
+	case scheme == "iris" && where != "":
+		return OpenIris(where)
 	}
 	names := make([]string, len(builtins))
 	for i, b := range builtins {
 		names[i] = b.Name
 	}
-	return nil, fmt.Errorf("unknown data source %q; known are %s, mnist:DIR, cifar10:DIR, images:DIR, points:FILE", spec, strings.Join(names, ", "))
+	return nil, fmt.Errorf("unknown data source %q; known are %s, mnist:DIR, cifar10:DIR, images:DIR, points:FILE, iris:FILE", spec, strings.Join(names, ", "))
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 
+	"gonum.org/v1/gonum/mat"
+
 	"github.com/sinkcpu/sinkcpu/internal/random"
 	"github.com/sinkcpu/sinkcpu/nn"
 )
@@ -164,4 +166,30 @@ func (l *components) Share() nn.Layer[float32] {
 func (l *components) String() string {
 	k, d := l.sizes()
 	return fmt.Sprintf("Components(%d, %d)", k, d)
+}
+
+// Inside reports which of the k ellipsoids of a model the point x lies in:
+//
+//	|matrix_c^-1 (x - centre_c)| <= 1
+//
+// It returns nil for any other model.
+func (o *Fit) Inside(x []float32) []bool {
+	l, ok := o.model.net.(*components)
+	if !ok || o.model.kind != "ellipsoids" {
+		return nil
+	}
+	k, d := l.sizes()
+	inside := make([]bool, k)
+	a, r := mat.NewDense(d, d, nil), mat.NewVecDense(d, nil)
+	for c := range k {
+		for i := range d {
+			r.SetVec(i, float64(x[i]-l.centre.Value.Data()[c*d+i]))
+			for j := range d {
+				a.Set(i, j, float64(l.matrix.Value.Data()[(c*d+i)*d+j]))
+			}
+		}
+		var w mat.VecDense
+		inside[c] = w.SolveVec(a, r) == nil && mat.Norm(&w, 2) <= 1
+	}
+	return inside
 }

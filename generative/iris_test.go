@@ -7,9 +7,6 @@ import (
 	"os"
 	"testing"
 
-	"gonum.org/v1/gonum/mat"
-	"gonum.org/v1/gonum/stat"
-
 	"github.com/sinkcpu/sinkcpu/data"
 	"github.com/sinkcpu/sinkcpu/generative"
 )
@@ -21,30 +18,11 @@ func iris(t testing.TB) []float32 {
 	if _, err := os.Stat(path); err != nil {
 		t.Skipf("%s is absent", path)
 	}
-	m, err := data.ReadPoints(path, data.PointsOptions{Columns: "1-4"})
+	source, err := data.OpenIris(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	x := mat.NewDense(m.Rows, m.Cols, m.Data)
-	var pc stat.PC
-	if !pc.PrincipalComponents(x, nil) {
-		t.Fatal("no principal components")
-	}
-	var axes, scores mat.Dense
-	pc.VectorsTo(&axes)
-	scores.Mul(x, axes.Slice(0, 4, 0, 3))
-	rows := make([]float32, 0, 3*m.Rows)
-	for k := range 3 {
-		column := mat.Col(nil, k, &scores)
-		mean := stat.Mean(column, nil)
-		for i, v := range column {
-			if k == 0 {
-				rows = append(rows, 0, 0, 0)
-			}
-			rows[3*i+k] = float32(v - mean)
-		}
-	}
-	return rows
+	return source.Train.Points
 }
 
 // epochs draws every row once an epoch.
@@ -76,22 +54,10 @@ func irisFit(t testing.TB, rows []float32, eps float64, seed uint64) (loss float
 			loss += metrics[0].Value / late
 		}
 	}
-	centre, matrix := o.Groups()[0].Params[0].Value.Data(), o.Groups()[0].Params[1].Value.Data()
 	var counts [3][3]int
-	for k := range 3 {
-		a := mat.NewDense(3, 3, nil)
-		for i := range 3 {
-			for j := range 3 {
-				a.Set(i, j, float64(matrix[9*k+3*i+j]))
-			}
-		}
-		for i := range 150 {
-			var w mat.VecDense
-			d := mat.NewVecDense(3, nil)
-			for j := range 3 {
-				d.SetVec(j, float64(rows[3*i+j]-centre[3*k+j]))
-			}
-			if err := w.SolveVec(a, d); err == nil && mat.Norm(&w, 2) <= 1 {
+	for i := range 150 {
+		for k, in := range o.Inside(rows[3*i : 3*i+3]) {
+			if in {
 				counts[k][i/50]++
 			}
 		}
@@ -109,6 +75,9 @@ func irisFit(t testing.TB, rows []float32, eps float64, seed uint64) (loss float
 // TestIris is the protocol of the paper's table 1 at eps = .1. Of four starts the one of the least loss counts. Calibrated over the seeds 1 to
 // 8: starts that find the three groups end at a loss of .058 to .059 and hold 37 or 38, 37 or 38, and 41 or 42 flowers of their class; the
 // others end at .13 or more. The paper reports 44, 38 and 40.
+//
+// The ellipsoids that have the means and covariances of the three classes hold 40, 39 and 43, the 40th flower of setosa within 1 % of the
+// boundary; the minimiser is a little smaller, 39, 38 and 42 with L = 100, and with L = 20 the iterations have not converged.
 func TestIris(t *testing.T) {
 	rows := iris(t)
 	least, best := math.Inf(1), [3][3]int{}

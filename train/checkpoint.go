@@ -50,6 +50,7 @@ type DataState struct {
 	Height   int    `json:"height"` // with width and channels, 0 where the rows are no images
 	Width    int    `json:"width"`
 	Channels int    `json:"channels"`
+	Scale    string `json:"scale"`  // of the numbers in a row: "byte/255", or "none" for those of the file
 	SHA256   string `json:"sha256"` // of the rows
 	Position uint64 `json:"position"`
 }
@@ -69,7 +70,11 @@ type Metric struct {
 
 // shapeOf returns the shape of a data set, without its SHA-256.
 func shapeOf(ds *data.Dataset) DataState {
-	return DataState{Rows: ds.N, Dim: ds.Dim, Height: ds.H, Width: ds.W, Channels: ds.C}
+	d := DataState{Rows: ds.N, Dim: ds.Dim, Height: ds.H, Width: ds.W, Channels: ds.C, Scale: "none"}
+	if ds.Pixels != nil {
+		d.Scale = "byte/255"
+	}
+	return d
 }
 
 // describeData returns the state of a data set at position 0.
@@ -195,6 +200,7 @@ func load(f folder) (*loaded, error) {
 	if version.Schema != schema {
 		return nil, fmt.Errorf("%s: schema %d; this program writes and reads schema %d", path, version.Schema, schema)
 	}
+	l.Config = defaults.images.clone() // of settings that are newer than the file
 	if err := decodeStrict(l.doc, &l.Checkpoint); err != nil {
 		return nil, fmt.Errorf("%s: metadata %q: %w", path, metadataKey, err)
 	}
@@ -233,6 +239,9 @@ func (l *loaded) fits(c Config, d DataState) error {
 		return fmt.Errorf("%s: step %d is negative", l.path, l.Step)
 	}
 	d.Position = l.Data.Position
+	if l.Data.Scale == "" { // before it was recorded, it was what it is now
+		d.Scale = ""
+	}
 	if l.Data != d {
 		return fmt.Errorf("%s was trained on other data than %s holds now (%d rows of %d, SHA-256 %.12s; now %d rows of %d, %.12s)",
 			l.path, c.Data, l.Data.Rows, l.Data.Dim, l.Data.SHA256, d.Rows, d.Dim, d.SHA256)

@@ -23,6 +23,7 @@ func (f folder) events() string          { return f.path("events.out.tfevents.00
 func (f folder) tensors() string         { return f.path("checkpoint.safetensors") }
 func (f folder) document() string        { return f.path("checkpoint.json") }
 func (f folder) summary() string         { return f.path("summary.json") }
+func (f folder) lockFile() string        { return f.path("lock") }
 func (f folder) curve() string           { return f.path("loss.png") }
 func (f folder) report() string          { return f.path("report.html") }
 func (f folder) weights() string         { return f.path("weights.safetensors") }
@@ -103,7 +104,7 @@ func (f folder) writeConfig(c Config) error {
 
 // LoadConfig returns the config of the run in a folder.
 func LoadConfig(dir string) (Config, error) {
-	c, err := ReadConfig(folder(dir).config(), Config{})
+	c, err := ReadConfig(folder(dir).config(), defaults.images)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Config{}, fmt.Errorf("%s: no run to continue: there is no config.json", dir)
 	}

@@ -130,7 +130,7 @@ func openSource(c Config) (*data.Source, error) {
 		for _, b := range data.Names() {
 			names = append(names, b.Name)
 		}
-		return nil, &ConfigError{Flag: "--data " + c.Data, Problem: "unknown; known are " + strings.Join(names, ", ") + ", mnist:DIR, cifar10:DIR, images:DIR, points:FILE"}
+		return nil, &ConfigError{Flag: "--data " + c.Data, Problem: "unknown; known are " + strings.Join(names, ", ") + ", mnist:DIR, cifar10:DIR, images:DIR, points:FILE, iris:FILE"}
 	}
 	return data.Open(c.Data, c.Seed)
 }

@@ -14,6 +14,7 @@ func TestPresets(t *testing.T) {
 	shapes := map[string]DataState{
 		"mnist": {Rows: 1, Dim: 784, Height: 28, Width: 28, Channels: 1}, "cifar10": {Rows: 1, Dim: 3072, Height: 32, Width: 32, Channels: 3},
 	}
+	shapes["iris"] = DataState{Rows: 1, Dim: 3}
 	for _, b := range data.Names() {
 		shapes[b.Name] = DataState{Rows: 1, Dim: 2}
 	}

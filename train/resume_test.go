@@ -343,6 +343,9 @@ func TestAWriteThatFailsEndsTheRun(t *testing.T) {
 	if _, err := os.Stat(full); err != nil {
 		t.Skipf("no %s here", full)
 	}
+	whole := newDir(t)
+	mustRun(t, testOptions(t, whole, testConfig()))
+	want := outcome(t, whole)
 	for _, name := range []string{"checkpoint.safetensors", "checkpoint.json", "samples-000020.png", "loss.png", "summary.json", "report.html"} {
 		dir := newDir(t)
 		o := testOptions(t, dir, testConfig())
@@ -358,7 +361,68 @@ func TestAWriteThatFailsEndsTheRun(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: want an error that names it, got %v", name, err)
 		}
+		var stopped *StoppedError
+		if !errors.As(err, &stopped) || stopped.Step-stopped.Saved > o.Config.SaveEvery || !strings.Contains(err.Error(), "--resume --out "+dir) {
+			t.Errorf("%s: what is left is not said, or it is too little: %v", name, err)
+		}
+		if err := os.Remove(filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+		if name == "checkpoint.safetensors" {
+			continue // the test took the checkpoint away
+		}
+		resumed(t, dir, o.Config)
+		sameOutcome(t, want, outcome(t, dir))
 	}
+}
+
+// TestLostStepsAreSaid: a run that goes on says how many steps it does again.
+func TestLostStepsAreSaid(t *testing.T) {
+	c := testConfig()
+	dir, killed := newDir(t), newDir(t)
+	o := testOptions(t, dir, c)
+	o.Reporter = hook{step: func(step int) {
+		if step == 20 {
+			copyFolder(t, killed, dir)
+		}
+	}}
+	mustRun(t, o)
+	o = testOptions(t, killed, c)
+	o.Resume = true
+	var said []string
+	o.Reporter = notes{text: &said}
+	mustRun(t, o)
+	if !slices.ContainsFunc(said, func(s string) bool {
+		return strings.Contains(s, "checkpoint of step 14") && strings.Contains(s, "done again")
+	}) {
+		t.Errorf("said %q", said)
+	}
+}
+
+// TestTwoProcessesCannotShareARun: neither a second that resumes nor what the first leaves when it is killed does harm.
+func TestTwoProcessesCannotShareARun(t *testing.T) {
+	c := testConfig()
+	dir := newDir(t)
+	o := testOptions(t, dir, c)
+	var second error
+	o.Reporter = hook{step: func(step int) {
+		if step == 30 {
+			other := testOptions(t, dir, c)
+			other.Resume = true
+			_, second = Run(context.Background(), other)
+		}
+	}}
+	mustRun(t, o)
+	if second == nil || !strings.Contains(second.Error(), dir) || !strings.Contains(second.Error(), fmt.Sprint(os.Getpid())) {
+		t.Errorf("a second process at the same run: %v", second)
+	}
+	want := outcome(t, dir)
+	if _, ok := want["lock"]; ok {
+		t.Error("the lock is left behind")
+	}
+	writeFile(t, folder(dir).lockFile(), "1\n") // of a process that was killed
+	resumed(t, dir, c)
+	sameOutcome(t, want, outcome(t, dir))
 }
 
 func TestANewRunDoesNotOverwrite(t *testing.T) {

@@ -43,6 +43,27 @@ func (e *NotFiniteError) Error() string {
 	return fmt.Sprintf("step %d: %v; the checkpoint of step %d in %s is intact", e.Step, e.Err, e.Saved, e.Dir)
 }
 
+// A StoppedError is the end of a run that could not go on, such as for want of room on the disk. What its checkpoint holds is intact.
+type StoppedError struct {
+	Step  int // after which it ended
+	Saved int // of the checkpoint
+	Dir   string
+	Err   error
+}
+
+// Error returns the cause, what is lost, and how to go on.
+func (e *StoppedError) Error() string {
+	lost := "nothing is lost"
+	if n := e.Step - e.Saved; n > 0 {
+		lost = fmt.Sprintf("at most %d steps are lost", n)
+	}
+	return fmt.Sprintf("after step %d: %v; the checkpoint of step %d in %s is intact and %s: go on from it with --resume --out %s",
+		e.Step, e.Err, e.Saved, e.Dir, lost, e.Dir)
+}
+
+// Unwrap returns the cause.
+func (e *StoppedError) Unwrap() error { return e.Err }
+
 // advice is what to try when training leaves the finite numbers.
 const advice = "try a smaller --lr, or a larger --eps"
 
@@ -60,8 +81,8 @@ func Run(ctx context.Context, o Options) (*Summary, error) {
 	r := &run{
 		folder: folder(o.Dir), cfg: o.Config, obj: o.Objective, src: o.Source, eps: o.Eps,
 		pool: o.Pool, distance: o.Distance, reporter: o.Reporter, version: o.Version,
-		batcher: data.NewBatcher(o.Source.Train, o.Config.Seed, "data"),
-		about:   describeData(o.Source.Train),
+		loader: data.NewLoader(o.Source.Train, o.Config.Seed, "data"),
+		about:  describeData(o.Source.Train),
 	}
 	if r.reporter == nil {
 		r.reporter = silent{}
@@ -73,13 +94,22 @@ func Run(ctx context.Context, o Options) (*Summary, error) {
 	r.reporter.Begin(o.Dir, r.step, r.cfg.Steps)
 	defer r.reporter.End()
 	if err := r.train(ctx); err != nil {
-		return nil, err
+		return nil, r.stopped(err)
 	}
 	s, err := r.finish(ctx)
 	if err != nil {
-		return nil, err
+		return nil, r.stopped(err)
 	}
 	return s, r.close()
+}
+
+// stopped returns the error of a run that err ended: with what is left of it, unless err says so itself.
+func (r *run) stopped(err error) error {
+	var bad *NotFiniteError
+	if errors.Is(err, ErrInterrupted) || errors.As(err, &bad) {
+		return err
+	}
+	return &StoppedError{Step: r.step, Saved: r.saved, Dir: string(r.folder), Err: err}
 }
 
 // run is a run in progress.
@@ -94,7 +124,8 @@ type run struct {
 	reporter Reporter
 	version  string
 
-	batcher *data.Batcher
+	loader  *data.Loader
+	lock    *runLock
 	about   DataState
 	metrics *metricsFile
 	events  *eventFile
@@ -108,11 +139,11 @@ type run struct {
 }
 
 // Next fills dst with the next batch of training rows.
-func (r *run) Next(dst []float32, rows int) { r.batcher.Next(dst, rows) }
+func (r *run) Next(dst []float32, rows int) { r.loader.Next(dst, rows) }
 
 // NextLabelled fills dst and class with the next batch of training rows.
 func (r *run) NextLabelled(dst []float32, class []int) {
-	for i, row := range r.batcher.Next(dst, len(class)) {
+	for i, row := range r.loader.Next(dst, len(class)) {
 		class[i] = r.src.Train.Labels[row]
 	}
 }
@@ -123,18 +154,24 @@ func (r *run) open(resume bool) error {
 	var err error
 	if !resume {
 		err = r.folder.create(r.cfg)
-	} else {
-		l, err = r.resume()
 	}
 	if err != nil {
 		return err
 	}
-	if r.metrics, err = openMetrics(r.folder.metrics(), r.step); err != nil {
+	if r.lock, err = r.folder.lock(); err != nil {
 		return err
 	}
+	if resume {
+		l, err = r.resume()
+	}
+	if err != nil {
+		return errors.Join(err, r.close())
+	}
+	if r.metrics, err = openMetrics(r.folder.metrics(), r.step); err != nil {
+		return errors.Join(err, r.close())
+	}
 	if r.events, err = openEvents(r.folder.events()); err != nil {
-		r.metrics.Close()
-		return err
+		return errors.Join(err, r.close())
 	}
 	if l != nil {
 		return nil
@@ -165,15 +202,27 @@ func (r *run) resume() (*loaded, error) {
 			return nil, err
 		}
 		r.step, r.saved, r.last = l.Step, l.Step, l.Metrics
-		r.batcher.Seek(l.Data.Position)
+		r.loader.Seek(l.Data.Position)
 		if tier := kernels.Active().String(); l.Tier != tier {
 			r.reporter.Note(fmt.Sprintf("warning: %s was written on tier %s and goes on here on %s: the same bits cannot be expected", l.path, l.Tier, tier))
 		}
 	}
+	r.noteLost()
 	if err := r.folder.cut(r.cfg, r.step); err != nil {
 		return nil, err
 	}
 	return l, r.folder.writeConfig(r.cfg)
+}
+
+// noteLost says how many steps the end of the last session has lost.
+func (r *run) noteLost() {
+	lines, err := readMetrics(r.folder.metrics())
+	if err != nil || len(lines) == 0 {
+		return
+	}
+	if last := int(lines[len(lines)-1]["step"]); last > r.step {
+		r.reporter.Note(fmt.Sprintf("going on from the checkpoint of step %d: the steps after it, %d at least, are done again", r.step, last-r.step))
+	}
 }
 
 func (r *run) close() error {
@@ -184,7 +233,11 @@ func (r *run) close() error {
 	if r.events != nil {
 		err = errors.Join(err, r.events.Close())
 	}
-	r.metrics, r.events = nil, nil
+	r.loader.Close()
+	if r.lock != nil {
+		err = errors.Join(err, r.lock.release())
+	}
+	r.metrics, r.events, r.lock = nil, nil, nil
 	return err
 }
 
@@ -281,7 +334,7 @@ func (r *run) save() error {
 		return err
 	}
 	c := Checkpoint{Step: r.step, Config: r.cfg, EpsValue: r.eps, Data: r.about, Metrics: r.last}
-	c.Data.Position = r.batcher.Position()
+	c.Data.Position = r.loader.Position()
 	err := c.save(r.folder, r.obj)
 	if errors.Is(err, generative.ErrNotFinite) {
 		return &NotFiniteError{Step: r.step, Saved: r.saved, Dir: string(r.folder), Err: err}

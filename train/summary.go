@@ -33,7 +33,8 @@ type Summary struct {
 	HeldOutMetrics []Metric `json:"held_out_metrics,omitempty"` // of a model that predicts, on HeldOutRows rows
 	HeldOutRows    int      `json:"held_out_rows,omitempty"`
 
-	Modes *ModeCount `json:"modes,omitempty"` // where the data is a mixture of known modes
+	Modes  *ModeCount   `json:"modes,omitempty"`  // where the data is a mixture of known modes
+	Inside InsideCounts `json:"inside,omitempty"` // where the model is ellipsoids and the data has classes
 
 	Seconds        float64 `json:"seconds"`     // of training, over all sessions; without pictures, checkpoints and measures
 	CPUSeconds     float64 `json:"cpu_seconds"` // of all processors in these
@@ -60,6 +61,7 @@ func (r *run) summarise() *Summary {
 	if len(r.last) > 0 {
 		s.Loss = r.last[0].Value
 	}
+	s.Inside = CountInside(r.obj, r.src.Train)
 	if g, ok := r.obj.(generative.Generator); ok && r.src.Modes != nil {
 		c := CountModes(g, r.src.Modes, r.cfg.Seed)
 		s.Modes = &c
@@ -92,6 +94,9 @@ func (s *Summary) Text() string {
 	}
 	if s.Modes != nil {
 		fmt.Fprintf(&b, "%v\n", *s.Modes)
+	}
+	if s.Inside != nil {
+		fmt.Fprintf(&b, "training rows of each class in each ellipsoid:\n%v", s.Inside)
 	}
 	fmt.Fprintf(&b, "pictures, metrics and checkpoint are in %s\n", s.Dir)
 	return b.String()

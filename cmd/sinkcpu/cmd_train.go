@@ -43,7 +43,7 @@ happened, and also after a kill. The defaults of the settings depend on the data
 	}
 	f, c := cmd.Flags(), &o.config
 	f.StringVar(&c.Objective, "objective", c.Objective, "what is minimised: sinkhorn, exact (transport, for small batches) or mmd; or classifier, for a network of features from labelled images")
-	f.StringVar(&c.Data, "data", c.Data, "glyphs, ring8, grid25, moons, spiral, ellipse, mnist:DIR, cifar10:DIR, images:DIR or points:FILE")
+	f.StringVar(&c.Data, "data", c.Data, "glyphs, ring8, grid25, moons, spiral, ellipse, mnist:DIR, cifar10:DIR, images:DIR, points:FILE or iris:FILE")
 	f.StringVar(&o.out, "out", "", "folder of the run (default runs/NAME-SEED, or the next that is free)")
 	f.IntVar(&c.Steps, "steps", c.Steps, "steps to train, counted from the start of the run")
 	f.IntVar(&c.Batch, "batch", c.Batch, "rows a batch")
@@ -152,6 +152,9 @@ func (o *trainOptions) run(cmd *cobra.Command) error {
 	pool := parallel.New(c.Threads)
 	defer pool.Close()
 	options, err := train.Prepare(c, pool)
+	if err != nil && o.resume {
+		return fmt.Errorf("%w; the checkpoint in %s is as it was", err, o.out)
+	}
 	if err != nil {
 		return err
 	}
