@@ -1,0 +1,253 @@
+// Command solver measures how long the library takes for an iteration, and for a marginal error, on clouds that bench/peers/solver.py
+// makes too; it writes the rows of both into one table.
+package main
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sinkcpu/sinkcpu/bench/row"
+	"github.com/sinkcpu/sinkcpu/internal/atomicfile"
+	"github.com/sinkcpu/sinkcpu/internal/parallel"
+	"github.com/sinkcpu/sinkcpu/kernels"
+	"github.com/sinkcpu/sinkcpu/logsumexp"
+	"github.com/sinkcpu/sinkcpu/sinkhorn"
+)
+
+const usage = `Measures a full iteration and the time to an L1 marginal error, with the error of the value against a float64 solve to 1e-10.
+
+  go run ./bench/solver --sizes 1000 --json ours.json
+  peers/bin/python bench/peers/solver.py --sizes 1000 --with ours.json > theirs.json
+  go run ./bench/solver --table ours.json,theirs.json --update bench/README.md
+
+`
+
+// dim is the dimension of the clouds.
+const dim = 3
+
+type options struct {
+	sizes, eps, tols, json, table, update string
+	threads                               int
+	iterations                            bool
+}
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+func run(args []string, stdout, stderr io.Writer) int {
+	o := options{sizes: "1000", eps: ".1,.01,.001", tols: "1e-3,1e-6", threads: 1}
+	f := flag.NewFlagSet("solver", flag.ContinueOnError)
+	f.SetOutput(stderr)
+	f.Usage = func() { fmt.Fprint(stderr, usage); f.PrintDefaults() }
+	f.StringVar(&o.sizes, "sizes", o.sizes, "points of each cloud, of the times to an error; empty for none")
+	f.StringVar(&o.eps, "eps", o.eps, "eps as multiples of the mean cost")
+	f.StringVar(&o.tols, "tols", o.tols, "marginal errors")
+	f.IntVar(&o.threads, "threads", o.threads, "workers")
+	f.BoolVar(&o.iterations, "iterations", false, "also measure an iteration at 1024 and 4096 stored, and at 1024 from points")
+	f.StringVar(&o.json, "json", "", "write the rows to this `file`")
+	f.StringVar(&o.table, "table", "", "measure nothing: print the rows of these `files` of JSON as a table")
+	f.StringVar(&o.update, "update", "", "with --table, write it into this Markdown `file`, between <!-- solver: begin --> and <!-- solver: end -->")
+	if err := f.Parse(args); err != nil {
+		if err == flag.ErrHelp {
+			return 0
+		}
+		return 2
+	}
+	if err := o.run(stdout); err != nil {
+		fmt.Fprintln(stderr, "solver:", err)
+		return 1
+	}
+	return 0
+}
+
+func (o *options) run(stdout io.Writer) error {
+	if o.table != "" {
+		return o.write(stdout)
+	}
+	r := &row.Report{Schema: row.Schema, Program: "bench/solver", Machine: row.ThisMachine()}
+	pool := parallel.New(o.threads)
+	defer pool.Close()
+	if o.iterations {
+		for _, c := range []struct {
+			n      int
+			stored bool
+		}{{1024, true}, {4096, true}, {1024, false}} {
+			line, err := iteration(pool, c.n, c.stored)
+			if err != nil {
+				return err
+			}
+			r.Rows = append(r.Rows, line)
+		}
+	}
+	sizes, err := numbers(o.sizes)
+	if err != nil {
+		return err
+	}
+	eps, err := numbers(o.eps)
+	if err != nil {
+		return err
+	}
+	tols, err := numbers(o.tols)
+	if err != nil {
+		return err
+	}
+	for _, n := range sizes {
+		for _, e := range eps {
+			lines, err := timesTo(pool, int(n), e, tols)
+			if err != nil {
+				return err
+			}
+			r.Rows = append(r.Rows, lines...)
+		}
+	}
+	if o.json != "" {
+		if err := atomicfile.Write(o.json, r.WriteJSON); err != nil {
+			return err
+		}
+	}
+	return r.WriteText(stdout)
+}
+
+// write prints the rows of files, or writes them into a page.
+func (o *options) write(stdout io.Writer) error {
+	var all *row.Report
+	for _, path := range strings.Split(o.table, ",") {
+		r, err := row.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		if all == nil {
+			all = r
+			continue
+		}
+		all.Rows = append(all.Rows, r.Rows...)
+	}
+	if o.update == "" {
+		return all.WriteText(stdout)
+	}
+	var b bytes.Buffer
+	if err := all.WriteMarkdown(&b); err != nil {
+		return err
+	}
+	return row.UpdateSection(o.update, "solver", b.String())
+}
+
+func numbers(list string) (out []float64, err error) {
+	for _, s := range strings.FieldsFunc(list, func(r rune) bool { return r == ',' }) {
+		v, err := strconv.ParseFloat(s, 64)
+		if err != nil || !(v > 0) {
+			return nil, fmt.Errorf("%q in %q: want positive numbers", s, list)
+		}
+		out = append(out, v)
+	}
+	return out, nil
+}
+
+// clouds returns x_ik = frac((i+1) sqrt(p_k)) and y_ik = .3 + 1.2 frac((i+1) sqrt(q_k)), p and q the primes from 2 and from 7: evenly spread, without
+// a generator of random numbers, so that another language makes the same.
+func clouds(n int) (x, y []float64) {
+	x, y = make([]float64, n*dim), make([]float64, n*dim)
+	for i := range n {
+		for k := range dim {
+			_, u := math.Modf(float64(i+1) * math.Sqrt([]float64{2, 3, 5}[k]))
+			_, v := math.Modf(float64(i+1) * math.Sqrt([]float64{7, 11, 13}[k]))
+			x[i*dim+k], y[i*dim+k] = u, .3+1.2*v
+		}
+	}
+	return x, y
+}
+
+// problem returns the squared distances of the clouds as a problem, and their mean.
+func problem[T kernels.Float](run kernels.Runner, n int, stored bool) (*sinkhorn.Problem[T], float64, error) {
+	x, y := clouds(n)
+	points, err := logsumexp.NewPoints[T](logsumexp.SqEuclidean, x, y, nil, nil, n, n, dim)
+	if err != nil {
+		return nil, 0, err
+	}
+	var mean float64
+	for k := range dim { // of |x-y|^2 over all pairs, a coordinate at a time
+		var sx, sy, sxx, syy float64
+		for i := range n {
+			u, v := x[i*dim+k], y[i*dim+k]
+			sx, sy, sxx, syy = sx+u, sy+v, sxx+u*u, syy+v*v
+		}
+		mean += (sxx+syy)/float64(n) - 2*sx*sy/float64(n*n)
+	}
+	var cost logsumexp.Cost[T] = points
+	if stored {
+		cost = points.Form(run)
+	}
+	p, err := sinkhorn.NewProblem(cost, nil, nil)
+	return p, mean, err
+}
+
+func params(n int, more ...string) []row.Param {
+	return append(row.P("peer", "sinkcpu", "n", strconv.Itoa(n)), row.P(more...)...)
+}
+
+// iteration measures a sweep, as the difference of solves of few and of many iterations.
+func iteration(pool *parallel.Pool, n int, stored bool) (row.Row, error) {
+	const few, many = 10, 60
+	p, mean, err := problem[float32](pool, n, stored)
+	if err != nil {
+		return row.Row{}, err
+	}
+	took := func(iterations int) float64 {
+		s := sinkhorn.Solver[float32]{Eps: .05 * mean, Tol: 1e-30, MaxIter: iterations, Method: sinkhorn.Sweep, Runner: pool, G: make([]float64, n)}
+		begin := time.Now()
+		_, _ = s.Solve(context.Background(), p) // it does not converge to 1e-30
+		return time.Since(begin).Seconds()
+	}
+	took(few)
+	var s row.Samples
+	for range 9 {
+		s.Seconds = append(s.Seconds, (took(many)-took(few))/(many-few))
+	}
+	cost := "points"
+	if stored {
+		cost = "stored"
+	}
+	return s.Time("full-iteration", params(n, "cost", cost, "threads", strconv.Itoa(pool.Workers())), 1e3, "ms"), nil
+}
+
+// timesTo measures solves of points to each error, the cost's matrix included, in float32; first the value in float64 as a row of its own.
+func timesTo(pool *parallel.Pool, n int, share float64, tols []float64) ([]row.Row, error) {
+	wide, mean, err := problem[float64](pool, n, n <= 10000)
+	if err != nil {
+		return nil, err
+	}
+	eps := fmt.Sprint(share)
+	exact, err := (&sinkhorn.Solver[float64]{Eps: share * mean, Tol: 1e-8, Runner: pool}).Solve(context.Background(), wide)
+	if err != nil {
+		return nil, err
+	}
+	value := exact.Value()
+	rows := []row.Row{{Name: "value", Params: params(n, "eps/mean", eps), Value: value, Unit: "", Note: "float64, L1 error " + fmt.Sprintf("%.1e", exact.MarginalError())}}
+	for _, tol := range tols {
+		var s row.Samples
+		var last *sinkhorn.Result[float32]
+		for begin := time.Now(); len(s.Seconds) < 3 || len(s.Seconds) < 9 && time.Since(begin) < 5*time.Second; {
+			start := time.Now()
+			p, _, err := problem[float32](pool, n, n <= 16384)
+			if err != nil {
+				return nil, err
+			}
+			if last, err = (&sinkhorn.Solver[float32]{Eps: share * mean, Tol: tol, Runner: pool}).Solve(context.Background(), p); err != nil {
+				return nil, err
+			}
+			s.Seconds = append(s.Seconds, time.Since(start).Seconds())
+		}
+		line := s.Time("time-to", params(n, "eps/mean", eps, "L1", fmt.Sprintf("%.0e", tol), "threads", strconv.Itoa(pool.Workers())), 1e3, "ms")
+		line.Note = fmt.Sprintf("%s, %d+%d iterations, L1 error %.1e, value off by %.1e of the mean cost", last.Method, last.Warmup, last.Iterations,
+			last.MarginalError(), math.Abs(last.Value()-value)/mean)
+		rows = append(rows, line)
+	}
+	return rows, nil
+}
