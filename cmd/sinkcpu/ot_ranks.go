@@ -14,10 +14,13 @@ import (
 
 // checkRanks refuses what a problem whose rows are divided among ranks cannot do.
 func (o *otOptions) checkRanks(cmd *cobra.Command) error {
-	for _, name := range []string{"cost-matrix", "batch", "plan", "pairs", "plot", "test"} {
+	for _, name := range []string{"cost-matrix", "batch", "plan", "pairs", "plot", "test", "mass", "reg"} {
 		if f := cmd.Flags().Lookup(name); f != nil && f.Changed {
 			return usagef("--%s needs one process; more than one rank divides the points of X among them", name)
 		}
+	}
+	if o.eps.unit == planEntropy {
+		return usagef("--eps %s needs one process; more than one rank divides the points of X among them", &o.eps)
 	}
 	return nil
 }
