@@ -48,7 +48,7 @@ happened, and also after a kill. The defaults of the settings depend on the data
 	f.IntVar(&c.Steps, "steps", c.Steps, "steps to train, counted from the start of the run")
 	f.IntVar(&c.Batch, "batch", c.Batch, "rows a batch")
 	f.StringVar(&c.Loss, "loss", c.Loss, "sinkhorn (2W-W-W), divergence (half of it), plain (W) or otgan (six problems)")
-	f.StringVar(&c.Self, "self", c.Self, "self terms on the same batch or on two independent ones: same or independent")
+	f.StringVar(&c.Self, "self", c.Self, "self terms on the same batch or on two independent ones: same or independent, which learned costs of images need")
 	f.StringVar(&c.Value, "value", c.Value, "of each problem: sharp <C,P>, or entropic")
 	f.StringVar(&c.Cost, "cost", c.Cost, "sqeuclidean, halfsqeuclidean, euclidean, l1, cosine, dot or pow:P")
 	f.Var((*epsFlag)(&c.Eps), "eps", "regularisation in units of the cost, or E*mean for E times the mean cost in the data")
