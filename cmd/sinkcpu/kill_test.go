@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -147,6 +148,39 @@ func TestInterruptWritesACheckpoint(t *testing.T) {
 	}
 	mustCommand(t, "train", "--resume", "--out", out)
 	sameRun(t, whole, out)
+}
+
+// TestRemovedDataLeavesTheRun: without its data a run does not go on and says that nothing is lost; with them again it goes on to the same
+// bits.
+func TestRemovedDataLeavesTheRun(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "points.csv")
+	var rows strings.Builder
+	for i := range 60 {
+		fmt.Fprintf(&rows, "%d,%d\n", i%7, i%5)
+	}
+	if err := os.WriteFile(file, []byte(rows.String()), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	args := func(out string, steps string) []string {
+		return tiny(filepath.Join(dir, out), "--data", "points:"+file, "--steps", steps, "--eval-every", "-1")
+	}
+	mustCommand(t, args("whole", "20")...)
+	mustCommand(t, args("run", "12")...)
+	if err := os.Rename(file, file+".away"); err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(dir, "run")
+	var b strings.Builder
+	resume := []string{"train", "--resume", "--out", out, "--steps", "20"}
+	if code := run(context.Background(), resume, &b, &b); code != 1 || !strings.Contains(b.String(), file) || !strings.Contains(b.String(), "is as it was") {
+		t.Errorf("exit %d: %s", code, b.String())
+	}
+	if err := os.Rename(file+".away", file); err != nil {
+		t.Fatal(err)
+	}
+	mustCommand(t, resume...)
+	sameRun(t, filepath.Join(dir, "whole"), out)
 }
 
 func TestACancelledContextIs130(t *testing.T) {
