@@ -27,7 +27,7 @@ type FitConfig struct {
 var OptimizerNames = []string{"adam", "rmsprop"}
 
 // newOptimizer returns Adam or RMSProp with the settings of their papers, or of PyTorch.
-func newOptimizer(ops nn.Ops[float32], name string, rate float64) (nn.Optimizer[float32], error) {
+func newOptimizer[T kernels.Float](ops nn.Ops[T], name string, rate float64) (nn.Optimizer[T], error) {
 	switch name {
 	case "", "adam":
 		return nn.NewAdam(ops, nn.DefaultAdam(rate))

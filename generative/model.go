@@ -17,6 +17,7 @@ type Model struct {
 	latent int
 	dim    int
 	kind   string
+	prior  prior // of a network
 
 	// draw fills z, rows x latent, with draws of the prior.
 	draw func(noise *random.Stream, z []float32)
@@ -28,11 +29,8 @@ type Model struct {
 	decoder nn.Layer[float32] // the same parameters with activations of their own, so that a picture disturbs no step
 }
 
-// Priors are the laws of latent points that [NewMLPModel] takes.
-var Priors = []string{"uniform", "normal"}
-
-// NewMLPModel returns a network on latent points of a prior: uniform on the cube [0,1]^Sizes[0], or standard normal. Its weights are drawn
-// by Xavier's uniform law from the stream "init" of the seed, and its biases are 0.
+// NewMLPModel returns a network on latent points of one of [Priors], of dimension Sizes[0]. Its weights are drawn by Xavier's uniform law
+// from the stream "init" of the seed, and its biases are 0.
 func NewMLPModel(ops nn.Ops[float32], d nn.MLP, prior string, seed uint64) (*Model, error) {
 	net, err := nn.NewMLP(ops, d, random.New(seed, "init"), nn.XavierUniform(1), nil)
 	if err != nil {
@@ -43,18 +41,14 @@ func NewMLPModel(ops nn.Ops[float32], d nn.MLP, prior string, seed uint64) (*Mod
 
 // newNetwork returns the model that a network is on latent points of a prior.
 func newNetwork(net nn.Layer[float32], latent, dim int, prior string) (*Model, error) {
-	m := &Model{net: net, latent: latent, dim: dim, decoder: net.Share(), kind: "network on " + prior}
-	nn.SetTraining(m.decoder, false)
-	switch prior {
-	case "uniform":
-		m.draw = func(noise *random.Stream, z []float32) { random.Uniform(noise, z, 0, 1) }
-		m.point = func(dst, u []float32) { copy(dst, u) }
-	case "normal":
-		m.draw = func(noise *random.Stream, z []float32) { random.Normal(noise, z, 0, 1) }
-		m.point = normalPoint
-	default:
-		return nil, fmt.Errorf("generative: unknown prior %q, want uniform or normal", prior)
+	law, err := newPrior(prior, latent)
+	if err != nil {
+		return nil, err
 	}
+	m := &Model{net: net, latent: latent, dim: dim, decoder: net.Share(), kind: "network on " + prior, prior: law}
+	nn.SetTraining(m.decoder, false)
+	m.draw = func(noise *random.Stream, z []float32) { drawPrior(law, noise, z) }
+	m.point = law.point
 	return m, nil
 }
 

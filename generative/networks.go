@@ -59,15 +59,20 @@ func NewDCGANDecoder(ops nn.Ops[float32], in int, channels []int, s ImageShape, 
 	return nn.NewSequential(append(layers, nn.NewSigmoid(ops), nn.NewFlatten[float32]())...), nil
 }
 
-// NewDCGANFeatures returns a critic for images: a convolution of 4x4 that halves the side and a leaky ReLU for each number of channels, then a
-// linear layer to that many features. There is no batch normalisation, which would tie model and data together. Weights are normal of
-// deviation .02, from the stream "critic" of the seed.
+// NewDCGANFeatures returns a critic for images, the network of [NewDCGANEncoder] with weights from the stream "critic" of the seed.
 func NewDCGANFeatures(ops nn.Ops[float32], channels []int, features int, s ImageShape, seed uint64) (*nn.Sequential[float32], error) {
+	return NewDCGANEncoder(ops, channels, features, s, random.New(seed, "critic"))
+}
+
+// NewDCGANEncoder returns a network from images to vectors: a convolution of 4x4 that halves the side and a leaky ReLU for each number of
+// channels, then a linear layer to that many numbers. There is no batch normalisation, which would tie the images of a batch together.
+// Weights are normal of deviation .02.
+func NewDCGANEncoder(ops nn.Ops[float32], channels []int, out int, s ImageShape, src nn.Source) (*nn.Sequential[float32], error) {
 	h, w, err := s.start(len(channels))
 	if err != nil {
 		return nil, err
 	}
-	src, weight := random.New(seed, "critic"), nn.Normal(0, .02)
+	weight := nn.Normal(0, .02)
 	layers := []nn.Layer[float32]{nn.NewReshape[float32](s.Channels, s.Height, s.Width)}
 	from := s.Channels
 	for _, c := range channels {
@@ -76,7 +81,7 @@ func NewDCGANFeatures(ops nn.Ops[float32], channels []int, features int, s Image
 		layers = append(layers, down, nn.NewLeakyReLU(ops, .2))
 		from = c
 	}
-	last := nn.NewLinear(ops, from*h*w, features)
+	last := nn.NewLinear(ops, from*h*w, out)
 	last.Init(src, weight, nil)
 	return nn.NewSequential(append(layers, nn.NewFlatten[float32](), last)...), nil
 }

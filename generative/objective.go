@@ -76,6 +76,17 @@ type Decoder interface {
 	Decode(dst, z []float32, rows int)
 }
 
+// An Encoder is a decoder with a way back to latent points.
+type Encoder interface {
+	Decoder
+
+	// Encode fills dst, rows x LatentDim, with codes of rows of x: drawn by the noise, or without it the most typical ones.
+	Encode(dst, x []float32, rows int, noise *random.Stream)
+
+	// Prior fills dst, rows of LatentDim numbers, with draws of the law that codes should have.
+	Prior(dst []float32, noise *random.Stream)
+}
+
 // ErrNotFinite is the error of a step that met a number that is not finite.
 var ErrNotFinite = errorString("generative: a number is not finite")
 

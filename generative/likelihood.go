@@ -1,0 +1,103 @@
+package generative
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/sinkcpu/sinkcpu/kernels"
+	"github.com/sinkcpu/sinkcpu/nn"
+)
+
+// Decoders are the laws P_G(X|Z) of a decoder with output g, and what a point x costs under them, d numbers a row:
+//
+//	deterministic  c(x, g), one of [ReconstructionCosts]
+//	gaussian       |x - g|^2/(2 v) + (d/2) log(2 pi v), v fixed or learned
+//	bernoulli      sum_j log(1 + e^g_j) - x_j g_j, x in [0, 1], g logits
+var Decoders = []string{"deterministic", "gaussian", "bernoulli"}
+
+// ReconstructionCosts are the costs c(x, g) of a deterministic decoder: |x-g|^2, |x-g| (as the root of |x-g|^2 + 1e-8) and sum_j |x_j-g_j|.
+// They are sums over a row: nothing is scaled.
+var ReconstructionCosts = []string{"sqeuclidean", "euclidean", "l1"}
+
+// minLogVariance bounds that of a Gaussian decoder which learns it.
+const minLogVariance = -16
+
+// likelihood is what a decoder's output costs.
+type likelihood[T kernels.Float] struct {
+	law, cost string
+	ops       nn.Ops[T]
+	logvar    *nn.Param[T] // of a Gaussian law, [1]
+	learned   bool         // whether logvar is trained
+	dg        *nn.Tensor[T]
+}
+
+// newLikelihood returns the law; variance is that of a Gaussian one, where it begins if it is learned.
+func newLikelihood[T kernels.Float](ops nn.Ops[T], law, cost string, variance float64, learned bool) (*likelihood[T], error) {
+	switch {
+	case !slices.Contains(Decoders, law):
+		return nil, fmt.Errorf("generative: unknown decoder %q, want one of %s", law, strings.Join(Decoders, ", "))
+	case !slices.Contains(ReconstructionCosts, cost):
+		return nil, fmt.Errorf("generative: reconstruction cost %q, want one of %s", cost, strings.Join(ReconstructionCosts, ", "))
+	case law == "gaussian" && !(variance > 0 && !math.IsInf(variance, 1)):
+		return nil, fmt.Errorf("generative: variance %g of a Gaussian decoder, want a positive number", variance)
+	}
+	l := &likelihood[T]{law: law, cost: cost, ops: ops, learned: learned && law == "gaussian"}
+	if law == "gaussian" {
+		l.logvar = &nn.Param[T]{Name: "log_variance", Value: nn.NewTensor[T](1), Grad: nn.NewTensor[T](1)}
+		l.logvar.Value.Data()[0] = T(math.Log(variance))
+	}
+	return l, nil
+}
+
+// variance returns v of a Gaussian law.
+func (l *likelihood[T]) variance() float64 { return math.Exp(float64(l.logvar.Value.Data()[0])) }
+
+// clamp keeps a learned variance away from 0.
+func (l *likelihood[T]) clamp() {
+	if l.learned {
+		v := &l.logvar.Value.Data()[0]
+		*v = max(*v, minLogVariance)
+	}
+}
+
+// eval returns the mean cost of the rows of x for the outputs g, its derivative by g, which is valid until the next call, and adds the
+// derivative by a learned log-variance to its gradient.
+func (l *likelihood[T]) eval(g, x *nn.Tensor[T]) (mean float64, dg *nn.Tensor[T]) {
+	n, d := g.Shape()[0], g.Size()/g.Shape()[0]
+	l.dg = sized(l.dg, n, d)
+	over := func(m, scale float64) (float64, *nn.Tensor[T]) { // m is a mean over all numbers
+		l.ops.Scale(l.dg, T(scale*float64(d)))
+		return m * float64(d), l.dg
+	}
+	switch {
+	case l.law == "gaussian":
+		v := l.variance()
+		square, _ := over(l.ops.SquaredError(l.dg, g, x), 1/(2*v))
+		if l.learned {
+			l.logvar.Grad.Data()[0] += T(float64(d)/2 - square/(2*v))
+		}
+		return square/(2*v) + float64(d)/2*math.Log(2*math.Pi*v), l.dg
+	case l.law == "bernoulli":
+		return over(l.ops.BinaryCrossEntropy(l.dg, g, x), 1)
+	case l.cost == "l1":
+		return over(l.ops.AbsoluteError(l.dg, g, x), 1)
+	case l.cost == "euclidean":
+		return l.euclidean(g, x, n), l.dg
+	}
+	return over(l.ops.SquaredError(l.dg, g, x), 1)
+}
+
+func (l *likelihood[T]) euclidean(g, x *nn.Tensor[T], n int) (mean float64) {
+	for i := range n {
+		dg := row(l.dg, i, n)
+		// forward: c = sqrt(|g - x|^2 + 1e-8)
+		copy(dg, row(g, i, n))
+		kernels.Axpy(dg, -1, row(x, i, n))
+		c := math.Sqrt(float64(kernels.Dot(dg, dg)) + 1e-8)
+		kernels.Scale(dg, T(1/(c*float64(n))))
+		mean += c / float64(n)
+	}
+	return mean
+}
