@@ -66,7 +66,7 @@ type Config struct {
 	// The model.
 	Model      string `json:"model"`      // network, dcgan, ellipsoids or mixture; of the objective classifier a network of package nn
 	Latent     int    `json:"latent"`     // dimension of the network's latent points
-	Prior      string `json:"prior"`      // of those points: uniform or normal
+	Prior      string `json:"prior"`      // of those points: uniform, normal or sphere
 	Hidden     []int  `json:"hidden"`     // widths of the network's hidden layers, channels of the dcgan's
 	Activation string `json:"activation"` // of those layers
 	Components int    `json:"components"` // ellipsoids, or Gaussians of the mixture
@@ -87,6 +87,8 @@ type Config struct {
 	Reconstruction float64 `json:"reconstruction"`  // weight of a decoder's error in the critic's loss; 0 for no decoder
 	CriticFile     string  `json:"critic_file"`     // of frozen features; none for features that are learned
 	CriticRate     float64 `json:"critic_lr"`       // learning rate of the critic
+
+	AutoEncoder
 
 	LogEvery    int `json:"log_every"`    // steps between lines of metrics.jsonl
 	SampleEvery int `json:"sample_every"` // steps between pictures; 0: at the end only
@@ -154,8 +156,13 @@ func DefaultConfigOf(objective, data string) Config {
 	if objective != "" {
 		c.Objective = objective
 	}
-	if objective == classifier {
+	switch {
+	case objective == classifier:
 		c.setClassifier()
+	case c.autoencodes():
+		c.setAutoEncoder()
+	case c.isWGAN():
+		c.setWGAN()
 	}
 	return c.clone()
 }
@@ -171,6 +178,7 @@ func (c *Config) setClassifier() {
 // clone returns a config that shares no slice.
 func (c Config) clone() Config {
 	c.Hidden, c.Features, c.Bandwidths = slices.Clone(c.Hidden), slices.Clone(c.Features), slices.Clone(c.Bandwidths)
+	c.Discriminator = slices.Clone(c.Discriminator)
 	return c
 }
 
@@ -217,6 +225,11 @@ func (c Config) Validate() error {
 		oneOf("optimizer", c.Optimizer, generative.OptimizerNames),
 	} {
 		if err != nil {
+			return err
+		}
+	}
+	if c.autoencodes() {
+		if err := c.AutoEncoder.validate(c); err != nil {
 			return err
 		}
 	}

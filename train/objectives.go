@@ -15,15 +15,18 @@ import (
 type builder func(c Config, eps float64, pool *parallel.Pool) (generative.Criterion[float32], error)
 
 // builders holds the objectives by the names that --objective takes.
-var builders = map[string]builder{"sinkhorn": newTransport, "exact": newExact, "mmd": newMMD}
+var builders = map[string]builder{"sinkhorn": newTransport, "exact": newExact, "mmd": newMMD, "wgan": newWGAN, "wgan-gp": newWGAN}
 
 // classifier is the objective that learns classes and makes no points.
 const classifier = "classifier"
 
 // NewObjective returns the objective of a config at step 0, for the data that d describes, images or not.
 func NewObjective(c Config, eps float64, d DataState, pool *parallel.Pool) (generative.Objective, error) {
-	if c.Objective == classifier {
+	switch {
+	case c.Objective == classifier:
 		return newClassifier(c, d, pool)
+	case c.autoencodes():
+		return newAutoEncoder(c, eps, d, pool)
 	}
 	build, ok := builders[c.Objective]
 	if !ok {
@@ -41,6 +44,9 @@ func NewObjective(c Config, eps float64, d DataState, pool *parallel.Pool) (gene
 	fit, err := generative.NewFit(ops, model, criterion, generative.FitConfig{
 		Batch: c.Batch, Optimizer: c.Optimizer, Rate: c.Rate, HalfLife: c.HalfLife, Seed: c.Seed, Runner: pool,
 	})
+	if c.isWGAN() {
+		c.Features = c.criticOfWGAN()
+	}
 	if err != nil || len(c.Features) == 0 {
 		return fit, err
 	}
@@ -156,7 +162,7 @@ func newModel(ops nn.Ops[float32], c Config, d DataState) (*generative.Model, er
 
 // ObjectiveNames returns the names of the objectives, sorted.
 func ObjectiveNames() []string {
-	names := append(slices.Collect(maps.Keys(builders)), classifier)
+	names := append(append(slices.Collect(maps.Keys(builders)), classifier), autoEncoderNames()...)
 	slices.Sort(names)
 	return names
 }

@@ -75,7 +75,7 @@ func (c Config) fits(ds *data.Dataset) error {
 	for _, net := range []struct {
 		flag, name string
 		halvings   int
-	}{{"model", c.Model, len(c.Hidden)}, {"critic", c.Critic, len(c.Features) - 1}} {
+	}{{"model", c.Model, len(c.Hidden)}, {"critic", c.Critic, c.criticHalvings()}} {
 		if net.name != "dcgan" || net.halvings < 0 {
 			continue
 		}

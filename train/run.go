@@ -133,6 +133,7 @@ type run struct {
 	step    int // steps done
 	saved   int // step of the checkpoint
 	last    []Metric
+	told    int // notices
 	heldOut *heldOut
 	score   *Score // of the step scoreAt
 	scoreAt int
@@ -284,7 +285,20 @@ func (r *run) one(ctx context.Context) error {
 		}
 	}
 	r.reporter.Step(r.step, r.last)
+	r.tellNotices()
 	return nil
+}
+
+// tellNotices tells what the objective has noticed since it last told, with the step.
+func (r *run) tellNotices() {
+	n, ok := r.obj.(generative.Noticer)
+	if !ok {
+		return
+	}
+	all := n.Notices()
+	for ; r.told < len(all); r.told++ {
+		r.reporter.Note(fmt.Sprintf("step %d: %s", all[r.told].Step, all[r.told].Text))
+	}
 }
 
 // record does what is due after a step: metrics, pictures, measure, checkpoint, in this order.

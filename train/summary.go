@@ -33,6 +33,8 @@ type Summary struct {
 	HeldOutMetrics []Metric `json:"held_out_metrics,omitempty"` // of a model that predicts, on HeldOutRows rows
 	HeldOutRows    int      `json:"held_out_rows,omitempty"`
 
+	Notices []generative.Notice `json:"notices,omitempty"` // such as a collapse, at the first step that showed it
+
 	Modes  *ModeCount   `json:"modes,omitempty"`  // where the data is a mixture of known modes
 	Inside InsideCounts `json:"inside,omitempty"` // where the model is ellipsoids and the data has classes
 
@@ -62,6 +64,9 @@ func (r *run) summarise() *Summary {
 		s.Loss = r.last[0].Value
 	}
 	s.Inside = CountInside(r.obj, r.src.Train)
+	if n, ok := r.obj.(generative.Noticer); ok {
+		s.Notices = n.Notices()
+	}
 	if g, ok := r.obj.(generative.Generator); ok && r.src.Modes != nil {
 		c := CountModes(g, r.src.Modes, r.cfg.Seed)
 		s.Modes = &c
@@ -76,6 +81,9 @@ func (r *run) summarise() *Summary {
 func (s *Summary) Text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d steps in %s, %.4g steps/s, loss %.4g\n", s.Steps, Duration(s.Seconds), s.StepsPerSecond, s.Loss)
+	for _, n := range s.Notices {
+		fmt.Fprintf(&b, "step %d: %s\n", n.Step, n.Text)
+	}
 	if s.HeldOut != nil {
 		fmt.Fprintf(&b, "held-out measure 2W(X,Y) - W(X,X') - W(Y,Y'), %d rows, eps %.3g, %d draws:\n", s.HeldOut.Rows, s.HeldOut.Eps, s.HeldOut.Draws)
 		fmt.Fprintf(&b, "  %-22s %s\n", "this model", s.HeldOut.Score)

@@ -37,12 +37,13 @@ happened, and also after a kill. The defaults of the settings depend on the data
   sinkcpu train --preset grid25
   sinkcpu train --data mnist:DIR --batch 200 --eps 1 --iters 10 --out runs/mnist
   sinkcpu train --resume --out runs/mnist --steps 20000
-  sinkcpu train --objective classifier --data mnist:DIR`,
+  sinkcpu train --objective classifier --data mnist:DIR
+  sinkcpu train --objective wae-mmd --data mnist:DIR`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
 	}
 	f, c := cmd.Flags(), &o.config
-	f.StringVar(&c.Objective, "objective", c.Objective, "what is minimised: sinkhorn, exact (transport, for small batches) or mmd; or classifier, for a network of features from labelled images")
+	f.StringVar(&c.Objective, "objective", c.Objective, "what is minimised: sinkhorn, exact (transport, for small batches) or mmd; wgan, wgan-gp; the auto-encoders ae, vae, avb, wae-mmd, wae-w2, pot-gan, aae, sae, swae; or classifier, for a network of features from labelled images")
 	f.StringVar(&c.Data, "data", c.Data, "glyphs, ring8, grid25, moons, spiral, ellipse, mnist:DIR, cifar10:DIR, images:DIR, points:FILE or iris:FILE")
 	f.StringVar(&o.out, "out", "", "folder of the run (default runs/NAME-SEED, or the next that is free)")
 	f.IntVar(&c.Steps, "steps", c.Steps, "steps to train, counted from the start of the run")
@@ -63,7 +64,7 @@ happened, and also after a kill. The defaults of the settings depend on the data
 	f.Float64Var(&c.Rate, "lr", c.Rate, "learning rate")
 	f.Float64Var(&c.HalfLife, "lr-half-life", c.HalfLife, "steps in which the learning rate halves; 0 for a constant rate")
 	f.StringVar(&c.Model, "model", c.Model, "network, dcgan, ellipsoids or mixture (of Gaussians); of a classifier classifier-28 or classifier-small-28")
-	f.StringVar(&c.Prior, "prior", c.Prior, "of the network's latent points: uniform on the unit cube, or normal")
+	f.StringVar(&c.Prior, "prior", c.Prior, "of the network's latent points: uniform on the unit cube, normal, or uniform on the unit sphere: uniform, normal or sphere")
 	f.IntVar(&c.Components, "components", c.Components, "ellipsoids, or Gaussians of the mixture")
 	f.StringVar(&c.Activation, "activation", c.Activation, "of the hidden layers: relu, leaky_relu, softplus, tanh or sigmoid")
 	f.StringVar(&c.Critic, "critic", c.Critic, "of a learned cost: mlp or dcgan")
@@ -84,6 +85,7 @@ happened, and also after a kill. The defaults of the settings depend on the data
 	f.IntVar(&c.SampleEvery, "sample-every", c.SampleEvery, "steps between pictures; 0 for one at the end")
 	f.IntVar(&c.SaveEvery, "save-every", c.SaveEvery, "steps between checkpoints")
 	f.IntVar(&c.EvalEvery, "eval-every", c.EvalEvery, "steps between held-out measures; 0 to measure at the end, -1 never")
+	addAutoEncoderFlags(f, c)
 	f.StringVar(&o.configFile, "config", "", "read settings from a config.json; flags override it")
 	f.StringVar(&o.preset, "preset", "", "begin from the settings of that name; --config and flags override them")
 	f.BoolVar(&o.list, "list-presets", false, "list the presets and end")
