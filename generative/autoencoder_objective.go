@@ -40,6 +40,9 @@ type AutoEncoder struct {
 // matchedMoments is the share of the prior's own spread E|z - E z|^2 that W_2^2 between the moments must fall below for pre-training to end.
 const matchedMoments = .01
 
+// adversaryBeta1 is Adam's decay of the first moment where there is a discriminator, that of Tolstikhin et al. 2018.
+const adversaryBeta1 = .5
+
 // NewAutoEncoder returns the objective at step 0; noise comes from the stream "noise" of the seed. model must be a network. encoder maps rows of
 // the data, and after them the noise of an implicit encoder, to codes, or to means and log-variances. discriminator maps codes, in the penalty avb
 // rows and after them codes, to one number; it is nil where the penalty has none. A Bernoulli decoder needs a model that ends in a sigmoid.
@@ -65,6 +68,11 @@ func NewAutoEncoder(ops nn.Ops[float32], model *Model, enc, discriminator nn.Lay
 	o := &AutoEncoder{cfg: core.cfg, model: model, core: core, ops: ops, x: nn.NewTensor[float32](cfg.Batch, model.dim), reader: core.encoder.share()}
 	group := func(name string, params []*nn.Param[float32], rate float64) *nn.Group[float32] {
 		opt, e := newOptimizer(ops, cfg.Optimizer, rate)
+		if needs && (cfg.Optimizer == "adam" || cfg.Optimizer == "") {
+			adam := nn.DefaultAdam(rate)
+			adam.Beta1 = adversaryBeta1
+			opt, e = nn.NewAdam(ops, adam)
+		}
 		err = errors.Join(err, e)
 		return nn.NewGroup(name, params, opt)
 	}

@@ -137,7 +137,9 @@ func TestAutoEncoderGradients(t *testing.T) {
 	for _, dec := range Decoders {
 		for _, cost := range ReconstructionCosts {
 			t.Run(dec+"/"+cost, func(t *testing.T) {
-				check(t, "normal", func(c *AutoEncoderConfig) { c.Decoder, c.Cost, c.LearnVariance, c.Encoder = dec, cost, true, "gaussian" })
+				check(t, "normal", func(c *AutoEncoderConfig) {
+					c.Decoder, c.Cost, c.LearnVariance, c.Encoder = dec, cost, true, "gaussian"
+				})
 			})
 		}
 	}
