@@ -1,0 +1,61 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sinkcpu/sinkcpu/internal/parallel"
+)
+
+func newReconstructCommand() *cobra.Command {
+	o := &codesOptions{}
+	cmd := &cobra.Command{
+		Use:   "reconstruct",
+		Short: "Map rows of data to their codes and back",
+		Long: `Map rows of data to their codes and back, and write what comes out as an array (F.npy): float32, one row a row; or as a
+picture (F.png), in which each image stands to the left of its reconstruction. It prints the mean squared error of a row,
+a sum over its numbers. The run is only read.
+` + exitStatus,
+		Example: `  sinkcpu reconstruct --run runs/mnist-1 -n 60 --out reconstructions.png
+  sinkcpu reconstruct --run runs/mnist-1 -n 10000 --out reconstructions.npy`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.reconstruct(cmd) },
+	}
+	o.addFlags(cmd, "reconstructions.png")
+	cmd.Flags().IntVarP(&o.n, "number", "n", 60, "how many rows, from the first on")
+	return cmd
+}
+
+func (o *codesOptions) reconstruct(cmd *cobra.Command) error {
+	ext, err := o.check()
+	if err != nil {
+		return err
+	}
+	pool := parallel.New(o.threads)
+	defer pool.Close()
+	k, err := o.open(pool)
+	if err != nil {
+		return err
+	}
+	y := make([]float32, len(k.x))
+	k.model.Decode(y, k.codes(), k.n)
+	var sum float64
+	for i, v := range y {
+		sum += (float64(v) - float64(k.x[i])) * (float64(v) - float64(k.x[i]))
+	}
+	rows, n, d := y, k.n, k.c.Data.Dim
+	if ext == ".png" { // image and reconstruction side by side
+		rows, n = make([]float32, 0, 2*len(y)), 2*k.n
+		for i := range k.n {
+			rows = append(append(rows, k.x[i*d:(i+1)*d]...), y[i*d:(i+1)*d]...)
+		}
+	}
+	const pairs = 6 // a line
+	if err := k.writeRows(o.out, ext, rows, n, 2*pairs); err != nil {
+		return err
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "mean squared error of a row: %.4f\n", sum/float64(k.n))
+	fmt.Fprintf(cmd.ErrOrStderr(), "%d reconstructions of step %d are in %s\n", k.n, k.c.Step, o.out)
+	return nil
+}
