@@ -186,6 +186,11 @@ func load(f folder) (*loaded, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w; the checkpoint is damaged and cannot be used", err)
 	}
+	return checked(path, file)
+}
+
+// checked returns the checkpoint that a file holds.
+func checked(path string, file *safetensors.File) (*loaded, error) {
 	doc, ok := file.Metadata[metadataKey]
 	if !ok {
 		return nil, fmt.Errorf("%s: no checkpoint of sinkcpu: its metadata lacks %q", path, metadataKey)

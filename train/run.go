@@ -10,6 +10,7 @@ import (
 	"github.com/sinkcpu/sinkcpu/internal/parallel"
 	"github.com/sinkcpu/sinkcpu/kernels"
 	"github.com/sinkcpu/sinkcpu/nn"
+	"github.com/sinkcpu/sinkcpu/ranks"
 )
 
 // Options are a run's parts.
@@ -21,6 +22,7 @@ type Options struct {
 	Source    *data.Source
 	Eps       float64 // Config.Eps in units of the cost
 
+	Comm     *ranks.Comm    // of the processes that divide each batch; nil: this one alone
 	Pool     *parallel.Pool // nil: the caller alone
 	Distance Distance       // nil: no held-out measure
 	Reporter Reporter       // nil: none
@@ -74,12 +76,18 @@ func (e *NotFiniteError) Unwrap() error { return e.Err }
 //
 // When ctx ends, the step in progress is completed and a checkpoint written; the error is [ErrInterrupted]. A number that is not finite
 // ends the run with a [*NotFiniteError], a setting that cannot be with a [*ConfigError].
+//
+// On several ranks it is a collective call. The first rank alone reads and writes the folder, measures and reports; the others take its
+// checkpoint to begin with and return a nil summary. See [generative.Fit.Divide].
 func Run(ctx context.Context, o Options) (*Summary, error) {
 	if err := o.Config.Validate(); err != nil {
 		return nil, err
 	}
+	if err := o.divide(); err != nil {
+		return nil, err
+	}
 	r := &run{
-		folder: folder(o.Dir), cfg: o.Config, obj: o.Objective, src: o.Source, eps: o.Eps,
+		comm: o.Comm, folder: folder(o.Dir), cfg: o.Config, obj: o.Objective, src: o.Source, eps: o.Eps,
 		pool: o.Pool, distance: o.Distance, reporter: o.Reporter, version: o.Version,
 		loader: data.NewLoader(o.Source.Train, o.Config.Seed, "data"),
 		about:  describeData(o.Source.Train),
@@ -87,10 +95,16 @@ func Run(ctx context.Context, o Options) (*Summary, error) {
 	if r.reporter == nil {
 		r.reporter = silent{}
 	}
-	if err := r.open(o.Resume); err != nil {
+	if o.Comm.Rank() > 0 {
+		return nil, r.follow(ctx)
+	}
+	if err := r.comm.Agree(r.open(o.Resume)); err != nil {
 		return nil, err
 	}
 	defer r.close()
+	if err := r.lead(); err != nil {
+		return nil, err
+	}
 	r.reporter.Begin(o.Dir, r.step, r.cfg.Steps)
 	defer r.reporter.End()
 	if err := r.train(ctx); err != nil {
@@ -114,6 +128,7 @@ func (r *run) stopped(err error) error {
 
 // run is a run in progress.
 type run struct {
+	comm     *ranks.Comm
 	folder   folder
 	cfg      Config
 	obj      generative.Objective
@@ -246,7 +261,11 @@ func (r *run) close() error {
 func (r *run) train(ctx context.Context) error {
 	whole := context.WithoutCancel(ctx)
 	for r.step < r.cfg.Steps {
-		if ctx.Err() != nil {
+		over, err := r.over(ctx)
+		if err != nil {
+			return err
+		}
+		if over {
 			return r.interrupt()
 		}
 		if err := r.one(whole); err != nil {

@@ -19,6 +19,7 @@ type trainOptions struct {
 	resume     bool
 	json       bool
 	http       string
+	mpi        bool
 }
 
 func newTrainCommand() *cobra.Command {
@@ -92,6 +93,7 @@ happened, and also after a kill. The defaults of the settings depend on the data
 	f.BoolVar(&o.resume, "resume", false, "go on with the run in --out; only --steps and --threads may change")
 	f.BoolVar(&o.json, "json", false, "print the summary as one JSON object")
 	f.StringVar(&o.http, "http", "", "serve a live page at PORT of this machine, or at HOST:PORT")
+	addGroupFlag(f, &o.mpi)
 	return cmd
 }
 
@@ -147,11 +149,24 @@ func (o *trainOptions) run(cmd *cobra.Command) error {
 		}
 		return nil
 	}
-	c, err := o.resolve(cmd)
+	group, err := joinGroup(cmd, o.mpi)
 	if err != nil {
 		return err
 	}
-	pool := parallel.New(c.Threads)
+	return group.leave(cmd, o.train(cmd, group))
+}
+
+// train is run on the ranks of a group, or alone.
+func (o *trainOptions) train(cmd *cobra.Command, group *rankGroup) error {
+	c, err := shared(group, func() (train.Config, error) { return o.resolve(cmd) })
+	if err != nil {
+		return err
+	}
+	threads, err := group.threads(c.Threads, cmd.ErrOrStderr())
+	if err != nil {
+		return err
+	}
+	pool := parallel.New(threads)
 	defer pool.Close()
 	options, err := train.Prepare(c, pool)
 	if err != nil && o.resume {
@@ -160,15 +175,21 @@ func (o *trainOptions) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	if o.out == "" {
-		if o.out, err = train.FreeFolder(fmt.Sprintf("runs/%s-%d", options.Source.Name, c.Seed)); err != nil {
-			return err
+	o.out, err = shared(group, func() (string, error) {
+		if o.out != "" {
+			return o.out, nil
 		}
+		return train.FreeFolder(fmt.Sprintf("runs/%s-%d", options.Source.Name, c.Seed))
+	})
+	if err != nil {
+		return err
 	}
+	group.run.Store(&o.out)
+	options.Comm = group.comm
 	options.Dir, options.Resume, options.Version = o.out, o.resume, version()
 	options.Distance = train.SinkhornDistance(pool)
 	options.Reporter = newReporter(cmd.ErrOrStderr(), o.json)
-	if o.http != "" {
+	if o.http != "" && group.first() {
 		l, err := listen(o.http)
 		if err != nil {
 			return err
@@ -178,7 +199,7 @@ func (o *trainOptions) run(cmd *cobra.Command) error {
 		options.Reporter = p
 	}
 	summary, err := train.Run(cmd.Context(), options)
-	if err != nil {
+	if err != nil || !group.first() {
 		return err
 	}
 	if o.json {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +16,7 @@ import (
 	_ "github.com/sinkcpu/sinkcpu/mpi" // registers its driver
 	"github.com/sinkcpu/sinkcpu/ranks"
 	"github.com/sinkcpu/sinkcpu/sinkhorn"
+	"github.com/sinkcpu/sinkcpu/train"
 )
 
 // addGroupFlag adds --mpi to a command that runs on several ranks.
@@ -27,7 +29,7 @@ type rankGroup struct {
 	comm  *ranks.Comm
 	peers []ranks.Peer
 	stop  func()                 // of the watch
-	saved atomic.Pointer[string] // what to say of the last checkpoint when a rank is lost
+	run   atomic.Pointer[string] // folder of the run whose checkpoint is named when a rank is lost
 }
 
 // joinGroup joins the job that this process was started in, if any. Ranks but the first say nothing from then on.
@@ -67,8 +69,10 @@ func (g *rankGroup) lost(stderr io.Writer, lost []ranks.Peer) {
 		if p.Host == me.Host && !gone[p.Rank] {
 			if p.Rank == me.Rank {
 				text := "the job ends"
-				if saved := g.saved.Load(); saved != nil {
-					text += "; " + *saved
+				if dir := g.run.Load(); dir != nil {
+					if step, ok := train.Saved(*dir); ok {
+						text += fmt.Sprintf("; the last checkpoint is that of step %d: go on from it with --resume --out %s", step, *dir)
+					}
 				}
 				fmt.Fprintf(stderr, "sinkcpu: %s has ended before its work was done: %s\n", lost[0], text)
 			}
@@ -91,7 +95,9 @@ func (g *rankGroup) leave(cmd *cobra.Command, err error) error {
 	}
 	code := exitCode(err)
 	var agreed *ranks.AgreedError
-	if errors.As(err, &agreed) || errors.Is(err, sinkhorn.ErrNotConverged) || code == exitInterrupted {
+	var notFinite *train.NotFiniteError
+	if errors.As(err, &agreed) || errors.As(err, &notFinite) || errors.Is(err, sinkhorn.ErrNotConverged) || code == exitInterrupted ||
+		code == exitUsage { // the same on every rank
 		if g.first() { // before any rank has ended: launchers end the others then
 			printError(os.Stderr, cmd, err, code)
 		}
@@ -111,6 +117,35 @@ func (e *saidError) Unwrap() error { return e.error }
 
 // first reports whether this process speaks and writes for all.
 func (g *rankGroup) first() bool { return g.comm.Rank() == 0 }
+
+// shared returns on every rank what find returns on the first. An error is one on all of them.
+func shared[T any](g *rankGroup, find func() (T, error)) (T, error) {
+	var v T
+	if g.comm.Size() == 1 {
+		return find()
+	}
+	var text []byte
+	var err error
+	if g.first() {
+		if v, err = find(); err == nil {
+			text, err = json.Marshal(v)
+		}
+	}
+	if err := g.comm.Agree(err); err != nil {
+		return v, err
+	}
+	size := []int64{int64(len(text))}
+	if err := ranks.Broadcast(g.comm, size, 0); err != nil {
+		return v, err
+	}
+	if !g.first() {
+		text = make([]byte, size[0])
+	}
+	if err := ranks.Broadcast(g.comm, text, 0); err != nil || g.first() {
+		return v, err
+	}
+	return v, json.Unmarshal(text, &v)
+}
 
 // threads returns how many workers this rank has where none were asked for: its share of the processors that it may use with others.
 func (g *rankGroup) threads(asked int, stderr io.Writer) (int, error) {

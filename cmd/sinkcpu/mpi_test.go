@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/sinkcpu/sinkcpu/train"
 )
 
 // mpiLaunchers returns the commands that start n ranks, by kind of MPI; the test is skipped where none is installed.
@@ -151,6 +153,80 @@ func TestALostRankEndsASolve(t *testing.T) {
 			!strings.Contains(text, "KILLED BY SIGNAL: 9") && !strings.Contains(text, "signal 9") {
 			t.Errorf("%s: the lost rank is not named: %s", name, text)
 		}
+	}
+}
+
+// A batch divided among ranks gives the curve of one process but for rounding, and the same bits under every library and after a resume on
+// other ranks; a rank that is killed ends the job, from whose checkpoint one process can go on.
+func TestTrainOnRanks(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	args := func(out, steps string) []string {
+		return []string{"train", "--data", "moons", "--batch", "50", "--iters", "5", "--hidden", "16", "--eval-every", "-1", "--log-every", "1",
+			"--save-every", "5", "--sample-every", "1000", "--steps", steps, "--out", out}
+	}
+	losses := func(out string) (l []float64) {
+		for _, line := range strings.Split(strings.TrimSpace(readFile(t, filepath.Join(out, "metrics.jsonl"))), "\n") {
+			var v struct{ Loss float64 }
+			if err := json.Unmarshal([]byte(line), &v); err != nil {
+				t.Fatal(err)
+			}
+			l = append(l, v.Loss)
+		}
+		return l
+	}
+	mustCommand(t, args(at("one"), "20")...)
+	want := losses(at("one"))
+	var first string
+	for name, launcher := range mpiLaunchers(t, 2) {
+		out := at(name)
+		for _, steps := range []string{"10", "20"} {
+			a := args(out, steps)
+			if steps == "20" {
+				a = []string{"train", "--resume", "--steps", steps, "--out", out}
+			}
+			if text, err := onMPI(launcher, a...).CombinedOutput(); err != nil {
+				t.Fatalf("%s: %v\n%s", name, err, text)
+			}
+		}
+		got := losses(out)
+		for k, l := range got {
+			if !(math.Abs(l-want[k]) <= 1e-3*math.Abs(want[0])) {
+				t.Errorf("%s: loss %g after step %d, one process has %g", name, l, k+1, want[k])
+			}
+		}
+		weights := readFile(t, filepath.Join(out, "checkpoint.safetensors"))
+		if first == "" {
+			first = weights
+		}
+		if weights != first {
+			t.Errorf("%s: another checkpoint than under the other library", name)
+		}
+
+		cmd := onMPI(launcher, args(at(name+"-killed"), "1000000")...)
+		var text lockedBuffer
+		cmd.Stderr, cmd.Stdout = &text, &text
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		timer := time.AfterFunc(2*time.Minute, func() { cmd.Process.Kill() })
+		victim := ranksOf(t, cmd.Process.Pid, 2)[1]
+		for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+			if raw, err := os.ReadFile(filepath.Join(at(name+"-killed"), "checkpoint.json")); err == nil && !strings.Contains(string(raw), `"step": 0`) {
+				break
+			}
+		}
+		syscall.Kill(victim, syscall.SIGKILL)
+		err := cmd.Wait()
+		timer.Stop()
+		if err == nil || !strings.Contains(text.String(), "--resume --out") || !strings.Contains(text.String(), fmt.Sprint(victim)) {
+			t.Errorf("%s: after a rank was killed: %v\n%s", name, err, text.String())
+		}
+		step, ok := train.Saved(at(name + "-killed"))
+		if !ok || step < 5 {
+			t.Fatalf("%s: checkpoint of step %d", name, step)
+		}
+		mustCommand(t, "train", "--resume", "--out", at(name+"-killed"), "--steps", fmt.Sprint(step+5))
 	}
 }
 
