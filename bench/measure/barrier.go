@@ -18,7 +18,7 @@ func (s *Session) barriers(ctx context.Context) error {
 				loop()
 				return differs("the number of tasks that ran", float64(b.ran.Load()), float64(threads), 0)
 			}
-			_, err := s.measure(ctx, job{name: "barrier", params: row.P("tasks", tasks, "threads", itoa(threads)), unit: "us", check: check, run: loop, on: threads})
+			_, err := s.measure(ctx, job{always: true, name: "barrier", params: row.P("tasks", tasks, "threads", itoa(threads)), unit: "us", check: check, run: loop, on: threads})
 			if err != nil {
 				return err
 			}

@@ -84,7 +84,7 @@ func (s *Session) Limits(ctx context.Context) (*Limits, error) {
 
 func (s *Session) clock(ctx context.Context, l *Limits) error {
 	const n = 4096 // 32 cycles each
-	r, err := s.measure(ctx, job{name: "clock", params: row.P("threads", "1"), amount: 32 * n / 1e9, unit: "GHz", run: func() { cycles(n) }})
+	r, err := s.measure(ctx, job{always: true, name: "clock", params: row.P("threads", "1"), amount: 32 * n / 1e9, unit: "GHz", run: func() { cycles(n) }})
 	l.clock = r.Max * 1e9
 	return err
 }
@@ -135,7 +135,7 @@ func (s *Session) multiplications(ctx context.Context, r *rates, p *probes, thre
 		})
 	}
 	flops := 2 * float64(p.lanes*chains*probeIterations*calls*tasks)
-	m, err := s.measure(ctx, job{name: "fma", params: on(p.tier, threads), amount: flops / 1e9, unit: "GFLOP/s", check: p.checkFMA, run: run, on: threads})
+	m, err := s.measure(ctx, job{always: true, name: "fma", params: on(p.tier, threads), amount: flops / 1e9, unit: "GFLOP/s", check: p.checkFMA, run: run, on: threads})
 	r.flops[threads] = m.Max * 1e9
 	return err
 }
@@ -155,7 +155,7 @@ func (p *probes) checkFMA() error {
 // operations measures a mix and returns its vector operations a second.
 func (s *Session) operations(ctx context.Context, l *Limits, p *probes, name string, count int, run func(n int, out []float32)) (float64, error) {
 	out := make([]float32, p.lanes)
-	r, err := s.measure(ctx, job{name: "operations", params: on(p.tier, 1, "mix", name), amount: float64(count*probeIterations) / l.clock, unit: "/cycle",
+	r, err := s.measure(ctx, job{always: true, name: "operations", params: on(p.tier, 1, "mix", name), amount: float64(count*probeIterations) / l.clock, unit: "/cycle",
 		run: func() { run(probeIterations, out) }})
 	return r.Max * l.clock, err
 }
@@ -193,7 +193,7 @@ func (s *Session) firstLevel(ctx context.Context, l *Limits, p *probes, r *rates
 		run  func(n int, x []float32)
 		rate *float64
 	}{{"loads", p.load, &r.load}, {"stores", p.store, &r.store}} {
-		m, err := s.measure(ctx, job{name: k.name, params: on(p.tier, 1, "bytes", itoa(4*p.lanes)), amount: chains * probeIterations / l.clock, unit: "/cycle",
+		m, err := s.measure(ctx, job{always: true, name: k.name, params: on(p.tier, 1, "bytes", itoa(4*p.lanes)), amount: chains * probeIterations / l.clock, unit: "/cycle",
 			run: func() { k.run(probeIterations, x) }})
 		if err != nil {
 			return err

@@ -21,6 +21,9 @@ type Session struct {
 	Threads []int         // numbers of threads to measure with, 1 the first
 	Emit    func(row.Row) // called with each row once it is measured
 
+	// Select, where not nil, tells which rows of the library to measure, by name and parameters. Limits are always measured.
+	Select func(row.Row) bool
+
 	pools  map[int]*parallel.Pool
 	buffer []float32
 }
@@ -82,10 +85,19 @@ type job struct {
 	by     string
 	ports  float64 // the limit by two vector operations a cycle, 0 for none
 	note   string
+	always bool // whether Select is not asked
+}
+
+// selected tells whether the row of a job is wanted.
+func (s *Session) selected(j job) bool {
+	return j.always || s.Select == nil || s.Select(row.Row{Name: j.name, Params: j.params, Unit: j.unit})
 }
 
 // measure checks and times a job, and emits its row.
 func (s *Session) measure(ctx context.Context, j job) (row.Row, error) {
+	if !s.selected(j) {
+		return row.Row{}, ctx.Err()
+	}
 	r, err := s.time(ctx, j)
 	if err != nil {
 		return r, err

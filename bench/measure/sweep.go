@@ -130,8 +130,11 @@ func (s *Session) iterations(ctx context.Context, l *Limits) error {
 		}
 		for _, threads := range s.Threads {
 			j := job{name: "iteration", params: on(kernels.Active(), threads, "n", itoa(n), "m", itoa(n), "precision", "f32"), amount: float64(n*n) / 1e9, unit: "G entries/s", on: threads}
+			if !s.selected(j) {
+				continue
+			}
 			l.sweepLimit(&j, n, n, threads)
-			r, err := s.solve(ctx, j, problem, threads)
+			r, err := solve(ctx, s, j, problem, sweepEps, solveIterations)
 			if err != nil {
 				return err
 			}
@@ -145,12 +148,12 @@ func (s *Session) iterations(ctx context.Context, l *Limits) error {
 const solveIterations = 16
 
 // solve times the iterations of solves, from one report of progress to the next.
-func (s *Session) solve(ctx context.Context, j job, p *sinkhorn.Problem[float32], threads int) (row.Row, error) {
+func solve[T kernels.Float](ctx context.Context, s *Session, j job, p *sinkhorn.Problem[T], eps float64, iterations int) (row.Row, error) {
 	sampling := s.meter(j).Sampling()
 	_, m := p.Dims()
 	var trace []float64
-	solver := sinkhorn.Solver[float32]{
-		Eps: sweepEps, Tol: math.SmallestNonzeroFloat64, MaxIter: solveIterations, G: make([]float64, m), Method: sinkhorn.Sweep, Runner: s.pools[threads],
+	solver := sinkhorn.Solver[T]{
+		Eps: eps, Tol: math.SmallestNonzeroFloat64, MaxIter: iterations, G: make([]float64, m), Method: sinkhorn.Sweep, Runner: s.pools[max(1, j.on)],
 		Progress: func(k int, err float64) {
 			if k > 1 {
 				sampling.Stop(1)
@@ -169,7 +172,7 @@ func (s *Session) solve(ctx context.Context, j job, p *sinkhorn.Problem[float32]
 			return row.Row{}, err
 		}
 		// The error that the solver saw must be falling, and agree with the one summed from the result in float64.
-		if err := differs("the marginal error", r.MarginalError(), 0, trace[len(trace)-1]+1e-5); err != nil || r.Iterations != solveIterations {
+		if err := differs("the marginal error", r.MarginalError(), 0, trace[len(trace)-1]+1e-5); err != nil || r.Iterations != iterations {
 			return row.Row{Name: j.name, Params: j.params, Unit: j.unit, Error: fmt.Sprintf("wrong result after %d iterations: %v", r.Iterations, err)}, nil
 		}
 		if sampling.Done() {
