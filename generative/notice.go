@@ -60,7 +60,7 @@ func (o *AutoEncoder) notice(t terms, accuracy float64) {
 	if o.core.law.learned && o.core.law.variance() < goneVariance {
 		o.watch.add(o.done, "variance to zero", fmt.Sprintf("variance to zero: that of the decoder is %.2g; the likelihood grows without bound; try a fixed --sigma", o.core.law.variance()))
 	}
-	if o.discriminator == nil {
+	if o.cfg.Penalty != "gan" { // that of avb should tell them apart: it sees the row
 		return
 	}
 	if accuracy < wonAccuracy {

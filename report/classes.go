@@ -32,7 +32,7 @@ func Classes(title string, points []float32, d int, class []int) (image.Image, e
 		return nil, err
 	}
 	if d > 2 {
-		title += fmt.Sprintf(" (2 principal components, %.0f %% of the variance)", 100*share)
+		title += fmt.Sprintf(": 2 components, %.0f %% of variance", 100*share)
 	}
 	p := newPlot(title, "", "")
 	cx, cy, half := square(xy)
