@@ -39,6 +39,7 @@ const (
 	pollEvery     = 500 * time.Millisecond
 	beatEvery     = 15 * time.Second // an idle reader is sent a comment, so that proxies keep it and a reader that is gone is noticed
 	writeDeadline = 10 * time.Second
+	lastWord      = 200 * time.Millisecond // for readers to take what was new at the end
 	maxReaders    = 1000
 )
 
@@ -67,18 +68,26 @@ func Listen(address string) (net.Listener, error) {
 	return net.Listen("tcp", net.JoinHostPort(host, port))
 }
 
-// Serve answers on the listener until ctx ends.
+// Serve answers on the listener until ctx ends. Readers are told what is new until then.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	if a, ok := l.Addr().(*net.TCPAddr); ok {
 		s.local = a.IP.IsLoopback()
 	}
+	whole, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
 	server := &http.Server{
 		Handler: s.Handler(), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 1 << 14,
-		BaseContext: func(net.Listener) context.Context { return ctx },
+		BaseContext: func(net.Listener) context.Context { return whole },
 		ErrorLog:    log.New(discard{}, "", 0),
 	}
 	go s.watch(ctx)
-	stop := context.AfterFunc(ctx, func() { server.Close() })
+	stop := context.AfterFunc(ctx, func() {
+		if s.poll() {
+			time.Sleep(lastWord)
+		}
+		end()
+		server.Close()
+	})
 	defer stop()
 	err := server.Serve(l)
 	if errors.Is(err, http.ErrServerClosed) {
@@ -106,11 +115,12 @@ func (s *Server) watch(ctx context.Context) {
 	}
 }
 
-func (s *Server) poll() {
+// poll reads what is new in the folders, and reports whether anybody was told of anything.
+func (s *Server) poll() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.readers == 0 {
-		return
+		return false
 	}
 	grown := false
 	for _, r := range s.state.Runs {
@@ -122,6 +132,7 @@ func (s *Server) poll() {
 		close(s.changed)
 		s.changed = make(chan struct{})
 	}
+	return grown
 }
 
 // Handler returns the pages: the document, its style and script, the stream of events, pictures of steps and of latent points.

@@ -81,7 +81,7 @@ function logTicks(lo, hi) {
   return out;
 }
 
-const W = 640, H = 300, LEFT = 58, RIGHT = 12, TOP = 10, BOTTOM = 30;
+const W = 640, H = 300, LEFT = 58, RIGHT = 20, TOP = 10, BOTTOM = 30;
 
 // chart draws lines [{points, color, faint, errors}] and references [{name, value}] over the steps.
 function chart(lines, references, logarithmic, label) {
