@@ -481,7 +481,7 @@ func (r *run) finish(ctx context.Context) (*Summary, error) {
 		return nil, err
 	}
 	if c, ok := r.obj.(*generative.Classifier); ok {
-		if err := nn.SaveModel(nn.NewCPU[float32](nil), r.folder.weights(), c.Network(), nil); err != nil {
+		if err := nn.SaveModel(nn.NewCPU[float32](nil), r.folder.weights(), c.Network(), map[string]string{nn.ModelKey: r.cfg.Model}); err != nil {
 			return nil, err
 		}
 	}
