@@ -46,5 +46,5 @@ func ClassScore[T kernels.Float](logits []T, n, classes int) (float64, error) {
 	if math.IsNaN(kl) {
 		return 0, fmt.Errorf("evaluate: logits up to %g are too large", kernels.Max(logits))
 	}
-	return math.Exp(kl), nil
+	return math.Exp(max(kl, 0)), nil
 }

@@ -124,23 +124,32 @@ func (h *heldOut) w(ctx context.Context, x, y []float32) (float64, error) {
 
 // score measures what draws X and X' come from.
 func (h *heldOut) score(ctx context.Context, draw func(k uint64) (x, x2 []float32, err error)) (Score, error) {
+	values, err := h.values(ctx, draw)
+	if err != nil {
+		return Score{}, err
+	}
+	return scoreOf(values), nil
+}
+
+// values returns the measure of each draw.
+func (h *heldOut) values(ctx context.Context, draw func(k uint64) (x, x2 []float32, err error)) ([]float64, error) {
 	var values []float64
 	for k, real := range h.real {
 		x, x2, err := draw(uint64(k))
 		if err != nil {
-			return Score{}, err
+			return nil, err
 		}
 		xy, err := h.w(ctx, x, real[0])
 		if err != nil {
-			return Score{}, err
+			return nil, err
 		}
 		xx, err := h.w(ctx, x, x2)
 		if err != nil {
-			return Score{}, err
+			return nil, err
 		}
 		values = append(values, 2*xy-xx-h.ofReal[k])
 	}
-	return scoreOf(values), nil
+	return values, nil
 }
 
 // scoreOf returns the mean and its standard error, the sample standard deviation over the root of the number.
@@ -160,7 +169,12 @@ func scoreOf(values []float64) Score {
 
 // model measures an objective's samples, always from the same noise.
 func (h *heldOut) model(ctx context.Context, obj generative.Generator) (Score, error) {
-	return h.score(ctx, func(k uint64) (x, x2 []float32, err error) {
+	return h.score(ctx, h.fromModel(obj))
+}
+
+// fromModel returns the draws of a model.
+func (h *heldOut) fromModel(obj generative.Generator) func(k uint64) (x, x2 []float32, err error) {
+	return func(k uint64) (x, x2 []float32, err error) {
 		x, x2 = make([]float32, h.rows*h.test.Dim), make([]float32, h.rows*h.test.Dim)
 		obj.Sample(x, h.rows, random.New(h.seed, "held-out", k, 0))
 		obj.Sample(x2, h.rows, random.New(h.seed, "held-out", k, 1))
@@ -170,7 +184,7 @@ func (h *heldOut) model(ctx context.Context, obj generative.Generator) (Score, e
 			}
 		}
 		return x, x2, nil
-	})
+	}
 }
 
 // measureReferences fills references: other test rows, the training rows themselves, k-means centroids of those drawn as often as they
@@ -193,11 +207,7 @@ func (h *heldOut) measureReferences(ctx context.Context, pool *parallel.Pool) er
 	if err != nil {
 		return err
 	}
-	books := []int{100, 10, 1}
-	if h.train.H == 0 {
-		books = []int{1}
-	}
-	for _, k := range books {
+	for _, k := range h.books() {
 		book, err := kmeans(ctx, pool, h.train, k, random.New(h.seed, "k-means", uint64(k)))
 		if err != nil {
 			return err
@@ -208,6 +218,14 @@ func (h *heldOut) measureReferences(ctx context.Context, pool *parallel.Pool) er
 	}
 	h.references = refs
 	return nil
+}
+
+// books returns the sizes of the codebooks.
+func (h *heldOut) books() []int {
+	if h.train.H == 0 {
+		return []int{1}
+	}
+	return []int{100, 10, 1}
 }
 
 func (h *heldOut) nameOf(k int) string {

@@ -24,10 +24,15 @@ const modeSamples = 10000
 func CountModes(obj generative.Generator, modes *data.Mixture, seed uint64) ModeCount {
 	x := make([]float32, 2*modeSamples)
 	obj.Sample(x, modeSamples, random.New(seed, "modes"))
-	c := ModeCount{Of: len(modes.Centres), Samples: modeSamples}
+	return countModes(x, modeSamples, modes)
+}
+
+// countModes counts rows of x.
+func countModes(x []float32, rows int, modes *data.Mixture) ModeCount {
+	c := ModeCount{Of: len(modes.Centres), Samples: rows}
 	count := make([]int, c.Of)
 	radius := 3 * modes.Sigma
-	for i := range modeSamples {
+	for i := range rows {
 		for k, centre := range modes.Centres {
 			dx, dy := float64(x[2*i])-centre[0], float64(x[2*i+1])-centre[1]
 			if dx*dx+dy*dy <= radius*radius {
@@ -39,11 +44,11 @@ func CountModes(obj generative.Generator, modes *data.Mixture, seed uint64) Mode
 	near := 0
 	for _, n := range count {
 		near += n
-		if 5*n*c.Of >= modeSamples {
+		if 5*n*c.Of >= rows {
 			c.Covered++
 		}
 	}
-	c.Near = float64(near) / modeSamples
+	c.Near = float64(near) / float64(rows)
 	return c
 }
 

@@ -118,7 +118,11 @@ Without any flag, "sinkcpu train" learns to draw digits from a built-in generato
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usagef("%v; %s --help lists the flags", err, cmd.CommandPath())
 	})
-	root.AddCommand(newTrainCommand(), newSampleCommand(), newEncodeCommand(), newReconstructCommand(), newInterpolateCommand(), newReportCommand(), newOTCommand(), newDataCommand(), newBenchCommand(), newInfoCommand())
+	root.AddCommand(
+		newTrainCommand(), newSampleCommand(), newEvalCommand(),
+		newEncodeCommand(), newReconstructCommand(), newInterpolateCommand(), newReportCommand(),
+		newOTCommand(), newDataCommand(), newBenchCommand(), newInfoCommand(),
+	)
 	return root
 }
 
