@@ -143,3 +143,26 @@ func TestCollapsesAreNoticed(t *testing.T) {
 		})
 	}
 }
+
+// TestCodesAreMeasured at the end of a run and on its schedule, with the same numbers when it resumes.
+func TestCodesAreMeasured(t *testing.T) {
+	c := smallAutoEncoder("wae-mmd", &Config{Data: "ring8", Steps: 300, Batch: 64, Iters: 4, Hidden: []int{32}, LogEvery: 50, SaveEvery: 100, EvalEvery: 100})
+	dir := newDir(t)
+	s := mustRun(t, prepared(t, dir, c, 1))
+	if s.HeldOutRows != codeRows || len(s.HeldOutMetrics) != 2 || s.HeldOutMetrics[0].Name != "held_out_squared_error" {
+		t.Fatalf("%d rows, %+v", s.HeldOutRows, s.HeldOutMetrics)
+	}
+	lines, err := readMetrics(folder(dir).metrics())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lost, apart []float64
+	for _, l := range lines {
+		if v, ok := l["held_out_squared_error"]; ok {
+			lost, apart = append(lost, v), append(apart, l["held_out_latent_mmd"])
+		}
+	}
+	if len(lost) != 3 || lost[2] != s.HeldOutMetrics[0].Value || !(lost[2] < lost[0]) || !(apart[2] < apart[0]) {
+		t.Errorf("squared errors %g, discrepancies %g", lost, apart)
+	}
+}

@@ -422,6 +422,11 @@ func (r *run) evaluate(ctx context.Context) error {
 		}
 		return r.logHeldOut(m)
 	}
+	if codes, _ := r.measureCodes(ctx); codes != nil {
+		if err := r.logHeldOut(codes); err != nil {
+			return err
+		}
+	}
 	if !r.measures() {
 		return nil
 	}
@@ -503,6 +508,14 @@ func (r *run) finalScore(ctx context.Context, s *Summary) error {
 			return nil
 		}
 		return r.logHeldOut(m)
+	}
+	if codes, n := r.measureCodes(ctx); codes != nil {
+		s.HeldOutMetrics, s.HeldOutRows = codes, n
+		if !r.cfg.evals(r.step) {
+			if err := r.logHeldOut(codes); err != nil {
+				return err
+			}
+		}
 	}
 	if !r.measures() {
 		return nil
