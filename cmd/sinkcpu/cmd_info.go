@@ -18,6 +18,7 @@ import (
 // info is what the program is and runs on.
 type info struct {
 	Version string   `json:"version"`
+	Commit  string   `json:"commit,omitempty"`
 	Go      string   `json:"go"`
 	OS      string   `json:"os"`
 	Arch    string   `json:"arch"`
@@ -100,7 +101,7 @@ func writeModel(w io.Writer, name string, asJSON bool) error {
 
 func collectInfo() info {
 	i := info{
-		Version: version(), Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH, CPU: cpuid.CPU.BrandName,
+		Version: version(), Commit: commit(), Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH, CPU: cpuid.CPU.BrandName,
 		Threads: runtime.GOMAXPROCS(0), Tier: kernels.Active().String(), Problem: kernels.EnvISAProblem(),
 	}
 	for _, t := range kernels.Tiers() {
@@ -113,6 +114,9 @@ func (i info) text() string {
 	var b strings.Builder
 	line := func(name, value string) { fmt.Fprintf(&b, "%-9s%s\n", name, value) }
 	line("sinkcpu", i.Version)
+	if i.Commit != "" {
+		line("commit", i.Commit)
+	}
 	line("go", i.Go+" "+i.OS+"/"+i.Arch)
 	if i.CPU != "" {
 		line("cpu", i.CPU)
@@ -125,14 +129,28 @@ func (i info) text() string {
 	return b.String()
 }
 
-// version returns the module's version, or the commit that it was built from.
+// release is the version of a binary that .ci/release built, set by its linker; else it is empty.
+var release string
+
+// version returns the release, the module's version, or the commit that it was built from.
 func version() string {
+	if release != "" {
+		return release
+	}
+	if b, ok := debug.ReadBuildInfo(); ok && b.Main.Version != "" && b.Main.Version != "(devel)" {
+		return b.Main.Version
+	}
+	if c := commit(); c != "" {
+		return c[:min(12, len(c))]
+	}
+	return "devel"
+}
+
+// commit returns what the program was built from, with the words "with changes" where files differed; empty where that is not known.
+func commit() string {
 	b, ok := debug.ReadBuildInfo()
 	if !ok {
-		return "unknown"
-	}
-	if v := b.Main.Version; v != "" && v != "(devel)" {
-		return v
+		return ""
 	}
 	var commit, changed string
 	for _, s := range b.Settings {
@@ -144,7 +162,7 @@ func version() string {
 		}
 	}
 	if commit == "" {
-		return "devel"
+		return ""
 	}
-	return commit[:min(12, len(commit))] + changed
+	return commit + changed
 }

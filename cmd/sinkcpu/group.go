@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	_ "github.com/sinkcpu/sinkcpu/mpi" // registers its driver
 	"github.com/sinkcpu/sinkcpu/ranks"
 	"github.com/sinkcpu/sinkcpu/sinkhorn"
 	"github.com/sinkcpu/sinkcpu/train"
