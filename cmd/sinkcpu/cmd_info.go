@@ -129,8 +129,8 @@ func (i info) text() string {
 	return b.String()
 }
 
-// release is the version of a binary that .ci/release built, set by its linker; else it is empty.
-var release string
+// release and releaseCommit are of a binary that .ci/release built, set by its linker; else they are empty.
+var release, releaseCommit string
 
 // version returns the release, the module's version, or the commit that it was built from.
 func version() string {
@@ -148,6 +148,9 @@ func version() string {
 
 // commit returns what the program was built from, with the words "with changes" where files differed; empty where that is not known.
 func commit() string {
+	if releaseCommit != "" {
+		return releaseCommit
+	}
 	b, ok := debug.ReadBuildInfo()
 	if !ok {
 		return ""
