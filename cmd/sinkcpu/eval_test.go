@@ -12,8 +12,8 @@ import (
 )
 
 // tinyGlyphs trains a network of digits for a moment.
-func tinyGlyphs(dir string) []string {
-	return []string{"train", "--steps", "3", "--batch", "20", "--iters", "3", "--hidden", "20", "--eval-every", "-1", "--out", dir}
+func tinyGlyphs(dir, model, hidden string) []string {
+	return []string{"train", "--steps", "3", "--batch", "20", "--iters", "3", "--model", model, "--hidden", hidden, "--eval-every", "-1", "--out", dir}
 }
 
 // spiralFile writes points of the plane, few enough to be measured at once.
@@ -74,7 +74,7 @@ func TestEval(t *testing.T) {
 func TestEvalNearest(t *testing.T) {
 	dir := t.TempDir()
 	run, picture := filepath.Join(dir, "run"), filepath.Join(dir, "nearest.png")
-	mustCommand(t, tinyGlyphs(run)...)
+	mustCommand(t, tinyGlyphs(run, "network", "20")...)
 	mustCommand(t, "eval", "--run", run, "--nearest", picture)
 	f, err := os.Open(picture)
 	if err != nil {

@@ -119,7 +119,7 @@ Without any flag, "sinkcpu train" learns to draw digits from a built-in generato
 		return usagef("%v; %s --help lists the flags", err, cmd.CommandPath())
 	})
 	root.AddCommand(
-		newTrainCommand(), newSampleCommand(), newEvalCommand(),
+		newTrainCommand(), newSampleCommand(), newEvalCommand(), newExportCommand(),
 		newEncodeCommand(), newReconstructCommand(), newInterpolateCommand(), newReportCommand(),
 		newOTCommand(), newDataCommand(), newBenchCommand(), newInfoCommand(),
 	)
