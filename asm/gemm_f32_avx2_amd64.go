@@ -13,6 +13,15 @@ package asm
 //go:noescape
 func Gemm1x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
 
+// GemmRows1x16F32AVX2 updates 1 rows of C and their first cols <= 16 columns:
+//
+//	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
+//
+// It reads 16 elements of each row of b, and does not read c where beta = 0.
+//
+//go:noescape
+func GemmRows1x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+
 // Gemm2x16F32AVX2 updates 2 rows of C and their first cols <= 16 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
@@ -21,6 +30,15 @@ func Gemm1x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb 
 //
 //go:noescape
 func Gemm2x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+
+// GemmRows2x16F32AVX2 updates 2 rows of C and their first cols <= 16 columns:
+//
+//	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
+//
+// It reads 16 elements of each row of b, and does not read c where beta = 0.
+//
+//go:noescape
+func GemmRows2x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
 
 // Gemm3x16F32AVX2 updates 3 rows of C and their first cols <= 16 columns:
 //
@@ -31,6 +49,15 @@ func Gemm2x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb 
 //go:noescape
 func Gemm3x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
 
+// GemmRows3x16F32AVX2 updates 3 rows of C and their first cols <= 16 columns:
+//
+//	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
+//
+// It reads 16 elements of each row of b, and does not read c where beta = 0.
+//
+//go:noescape
+func GemmRows3x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+
 // Gemm4x16F32AVX2 updates 4 rows of C and their first cols <= 16 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
@@ -39,6 +66,15 @@ func Gemm3x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb 
 //
 //go:noescape
 func Gemm4x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+
+// GemmRows4x16F32AVX2 updates 4 rows of C and their first cols <= 16 columns:
+//
+//	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
+//
+// It reads 16 elements of each row of b, and does not read c where beta = 0.
+//
+//go:noescape
+func GemmRows4x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
 
 // Gemm5x16F32AVX2 updates 5 rows of C and their first cols <= 16 columns:
 //
@@ -49,6 +85,15 @@ func Gemm4x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb 
 //go:noescape
 func Gemm5x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
 
+// GemmRows5x16F32AVX2 updates 5 rows of C and their first cols <= 16 columns:
+//
+//	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
+//
+// It reads 16 elements of each row of b, and does not read c where beta = 0.
+//
+//go:noescape
+func GemmRows5x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+
 // Gemm6x16F32AVX2 updates 6 rows of C and their first cols <= 16 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
@@ -57,6 +102,15 @@ func Gemm5x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb 
 //
 //go:noescape
 func Gemm6x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+
+// GemmRows6x16F32AVX2 updates 6 rows of C and their first cols <= 16 columns:
+//
+//	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
+//
+// It reads 16 elements of each row of b, and does not read c where beta = 0.
+//
+//go:noescape
+func GemmRows6x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
 
 // GemmDots1x1F32AVX2 sets
 //

@@ -7,95 +7,95 @@
 // func Gemm1x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·Gemm1x16F32AVX2(SB), NOSPLIT, $0-80
-	MOVQ       k+0(FP), AX
-	MOVQ       a+16(FP), CX
-	MOVQ       lda+24(FP), DX
-	SHLQ       $0x02, DX
+	MOVQ       c+56(FP), AX
+	MOVQ       ldc+64(FP), CX
+	SHLQ       $0x02, CX
+	PREFETCHT0 (AX)
+	MOVQ       a+16(FP), AX
+	MOVQ       lda+24(FP), CX
+	SHLQ       $0x02, CX
+	MOVQ       k+0(FP), DX
 	MOVQ       b+32(FP), BX
 	MOVQ       ldb+40(FP), SI
 	SHLQ       $0x02, SI
-	MOVQ       c+56(FP), DI
-	MOVQ       ldc+64(FP), R8
-	SHLQ       $0x02, R8
-	MOVQ       DI, R9
-	PREFETCHT0 (R9)
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
-	SUBQ       $0x00000004, AX
+	SUBQ       $0x00000004, DX
 	JB         rest2
 
 loop1:
 	VMOVUPS      (BX), Y2
 	VMOVUPS      32(BX), Y3
-	VBROADCASTSS (CX), Y4
+	VBROADCASTSS (AX), Y4
 	VFMADD231PS  Y2, Y4, Y0
 	VFMADD231PS  Y3, Y4, Y1
-	ADDQ         DX, CX
+	ADDQ         CX, AX
 	ADDQ         SI, BX
 	VMOVUPS      (BX), Y2
 	VMOVUPS      32(BX), Y3
-	VBROADCASTSS (CX), Y4
+	VBROADCASTSS (AX), Y4
 	VFMADD231PS  Y2, Y4, Y0
 	VFMADD231PS  Y3, Y4, Y1
-	ADDQ         DX, CX
+	ADDQ         CX, AX
 	ADDQ         SI, BX
 	VMOVUPS      (BX), Y2
 	VMOVUPS      32(BX), Y3
-	VBROADCASTSS (CX), Y4
+	VBROADCASTSS (AX), Y4
 	VFMADD231PS  Y2, Y4, Y0
 	VFMADD231PS  Y3, Y4, Y1
-	ADDQ         DX, CX
+	ADDQ         CX, AX
 	ADDQ         SI, BX
 	VMOVUPS      (BX), Y2
 	VMOVUPS      32(BX), Y3
-	VBROADCASTSS (CX), Y4
+	VBROADCASTSS (AX), Y4
 	VFMADD231PS  Y2, Y4, Y0
 	VFMADD231PS  Y3, Y4, Y1
-	ADDQ         DX, CX
+	ADDQ         CX, AX
 	ADDQ         SI, BX
-	SUBQ         $0x00000004, AX
+	SUBQ         $0x00000004, DX
 	JAE          loop1
 
 rest2:
-	ADDQ $0x00000004, AX
+	ADDQ $0x00000004, DX
 	JZ   done4
 
 one3:
 	VMOVUPS      (BX), Y2
 	VMOVUPS      32(BX), Y3
-	VBROADCASTSS (CX), Y4
+	VBROADCASTSS (AX), Y4
 	VFMADD231PS  Y2, Y4, Y0
 	VFMADD231PS  Y3, Y4, Y1
-	ADDQ         DX, CX
+	ADDQ         CX, AX
 	ADDQ         SI, BX
-	SUBQ         $0x00000001, AX
+	SUBQ         $0x00000001, DX
 	JNZ          one3
 
 done4:
 	VBROADCASTSS alpha+8(FP), Y2
 	VMULPS       Y2, Y0, Y0
 	VMULPS       Y2, Y1, Y1
-	MOVQ         cols+72(FP), AX
-	CMPQ         AX, $0x00000010
+	MOVQ         c+56(FP), AX
+	MOVQ         ldc+64(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         cols+72(FP), DX
+	CMPQ         DX, $0x00000010
 	JB           edge5
 	VBROADCASTSS beta+48(FP), Y2
-	MOVL         beta+48(FP), AX
-	ADDL         AX, AX
+	MOVL         beta+48(FP), DX
+	ADDL         DX, DX
 	JZ           overwrite6
-	MOVQ         DI, AX
 	VFMADD231PS  (AX), Y2, Y0
 	VMOVUPS      Y0, (AX)
 	VFMADD231PS  32(AX), Y2, Y1
 	VMOVUPS      Y1, 32(AX)
-	ADDQ         R8, AX
+	ADDQ         CX, AX
 	VZEROUPPER
 	RET
 
 overwrite6:
-	MOVQ    DI, AX
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
-	ADDQ    R8, AX
+	ADDQ    CX, AX
 	VZEROUPPER
 	RET
 
@@ -104,25 +104,23 @@ edge5:
 	VPCMPGTD     lane<>+0(SB), Y2, Y3
 	VPCMPGTD     lane<>+32(SB), Y2, Y2
 	VBROADCASTSS beta+48(FP), Y4
-	MOVL         beta+48(FP), AX
-	ADDL         AX, AX
+	MOVL         beta+48(FP), DX
+	ADDL         DX, DX
 	JZ           overwrite7
-	MOVQ         DI, AX
 	VMASKMOVPS   (AX), Y3, Y5
 	VFMADD231PS  Y5, Y4, Y0
 	VMASKMOVPS   Y0, Y3, (AX)
 	VMASKMOVPS   32(AX), Y2, Y0
 	VFMADD231PS  Y0, Y4, Y1
 	VMASKMOVPS   Y1, Y2, 32(AX)
-	ADDQ         R8, AX
+	ADDQ         CX, AX
 	VZEROUPPER
 	RET
 
 overwrite7:
-	MOVQ       DI, AX
 	VMASKMOVPS Y0, Y3, (AX)
 	VMASKMOVPS Y1, Y2, 32(AX)
-	ADDQ       R8, AX
+	ADDQ       CX, AX
 	VZEROUPPER
 	RET
 
@@ -144,90 +142,206 @@ DATA lane<>+56(SB)/4, $0x0000000e
 DATA lane<>+60(SB)/4, $0x0000000f
 GLOBL lane<>(SB), RODATA|NOPTR, $64
 
+// func GemmRows1x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·GemmRows1x16F32AVX2(SB), NOSPLIT, $0-80
+	MOVQ       c+56(FP), AX
+	MOVQ       ldc+64(FP), CX
+	SHLQ       $0x02, CX
+	PREFETCHT0 (AX)
+	MOVQ       lda+24(FP), AX
+	SHLQ       $0x02, AX
+	MOVQ       a+16(FP), AX
+	MOVQ       k+0(FP), CX
+	MOVQ       b+32(FP), DX
+	MOVQ       ldb+40(FP), BX
+	SHLQ       $0x02, BX
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	SUBQ       $0x00000004, CX
+	JB         rest2
+
+loop1:
+	VMOVUPS      (DX), Y2
+	VMOVUPS      32(DX), Y3
+	VBROADCASTSS (AX), Y4
+	VFMADD231PS  Y2, Y4, Y0
+	VFMADD231PS  Y3, Y4, Y1
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y2
+	VMOVUPS      32(DX), Y3
+	VBROADCASTSS 4(AX), Y4
+	VFMADD231PS  Y2, Y4, Y0
+	VFMADD231PS  Y3, Y4, Y1
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y2
+	VMOVUPS      32(DX), Y3
+	VBROADCASTSS 8(AX), Y4
+	VFMADD231PS  Y2, Y4, Y0
+	VFMADD231PS  Y3, Y4, Y1
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y2
+	VMOVUPS      32(DX), Y3
+	VBROADCASTSS 12(AX), Y4
+	VFMADD231PS  Y2, Y4, Y0
+	VFMADD231PS  Y3, Y4, Y1
+	ADDQ         BX, DX
+	ADDQ         $0x00000010, AX
+	SUBQ         $0x00000004, CX
+	JAE          loop1
+
+rest2:
+	ADDQ $0x00000004, CX
+	JZ   done4
+
+one3:
+	VMOVUPS      (DX), Y2
+	VMOVUPS      32(DX), Y3
+	VBROADCASTSS (AX), Y4
+	VFMADD231PS  Y2, Y4, Y0
+	VFMADD231PS  Y3, Y4, Y1
+	ADDQ         BX, DX
+	ADDQ         $0x00000004, AX
+	SUBQ         $0x00000001, CX
+	JNZ          one3
+
+done4:
+	VBROADCASTSS alpha+8(FP), Y2
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y2, Y1, Y1
+	MOVQ         c+56(FP), AX
+	MOVQ         ldc+64(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         cols+72(FP), DX
+	CMPQ         DX, $0x00000010
+	JB           edge5
+	VBROADCASTSS beta+48(FP), Y2
+	MOVL         beta+48(FP), DX
+	ADDL         DX, DX
+	JZ           overwrite6
+	VFMADD231PS  (AX), Y2, Y0
+	VMOVUPS      Y0, (AX)
+	VFMADD231PS  32(AX), Y2, Y1
+	VMOVUPS      Y1, 32(AX)
+	ADDQ         CX, AX
+	VZEROUPPER
+	RET
+
+overwrite6:
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	ADDQ    CX, AX
+	VZEROUPPER
+	RET
+
+edge5:
+	VPBROADCASTD cols+72(FP), Y2
+	VPCMPGTD     lane<>+0(SB), Y2, Y3
+	VPCMPGTD     lane<>+32(SB), Y2, Y2
+	VBROADCASTSS beta+48(FP), Y4
+	MOVL         beta+48(FP), DX
+	ADDL         DX, DX
+	JZ           overwrite7
+	VMASKMOVPS   (AX), Y3, Y5
+	VFMADD231PS  Y5, Y4, Y0
+	VMASKMOVPS   Y0, Y3, (AX)
+	VMASKMOVPS   32(AX), Y2, Y0
+	VFMADD231PS  Y0, Y4, Y1
+	VMASKMOVPS   Y1, Y2, 32(AX)
+	ADDQ         CX, AX
+	VZEROUPPER
+	RET
+
+overwrite7:
+	VMASKMOVPS Y0, Y3, (AX)
+	VMASKMOVPS Y1, Y2, 32(AX)
+	ADDQ       CX, AX
+	VZEROUPPER
+	RET
+
 // func Gemm2x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·Gemm2x16F32AVX2(SB), NOSPLIT, $0-80
-	MOVQ       k+0(FP), AX
-	MOVQ       a+16(FP), CX
-	MOVQ       lda+24(FP), DX
-	SHLQ       $0x02, DX
+	MOVQ       c+56(FP), AX
+	MOVQ       ldc+64(FP), CX
+	SHLQ       $0x02, CX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	MOVQ       a+16(FP), AX
+	MOVQ       lda+24(FP), CX
+	SHLQ       $0x02, CX
+	MOVQ       k+0(FP), DX
 	MOVQ       b+32(FP), BX
 	MOVQ       ldb+40(FP), SI
 	SHLQ       $0x02, SI
-	MOVQ       c+56(FP), DI
-	MOVQ       ldc+64(FP), R8
-	SHLQ       $0x02, R8
-	MOVQ       DI, R9
-	PREFETCHT0 (R9)
-	ADDQ       R8, R9
-	PREFETCHT0 (R9)
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
-	SUBQ       $0x00000004, AX
+	SUBQ       $0x00000004, DX
 	JB         rest2
 
 loop1:
 	VMOVUPS      (BX), Y4
 	VMOVUPS      32(BX), Y5
-	VBROADCASTSS (CX), Y6
+	VBROADCASTSS (AX), Y6
 	VFMADD231PS  Y4, Y6, Y0
 	VFMADD231PS  Y5, Y6, Y1
-	VBROADCASTSS 4(CX), Y6
+	VBROADCASTSS 4(AX), Y6
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
-	ADDQ         DX, CX
+	ADDQ         CX, AX
 	ADDQ         SI, BX
 	VMOVUPS      (BX), Y4
 	VMOVUPS      32(BX), Y5
-	VBROADCASTSS (CX), Y6
+	VBROADCASTSS (AX), Y6
 	VFMADD231PS  Y4, Y6, Y0
 	VFMADD231PS  Y5, Y6, Y1
-	VBROADCASTSS 4(CX), Y6
+	VBROADCASTSS 4(AX), Y6
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
-	ADDQ         DX, CX
+	ADDQ         CX, AX
 	ADDQ         SI, BX
 	VMOVUPS      (BX), Y4
 	VMOVUPS      32(BX), Y5
-	VBROADCASTSS (CX), Y6
+	VBROADCASTSS (AX), Y6
 	VFMADD231PS  Y4, Y6, Y0
 	VFMADD231PS  Y5, Y6, Y1
-	VBROADCASTSS 4(CX), Y6
+	VBROADCASTSS 4(AX), Y6
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
-	ADDQ         DX, CX
+	ADDQ         CX, AX
 	ADDQ         SI, BX
 	VMOVUPS      (BX), Y4
 	VMOVUPS      32(BX), Y5
-	VBROADCASTSS (CX), Y6
+	VBROADCASTSS (AX), Y6
 	VFMADD231PS  Y4, Y6, Y0
 	VFMADD231PS  Y5, Y6, Y1
-	VBROADCASTSS 4(CX), Y6
+	VBROADCASTSS 4(AX), Y6
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
-	ADDQ         DX, CX
+	ADDQ         CX, AX
 	ADDQ         SI, BX
-	SUBQ         $0x00000004, AX
+	SUBQ         $0x00000004, DX
 	JAE          loop1
 
 rest2:
-	ADDQ $0x00000004, AX
+	ADDQ $0x00000004, DX
 	JZ   done4
 
 one3:
 	VMOVUPS      (BX), Y4
 	VMOVUPS      32(BX), Y5
-	VBROADCASTSS (CX), Y6
+	VBROADCASTSS (AX), Y6
 	VFMADD231PS  Y4, Y6, Y0
 	VFMADD231PS  Y5, Y6, Y1
-	VBROADCASTSS 4(CX), Y6
+	VBROADCASTSS 4(AX), Y6
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
-	ADDQ         DX, CX
+	ADDQ         CX, AX
 	ADDQ         SI, BX
-	SUBQ         $0x00000001, AX
+	SUBQ         $0x00000001, DX
 	JNZ          one3
 
 done4:
@@ -236,35 +350,36 @@ done4:
 	VMULPS       Y4, Y1, Y1
 	VMULPS       Y4, Y2, Y2
 	VMULPS       Y4, Y3, Y3
-	MOVQ         cols+72(FP), AX
-	CMPQ         AX, $0x00000010
+	MOVQ         c+56(FP), AX
+	MOVQ         ldc+64(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         cols+72(FP), DX
+	CMPQ         DX, $0x00000010
 	JB           edge5
 	VBROADCASTSS beta+48(FP), Y4
-	MOVL         beta+48(FP), AX
-	ADDL         AX, AX
+	MOVL         beta+48(FP), DX
+	ADDL         DX, DX
 	JZ           overwrite6
-	MOVQ         DI, AX
 	VFMADD231PS  (AX), Y4, Y0
 	VMOVUPS      Y0, (AX)
 	VFMADD231PS  32(AX), Y4, Y1
 	VMOVUPS      Y1, 32(AX)
-	ADDQ         R8, AX
+	ADDQ         CX, AX
 	VFMADD231PS  (AX), Y4, Y2
 	VMOVUPS      Y2, (AX)
 	VFMADD231PS  32(AX), Y4, Y3
 	VMOVUPS      Y3, 32(AX)
-	ADDQ         R8, AX
+	ADDQ         CX, AX
 	VZEROUPPER
 	RET
 
 overwrite6:
-	MOVQ    DI, AX
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
-	ADDQ    R8, AX
+	ADDQ    CX, AX
 	VMOVUPS Y2, (AX)
 	VMOVUPS Y3, 32(AX)
-	ADDQ    R8, AX
+	ADDQ    CX, AX
 	VZEROUPPER
 	RET
 
@@ -273,141 +388,294 @@ edge5:
 	VPCMPGTD     lane<>+0(SB), Y4, Y5
 	VPCMPGTD     lane<>+32(SB), Y4, Y4
 	VBROADCASTSS beta+48(FP), Y6
-	MOVL         beta+48(FP), AX
-	ADDL         AX, AX
+	MOVL         beta+48(FP), DX
+	ADDL         DX, DX
 	JZ           overwrite7
-	MOVQ         DI, AX
 	VMASKMOVPS   (AX), Y5, Y7
 	VFMADD231PS  Y7, Y6, Y0
 	VMASKMOVPS   Y0, Y5, (AX)
 	VMASKMOVPS   32(AX), Y4, Y0
 	VFMADD231PS  Y0, Y6, Y1
 	VMASKMOVPS   Y1, Y4, 32(AX)
-	ADDQ         R8, AX
+	ADDQ         CX, AX
 	VMASKMOVPS   (AX), Y5, Y0
 	VFMADD231PS  Y0, Y6, Y2
 	VMASKMOVPS   Y2, Y5, (AX)
 	VMASKMOVPS   32(AX), Y4, Y0
 	VFMADD231PS  Y0, Y6, Y3
 	VMASKMOVPS   Y3, Y4, 32(AX)
-	ADDQ         R8, AX
+	ADDQ         CX, AX
 	VZEROUPPER
 	RET
 
 overwrite7:
-	MOVQ       DI, AX
 	VMASKMOVPS Y0, Y5, (AX)
 	VMASKMOVPS Y1, Y4, 32(AX)
-	ADDQ       R8, AX
+	ADDQ       CX, AX
 	VMASKMOVPS Y2, Y5, (AX)
 	VMASKMOVPS Y3, Y4, 32(AX)
-	ADDQ       R8, AX
+	ADDQ       CX, AX
+	VZEROUPPER
+	RET
+
+// func GemmRows2x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·GemmRows2x16F32AVX2(SB), NOSPLIT, $0-80
+	MOVQ       c+56(FP), AX
+	MOVQ       ldc+64(FP), CX
+	SHLQ       $0x02, CX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	MOVQ       lda+24(FP), AX
+	SHLQ       $0x02, AX
+	MOVQ       a+16(FP), CX
+	MOVQ       k+0(FP), DX
+	MOVQ       b+32(FP), BX
+	MOVQ       ldb+40(FP), SI
+	SHLQ       $0x02, SI
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	SUBQ       $0x00000004, DX
+	JB         rest2
+
+loop1:
+	VMOVUPS      (BX), Y4
+	VMOVUPS      32(BX), Y5
+	VBROADCASTSS (CX), Y6
+	VFMADD231PS  Y4, Y6, Y0
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS (CX)(AX*1), Y6
+	VFMADD231PS  Y4, Y6, Y2
+	VFMADD231PS  Y5, Y6, Y3
+	ADDQ         SI, BX
+	VMOVUPS      (BX), Y4
+	VMOVUPS      32(BX), Y5
+	VBROADCASTSS 4(CX), Y6
+	VFMADD231PS  Y4, Y6, Y0
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS 4(CX)(AX*1), Y6
+	VFMADD231PS  Y4, Y6, Y2
+	VFMADD231PS  Y5, Y6, Y3
+	ADDQ         SI, BX
+	VMOVUPS      (BX), Y4
+	VMOVUPS      32(BX), Y5
+	VBROADCASTSS 8(CX), Y6
+	VFMADD231PS  Y4, Y6, Y0
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS 8(CX)(AX*1), Y6
+	VFMADD231PS  Y4, Y6, Y2
+	VFMADD231PS  Y5, Y6, Y3
+	ADDQ         SI, BX
+	VMOVUPS      (BX), Y4
+	VMOVUPS      32(BX), Y5
+	VBROADCASTSS 12(CX), Y6
+	VFMADD231PS  Y4, Y6, Y0
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS 12(CX)(AX*1), Y6
+	VFMADD231PS  Y4, Y6, Y2
+	VFMADD231PS  Y5, Y6, Y3
+	ADDQ         SI, BX
+	ADDQ         $0x00000010, CX
+	SUBQ         $0x00000004, DX
+	JAE          loop1
+
+rest2:
+	ADDQ $0x00000004, DX
+	JZ   done4
+
+one3:
+	VMOVUPS      (BX), Y4
+	VMOVUPS      32(BX), Y5
+	VBROADCASTSS (CX), Y6
+	VFMADD231PS  Y4, Y6, Y0
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS (CX)(AX*1), Y6
+	VFMADD231PS  Y4, Y6, Y2
+	VFMADD231PS  Y5, Y6, Y3
+	ADDQ         SI, BX
+	ADDQ         $0x00000004, CX
+	SUBQ         $0x00000001, DX
+	JNZ          one3
+
+done4:
+	VBROADCASTSS alpha+8(FP), Y4
+	VMULPS       Y4, Y0, Y0
+	VMULPS       Y4, Y1, Y1
+	VMULPS       Y4, Y2, Y2
+	VMULPS       Y4, Y3, Y3
+	MOVQ         c+56(FP), AX
+	MOVQ         ldc+64(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         cols+72(FP), DX
+	CMPQ         DX, $0x00000010
+	JB           edge5
+	VBROADCASTSS beta+48(FP), Y4
+	MOVL         beta+48(FP), DX
+	ADDL         DX, DX
+	JZ           overwrite6
+	VFMADD231PS  (AX), Y4, Y0
+	VMOVUPS      Y0, (AX)
+	VFMADD231PS  32(AX), Y4, Y1
+	VMOVUPS      Y1, 32(AX)
+	ADDQ         CX, AX
+	VFMADD231PS  (AX), Y4, Y2
+	VMOVUPS      Y2, (AX)
+	VFMADD231PS  32(AX), Y4, Y3
+	VMOVUPS      Y3, 32(AX)
+	ADDQ         CX, AX
+	VZEROUPPER
+	RET
+
+overwrite6:
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	ADDQ    CX, AX
+	VMOVUPS Y2, (AX)
+	VMOVUPS Y3, 32(AX)
+	ADDQ    CX, AX
+	VZEROUPPER
+	RET
+
+edge5:
+	VPBROADCASTD cols+72(FP), Y4
+	VPCMPGTD     lane<>+0(SB), Y4, Y5
+	VPCMPGTD     lane<>+32(SB), Y4, Y4
+	VBROADCASTSS beta+48(FP), Y6
+	MOVL         beta+48(FP), DX
+	ADDL         DX, DX
+	JZ           overwrite7
+	VMASKMOVPS   (AX), Y5, Y7
+	VFMADD231PS  Y7, Y6, Y0
+	VMASKMOVPS   Y0, Y5, (AX)
+	VMASKMOVPS   32(AX), Y4, Y0
+	VFMADD231PS  Y0, Y6, Y1
+	VMASKMOVPS   Y1, Y4, 32(AX)
+	ADDQ         CX, AX
+	VMASKMOVPS   (AX), Y5, Y0
+	VFMADD231PS  Y0, Y6, Y2
+	VMASKMOVPS   Y2, Y5, (AX)
+	VMASKMOVPS   32(AX), Y4, Y0
+	VFMADD231PS  Y0, Y6, Y3
+	VMASKMOVPS   Y3, Y4, 32(AX)
+	ADDQ         CX, AX
+	VZEROUPPER
+	RET
+
+overwrite7:
+	VMASKMOVPS Y0, Y5, (AX)
+	VMASKMOVPS Y1, Y4, 32(AX)
+	ADDQ       CX, AX
+	VMASKMOVPS Y2, Y5, (AX)
+	VMASKMOVPS Y3, Y4, 32(AX)
+	ADDQ       CX, AX
 	VZEROUPPER
 	RET
 
 // func Gemm3x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·Gemm3x16F32AVX2(SB), NOSPLIT, $0-80
-	MOVQ       k+0(FP), AX
-	MOVQ       a+16(FP), CX
-	MOVQ       lda+24(FP), DX
-	SHLQ       $0x02, DX
+	MOVQ       c+56(FP), AX
+	MOVQ       ldc+64(FP), CX
+	SHLQ       $0x02, CX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	MOVQ       a+16(FP), AX
+	MOVQ       lda+24(FP), CX
+	SHLQ       $0x02, CX
+	MOVQ       k+0(FP), DX
 	MOVQ       b+32(FP), BX
 	MOVQ       ldb+40(FP), SI
 	SHLQ       $0x02, SI
-	MOVQ       c+56(FP), DI
-	MOVQ       ldc+64(FP), R8
-	SHLQ       $0x02, R8
-	MOVQ       DI, R9
-	PREFETCHT0 (R9)
-	ADDQ       R8, R9
-	PREFETCHT0 (R9)
-	ADDQ       R8, R9
-	PREFETCHT0 (R9)
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
 	VXORPS     Y4, Y4, Y4
 	VXORPS     Y5, Y5, Y5
-	SUBQ       $0x00000004, AX
+	SUBQ       $0x00000004, DX
 	JB         rest2
 
 loop1:
 	VMOVUPS      (BX), Y6
 	VMOVUPS      32(BX), Y7
-	VBROADCASTSS (CX), Y8
+	VBROADCASTSS (AX), Y8
 	VFMADD231PS  Y6, Y8, Y0
 	VFMADD231PS  Y7, Y8, Y1
-	VBROADCASTSS 4(CX), Y8
+	VBROADCASTSS 4(AX), Y8
 	VFMADD231PS  Y6, Y8, Y2
 	VFMADD231PS  Y7, Y8, Y3
-	VBROADCASTSS 8(CX), Y8
+	VBROADCASTSS 8(AX), Y8
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
-	ADDQ         DX, CX
+	ADDQ         CX, AX
 	ADDQ         SI, BX
 	VMOVUPS      (BX), Y6
 	VMOVUPS      32(BX), Y7
-	VBROADCASTSS (CX), Y8
+	VBROADCASTSS (AX), Y8
 	VFMADD231PS  Y6, Y8, Y0
 	VFMADD231PS  Y7, Y8, Y1
-	VBROADCASTSS 4(CX), Y8
+	VBROADCASTSS 4(AX), Y8
 	VFMADD231PS  Y6, Y8, Y2
 	VFMADD231PS  Y7, Y8, Y3
-	VBROADCASTSS 8(CX), Y8
+	VBROADCASTSS 8(AX), Y8
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
-	ADDQ         DX, CX
+	ADDQ         CX, AX
 	ADDQ         SI, BX
 	VMOVUPS      (BX), Y6
 	VMOVUPS      32(BX), Y7
-	VBROADCASTSS (CX), Y8
+	VBROADCASTSS (AX), Y8
 	VFMADD231PS  Y6, Y8, Y0
 	VFMADD231PS  Y7, Y8, Y1
-	VBROADCASTSS 4(CX), Y8
+	VBROADCASTSS 4(AX), Y8
 	VFMADD231PS  Y6, Y8, Y2
 	VFMADD231PS  Y7, Y8, Y3
-	VBROADCASTSS 8(CX), Y8
+	VBROADCASTSS 8(AX), Y8
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
-	ADDQ         DX, CX
+	ADDQ         CX, AX
 	ADDQ         SI, BX
 	VMOVUPS      (BX), Y6
 	VMOVUPS      32(BX), Y7
-	VBROADCASTSS (CX), Y8
+	VBROADCASTSS (AX), Y8
 	VFMADD231PS  Y6, Y8, Y0
 	VFMADD231PS  Y7, Y8, Y1
-	VBROADCASTSS 4(CX), Y8
+	VBROADCASTSS 4(AX), Y8
 	VFMADD231PS  Y6, Y8, Y2
 	VFMADD231PS  Y7, Y8, Y3
-	VBROADCASTSS 8(CX), Y8
+	VBROADCASTSS 8(AX), Y8
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
-	ADDQ         DX, CX
+	ADDQ         CX, AX
 	ADDQ         SI, BX
-	SUBQ         $0x00000004, AX
+	SUBQ         $0x00000004, DX
 	JAE          loop1
 
 rest2:
-	ADDQ $0x00000004, AX
+	ADDQ $0x00000004, DX
 	JZ   done4
 
 one3:
 	VMOVUPS      (BX), Y6
 	VMOVUPS      32(BX), Y7
-	VBROADCASTSS (CX), Y8
+	VBROADCASTSS (AX), Y8
 	VFMADD231PS  Y6, Y8, Y0
 	VFMADD231PS  Y7, Y8, Y1
-	VBROADCASTSS 4(CX), Y8
+	VBROADCASTSS 4(AX), Y8
 	VFMADD231PS  Y6, Y8, Y2
 	VFMADD231PS  Y7, Y8, Y3
-	VBROADCASTSS 8(CX), Y8
+	VBROADCASTSS 8(AX), Y8
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
-	ADDQ         DX, CX
+	ADDQ         CX, AX
 	ADDQ         SI, BX
-	SUBQ         $0x00000001, AX
+	SUBQ         $0x00000001, DX
 	JNZ          one3
 
 done4:
@@ -418,43 +686,44 @@ done4:
 	VMULPS       Y6, Y3, Y3
 	VMULPS       Y6, Y4, Y4
 	VMULPS       Y6, Y5, Y5
-	MOVQ         cols+72(FP), AX
-	CMPQ         AX, $0x00000010
+	MOVQ         c+56(FP), AX
+	MOVQ         ldc+64(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         cols+72(FP), DX
+	CMPQ         DX, $0x00000010
 	JB           edge5
 	VBROADCASTSS beta+48(FP), Y6
-	MOVL         beta+48(FP), AX
-	ADDL         AX, AX
+	MOVL         beta+48(FP), DX
+	ADDL         DX, DX
 	JZ           overwrite6
-	MOVQ         DI, AX
 	VFMADD231PS  (AX), Y6, Y0
 	VMOVUPS      Y0, (AX)
 	VFMADD231PS  32(AX), Y6, Y1
 	VMOVUPS      Y1, 32(AX)
-	ADDQ         R8, AX
+	ADDQ         CX, AX
 	VFMADD231PS  (AX), Y6, Y2
 	VMOVUPS      Y2, (AX)
 	VFMADD231PS  32(AX), Y6, Y3
 	VMOVUPS      Y3, 32(AX)
-	ADDQ         R8, AX
+	ADDQ         CX, AX
 	VFMADD231PS  (AX), Y6, Y4
 	VMOVUPS      Y4, (AX)
 	VFMADD231PS  32(AX), Y6, Y5
 	VMOVUPS      Y5, 32(AX)
-	ADDQ         R8, AX
+	ADDQ         CX, AX
 	VZEROUPPER
 	RET
 
 overwrite6:
-	MOVQ    DI, AX
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
-	ADDQ    R8, AX
+	ADDQ    CX, AX
 	VMOVUPS Y2, (AX)
 	VMOVUPS Y3, 32(AX)
-	ADDQ    R8, AX
+	ADDQ    CX, AX
 	VMOVUPS Y4, (AX)
 	VMOVUPS Y5, 32(AX)
-	ADDQ    R8, AX
+	ADDQ    CX, AX
 	VZEROUPPER
 	RET
 
@@ -463,69 +732,261 @@ edge5:
 	VPCMPGTD     lane<>+0(SB), Y6, Y7
 	VPCMPGTD     lane<>+32(SB), Y6, Y6
 	VBROADCASTSS beta+48(FP), Y8
-	MOVL         beta+48(FP), AX
-	ADDL         AX, AX
+	MOVL         beta+48(FP), DX
+	ADDL         DX, DX
 	JZ           overwrite7
-	MOVQ         DI, AX
 	VMASKMOVPS   (AX), Y7, Y9
 	VFMADD231PS  Y9, Y8, Y0
 	VMASKMOVPS   Y0, Y7, (AX)
 	VMASKMOVPS   32(AX), Y6, Y0
 	VFMADD231PS  Y0, Y8, Y1
 	VMASKMOVPS   Y1, Y6, 32(AX)
-	ADDQ         R8, AX
+	ADDQ         CX, AX
 	VMASKMOVPS   (AX), Y7, Y0
 	VFMADD231PS  Y0, Y8, Y2
 	VMASKMOVPS   Y2, Y7, (AX)
 	VMASKMOVPS   32(AX), Y6, Y0
 	VFMADD231PS  Y0, Y8, Y3
 	VMASKMOVPS   Y3, Y6, 32(AX)
-	ADDQ         R8, AX
+	ADDQ         CX, AX
 	VMASKMOVPS   (AX), Y7, Y0
 	VFMADD231PS  Y0, Y8, Y4
 	VMASKMOVPS   Y4, Y7, (AX)
 	VMASKMOVPS   32(AX), Y6, Y0
 	VFMADD231PS  Y0, Y8, Y5
 	VMASKMOVPS   Y5, Y6, 32(AX)
-	ADDQ         R8, AX
+	ADDQ         CX, AX
 	VZEROUPPER
 	RET
 
 overwrite7:
-	MOVQ       DI, AX
 	VMASKMOVPS Y0, Y7, (AX)
 	VMASKMOVPS Y1, Y6, 32(AX)
-	ADDQ       R8, AX
+	ADDQ       CX, AX
 	VMASKMOVPS Y2, Y7, (AX)
 	VMASKMOVPS Y3, Y6, 32(AX)
-	ADDQ       R8, AX
+	ADDQ       CX, AX
 	VMASKMOVPS Y4, Y7, (AX)
 	VMASKMOVPS Y5, Y6, 32(AX)
-	ADDQ       R8, AX
+	ADDQ       CX, AX
+	VZEROUPPER
+	RET
+
+// func GemmRows3x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·GemmRows3x16F32AVX2(SB), NOSPLIT, $0-80
+	MOVQ       c+56(FP), AX
+	MOVQ       ldc+64(FP), CX
+	SHLQ       $0x02, CX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	MOVQ       lda+24(FP), AX
+	SHLQ       $0x02, AX
+	MOVQ       a+16(FP), CX
+	MOVQ       k+0(FP), DX
+	MOVQ       b+32(FP), BX
+	MOVQ       ldb+40(FP), SI
+	SHLQ       $0x02, SI
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	SUBQ       $0x00000004, DX
+	JB         rest2
+
+loop1:
+	VMOVUPS      (BX), Y6
+	VMOVUPS      32(BX), Y7
+	VBROADCASTSS (CX), Y8
+	VFMADD231PS  Y6, Y8, Y0
+	VFMADD231PS  Y7, Y8, Y1
+	VBROADCASTSS (CX)(AX*1), Y8
+	VFMADD231PS  Y6, Y8, Y2
+	VFMADD231PS  Y7, Y8, Y3
+	VBROADCASTSS (CX)(AX*2), Y8
+	VFMADD231PS  Y6, Y8, Y4
+	VFMADD231PS  Y7, Y8, Y5
+	ADDQ         SI, BX
+	VMOVUPS      (BX), Y6
+	VMOVUPS      32(BX), Y7
+	VBROADCASTSS 4(CX), Y8
+	VFMADD231PS  Y6, Y8, Y0
+	VFMADD231PS  Y7, Y8, Y1
+	VBROADCASTSS 4(CX)(AX*1), Y8
+	VFMADD231PS  Y6, Y8, Y2
+	VFMADD231PS  Y7, Y8, Y3
+	VBROADCASTSS 4(CX)(AX*2), Y8
+	VFMADD231PS  Y6, Y8, Y4
+	VFMADD231PS  Y7, Y8, Y5
+	ADDQ         SI, BX
+	VMOVUPS      (BX), Y6
+	VMOVUPS      32(BX), Y7
+	VBROADCASTSS 8(CX), Y8
+	VFMADD231PS  Y6, Y8, Y0
+	VFMADD231PS  Y7, Y8, Y1
+	VBROADCASTSS 8(CX)(AX*1), Y8
+	VFMADD231PS  Y6, Y8, Y2
+	VFMADD231PS  Y7, Y8, Y3
+	VBROADCASTSS 8(CX)(AX*2), Y8
+	VFMADD231PS  Y6, Y8, Y4
+	VFMADD231PS  Y7, Y8, Y5
+	ADDQ         SI, BX
+	VMOVUPS      (BX), Y6
+	VMOVUPS      32(BX), Y7
+	VBROADCASTSS 12(CX), Y8
+	VFMADD231PS  Y6, Y8, Y0
+	VFMADD231PS  Y7, Y8, Y1
+	VBROADCASTSS 12(CX)(AX*1), Y8
+	VFMADD231PS  Y6, Y8, Y2
+	VFMADD231PS  Y7, Y8, Y3
+	VBROADCASTSS 12(CX)(AX*2), Y8
+	VFMADD231PS  Y6, Y8, Y4
+	VFMADD231PS  Y7, Y8, Y5
+	ADDQ         SI, BX
+	ADDQ         $0x00000010, CX
+	SUBQ         $0x00000004, DX
+	JAE          loop1
+
+rest2:
+	ADDQ $0x00000004, DX
+	JZ   done4
+
+one3:
+	VMOVUPS      (BX), Y6
+	VMOVUPS      32(BX), Y7
+	VBROADCASTSS (CX), Y8
+	VFMADD231PS  Y6, Y8, Y0
+	VFMADD231PS  Y7, Y8, Y1
+	VBROADCASTSS (CX)(AX*1), Y8
+	VFMADD231PS  Y6, Y8, Y2
+	VFMADD231PS  Y7, Y8, Y3
+	VBROADCASTSS (CX)(AX*2), Y8
+	VFMADD231PS  Y6, Y8, Y4
+	VFMADD231PS  Y7, Y8, Y5
+	ADDQ         SI, BX
+	ADDQ         $0x00000004, CX
+	SUBQ         $0x00000001, DX
+	JNZ          one3
+
+done4:
+	VBROADCASTSS alpha+8(FP), Y6
+	VMULPS       Y6, Y0, Y0
+	VMULPS       Y6, Y1, Y1
+	VMULPS       Y6, Y2, Y2
+	VMULPS       Y6, Y3, Y3
+	VMULPS       Y6, Y4, Y4
+	VMULPS       Y6, Y5, Y5
+	MOVQ         c+56(FP), AX
+	MOVQ         ldc+64(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         cols+72(FP), DX
+	CMPQ         DX, $0x00000010
+	JB           edge5
+	VBROADCASTSS beta+48(FP), Y6
+	MOVL         beta+48(FP), DX
+	ADDL         DX, DX
+	JZ           overwrite6
+	VFMADD231PS  (AX), Y6, Y0
+	VMOVUPS      Y0, (AX)
+	VFMADD231PS  32(AX), Y6, Y1
+	VMOVUPS      Y1, 32(AX)
+	ADDQ         CX, AX
+	VFMADD231PS  (AX), Y6, Y2
+	VMOVUPS      Y2, (AX)
+	VFMADD231PS  32(AX), Y6, Y3
+	VMOVUPS      Y3, 32(AX)
+	ADDQ         CX, AX
+	VFMADD231PS  (AX), Y6, Y4
+	VMOVUPS      Y4, (AX)
+	VFMADD231PS  32(AX), Y6, Y5
+	VMOVUPS      Y5, 32(AX)
+	ADDQ         CX, AX
+	VZEROUPPER
+	RET
+
+overwrite6:
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	ADDQ    CX, AX
+	VMOVUPS Y2, (AX)
+	VMOVUPS Y3, 32(AX)
+	ADDQ    CX, AX
+	VMOVUPS Y4, (AX)
+	VMOVUPS Y5, 32(AX)
+	ADDQ    CX, AX
+	VZEROUPPER
+	RET
+
+edge5:
+	VPBROADCASTD cols+72(FP), Y6
+	VPCMPGTD     lane<>+0(SB), Y6, Y7
+	VPCMPGTD     lane<>+32(SB), Y6, Y6
+	VBROADCASTSS beta+48(FP), Y8
+	MOVL         beta+48(FP), DX
+	ADDL         DX, DX
+	JZ           overwrite7
+	VMASKMOVPS   (AX), Y7, Y9
+	VFMADD231PS  Y9, Y8, Y0
+	VMASKMOVPS   Y0, Y7, (AX)
+	VMASKMOVPS   32(AX), Y6, Y0
+	VFMADD231PS  Y0, Y8, Y1
+	VMASKMOVPS   Y1, Y6, 32(AX)
+	ADDQ         CX, AX
+	VMASKMOVPS   (AX), Y7, Y0
+	VFMADD231PS  Y0, Y8, Y2
+	VMASKMOVPS   Y2, Y7, (AX)
+	VMASKMOVPS   32(AX), Y6, Y0
+	VFMADD231PS  Y0, Y8, Y3
+	VMASKMOVPS   Y3, Y6, 32(AX)
+	ADDQ         CX, AX
+	VMASKMOVPS   (AX), Y7, Y0
+	VFMADD231PS  Y0, Y8, Y4
+	VMASKMOVPS   Y4, Y7, (AX)
+	VMASKMOVPS   32(AX), Y6, Y0
+	VFMADD231PS  Y0, Y8, Y5
+	VMASKMOVPS   Y5, Y6, 32(AX)
+	ADDQ         CX, AX
+	VZEROUPPER
+	RET
+
+overwrite7:
+	VMASKMOVPS Y0, Y7, (AX)
+	VMASKMOVPS Y1, Y6, 32(AX)
+	ADDQ       CX, AX
+	VMASKMOVPS Y2, Y7, (AX)
+	VMASKMOVPS Y3, Y6, 32(AX)
+	ADDQ       CX, AX
+	VMASKMOVPS Y4, Y7, (AX)
+	VMASKMOVPS Y5, Y6, 32(AX)
+	ADDQ       CX, AX
 	VZEROUPPER
 	RET
 
 // func Gemm4x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·Gemm4x16F32AVX2(SB), NOSPLIT, $0-80
-	MOVQ       k+0(FP), AX
-	MOVQ       a+16(FP), CX
-	MOVQ       lda+24(FP), DX
-	SHLQ       $0x02, DX
+	MOVQ       c+56(FP), AX
+	MOVQ       ldc+64(FP), CX
+	SHLQ       $0x02, CX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	MOVQ       a+16(FP), AX
+	MOVQ       lda+24(FP), CX
+	SHLQ       $0x02, CX
+	MOVQ       k+0(FP), DX
 	MOVQ       b+32(FP), BX
 	MOVQ       ldb+40(FP), SI
 	SHLQ       $0x02, SI
-	MOVQ       c+56(FP), DI
-	MOVQ       ldc+64(FP), R8
-	SHLQ       $0x02, R8
-	MOVQ       DI, R9
-	PREFETCHT0 (R9)
-	ADDQ       R8, R9
-	PREFETCHT0 (R9)
-	ADDQ       R8, R9
-	PREFETCHT0 (R9)
-	ADDQ       R8, R9
-	PREFETCHT0 (R9)
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
@@ -534,99 +995,99 @@ TEXT ·Gemm4x16F32AVX2(SB), NOSPLIT, $0-80
 	VXORPS     Y5, Y5, Y5
 	VXORPS     Y6, Y6, Y6
 	VXORPS     Y7, Y7, Y7
-	SUBQ       $0x00000004, AX
+	SUBQ       $0x00000004, DX
 	JB         rest2
 
 loop1:
 	VMOVUPS      (BX), Y8
 	VMOVUPS      32(BX), Y9
-	VBROADCASTSS (CX), Y10
+	VBROADCASTSS (AX), Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
-	VBROADCASTSS 4(CX), Y10
+	VBROADCASTSS 4(AX), Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
-	VBROADCASTSS 8(CX), Y10
+	VBROADCASTSS 8(AX), Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
-	VBROADCASTSS 12(CX), Y10
+	VBROADCASTSS 12(AX), Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
-	ADDQ         DX, CX
+	ADDQ         CX, AX
 	ADDQ         SI, BX
 	VMOVUPS      (BX), Y8
 	VMOVUPS      32(BX), Y9
-	VBROADCASTSS (CX), Y10
+	VBROADCASTSS (AX), Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
-	VBROADCASTSS 4(CX), Y10
+	VBROADCASTSS 4(AX), Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
-	VBROADCASTSS 8(CX), Y10
+	VBROADCASTSS 8(AX), Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
-	VBROADCASTSS 12(CX), Y10
+	VBROADCASTSS 12(AX), Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
-	ADDQ         DX, CX
+	ADDQ         CX, AX
 	ADDQ         SI, BX
 	VMOVUPS      (BX), Y8
 	VMOVUPS      32(BX), Y9
-	VBROADCASTSS (CX), Y10
+	VBROADCASTSS (AX), Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
-	VBROADCASTSS 4(CX), Y10
+	VBROADCASTSS 4(AX), Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
-	VBROADCASTSS 8(CX), Y10
+	VBROADCASTSS 8(AX), Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
-	VBROADCASTSS 12(CX), Y10
+	VBROADCASTSS 12(AX), Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
-	ADDQ         DX, CX
+	ADDQ         CX, AX
 	ADDQ         SI, BX
 	VMOVUPS      (BX), Y8
 	VMOVUPS      32(BX), Y9
-	VBROADCASTSS (CX), Y10
+	VBROADCASTSS (AX), Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
-	VBROADCASTSS 4(CX), Y10
+	VBROADCASTSS 4(AX), Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
-	VBROADCASTSS 8(CX), Y10
+	VBROADCASTSS 8(AX), Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
-	VBROADCASTSS 12(CX), Y10
+	VBROADCASTSS 12(AX), Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
-	ADDQ         DX, CX
+	ADDQ         CX, AX
 	ADDQ         SI, BX
-	SUBQ         $0x00000004, AX
+	SUBQ         $0x00000004, DX
 	JAE          loop1
 
 rest2:
-	ADDQ $0x00000004, AX
+	ADDQ $0x00000004, DX
 	JZ   done4
 
 one3:
 	VMOVUPS      (BX), Y8
 	VMOVUPS      32(BX), Y9
-	VBROADCASTSS (CX), Y10
+	VBROADCASTSS (AX), Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
-	VBROADCASTSS 4(CX), Y10
+	VBROADCASTSS 4(AX), Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
-	VBROADCASTSS 8(CX), Y10
+	VBROADCASTSS 8(AX), Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
-	VBROADCASTSS 12(CX), Y10
+	VBROADCASTSS 12(AX), Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
-	ADDQ         DX, CX
+	ADDQ         CX, AX
 	ADDQ         SI, BX
-	SUBQ         $0x00000001, AX
+	SUBQ         $0x00000001, DX
 	JNZ          one3
 
 done4:
@@ -639,51 +1100,52 @@ done4:
 	VMULPS       Y8, Y5, Y5
 	VMULPS       Y8, Y6, Y6
 	VMULPS       Y8, Y7, Y7
-	MOVQ         cols+72(FP), AX
-	CMPQ         AX, $0x00000010
+	MOVQ         c+56(FP), AX
+	MOVQ         ldc+64(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         cols+72(FP), DX
+	CMPQ         DX, $0x00000010
 	JB           edge5
 	VBROADCASTSS beta+48(FP), Y8
-	MOVL         beta+48(FP), AX
-	ADDL         AX, AX
+	MOVL         beta+48(FP), DX
+	ADDL         DX, DX
 	JZ           overwrite6
-	MOVQ         DI, AX
 	VFMADD231PS  (AX), Y8, Y0
 	VMOVUPS      Y0, (AX)
 	VFMADD231PS  32(AX), Y8, Y1
 	VMOVUPS      Y1, 32(AX)
-	ADDQ         R8, AX
+	ADDQ         CX, AX
 	VFMADD231PS  (AX), Y8, Y2
 	VMOVUPS      Y2, (AX)
 	VFMADD231PS  32(AX), Y8, Y3
 	VMOVUPS      Y3, 32(AX)
-	ADDQ         R8, AX
+	ADDQ         CX, AX
 	VFMADD231PS  (AX), Y8, Y4
 	VMOVUPS      Y4, (AX)
 	VFMADD231PS  32(AX), Y8, Y5
 	VMOVUPS      Y5, 32(AX)
-	ADDQ         R8, AX
+	ADDQ         CX, AX
 	VFMADD231PS  (AX), Y8, Y6
 	VMOVUPS      Y6, (AX)
 	VFMADD231PS  32(AX), Y8, Y7
 	VMOVUPS      Y7, 32(AX)
-	ADDQ         R8, AX
+	ADDQ         CX, AX
 	VZEROUPPER
 	RET
 
 overwrite6:
-	MOVQ    DI, AX
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
-	ADDQ    R8, AX
+	ADDQ    CX, AX
 	VMOVUPS Y2, (AX)
 	VMOVUPS Y3, 32(AX)
-	ADDQ    R8, AX
+	ADDQ    CX, AX
 	VMOVUPS Y4, (AX)
 	VMOVUPS Y5, 32(AX)
-	ADDQ    R8, AX
+	ADDQ    CX, AX
 	VMOVUPS Y6, (AX)
 	VMOVUPS Y7, 32(AX)
-	ADDQ    R8, AX
+	ADDQ    CX, AX
 	VZEROUPPER
 	RET
 
@@ -692,81 +1154,316 @@ edge5:
 	VPCMPGTD     lane<>+0(SB), Y8, Y9
 	VPCMPGTD     lane<>+32(SB), Y8, Y8
 	VBROADCASTSS beta+48(FP), Y10
-	MOVL         beta+48(FP), AX
-	ADDL         AX, AX
+	MOVL         beta+48(FP), DX
+	ADDL         DX, DX
 	JZ           overwrite7
-	MOVQ         DI, AX
 	VMASKMOVPS   (AX), Y9, Y11
 	VFMADD231PS  Y11, Y10, Y0
 	VMASKMOVPS   Y0, Y9, (AX)
 	VMASKMOVPS   32(AX), Y8, Y0
 	VFMADD231PS  Y0, Y10, Y1
 	VMASKMOVPS   Y1, Y8, 32(AX)
-	ADDQ         R8, AX
+	ADDQ         CX, AX
 	VMASKMOVPS   (AX), Y9, Y0
 	VFMADD231PS  Y0, Y10, Y2
 	VMASKMOVPS   Y2, Y9, (AX)
 	VMASKMOVPS   32(AX), Y8, Y0
 	VFMADD231PS  Y0, Y10, Y3
 	VMASKMOVPS   Y3, Y8, 32(AX)
-	ADDQ         R8, AX
+	ADDQ         CX, AX
 	VMASKMOVPS   (AX), Y9, Y0
 	VFMADD231PS  Y0, Y10, Y4
 	VMASKMOVPS   Y4, Y9, (AX)
 	VMASKMOVPS   32(AX), Y8, Y0
 	VFMADD231PS  Y0, Y10, Y5
 	VMASKMOVPS   Y5, Y8, 32(AX)
-	ADDQ         R8, AX
+	ADDQ         CX, AX
 	VMASKMOVPS   (AX), Y9, Y0
 	VFMADD231PS  Y0, Y10, Y6
 	VMASKMOVPS   Y6, Y9, (AX)
 	VMASKMOVPS   32(AX), Y8, Y0
 	VFMADD231PS  Y0, Y10, Y7
 	VMASKMOVPS   Y7, Y8, 32(AX)
-	ADDQ         R8, AX
+	ADDQ         CX, AX
 	VZEROUPPER
 	RET
 
 overwrite7:
-	MOVQ       DI, AX
 	VMASKMOVPS Y0, Y9, (AX)
 	VMASKMOVPS Y1, Y8, 32(AX)
-	ADDQ       R8, AX
+	ADDQ       CX, AX
 	VMASKMOVPS Y2, Y9, (AX)
 	VMASKMOVPS Y3, Y8, 32(AX)
-	ADDQ       R8, AX
+	ADDQ       CX, AX
 	VMASKMOVPS Y4, Y9, (AX)
 	VMASKMOVPS Y5, Y8, 32(AX)
-	ADDQ       R8, AX
+	ADDQ       CX, AX
 	VMASKMOVPS Y6, Y9, (AX)
 	VMASKMOVPS Y7, Y8, 32(AX)
-	ADDQ       R8, AX
+	ADDQ       CX, AX
+	VZEROUPPER
+	RET
+
+// func GemmRows4x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·GemmRows4x16F32AVX2(SB), NOSPLIT, $0-80
+	MOVQ       c+56(FP), AX
+	MOVQ       ldc+64(FP), CX
+	SHLQ       $0x02, CX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	MOVQ       lda+24(FP), AX
+	SHLQ       $0x02, AX
+	MOVQ       a+16(FP), CX
+	LEAQ       (CX)(AX*1), DX
+	LEAQ       (DX)(AX*2), DX
+	MOVQ       k+0(FP), BX
+	MOVQ       b+32(FP), SI
+	MOVQ       ldb+40(FP), DI
+	SHLQ       $0x02, DI
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	SUBQ       $0x00000004, BX
+	JB         rest2
+
+loop1:
+	VMOVUPS      (SI), Y8
+	VMOVUPS      32(SI), Y9
+	VBROADCASTSS (CX), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS (CX)(AX*1), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSS (CX)(AX*2), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS (DX), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	ADDQ         DI, SI
+	VMOVUPS      (SI), Y8
+	VMOVUPS      32(SI), Y9
+	VBROADCASTSS 4(CX), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 4(CX)(AX*1), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSS 4(CX)(AX*2), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 4(DX), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	ADDQ         DI, SI
+	VMOVUPS      (SI), Y8
+	VMOVUPS      32(SI), Y9
+	VBROADCASTSS 8(CX), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 8(CX)(AX*1), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSS 8(CX)(AX*2), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 8(DX), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	ADDQ         DI, SI
+	VMOVUPS      (SI), Y8
+	VMOVUPS      32(SI), Y9
+	VBROADCASTSS 12(CX), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 12(CX)(AX*1), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSS 12(CX)(AX*2), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 12(DX), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	ADDQ         DI, SI
+	ADDQ         $0x00000010, CX
+	ADDQ         $0x00000010, DX
+	SUBQ         $0x00000004, BX
+	JAE          loop1
+
+rest2:
+	ADDQ $0x00000004, BX
+	JZ   done4
+
+one3:
+	VMOVUPS      (SI), Y8
+	VMOVUPS      32(SI), Y9
+	VBROADCASTSS (CX), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS (CX)(AX*1), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSS (CX)(AX*2), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS (DX), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	ADDQ         DI, SI
+	ADDQ         $0x00000004, CX
+	ADDQ         $0x00000004, DX
+	SUBQ         $0x00000001, BX
+	JNZ          one3
+
+done4:
+	VBROADCASTSS alpha+8(FP), Y8
+	VMULPS       Y8, Y0, Y0
+	VMULPS       Y8, Y1, Y1
+	VMULPS       Y8, Y2, Y2
+	VMULPS       Y8, Y3, Y3
+	VMULPS       Y8, Y4, Y4
+	VMULPS       Y8, Y5, Y5
+	VMULPS       Y8, Y6, Y6
+	VMULPS       Y8, Y7, Y7
+	MOVQ         c+56(FP), AX
+	MOVQ         ldc+64(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         cols+72(FP), DX
+	CMPQ         DX, $0x00000010
+	JB           edge5
+	VBROADCASTSS beta+48(FP), Y8
+	MOVL         beta+48(FP), DX
+	ADDL         DX, DX
+	JZ           overwrite6
+	VFMADD231PS  (AX), Y8, Y0
+	VMOVUPS      Y0, (AX)
+	VFMADD231PS  32(AX), Y8, Y1
+	VMOVUPS      Y1, 32(AX)
+	ADDQ         CX, AX
+	VFMADD231PS  (AX), Y8, Y2
+	VMOVUPS      Y2, (AX)
+	VFMADD231PS  32(AX), Y8, Y3
+	VMOVUPS      Y3, 32(AX)
+	ADDQ         CX, AX
+	VFMADD231PS  (AX), Y8, Y4
+	VMOVUPS      Y4, (AX)
+	VFMADD231PS  32(AX), Y8, Y5
+	VMOVUPS      Y5, 32(AX)
+	ADDQ         CX, AX
+	VFMADD231PS  (AX), Y8, Y6
+	VMOVUPS      Y6, (AX)
+	VFMADD231PS  32(AX), Y8, Y7
+	VMOVUPS      Y7, 32(AX)
+	ADDQ         CX, AX
+	VZEROUPPER
+	RET
+
+overwrite6:
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	ADDQ    CX, AX
+	VMOVUPS Y2, (AX)
+	VMOVUPS Y3, 32(AX)
+	ADDQ    CX, AX
+	VMOVUPS Y4, (AX)
+	VMOVUPS Y5, 32(AX)
+	ADDQ    CX, AX
+	VMOVUPS Y6, (AX)
+	VMOVUPS Y7, 32(AX)
+	ADDQ    CX, AX
+	VZEROUPPER
+	RET
+
+edge5:
+	VPBROADCASTD cols+72(FP), Y8
+	VPCMPGTD     lane<>+0(SB), Y8, Y9
+	VPCMPGTD     lane<>+32(SB), Y8, Y8
+	VBROADCASTSS beta+48(FP), Y10
+	MOVL         beta+48(FP), DX
+	ADDL         DX, DX
+	JZ           overwrite7
+	VMASKMOVPS   (AX), Y9, Y11
+	VFMADD231PS  Y11, Y10, Y0
+	VMASKMOVPS   Y0, Y9, (AX)
+	VMASKMOVPS   32(AX), Y8, Y0
+	VFMADD231PS  Y0, Y10, Y1
+	VMASKMOVPS   Y1, Y8, 32(AX)
+	ADDQ         CX, AX
+	VMASKMOVPS   (AX), Y9, Y0
+	VFMADD231PS  Y0, Y10, Y2
+	VMASKMOVPS   Y2, Y9, (AX)
+	VMASKMOVPS   32(AX), Y8, Y0
+	VFMADD231PS  Y0, Y10, Y3
+	VMASKMOVPS   Y3, Y8, 32(AX)
+	ADDQ         CX, AX
+	VMASKMOVPS   (AX), Y9, Y0
+	VFMADD231PS  Y0, Y10, Y4
+	VMASKMOVPS   Y4, Y9, (AX)
+	VMASKMOVPS   32(AX), Y8, Y0
+	VFMADD231PS  Y0, Y10, Y5
+	VMASKMOVPS   Y5, Y8, 32(AX)
+	ADDQ         CX, AX
+	VMASKMOVPS   (AX), Y9, Y0
+	VFMADD231PS  Y0, Y10, Y6
+	VMASKMOVPS   Y6, Y9, (AX)
+	VMASKMOVPS   32(AX), Y8, Y0
+	VFMADD231PS  Y0, Y10, Y7
+	VMASKMOVPS   Y7, Y8, 32(AX)
+	ADDQ         CX, AX
+	VZEROUPPER
+	RET
+
+overwrite7:
+	VMASKMOVPS Y0, Y9, (AX)
+	VMASKMOVPS Y1, Y8, 32(AX)
+	ADDQ       CX, AX
+	VMASKMOVPS Y2, Y9, (AX)
+	VMASKMOVPS Y3, Y8, 32(AX)
+	ADDQ       CX, AX
+	VMASKMOVPS Y4, Y9, (AX)
+	VMASKMOVPS Y5, Y8, 32(AX)
+	ADDQ       CX, AX
+	VMASKMOVPS Y6, Y9, (AX)
+	VMASKMOVPS Y7, Y8, 32(AX)
+	ADDQ       CX, AX
 	VZEROUPPER
 	RET
 
 // func Gemm5x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·Gemm5x16F32AVX2(SB), NOSPLIT, $0-80
-	MOVQ       k+0(FP), AX
-	MOVQ       a+16(FP), CX
-	MOVQ       lda+24(FP), DX
-	SHLQ       $0x02, DX
+	MOVQ       c+56(FP), AX
+	MOVQ       ldc+64(FP), CX
+	SHLQ       $0x02, CX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	MOVQ       a+16(FP), AX
+	MOVQ       lda+24(FP), CX
+	SHLQ       $0x02, CX
+	MOVQ       k+0(FP), DX
 	MOVQ       b+32(FP), BX
 	MOVQ       ldb+40(FP), SI
 	SHLQ       $0x02, SI
-	MOVQ       c+56(FP), DI
-	MOVQ       ldc+64(FP), R8
-	SHLQ       $0x02, R8
-	MOVQ       DI, R9
-	PREFETCHT0 (R9)
-	ADDQ       R8, R9
-	PREFETCHT0 (R9)
-	ADDQ       R8, R9
-	PREFETCHT0 (R9)
-	ADDQ       R8, R9
-	PREFETCHT0 (R9)
-	ADDQ       R8, R9
-	PREFETCHT0 (R9)
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
@@ -777,114 +1474,114 @@ TEXT ·Gemm5x16F32AVX2(SB), NOSPLIT, $0-80
 	VXORPS     Y7, Y7, Y7
 	VXORPS     Y8, Y8, Y8
 	VXORPS     Y9, Y9, Y9
-	SUBQ       $0x00000004, AX
+	SUBQ       $0x00000004, DX
 	JB         rest2
 
 loop1:
 	VMOVUPS      (BX), Y10
 	VMOVUPS      32(BX), Y11
-	VBROADCASTSS (CX), Y12
+	VBROADCASTSS (AX), Y12
 	VFMADD231PS  Y10, Y12, Y0
 	VFMADD231PS  Y11, Y12, Y1
-	VBROADCASTSS 4(CX), Y12
+	VBROADCASTSS 4(AX), Y12
 	VFMADD231PS  Y10, Y12, Y2
 	VFMADD231PS  Y11, Y12, Y3
-	VBROADCASTSS 8(CX), Y12
+	VBROADCASTSS 8(AX), Y12
 	VFMADD231PS  Y10, Y12, Y4
 	VFMADD231PS  Y11, Y12, Y5
-	VBROADCASTSS 12(CX), Y12
+	VBROADCASTSS 12(AX), Y12
 	VFMADD231PS  Y10, Y12, Y6
 	VFMADD231PS  Y11, Y12, Y7
-	VBROADCASTSS 16(CX), Y12
+	VBROADCASTSS 16(AX), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
-	ADDQ         DX, CX
+	ADDQ         CX, AX
 	ADDQ         SI, BX
 	VMOVUPS      (BX), Y10
 	VMOVUPS      32(BX), Y11
-	VBROADCASTSS (CX), Y12
+	VBROADCASTSS (AX), Y12
 	VFMADD231PS  Y10, Y12, Y0
 	VFMADD231PS  Y11, Y12, Y1
-	VBROADCASTSS 4(CX), Y12
+	VBROADCASTSS 4(AX), Y12
 	VFMADD231PS  Y10, Y12, Y2
 	VFMADD231PS  Y11, Y12, Y3
-	VBROADCASTSS 8(CX), Y12
+	VBROADCASTSS 8(AX), Y12
 	VFMADD231PS  Y10, Y12, Y4
 	VFMADD231PS  Y11, Y12, Y5
-	VBROADCASTSS 12(CX), Y12
+	VBROADCASTSS 12(AX), Y12
 	VFMADD231PS  Y10, Y12, Y6
 	VFMADD231PS  Y11, Y12, Y7
-	VBROADCASTSS 16(CX), Y12
+	VBROADCASTSS 16(AX), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
-	ADDQ         DX, CX
+	ADDQ         CX, AX
 	ADDQ         SI, BX
 	VMOVUPS      (BX), Y10
 	VMOVUPS      32(BX), Y11
-	VBROADCASTSS (CX), Y12
+	VBROADCASTSS (AX), Y12
 	VFMADD231PS  Y10, Y12, Y0
 	VFMADD231PS  Y11, Y12, Y1
-	VBROADCASTSS 4(CX), Y12
+	VBROADCASTSS 4(AX), Y12
 	VFMADD231PS  Y10, Y12, Y2
 	VFMADD231PS  Y11, Y12, Y3
-	VBROADCASTSS 8(CX), Y12
+	VBROADCASTSS 8(AX), Y12
 	VFMADD231PS  Y10, Y12, Y4
 	VFMADD231PS  Y11, Y12, Y5
-	VBROADCASTSS 12(CX), Y12
+	VBROADCASTSS 12(AX), Y12
 	VFMADD231PS  Y10, Y12, Y6
 	VFMADD231PS  Y11, Y12, Y7
-	VBROADCASTSS 16(CX), Y12
+	VBROADCASTSS 16(AX), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
-	ADDQ         DX, CX
+	ADDQ         CX, AX
 	ADDQ         SI, BX
 	VMOVUPS      (BX), Y10
 	VMOVUPS      32(BX), Y11
-	VBROADCASTSS (CX), Y12
+	VBROADCASTSS (AX), Y12
 	VFMADD231PS  Y10, Y12, Y0
 	VFMADD231PS  Y11, Y12, Y1
-	VBROADCASTSS 4(CX), Y12
+	VBROADCASTSS 4(AX), Y12
 	VFMADD231PS  Y10, Y12, Y2
 	VFMADD231PS  Y11, Y12, Y3
-	VBROADCASTSS 8(CX), Y12
+	VBROADCASTSS 8(AX), Y12
 	VFMADD231PS  Y10, Y12, Y4
 	VFMADD231PS  Y11, Y12, Y5
-	VBROADCASTSS 12(CX), Y12
+	VBROADCASTSS 12(AX), Y12
 	VFMADD231PS  Y10, Y12, Y6
 	VFMADD231PS  Y11, Y12, Y7
-	VBROADCASTSS 16(CX), Y12
+	VBROADCASTSS 16(AX), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
-	ADDQ         DX, CX
+	ADDQ         CX, AX
 	ADDQ         SI, BX
-	SUBQ         $0x00000004, AX
+	SUBQ         $0x00000004, DX
 	JAE          loop1
 
 rest2:
-	ADDQ $0x00000004, AX
+	ADDQ $0x00000004, DX
 	JZ   done4
 
 one3:
 	VMOVUPS      (BX), Y10
 	VMOVUPS      32(BX), Y11
-	VBROADCASTSS (CX), Y12
+	VBROADCASTSS (AX), Y12
 	VFMADD231PS  Y10, Y12, Y0
 	VFMADD231PS  Y11, Y12, Y1
-	VBROADCASTSS 4(CX), Y12
+	VBROADCASTSS 4(AX), Y12
 	VFMADD231PS  Y10, Y12, Y2
 	VFMADD231PS  Y11, Y12, Y3
-	VBROADCASTSS 8(CX), Y12
+	VBROADCASTSS 8(AX), Y12
 	VFMADD231PS  Y10, Y12, Y4
 	VFMADD231PS  Y11, Y12, Y5
-	VBROADCASTSS 12(CX), Y12
+	VBROADCASTSS 12(AX), Y12
 	VFMADD231PS  Y10, Y12, Y6
 	VFMADD231PS  Y11, Y12, Y7
-	VBROADCASTSS 16(CX), Y12
+	VBROADCASTSS 16(AX), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
-	ADDQ         DX, CX
+	ADDQ         CX, AX
 	ADDQ         SI, BX
-	SUBQ         $0x00000001, AX
+	SUBQ         $0x00000001, DX
 	JNZ          one3
 
 done4:
@@ -899,59 +1596,60 @@ done4:
 	VMULPS       Y10, Y7, Y7
 	VMULPS       Y10, Y8, Y8
 	VMULPS       Y10, Y9, Y9
-	MOVQ         cols+72(FP), AX
-	CMPQ         AX, $0x00000010
+	MOVQ         c+56(FP), AX
+	MOVQ         ldc+64(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         cols+72(FP), DX
+	CMPQ         DX, $0x00000010
 	JB           edge5
 	VBROADCASTSS beta+48(FP), Y10
-	MOVL         beta+48(FP), AX
-	ADDL         AX, AX
+	MOVL         beta+48(FP), DX
+	ADDL         DX, DX
 	JZ           overwrite6
-	MOVQ         DI, AX
 	VFMADD231PS  (AX), Y10, Y0
 	VMOVUPS      Y0, (AX)
 	VFMADD231PS  32(AX), Y10, Y1
 	VMOVUPS      Y1, 32(AX)
-	ADDQ         R8, AX
+	ADDQ         CX, AX
 	VFMADD231PS  (AX), Y10, Y2
 	VMOVUPS      Y2, (AX)
 	VFMADD231PS  32(AX), Y10, Y3
 	VMOVUPS      Y3, 32(AX)
-	ADDQ         R8, AX
+	ADDQ         CX, AX
 	VFMADD231PS  (AX), Y10, Y4
 	VMOVUPS      Y4, (AX)
 	VFMADD231PS  32(AX), Y10, Y5
 	VMOVUPS      Y5, 32(AX)
-	ADDQ         R8, AX
+	ADDQ         CX, AX
 	VFMADD231PS  (AX), Y10, Y6
 	VMOVUPS      Y6, (AX)
 	VFMADD231PS  32(AX), Y10, Y7
 	VMOVUPS      Y7, 32(AX)
-	ADDQ         R8, AX
+	ADDQ         CX, AX
 	VFMADD231PS  (AX), Y10, Y8
 	VMOVUPS      Y8, (AX)
 	VFMADD231PS  32(AX), Y10, Y9
 	VMOVUPS      Y9, 32(AX)
-	ADDQ         R8, AX
+	ADDQ         CX, AX
 	VZEROUPPER
 	RET
 
 overwrite6:
-	MOVQ    DI, AX
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
-	ADDQ    R8, AX
+	ADDQ    CX, AX
 	VMOVUPS Y2, (AX)
 	VMOVUPS Y3, 32(AX)
-	ADDQ    R8, AX
+	ADDQ    CX, AX
 	VMOVUPS Y4, (AX)
 	VMOVUPS Y5, 32(AX)
-	ADDQ    R8, AX
+	ADDQ    CX, AX
 	VMOVUPS Y6, (AX)
 	VMOVUPS Y7, 32(AX)
-	ADDQ    R8, AX
+	ADDQ    CX, AX
 	VMOVUPS Y8, (AX)
 	VMOVUPS Y9, 32(AX)
-	ADDQ    R8, AX
+	ADDQ    CX, AX
 	VZEROUPPER
 	RET
 
@@ -960,93 +1658,367 @@ edge5:
 	VPCMPGTD     lane<>+0(SB), Y10, Y11
 	VPCMPGTD     lane<>+32(SB), Y10, Y10
 	VBROADCASTSS beta+48(FP), Y12
-	MOVL         beta+48(FP), AX
-	ADDL         AX, AX
+	MOVL         beta+48(FP), DX
+	ADDL         DX, DX
 	JZ           overwrite7
-	MOVQ         DI, AX
 	VMASKMOVPS   (AX), Y11, Y13
 	VFMADD231PS  Y13, Y12, Y0
 	VMASKMOVPS   Y0, Y11, (AX)
 	VMASKMOVPS   32(AX), Y10, Y0
 	VFMADD231PS  Y0, Y12, Y1
 	VMASKMOVPS   Y1, Y10, 32(AX)
-	ADDQ         R8, AX
+	ADDQ         CX, AX
 	VMASKMOVPS   (AX), Y11, Y0
 	VFMADD231PS  Y0, Y12, Y2
 	VMASKMOVPS   Y2, Y11, (AX)
 	VMASKMOVPS   32(AX), Y10, Y0
 	VFMADD231PS  Y0, Y12, Y3
 	VMASKMOVPS   Y3, Y10, 32(AX)
-	ADDQ         R8, AX
+	ADDQ         CX, AX
 	VMASKMOVPS   (AX), Y11, Y0
 	VFMADD231PS  Y0, Y12, Y4
 	VMASKMOVPS   Y4, Y11, (AX)
 	VMASKMOVPS   32(AX), Y10, Y0
 	VFMADD231PS  Y0, Y12, Y5
 	VMASKMOVPS   Y5, Y10, 32(AX)
-	ADDQ         R8, AX
+	ADDQ         CX, AX
 	VMASKMOVPS   (AX), Y11, Y0
 	VFMADD231PS  Y0, Y12, Y6
 	VMASKMOVPS   Y6, Y11, (AX)
 	VMASKMOVPS   32(AX), Y10, Y0
 	VFMADD231PS  Y0, Y12, Y7
 	VMASKMOVPS   Y7, Y10, 32(AX)
-	ADDQ         R8, AX
+	ADDQ         CX, AX
 	VMASKMOVPS   (AX), Y11, Y0
 	VFMADD231PS  Y0, Y12, Y8
 	VMASKMOVPS   Y8, Y11, (AX)
 	VMASKMOVPS   32(AX), Y10, Y0
 	VFMADD231PS  Y0, Y12, Y9
 	VMASKMOVPS   Y9, Y10, 32(AX)
-	ADDQ         R8, AX
+	ADDQ         CX, AX
 	VZEROUPPER
 	RET
 
 overwrite7:
-	MOVQ       DI, AX
 	VMASKMOVPS Y0, Y11, (AX)
 	VMASKMOVPS Y1, Y10, 32(AX)
-	ADDQ       R8, AX
+	ADDQ       CX, AX
 	VMASKMOVPS Y2, Y11, (AX)
 	VMASKMOVPS Y3, Y10, 32(AX)
-	ADDQ       R8, AX
+	ADDQ       CX, AX
 	VMASKMOVPS Y4, Y11, (AX)
 	VMASKMOVPS Y5, Y10, 32(AX)
-	ADDQ       R8, AX
+	ADDQ       CX, AX
 	VMASKMOVPS Y6, Y11, (AX)
 	VMASKMOVPS Y7, Y10, 32(AX)
-	ADDQ       R8, AX
+	ADDQ       CX, AX
 	VMASKMOVPS Y8, Y11, (AX)
 	VMASKMOVPS Y9, Y10, 32(AX)
-	ADDQ       R8, AX
+	ADDQ       CX, AX
+	VZEROUPPER
+	RET
+
+// func GemmRows5x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·GemmRows5x16F32AVX2(SB), NOSPLIT, $0-80
+	MOVQ       c+56(FP), AX
+	MOVQ       ldc+64(FP), CX
+	SHLQ       $0x02, CX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	MOVQ       lda+24(FP), AX
+	SHLQ       $0x02, AX
+	MOVQ       a+16(FP), CX
+	LEAQ       (CX)(AX*1), DX
+	LEAQ       (DX)(AX*2), DX
+	MOVQ       k+0(FP), BX
+	MOVQ       b+32(FP), SI
+	MOVQ       ldb+40(FP), DI
+	SHLQ       $0x02, DI
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	VXORPS     Y9, Y9, Y9
+	SUBQ       $0x00000004, BX
+	JB         rest2
+
+loop1:
+	VMOVUPS      (SI), Y10
+	VMOVUPS      32(SI), Y11
+	VBROADCASTSS (CX), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS (CX)(AX*1), Y12
+	VFMADD231PS  Y10, Y12, Y2
+	VFMADD231PS  Y11, Y12, Y3
+	VBROADCASTSS (CX)(AX*2), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS (DX), Y12
+	VFMADD231PS  Y10, Y12, Y6
+	VFMADD231PS  Y11, Y12, Y7
+	VBROADCASTSS (DX)(AX*1), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	ADDQ         DI, SI
+	VMOVUPS      (SI), Y10
+	VMOVUPS      32(SI), Y11
+	VBROADCASTSS 4(CX), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS 4(CX)(AX*1), Y12
+	VFMADD231PS  Y10, Y12, Y2
+	VFMADD231PS  Y11, Y12, Y3
+	VBROADCASTSS 4(CX)(AX*2), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS 4(DX), Y12
+	VFMADD231PS  Y10, Y12, Y6
+	VFMADD231PS  Y11, Y12, Y7
+	VBROADCASTSS 4(DX)(AX*1), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	ADDQ         DI, SI
+	VMOVUPS      (SI), Y10
+	VMOVUPS      32(SI), Y11
+	VBROADCASTSS 8(CX), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS 8(CX)(AX*1), Y12
+	VFMADD231PS  Y10, Y12, Y2
+	VFMADD231PS  Y11, Y12, Y3
+	VBROADCASTSS 8(CX)(AX*2), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS 8(DX), Y12
+	VFMADD231PS  Y10, Y12, Y6
+	VFMADD231PS  Y11, Y12, Y7
+	VBROADCASTSS 8(DX)(AX*1), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	ADDQ         DI, SI
+	VMOVUPS      (SI), Y10
+	VMOVUPS      32(SI), Y11
+	VBROADCASTSS 12(CX), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS 12(CX)(AX*1), Y12
+	VFMADD231PS  Y10, Y12, Y2
+	VFMADD231PS  Y11, Y12, Y3
+	VBROADCASTSS 12(CX)(AX*2), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS 12(DX), Y12
+	VFMADD231PS  Y10, Y12, Y6
+	VFMADD231PS  Y11, Y12, Y7
+	VBROADCASTSS 12(DX)(AX*1), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	ADDQ         DI, SI
+	ADDQ         $0x00000010, CX
+	ADDQ         $0x00000010, DX
+	SUBQ         $0x00000004, BX
+	JAE          loop1
+
+rest2:
+	ADDQ $0x00000004, BX
+	JZ   done4
+
+one3:
+	VMOVUPS      (SI), Y10
+	VMOVUPS      32(SI), Y11
+	VBROADCASTSS (CX), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS (CX)(AX*1), Y12
+	VFMADD231PS  Y10, Y12, Y2
+	VFMADD231PS  Y11, Y12, Y3
+	VBROADCASTSS (CX)(AX*2), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS (DX), Y12
+	VFMADD231PS  Y10, Y12, Y6
+	VFMADD231PS  Y11, Y12, Y7
+	VBROADCASTSS (DX)(AX*1), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	ADDQ         DI, SI
+	ADDQ         $0x00000004, CX
+	ADDQ         $0x00000004, DX
+	SUBQ         $0x00000001, BX
+	JNZ          one3
+
+done4:
+	VBROADCASTSS alpha+8(FP), Y10
+	VMULPS       Y10, Y0, Y0
+	VMULPS       Y10, Y1, Y1
+	VMULPS       Y10, Y2, Y2
+	VMULPS       Y10, Y3, Y3
+	VMULPS       Y10, Y4, Y4
+	VMULPS       Y10, Y5, Y5
+	VMULPS       Y10, Y6, Y6
+	VMULPS       Y10, Y7, Y7
+	VMULPS       Y10, Y8, Y8
+	VMULPS       Y10, Y9, Y9
+	MOVQ         c+56(FP), AX
+	MOVQ         ldc+64(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         cols+72(FP), DX
+	CMPQ         DX, $0x00000010
+	JB           edge5
+	VBROADCASTSS beta+48(FP), Y10
+	MOVL         beta+48(FP), DX
+	ADDL         DX, DX
+	JZ           overwrite6
+	VFMADD231PS  (AX), Y10, Y0
+	VMOVUPS      Y0, (AX)
+	VFMADD231PS  32(AX), Y10, Y1
+	VMOVUPS      Y1, 32(AX)
+	ADDQ         CX, AX
+	VFMADD231PS  (AX), Y10, Y2
+	VMOVUPS      Y2, (AX)
+	VFMADD231PS  32(AX), Y10, Y3
+	VMOVUPS      Y3, 32(AX)
+	ADDQ         CX, AX
+	VFMADD231PS  (AX), Y10, Y4
+	VMOVUPS      Y4, (AX)
+	VFMADD231PS  32(AX), Y10, Y5
+	VMOVUPS      Y5, 32(AX)
+	ADDQ         CX, AX
+	VFMADD231PS  (AX), Y10, Y6
+	VMOVUPS      Y6, (AX)
+	VFMADD231PS  32(AX), Y10, Y7
+	VMOVUPS      Y7, 32(AX)
+	ADDQ         CX, AX
+	VFMADD231PS  (AX), Y10, Y8
+	VMOVUPS      Y8, (AX)
+	VFMADD231PS  32(AX), Y10, Y9
+	VMOVUPS      Y9, 32(AX)
+	ADDQ         CX, AX
+	VZEROUPPER
+	RET
+
+overwrite6:
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	ADDQ    CX, AX
+	VMOVUPS Y2, (AX)
+	VMOVUPS Y3, 32(AX)
+	ADDQ    CX, AX
+	VMOVUPS Y4, (AX)
+	VMOVUPS Y5, 32(AX)
+	ADDQ    CX, AX
+	VMOVUPS Y6, (AX)
+	VMOVUPS Y7, 32(AX)
+	ADDQ    CX, AX
+	VMOVUPS Y8, (AX)
+	VMOVUPS Y9, 32(AX)
+	ADDQ    CX, AX
+	VZEROUPPER
+	RET
+
+edge5:
+	VPBROADCASTD cols+72(FP), Y10
+	VPCMPGTD     lane<>+0(SB), Y10, Y11
+	VPCMPGTD     lane<>+32(SB), Y10, Y10
+	VBROADCASTSS beta+48(FP), Y12
+	MOVL         beta+48(FP), DX
+	ADDL         DX, DX
+	JZ           overwrite7
+	VMASKMOVPS   (AX), Y11, Y13
+	VFMADD231PS  Y13, Y12, Y0
+	VMASKMOVPS   Y0, Y11, (AX)
+	VMASKMOVPS   32(AX), Y10, Y0
+	VFMADD231PS  Y0, Y12, Y1
+	VMASKMOVPS   Y1, Y10, 32(AX)
+	ADDQ         CX, AX
+	VMASKMOVPS   (AX), Y11, Y0
+	VFMADD231PS  Y0, Y12, Y2
+	VMASKMOVPS   Y2, Y11, (AX)
+	VMASKMOVPS   32(AX), Y10, Y0
+	VFMADD231PS  Y0, Y12, Y3
+	VMASKMOVPS   Y3, Y10, 32(AX)
+	ADDQ         CX, AX
+	VMASKMOVPS   (AX), Y11, Y0
+	VFMADD231PS  Y0, Y12, Y4
+	VMASKMOVPS   Y4, Y11, (AX)
+	VMASKMOVPS   32(AX), Y10, Y0
+	VFMADD231PS  Y0, Y12, Y5
+	VMASKMOVPS   Y5, Y10, 32(AX)
+	ADDQ         CX, AX
+	VMASKMOVPS   (AX), Y11, Y0
+	VFMADD231PS  Y0, Y12, Y6
+	VMASKMOVPS   Y6, Y11, (AX)
+	VMASKMOVPS   32(AX), Y10, Y0
+	VFMADD231PS  Y0, Y12, Y7
+	VMASKMOVPS   Y7, Y10, 32(AX)
+	ADDQ         CX, AX
+	VMASKMOVPS   (AX), Y11, Y0
+	VFMADD231PS  Y0, Y12, Y8
+	VMASKMOVPS   Y8, Y11, (AX)
+	VMASKMOVPS   32(AX), Y10, Y0
+	VFMADD231PS  Y0, Y12, Y9
+	VMASKMOVPS   Y9, Y10, 32(AX)
+	ADDQ         CX, AX
+	VZEROUPPER
+	RET
+
+overwrite7:
+	VMASKMOVPS Y0, Y11, (AX)
+	VMASKMOVPS Y1, Y10, 32(AX)
+	ADDQ       CX, AX
+	VMASKMOVPS Y2, Y11, (AX)
+	VMASKMOVPS Y3, Y10, 32(AX)
+	ADDQ       CX, AX
+	VMASKMOVPS Y4, Y11, (AX)
+	VMASKMOVPS Y5, Y10, 32(AX)
+	ADDQ       CX, AX
+	VMASKMOVPS Y6, Y11, (AX)
+	VMASKMOVPS Y7, Y10, 32(AX)
+	ADDQ       CX, AX
+	VMASKMOVPS Y8, Y11, (AX)
+	VMASKMOVPS Y9, Y10, 32(AX)
+	ADDQ       CX, AX
 	VZEROUPPER
 	RET
 
 // func Gemm6x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·Gemm6x16F32AVX2(SB), NOSPLIT, $0-80
-	MOVQ       k+0(FP), AX
-	MOVQ       a+16(FP), CX
-	MOVQ       lda+24(FP), DX
-	SHLQ       $0x02, DX
+	MOVQ       c+56(FP), AX
+	MOVQ       ldc+64(FP), CX
+	SHLQ       $0x02, CX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	MOVQ       a+16(FP), AX
+	MOVQ       lda+24(FP), CX
+	SHLQ       $0x02, CX
+	MOVQ       k+0(FP), DX
 	MOVQ       b+32(FP), BX
 	MOVQ       ldb+40(FP), SI
 	SHLQ       $0x02, SI
-	MOVQ       c+56(FP), DI
-	MOVQ       ldc+64(FP), R8
-	SHLQ       $0x02, R8
-	MOVQ       DI, R9
-	PREFETCHT0 (R9)
-	ADDQ       R8, R9
-	PREFETCHT0 (R9)
-	ADDQ       R8, R9
-	PREFETCHT0 (R9)
-	ADDQ       R8, R9
-	PREFETCHT0 (R9)
-	ADDQ       R8, R9
-	PREFETCHT0 (R9)
-	ADDQ       R8, R9
-	PREFETCHT0 (R9)
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
@@ -1059,129 +2031,129 @@ TEXT ·Gemm6x16F32AVX2(SB), NOSPLIT, $0-80
 	VXORPS     Y9, Y9, Y9
 	VXORPS     Y10, Y10, Y10
 	VXORPS     Y11, Y11, Y11
-	SUBQ       $0x00000004, AX
+	SUBQ       $0x00000004, DX
 	JB         rest2
 
 loop1:
 	VMOVUPS      (BX), Y12
 	VMOVUPS      32(BX), Y13
-	VBROADCASTSS (CX), Y14
+	VBROADCASTSS (AX), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS 4(CX), Y14
+	VBROADCASTSS 4(AX), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	VFMADD231PS  Y13, Y14, Y3
-	VBROADCASTSS 8(CX), Y14
+	VBROADCASTSS 8(AX), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS 12(CX), Y14
+	VBROADCASTSS 12(AX), Y14
 	VFMADD231PS  Y12, Y14, Y6
 	VFMADD231PS  Y13, Y14, Y7
-	VBROADCASTSS 16(CX), Y14
+	VBROADCASTSS 16(AX), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
-	VBROADCASTSS 20(CX), Y14
+	VBROADCASTSS 20(AX), Y14
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
-	ADDQ         DX, CX
+	ADDQ         CX, AX
 	ADDQ         SI, BX
 	VMOVUPS      (BX), Y12
 	VMOVUPS      32(BX), Y13
-	VBROADCASTSS (CX), Y14
+	VBROADCASTSS (AX), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS 4(CX), Y14
+	VBROADCASTSS 4(AX), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	VFMADD231PS  Y13, Y14, Y3
-	VBROADCASTSS 8(CX), Y14
+	VBROADCASTSS 8(AX), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS 12(CX), Y14
+	VBROADCASTSS 12(AX), Y14
 	VFMADD231PS  Y12, Y14, Y6
 	VFMADD231PS  Y13, Y14, Y7
-	VBROADCASTSS 16(CX), Y14
+	VBROADCASTSS 16(AX), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
-	VBROADCASTSS 20(CX), Y14
+	VBROADCASTSS 20(AX), Y14
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
-	ADDQ         DX, CX
+	ADDQ         CX, AX
 	ADDQ         SI, BX
 	VMOVUPS      (BX), Y12
 	VMOVUPS      32(BX), Y13
-	VBROADCASTSS (CX), Y14
+	VBROADCASTSS (AX), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS 4(CX), Y14
+	VBROADCASTSS 4(AX), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	VFMADD231PS  Y13, Y14, Y3
-	VBROADCASTSS 8(CX), Y14
+	VBROADCASTSS 8(AX), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS 12(CX), Y14
+	VBROADCASTSS 12(AX), Y14
 	VFMADD231PS  Y12, Y14, Y6
 	VFMADD231PS  Y13, Y14, Y7
-	VBROADCASTSS 16(CX), Y14
+	VBROADCASTSS 16(AX), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
-	VBROADCASTSS 20(CX), Y14
+	VBROADCASTSS 20(AX), Y14
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
-	ADDQ         DX, CX
+	ADDQ         CX, AX
 	ADDQ         SI, BX
 	VMOVUPS      (BX), Y12
 	VMOVUPS      32(BX), Y13
-	VBROADCASTSS (CX), Y14
+	VBROADCASTSS (AX), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS 4(CX), Y14
+	VBROADCASTSS 4(AX), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	VFMADD231PS  Y13, Y14, Y3
-	VBROADCASTSS 8(CX), Y14
+	VBROADCASTSS 8(AX), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS 12(CX), Y14
+	VBROADCASTSS 12(AX), Y14
 	VFMADD231PS  Y12, Y14, Y6
 	VFMADD231PS  Y13, Y14, Y7
-	VBROADCASTSS 16(CX), Y14
+	VBROADCASTSS 16(AX), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
-	VBROADCASTSS 20(CX), Y14
+	VBROADCASTSS 20(AX), Y14
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
-	ADDQ         DX, CX
+	ADDQ         CX, AX
 	ADDQ         SI, BX
-	SUBQ         $0x00000004, AX
+	SUBQ         $0x00000004, DX
 	JAE          loop1
 
 rest2:
-	ADDQ $0x00000004, AX
+	ADDQ $0x00000004, DX
 	JZ   done4
 
 one3:
 	VMOVUPS      (BX), Y12
 	VMOVUPS      32(BX), Y13
-	VBROADCASTSS (CX), Y14
+	VBROADCASTSS (AX), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS 4(CX), Y14
+	VBROADCASTSS 4(AX), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	VFMADD231PS  Y13, Y14, Y3
-	VBROADCASTSS 8(CX), Y14
+	VBROADCASTSS 8(AX), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS 12(CX), Y14
+	VBROADCASTSS 12(AX), Y14
 	VFMADD231PS  Y12, Y14, Y6
 	VFMADD231PS  Y13, Y14, Y7
-	VBROADCASTSS 16(CX), Y14
+	VBROADCASTSS 16(AX), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
-	VBROADCASTSS 20(CX), Y14
+	VBROADCASTSS 20(AX), Y14
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
-	ADDQ         DX, CX
+	ADDQ         CX, AX
 	ADDQ         SI, BX
-	SUBQ         $0x00000001, AX
+	SUBQ         $0x00000001, DX
 	JNZ          one3
 
 done4:
@@ -1198,67 +2170,68 @@ done4:
 	VMULPS       Y12, Y9, Y9
 	VMULPS       Y12, Y10, Y10
 	VMULPS       Y12, Y11, Y11
-	MOVQ         cols+72(FP), AX
-	CMPQ         AX, $0x00000010
+	MOVQ         c+56(FP), AX
+	MOVQ         ldc+64(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         cols+72(FP), DX
+	CMPQ         DX, $0x00000010
 	JB           edge5
 	VBROADCASTSS beta+48(FP), Y12
-	MOVL         beta+48(FP), AX
-	ADDL         AX, AX
+	MOVL         beta+48(FP), DX
+	ADDL         DX, DX
 	JZ           overwrite6
-	MOVQ         DI, AX
 	VFMADD231PS  (AX), Y12, Y0
 	VMOVUPS      Y0, (AX)
 	VFMADD231PS  32(AX), Y12, Y1
 	VMOVUPS      Y1, 32(AX)
-	ADDQ         R8, AX
+	ADDQ         CX, AX
 	VFMADD231PS  (AX), Y12, Y2
 	VMOVUPS      Y2, (AX)
 	VFMADD231PS  32(AX), Y12, Y3
 	VMOVUPS      Y3, 32(AX)
-	ADDQ         R8, AX
+	ADDQ         CX, AX
 	VFMADD231PS  (AX), Y12, Y4
 	VMOVUPS      Y4, (AX)
 	VFMADD231PS  32(AX), Y12, Y5
 	VMOVUPS      Y5, 32(AX)
-	ADDQ         R8, AX
+	ADDQ         CX, AX
 	VFMADD231PS  (AX), Y12, Y6
 	VMOVUPS      Y6, (AX)
 	VFMADD231PS  32(AX), Y12, Y7
 	VMOVUPS      Y7, 32(AX)
-	ADDQ         R8, AX
+	ADDQ         CX, AX
 	VFMADD231PS  (AX), Y12, Y8
 	VMOVUPS      Y8, (AX)
 	VFMADD231PS  32(AX), Y12, Y9
 	VMOVUPS      Y9, 32(AX)
-	ADDQ         R8, AX
+	ADDQ         CX, AX
 	VFMADD231PS  (AX), Y12, Y10
 	VMOVUPS      Y10, (AX)
 	VFMADD231PS  32(AX), Y12, Y11
 	VMOVUPS      Y11, 32(AX)
-	ADDQ         R8, AX
+	ADDQ         CX, AX
 	VZEROUPPER
 	RET
 
 overwrite6:
-	MOVQ    DI, AX
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
-	ADDQ    R8, AX
+	ADDQ    CX, AX
 	VMOVUPS Y2, (AX)
 	VMOVUPS Y3, 32(AX)
-	ADDQ    R8, AX
+	ADDQ    CX, AX
 	VMOVUPS Y4, (AX)
 	VMOVUPS Y5, 32(AX)
-	ADDQ    R8, AX
+	ADDQ    CX, AX
 	VMOVUPS Y6, (AX)
 	VMOVUPS Y7, 32(AX)
-	ADDQ    R8, AX
+	ADDQ    CX, AX
 	VMOVUPS Y8, (AX)
 	VMOVUPS Y9, 32(AX)
-	ADDQ    R8, AX
+	ADDQ    CX, AX
 	VMOVUPS Y10, (AX)
 	VMOVUPS Y11, 32(AX)
-	ADDQ    R8, AX
+	ADDQ    CX, AX
 	VZEROUPPER
 	RET
 
@@ -1267,75 +2240,389 @@ edge5:
 	VPCMPGTD     lane<>+0(SB), Y12, Y13
 	VPCMPGTD     lane<>+32(SB), Y12, Y12
 	VBROADCASTSS beta+48(FP), Y14
-	MOVL         beta+48(FP), AX
-	ADDL         AX, AX
+	MOVL         beta+48(FP), DX
+	ADDL         DX, DX
 	JZ           overwrite7
-	MOVQ         DI, AX
 	VMASKMOVPS   (AX), Y13, Y15
 	VFMADD231PS  Y15, Y14, Y0
 	VMASKMOVPS   Y0, Y13, (AX)
 	VMASKMOVPS   32(AX), Y12, Y0
 	VFMADD231PS  Y0, Y14, Y1
 	VMASKMOVPS   Y1, Y12, 32(AX)
-	ADDQ         R8, AX
+	ADDQ         CX, AX
 	VMASKMOVPS   (AX), Y13, Y0
 	VFMADD231PS  Y0, Y14, Y2
 	VMASKMOVPS   Y2, Y13, (AX)
 	VMASKMOVPS   32(AX), Y12, Y0
 	VFMADD231PS  Y0, Y14, Y3
 	VMASKMOVPS   Y3, Y12, 32(AX)
-	ADDQ         R8, AX
+	ADDQ         CX, AX
 	VMASKMOVPS   (AX), Y13, Y0
 	VFMADD231PS  Y0, Y14, Y4
 	VMASKMOVPS   Y4, Y13, (AX)
 	VMASKMOVPS   32(AX), Y12, Y0
 	VFMADD231PS  Y0, Y14, Y5
 	VMASKMOVPS   Y5, Y12, 32(AX)
-	ADDQ         R8, AX
+	ADDQ         CX, AX
 	VMASKMOVPS   (AX), Y13, Y0
 	VFMADD231PS  Y0, Y14, Y6
 	VMASKMOVPS   Y6, Y13, (AX)
 	VMASKMOVPS   32(AX), Y12, Y0
 	VFMADD231PS  Y0, Y14, Y7
 	VMASKMOVPS   Y7, Y12, 32(AX)
-	ADDQ         R8, AX
+	ADDQ         CX, AX
 	VMASKMOVPS   (AX), Y13, Y0
 	VFMADD231PS  Y0, Y14, Y8
 	VMASKMOVPS   Y8, Y13, (AX)
 	VMASKMOVPS   32(AX), Y12, Y0
 	VFMADD231PS  Y0, Y14, Y9
 	VMASKMOVPS   Y9, Y12, 32(AX)
-	ADDQ         R8, AX
+	ADDQ         CX, AX
 	VMASKMOVPS   (AX), Y13, Y0
 	VFMADD231PS  Y0, Y14, Y10
 	VMASKMOVPS   Y10, Y13, (AX)
 	VMASKMOVPS   32(AX), Y12, Y0
 	VFMADD231PS  Y0, Y14, Y11
 	VMASKMOVPS   Y11, Y12, 32(AX)
-	ADDQ         R8, AX
+	ADDQ         CX, AX
 	VZEROUPPER
 	RET
 
 overwrite7:
-	MOVQ       DI, AX
 	VMASKMOVPS Y0, Y13, (AX)
 	VMASKMOVPS Y1, Y12, 32(AX)
-	ADDQ       R8, AX
+	ADDQ       CX, AX
 	VMASKMOVPS Y2, Y13, (AX)
 	VMASKMOVPS Y3, Y12, 32(AX)
-	ADDQ       R8, AX
+	ADDQ       CX, AX
 	VMASKMOVPS Y4, Y13, (AX)
 	VMASKMOVPS Y5, Y12, 32(AX)
-	ADDQ       R8, AX
+	ADDQ       CX, AX
 	VMASKMOVPS Y6, Y13, (AX)
 	VMASKMOVPS Y7, Y12, 32(AX)
-	ADDQ       R8, AX
+	ADDQ       CX, AX
 	VMASKMOVPS Y8, Y13, (AX)
 	VMASKMOVPS Y9, Y12, 32(AX)
-	ADDQ       R8, AX
+	ADDQ       CX, AX
 	VMASKMOVPS Y10, Y13, (AX)
 	VMASKMOVPS Y11, Y12, 32(AX)
-	ADDQ       R8, AX
+	ADDQ       CX, AX
+	VZEROUPPER
+	RET
+
+// func GemmRows6x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·GemmRows6x16F32AVX2(SB), NOSPLIT, $0-80
+	MOVQ       c+56(FP), AX
+	MOVQ       ldc+64(FP), CX
+	SHLQ       $0x02, CX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	ADDQ       CX, AX
+	PREFETCHT0 (AX)
+	MOVQ       lda+24(FP), AX
+	SHLQ       $0x02, AX
+	MOVQ       a+16(FP), CX
+	LEAQ       (CX)(AX*1), DX
+	LEAQ       (DX)(AX*2), DX
+	MOVQ       k+0(FP), BX
+	MOVQ       b+32(FP), SI
+	MOVQ       ldb+40(FP), DI
+	SHLQ       $0x02, DI
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	VXORPS     Y9, Y9, Y9
+	VXORPS     Y10, Y10, Y10
+	VXORPS     Y11, Y11, Y11
+	SUBQ       $0x00000004, BX
+	JB         rest2
+
+loop1:
+	VMOVUPS      (SI), Y12
+	VMOVUPS      32(SI), Y13
+	VBROADCASTSS (CX), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (CX)(AX*1), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS (CX)(AX*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS (DX), Y14
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y13, Y14, Y7
+	VBROADCASTSS (DX)(AX*1), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS (DX)(AX*2), Y14
+	VFMADD231PS  Y12, Y14, Y10
+	VFMADD231PS  Y13, Y14, Y11
+	ADDQ         DI, SI
+	VMOVUPS      (SI), Y12
+	VMOVUPS      32(SI), Y13
+	VBROADCASTSS 4(CX), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(CX)(AX*1), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS 4(CX)(AX*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 4(DX), Y14
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y13, Y14, Y7
+	VBROADCASTSS 4(DX)(AX*1), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 4(DX)(AX*2), Y14
+	VFMADD231PS  Y12, Y14, Y10
+	VFMADD231PS  Y13, Y14, Y11
+	ADDQ         DI, SI
+	VMOVUPS      (SI), Y12
+	VMOVUPS      32(SI), Y13
+	VBROADCASTSS 8(CX), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 8(CX)(AX*1), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS 8(CX)(AX*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 8(DX), Y14
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y13, Y14, Y7
+	VBROADCASTSS 8(DX)(AX*1), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 8(DX)(AX*2), Y14
+	VFMADD231PS  Y12, Y14, Y10
+	VFMADD231PS  Y13, Y14, Y11
+	ADDQ         DI, SI
+	VMOVUPS      (SI), Y12
+	VMOVUPS      32(SI), Y13
+	VBROADCASTSS 12(CX), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 12(CX)(AX*1), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS 12(CX)(AX*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 12(DX), Y14
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y13, Y14, Y7
+	VBROADCASTSS 12(DX)(AX*1), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 12(DX)(AX*2), Y14
+	VFMADD231PS  Y12, Y14, Y10
+	VFMADD231PS  Y13, Y14, Y11
+	ADDQ         DI, SI
+	ADDQ         $0x00000010, CX
+	ADDQ         $0x00000010, DX
+	SUBQ         $0x00000004, BX
+	JAE          loop1
+
+rest2:
+	ADDQ $0x00000004, BX
+	JZ   done4
+
+one3:
+	VMOVUPS      (SI), Y12
+	VMOVUPS      32(SI), Y13
+	VBROADCASTSS (CX), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (CX)(AX*1), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS (CX)(AX*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS (DX), Y14
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y13, Y14, Y7
+	VBROADCASTSS (DX)(AX*1), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS (DX)(AX*2), Y14
+	VFMADD231PS  Y12, Y14, Y10
+	VFMADD231PS  Y13, Y14, Y11
+	ADDQ         DI, SI
+	ADDQ         $0x00000004, CX
+	ADDQ         $0x00000004, DX
+	SUBQ         $0x00000001, BX
+	JNZ          one3
+
+done4:
+	VBROADCASTSS alpha+8(FP), Y12
+	VMULPS       Y12, Y0, Y0
+	VMULPS       Y12, Y1, Y1
+	VMULPS       Y12, Y2, Y2
+	VMULPS       Y12, Y3, Y3
+	VMULPS       Y12, Y4, Y4
+	VMULPS       Y12, Y5, Y5
+	VMULPS       Y12, Y6, Y6
+	VMULPS       Y12, Y7, Y7
+	VMULPS       Y12, Y8, Y8
+	VMULPS       Y12, Y9, Y9
+	VMULPS       Y12, Y10, Y10
+	VMULPS       Y12, Y11, Y11
+	MOVQ         c+56(FP), AX
+	MOVQ         ldc+64(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         cols+72(FP), DX
+	CMPQ         DX, $0x00000010
+	JB           edge5
+	VBROADCASTSS beta+48(FP), Y12
+	MOVL         beta+48(FP), DX
+	ADDL         DX, DX
+	JZ           overwrite6
+	VFMADD231PS  (AX), Y12, Y0
+	VMOVUPS      Y0, (AX)
+	VFMADD231PS  32(AX), Y12, Y1
+	VMOVUPS      Y1, 32(AX)
+	ADDQ         CX, AX
+	VFMADD231PS  (AX), Y12, Y2
+	VMOVUPS      Y2, (AX)
+	VFMADD231PS  32(AX), Y12, Y3
+	VMOVUPS      Y3, 32(AX)
+	ADDQ         CX, AX
+	VFMADD231PS  (AX), Y12, Y4
+	VMOVUPS      Y4, (AX)
+	VFMADD231PS  32(AX), Y12, Y5
+	VMOVUPS      Y5, 32(AX)
+	ADDQ         CX, AX
+	VFMADD231PS  (AX), Y12, Y6
+	VMOVUPS      Y6, (AX)
+	VFMADD231PS  32(AX), Y12, Y7
+	VMOVUPS      Y7, 32(AX)
+	ADDQ         CX, AX
+	VFMADD231PS  (AX), Y12, Y8
+	VMOVUPS      Y8, (AX)
+	VFMADD231PS  32(AX), Y12, Y9
+	VMOVUPS      Y9, 32(AX)
+	ADDQ         CX, AX
+	VFMADD231PS  (AX), Y12, Y10
+	VMOVUPS      Y10, (AX)
+	VFMADD231PS  32(AX), Y12, Y11
+	VMOVUPS      Y11, 32(AX)
+	ADDQ         CX, AX
+	VZEROUPPER
+	RET
+
+overwrite6:
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	ADDQ    CX, AX
+	VMOVUPS Y2, (AX)
+	VMOVUPS Y3, 32(AX)
+	ADDQ    CX, AX
+	VMOVUPS Y4, (AX)
+	VMOVUPS Y5, 32(AX)
+	ADDQ    CX, AX
+	VMOVUPS Y6, (AX)
+	VMOVUPS Y7, 32(AX)
+	ADDQ    CX, AX
+	VMOVUPS Y8, (AX)
+	VMOVUPS Y9, 32(AX)
+	ADDQ    CX, AX
+	VMOVUPS Y10, (AX)
+	VMOVUPS Y11, 32(AX)
+	ADDQ    CX, AX
+	VZEROUPPER
+	RET
+
+edge5:
+	VPBROADCASTD cols+72(FP), Y12
+	VPCMPGTD     lane<>+0(SB), Y12, Y13
+	VPCMPGTD     lane<>+32(SB), Y12, Y12
+	VBROADCASTSS beta+48(FP), Y14
+	MOVL         beta+48(FP), DX
+	ADDL         DX, DX
+	JZ           overwrite7
+	VMASKMOVPS   (AX), Y13, Y15
+	VFMADD231PS  Y15, Y14, Y0
+	VMASKMOVPS   Y0, Y13, (AX)
+	VMASKMOVPS   32(AX), Y12, Y0
+	VFMADD231PS  Y0, Y14, Y1
+	VMASKMOVPS   Y1, Y12, 32(AX)
+	ADDQ         CX, AX
+	VMASKMOVPS   (AX), Y13, Y0
+	VFMADD231PS  Y0, Y14, Y2
+	VMASKMOVPS   Y2, Y13, (AX)
+	VMASKMOVPS   32(AX), Y12, Y0
+	VFMADD231PS  Y0, Y14, Y3
+	VMASKMOVPS   Y3, Y12, 32(AX)
+	ADDQ         CX, AX
+	VMASKMOVPS   (AX), Y13, Y0
+	VFMADD231PS  Y0, Y14, Y4
+	VMASKMOVPS   Y4, Y13, (AX)
+	VMASKMOVPS   32(AX), Y12, Y0
+	VFMADD231PS  Y0, Y14, Y5
+	VMASKMOVPS   Y5, Y12, 32(AX)
+	ADDQ         CX, AX
+	VMASKMOVPS   (AX), Y13, Y0
+	VFMADD231PS  Y0, Y14, Y6
+	VMASKMOVPS   Y6, Y13, (AX)
+	VMASKMOVPS   32(AX), Y12, Y0
+	VFMADD231PS  Y0, Y14, Y7
+	VMASKMOVPS   Y7, Y12, 32(AX)
+	ADDQ         CX, AX
+	VMASKMOVPS   (AX), Y13, Y0
+	VFMADD231PS  Y0, Y14, Y8
+	VMASKMOVPS   Y8, Y13, (AX)
+	VMASKMOVPS   32(AX), Y12, Y0
+	VFMADD231PS  Y0, Y14, Y9
+	VMASKMOVPS   Y9, Y12, 32(AX)
+	ADDQ         CX, AX
+	VMASKMOVPS   (AX), Y13, Y0
+	VFMADD231PS  Y0, Y14, Y10
+	VMASKMOVPS   Y10, Y13, (AX)
+	VMASKMOVPS   32(AX), Y12, Y0
+	VFMADD231PS  Y0, Y14, Y11
+	VMASKMOVPS   Y11, Y12, 32(AX)
+	ADDQ         CX, AX
+	VZEROUPPER
+	RET
+
+overwrite7:
+	VMASKMOVPS Y0, Y13, (AX)
+	VMASKMOVPS Y1, Y12, 32(AX)
+	ADDQ       CX, AX
+	VMASKMOVPS Y2, Y13, (AX)
+	VMASKMOVPS Y3, Y12, 32(AX)
+	ADDQ       CX, AX
+	VMASKMOVPS Y4, Y13, (AX)
+	VMASKMOVPS Y5, Y12, 32(AX)
+	ADDQ       CX, AX
+	VMASKMOVPS Y6, Y13, (AX)
+	VMASKMOVPS Y7, Y12, 32(AX)
+	ADDQ       CX, AX
+	VMASKMOVPS Y8, Y13, (AX)
+	VMASKMOVPS Y9, Y12, 32(AX)
+	ADDQ       CX, AX
+	VMASKMOVPS Y10, Y13, (AX)
+	VMASKMOVPS Y11, Y12, 32(AX)
+	ADDQ       CX, AX
 	VZEROUPPER
 	RET
 

@@ -8,127 +8,253 @@ package asm
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads 32 elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0.
 //
 //go:noescape
 func Gemm1x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+
+// GemmRows1x32F32AVX512 updates 1 rows of C and their first cols <= 32 columns:
+//
+//	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
+//
+// It reads cols elements of each row of b, and does not read c where beta = 0.
+//
+//go:noescape
+func GemmRows1x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
 
 // Gemm2x32F32AVX512 updates 2 rows of C and their first cols <= 32 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads 32 elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0.
 //
 //go:noescape
 func Gemm2x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+
+// GemmRows2x32F32AVX512 updates 2 rows of C and their first cols <= 32 columns:
+//
+//	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
+//
+// It reads cols elements of each row of b, and does not read c where beta = 0.
+//
+//go:noescape
+func GemmRows2x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
 
 // Gemm3x32F32AVX512 updates 3 rows of C and their first cols <= 32 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads 32 elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0.
 //
 //go:noescape
 func Gemm3x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+
+// GemmRows3x32F32AVX512 updates 3 rows of C and their first cols <= 32 columns:
+//
+//	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
+//
+// It reads cols elements of each row of b, and does not read c where beta = 0.
+//
+//go:noescape
+func GemmRows3x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
 
 // Gemm4x32F32AVX512 updates 4 rows of C and their first cols <= 32 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads 32 elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0.
 //
 //go:noescape
 func Gemm4x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+
+// GemmRows4x32F32AVX512 updates 4 rows of C and their first cols <= 32 columns:
+//
+//	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
+//
+// It reads cols elements of each row of b, and does not read c where beta = 0.
+//
+//go:noescape
+func GemmRows4x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
 
 // Gemm5x32F32AVX512 updates 5 rows of C and their first cols <= 32 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads 32 elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0.
 //
 //go:noescape
 func Gemm5x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+
+// GemmRows5x32F32AVX512 updates 5 rows of C and their first cols <= 32 columns:
+//
+//	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
+//
+// It reads cols elements of each row of b, and does not read c where beta = 0.
+//
+//go:noescape
+func GemmRows5x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
 
 // Gemm6x32F32AVX512 updates 6 rows of C and their first cols <= 32 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads 32 elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0.
 //
 //go:noescape
 func Gemm6x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+
+// GemmRows6x32F32AVX512 updates 6 rows of C and their first cols <= 32 columns:
+//
+//	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
+//
+// It reads cols elements of each row of b, and does not read c where beta = 0.
+//
+//go:noescape
+func GemmRows6x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
 
 // Gemm7x32F32AVX512 updates 7 rows of C and their first cols <= 32 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads 32 elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0.
 //
 //go:noescape
 func Gemm7x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+
+// GemmRows7x32F32AVX512 updates 7 rows of C and their first cols <= 32 columns:
+//
+//	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
+//
+// It reads cols elements of each row of b, and does not read c where beta = 0.
+//
+//go:noescape
+func GemmRows7x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
 
 // Gemm8x32F32AVX512 updates 8 rows of C and their first cols <= 32 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads 32 elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0.
 //
 //go:noescape
 func Gemm8x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+
+// GemmRows8x32F32AVX512 updates 8 rows of C and their first cols <= 32 columns:
+//
+//	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
+//
+// It reads cols elements of each row of b, and does not read c where beta = 0.
+//
+//go:noescape
+func GemmRows8x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
 
 // Gemm9x32F32AVX512 updates 9 rows of C and their first cols <= 32 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads 32 elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0.
 //
 //go:noescape
 func Gemm9x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+
+// GemmRows9x32F32AVX512 updates 9 rows of C and their first cols <= 32 columns:
+//
+//	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
+//
+// It reads cols elements of each row of b, and does not read c where beta = 0.
+//
+//go:noescape
+func GemmRows9x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
 
 // Gemm10x32F32AVX512 updates 10 rows of C and their first cols <= 32 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads 32 elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0.
 //
 //go:noescape
 func Gemm10x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+
+// GemmRows10x32F32AVX512 updates 10 rows of C and their first cols <= 32 columns:
+//
+//	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
+//
+// It reads cols elements of each row of b, and does not read c where beta = 0.
+//
+//go:noescape
+func GemmRows10x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
 
 // Gemm11x32F32AVX512 updates 11 rows of C and their first cols <= 32 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads 32 elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0.
 //
 //go:noescape
 func Gemm11x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+
+// GemmRows11x32F32AVX512 updates 11 rows of C and their first cols <= 32 columns:
+//
+//	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
+//
+// It reads cols elements of each row of b, and does not read c where beta = 0.
+//
+//go:noescape
+func GemmRows11x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
 
 // Gemm12x32F32AVX512 updates 12 rows of C and their first cols <= 32 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads 32 elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0.
 //
 //go:noescape
 func Gemm12x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+
+// GemmRows12x32F32AVX512 updates 12 rows of C and their first cols <= 32 columns:
+//
+//	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
+//
+// It reads cols elements of each row of b, and does not read c where beta = 0.
+//
+//go:noescape
+func GemmRows12x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
 
 // Gemm13x32F32AVX512 updates 13 rows of C and their first cols <= 32 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads 32 elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0.
 //
 //go:noescape
 func Gemm13x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+
+// GemmRows13x32F32AVX512 updates 13 rows of C and their first cols <= 32 columns:
+//
+//	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
+//
+// It reads cols elements of each row of b, and does not read c where beta = 0.
+//
+//go:noescape
+func GemmRows13x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
 
 // Gemm14x32F32AVX512 updates 14 rows of C and their first cols <= 32 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads 32 elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0.
 //
 //go:noescape
 func Gemm14x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+
+// GemmRows14x32F32AVX512 updates 14 rows of C and their first cols <= 32 columns:
+//
+//	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
+//
+// It reads cols elements of each row of b, and does not read c where beta = 0.
+//
+//go:noescape
+func GemmRows14x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
 
 // GemmDots1x1F32AVX512 sets
 //

@@ -8,127 +8,253 @@ package asm
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads 16 elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0.
 //
 //go:noescape
 func Gemm1x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+
+// GemmRows1x16F64AVX512 updates 1 rows of C and their first cols <= 16 columns:
+//
+//	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
+//
+// It reads cols elements of each row of b, and does not read c where beta = 0.
+//
+//go:noescape
+func GemmRows1x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
 
 // Gemm2x16F64AVX512 updates 2 rows of C and their first cols <= 16 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads 16 elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0.
 //
 //go:noescape
 func Gemm2x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+
+// GemmRows2x16F64AVX512 updates 2 rows of C and their first cols <= 16 columns:
+//
+//	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
+//
+// It reads cols elements of each row of b, and does not read c where beta = 0.
+//
+//go:noescape
+func GemmRows2x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
 
 // Gemm3x16F64AVX512 updates 3 rows of C and their first cols <= 16 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads 16 elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0.
 //
 //go:noescape
 func Gemm3x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+
+// GemmRows3x16F64AVX512 updates 3 rows of C and their first cols <= 16 columns:
+//
+//	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
+//
+// It reads cols elements of each row of b, and does not read c where beta = 0.
+//
+//go:noescape
+func GemmRows3x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
 
 // Gemm4x16F64AVX512 updates 4 rows of C and their first cols <= 16 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads 16 elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0.
 //
 //go:noescape
 func Gemm4x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+
+// GemmRows4x16F64AVX512 updates 4 rows of C and their first cols <= 16 columns:
+//
+//	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
+//
+// It reads cols elements of each row of b, and does not read c where beta = 0.
+//
+//go:noescape
+func GemmRows4x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
 
 // Gemm5x16F64AVX512 updates 5 rows of C and their first cols <= 16 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads 16 elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0.
 //
 //go:noescape
 func Gemm5x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+
+// GemmRows5x16F64AVX512 updates 5 rows of C and their first cols <= 16 columns:
+//
+//	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
+//
+// It reads cols elements of each row of b, and does not read c where beta = 0.
+//
+//go:noescape
+func GemmRows5x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
 
 // Gemm6x16F64AVX512 updates 6 rows of C and their first cols <= 16 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads 16 elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0.
 //
 //go:noescape
 func Gemm6x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+
+// GemmRows6x16F64AVX512 updates 6 rows of C and their first cols <= 16 columns:
+//
+//	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
+//
+// It reads cols elements of each row of b, and does not read c where beta = 0.
+//
+//go:noescape
+func GemmRows6x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
 
 // Gemm7x16F64AVX512 updates 7 rows of C and their first cols <= 16 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads 16 elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0.
 //
 //go:noescape
 func Gemm7x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+
+// GemmRows7x16F64AVX512 updates 7 rows of C and their first cols <= 16 columns:
+//
+//	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
+//
+// It reads cols elements of each row of b, and does not read c where beta = 0.
+//
+//go:noescape
+func GemmRows7x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
 
 // Gemm8x16F64AVX512 updates 8 rows of C and their first cols <= 16 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads 16 elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0.
 //
 //go:noescape
 func Gemm8x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+
+// GemmRows8x16F64AVX512 updates 8 rows of C and their first cols <= 16 columns:
+//
+//	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
+//
+// It reads cols elements of each row of b, and does not read c where beta = 0.
+//
+//go:noescape
+func GemmRows8x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
 
 // Gemm9x16F64AVX512 updates 9 rows of C and their first cols <= 16 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads 16 elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0.
 //
 //go:noescape
 func Gemm9x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+
+// GemmRows9x16F64AVX512 updates 9 rows of C and their first cols <= 16 columns:
+//
+//	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
+//
+// It reads cols elements of each row of b, and does not read c where beta = 0.
+//
+//go:noescape
+func GemmRows9x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
 
 // Gemm10x16F64AVX512 updates 10 rows of C and their first cols <= 16 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads 16 elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0.
 //
 //go:noescape
 func Gemm10x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+
+// GemmRows10x16F64AVX512 updates 10 rows of C and their first cols <= 16 columns:
+//
+//	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
+//
+// It reads cols elements of each row of b, and does not read c where beta = 0.
+//
+//go:noescape
+func GemmRows10x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
 
 // Gemm11x16F64AVX512 updates 11 rows of C and their first cols <= 16 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads 16 elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0.
 //
 //go:noescape
 func Gemm11x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+
+// GemmRows11x16F64AVX512 updates 11 rows of C and their first cols <= 16 columns:
+//
+//	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
+//
+// It reads cols elements of each row of b, and does not read c where beta = 0.
+//
+//go:noescape
+func GemmRows11x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
 
 // Gemm12x16F64AVX512 updates 12 rows of C and their first cols <= 16 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads 16 elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0.
 //
 //go:noescape
 func Gemm12x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+
+// GemmRows12x16F64AVX512 updates 12 rows of C and their first cols <= 16 columns:
+//
+//	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
+//
+// It reads cols elements of each row of b, and does not read c where beta = 0.
+//
+//go:noescape
+func GemmRows12x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
 
 // Gemm13x16F64AVX512 updates 13 rows of C and their first cols <= 16 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads 16 elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0.
 //
 //go:noescape
 func Gemm13x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+
+// GemmRows13x16F64AVX512 updates 13 rows of C and their first cols <= 16 columns:
+//
+//	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
+//
+// It reads cols elements of each row of b, and does not read c where beta = 0.
+//
+//go:noescape
+func GemmRows13x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
 
 // Gemm14x16F64AVX512 updates 14 rows of C and their first cols <= 16 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads 16 elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0.
 //
 //go:noescape
 func Gemm14x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+
+// GemmRows14x16F64AVX512 updates 14 rows of C and their first cols <= 16 columns:
+//
+//	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
+//
+// It reads cols elements of each row of b, and does not read c where beta = 0.
+//
+//go:noescape
+func GemmRows14x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
 
 // GemmDots1x1F64AVX512 sets
 //

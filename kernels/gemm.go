@@ -50,10 +50,14 @@ func gemm[T Float](tile *gemmTile[T], run Runner, transA, transB bool, m, n, k i
 		scaleBlock(c, ldc, m, n, beta)
 		return
 	}
+	left, right := operand[T]{x: a, ld: lda, deep: !transA}, operand[T]{x: b, ld: ldb, deep: transB}
+	if tile.isSmall(&left, &right, m, n, k) {
+		tile.small(&left, &right, m, n, k, alpha, beta, c, ldc)
+		return
+	}
 	g := jobsOf[T]().take()
 	g.set(tile, run, m, n, k, alpha, beta, c, ldc)
-	g.a = operand[T]{x: a, ld: lda, deep: !transA}
-	g.b = operand[T]{x: b, ld: ldb, deep: transB}
+	g.a, g.b = left, right
 	switch {
 	case n <= thin && g.a.deep, m <= thin && g.b.deep:
 		g.dots()

@@ -15,15 +15,26 @@ var (
 		9: asm.Gemm9x16F64AVX512, 10: asm.Gemm10x16F64AVX512, 11: asm.Gemm11x16F64AVX512, 12: asm.Gemm12x16F64AVX512,
 		13: asm.Gemm13x16F64AVX512, 14: asm.Gemm14x16F64AVX512,
 	}
+	gemmDeep64AVX2 = gemmRows[float64]{
+		1: asm.GemmRows1x8F64AVX2, 2: asm.GemmRows2x8F64AVX2, 3: asm.GemmRows3x8F64AVX2,
+		4: asm.GemmRows4x8F64AVX2, 5: asm.GemmRows5x8F64AVX2, 6: asm.GemmRows6x8F64AVX2,
+	}
+	gemmDeep64AVX512 = gemmRows[float64]{
+		1: asm.GemmRows1x16F64AVX512, 2: asm.GemmRows2x16F64AVX512, 3: asm.GemmRows3x16F64AVX512, 4: asm.GemmRows4x16F64AVX512,
+		5: asm.GemmRows5x16F64AVX512, 6: asm.GemmRows6x16F64AVX512, 7: asm.GemmRows7x16F64AVX512, 8: asm.GemmRows8x16F64AVX512,
+		9: asm.GemmRows9x16F64AVX512, 10: asm.GemmRows10x16F64AVX512, 11: asm.GemmRows11x16F64AVX512, 12: asm.GemmRows12x16F64AVX512,
+		13: asm.GemmRows13x16F64AVX512, 14: asm.GemmRows14x16F64AVX512,
+	}
 )
 
 // gemm64AVX2 sets the tile of AVX2.
 func gemm64AVX2(t *impl[float64]) {
 	t.gemm = gemmTile[float64]{
 		mr: 6, nr: 8, kc: 512, mc: 1008, nc: 1536,
-		update:   gemmRows64AVX2.update(8),
-		packRows: packRowsAsm(6, asm.GemmPackRows4F64AVX2, asm.GemmPackRows2F64AVX2),
-		packCols: packColsAsm(6, asm.GemmPackColsAF64AVX2, asm.GemmPackColsBF64AVX2),
+		update:     gemmRows64AVX2.update(8),
+		updateRows: gemmDeep64AVX2.updateRows(8),
+		packRows:   packRowsAsm(6, asm.GemmPackRows4F64AVX2, asm.GemmPackRows2F64AVX2),
+		packCols:   packColsAsm(6, asm.GemmPackColsAF64AVX2, asm.GemmPackColsBF64AVX2),
 		dots: gemmDots[float64]{
 			{asm.GemmDots1x1F64AVX2, asm.GemmDots1x2F64AVX2},
 			{asm.GemmDots4x1F64AVX2, asm.GemmDots4x2F64AVX2},
@@ -35,9 +46,11 @@ func gemm64AVX2(t *impl[float64]) {
 func gemm64AVX512(t *impl[float64]) {
 	t.gemm = gemmTile[float64]{
 		mr: 14, nr: 16, kc: 512, mc: 1008, nc: 1536,
-		update:   gemmRows64AVX512.update(16),
-		packRows: packRowsAsm(14, asm.GemmPackRows4F64AVX512, asm.GemmPackRows2F64AVX512),
-		packCols: packColsAsm(14, asm.GemmPackColsAF64AVX512, asm.GemmPackColsBF64AVX512),
+		update:     gemmRows64AVX512.update(0),
+		updateRows: gemmDeep64AVX512.updateRows(0),
+		masked:     true,
+		packRows:   packRowsAsm(14, asm.GemmPackRows4F64AVX512, asm.GemmPackRows2F64AVX512),
+		packCols:   packColsAsm(14, asm.GemmPackColsAF64AVX512, asm.GemmPackColsBF64AVX512),
 		dots: gemmDots[float64]{
 			{asm.GemmDots1x1F64AVX512, asm.GemmDots1x2F64AVX512},
 			{asm.GemmDots4x1F64AVX512, asm.GemmDots4x2F64AVX512},

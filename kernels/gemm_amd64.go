@@ -4,7 +4,7 @@ package kernels
 
 import "github.com/sinkcpu/sinkcpu/asm"
 
-// gemmRows are the micro-kernels of a tier by their number of rows.
+// gemmRows are the micro-kernels of a tier by their number of rows; those for a packed A, or for one that lies in rows.
 type gemmRows[T Float] []func(k int, alpha T, a *T, lda int, b *T, ldb int, beta T, c *T, ldc, cols int)
 
 var (
@@ -18,6 +18,16 @@ var (
 		9: asm.Gemm9x32F32AVX512, 10: asm.Gemm10x32F32AVX512, 11: asm.Gemm11x32F32AVX512, 12: asm.Gemm12x32F32AVX512,
 		13: asm.Gemm13x32F32AVX512, 14: asm.Gemm14x32F32AVX512,
 	}
+	gemmDeepAVX2 = gemmRows[float32]{
+		1: asm.GemmRows1x16F32AVX2, 2: asm.GemmRows2x16F32AVX2, 3: asm.GemmRows3x16F32AVX2,
+		4: asm.GemmRows4x16F32AVX2, 5: asm.GemmRows5x16F32AVX2, 6: asm.GemmRows6x16F32AVX2,
+	}
+	gemmDeepAVX512 = gemmRows[float32]{
+		1: asm.GemmRows1x32F32AVX512, 2: asm.GemmRows2x32F32AVX512, 3: asm.GemmRows3x32F32AVX512, 4: asm.GemmRows4x32F32AVX512,
+		5: asm.GemmRows5x32F32AVX512, 6: asm.GemmRows6x32F32AVX512, 7: asm.GemmRows7x32F32AVX512, 8: asm.GemmRows8x32F32AVX512,
+		9: asm.GemmRows9x32F32AVX512, 10: asm.GemmRows10x32F32AVX512, 11: asm.GemmRows11x32F32AVX512, 12: asm.GemmRows12x32F32AVX512,
+		13: asm.GemmRows13x32F32AVX512, 14: asm.GemmRows14x32F32AVX512,
+	}
 )
 
 // The depth kc is large because C is read and written once for each kc: on a Zen 5 at m=n=k=2048 (BenchmarkGemm), AVX-512 makes 212
@@ -28,9 +38,10 @@ var (
 func gemmAVX2(t *impl[float32]) {
 	t.gemm = gemmTile[float32]{
 		mr: 6, nr: 16, kc: 512, mc: 2016, nc: 3072,
-		update:   gemmRowsAVX2.update(16),
-		packRows: packRowsAsm(6, asm.GemmPackRows4F32AVX2, asm.GemmPackRows2F32AVX2),
-		packCols: packColsAsm(6, asm.GemmPackColsAF32AVX2, asm.GemmPackColsBF32AVX2),
+		update:     gemmRowsAVX2.update(16),
+		updateRows: gemmDeepAVX2.updateRows(16),
+		packRows:   packRowsAsm(6, asm.GemmPackRows4F32AVX2, asm.GemmPackRows2F32AVX2),
+		packCols:   packColsAsm(6, asm.GemmPackColsAF32AVX2, asm.GemmPackColsBF32AVX2),
 		dots: gemmDots[float32]{
 			{asm.GemmDots1x1F32AVX2, asm.GemmDots1x2F32AVX2},
 			{asm.GemmDots4x1F32AVX2, asm.GemmDots4x2F32AVX2},
@@ -42,9 +53,11 @@ func gemmAVX2(t *impl[float32]) {
 func gemmAVX512(t *impl[float32]) {
 	t.gemm = gemmTile[float32]{
 		mr: 14, nr: 32, kc: 512, mc: 2016, nc: 3072,
-		update:   gemmRowsAVX512.update(32),
-		packRows: packRowsAsm(14, asm.GemmPackRows4F32AVX512, asm.GemmPackRows2F32AVX512),
-		packCols: packColsAsm(14, asm.GemmPackColsAF32AVX512, asm.GemmPackColsBF32AVX512),
+		update:     gemmRowsAVX512.update(0),
+		updateRows: gemmDeepAVX512.updateRows(0),
+		masked:     true,
+		packRows:   packRowsAsm(14, asm.GemmPackRows4F32AVX512, asm.GemmPackRows2F32AVX512),
+		packCols:   packColsAsm(14, asm.GemmPackColsAF32AVX512, asm.GemmPackColsBF32AVX512),
 		dots: gemmDots[float32]{
 			{asm.GemmDots1x1F32AVX512, asm.GemmDots1x2F32AVX512},
 			{asm.GemmDots4x1F32AVX512, asm.GemmDots4x2F32AVX512},
@@ -52,10 +65,23 @@ func gemmAVX512(t *impl[float32]) {
 	}
 }
 
-// update wraps the micro-kernels, nr columns wide.
-func (kernel gemmRows[T]) update(nr int) func(k int, alpha T, a []T, lda int, b []T, ldb int, beta T, c []T, ldc, rows, cols int) {
+// update wraps the micro-kernels for a packed A; nr is how many columns they read, 0 for as many as there are.
+func (kernel gemmRows[T]) update(nr int) gemmUpdate[T] {
 	return func(k int, alpha T, a []T, lda int, b []T, ldb int, beta T, c []T, ldc, rows, cols int) {
-		_, _, _ = a[(k-1)*lda+rows-1], b[(k-1)*ldb+nr-1], c[(rows-1)*ldc+cols-1]
+		_, _, _ = a[(k-1)*lda+rows-1], b[(k-1)*ldb+max(nr, cols)-1], c[(rows-1)*ldc+cols-1]
+		raceReadBlock(a, lda, k, rows)
+		raceReadBlock(b, ldb, k, cols)
+		raceWriteBlock(c, ldc, rows, cols)
+		kernel[rows](k, alpha, &a[0], lda, &b[0], ldb, beta, &c[0], ldc, cols)
+	}
+}
+
+// updateRows wraps the micro-kernels for an A that lies in rows.
+func (kernel gemmRows[T]) updateRows(nr int) gemmUpdate[T] {
+	return func(k int, alpha T, a []T, lda int, b []T, ldb int, beta T, c []T, ldc, rows, cols int) {
+		_, _, _ = a[(rows-1)*lda+k-1], b[(k-1)*ldb+max(nr, cols)-1], c[(rows-1)*ldc+cols-1]
+		raceReadBlock(a, lda, rows, k)
+		raceReadBlock(b, ldb, k, cols)
 		raceWriteBlock(c, ldc, rows, cols)
 		kernel[rows](k, alpha, &a[0], lda, &b[0], ldb, beta, &c[0], ldc, cols)
 	}

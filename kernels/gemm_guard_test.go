@@ -46,6 +46,7 @@ func testGemmGuard[T Float](t *testing.T, tile *gemmTile[T]) {
 	for trans := range 4 {
 		testGemmGuarded(t, tile, draw, trans, 5*tile.mr, 2*tile.nr+1, 2*tile.nr)
 		testGemmGuarded(t, tile, draw, trans, 2*tile.mr+1, 4*tile.nr, 33)
+		testGemmGuarded(t, tile, draw, trans, 131, 129, 67)
 		testGemmGuarded(t, tile, draw, trans, 131, 2, 67)
 		testGemmGuarded(t, tile, draw, trans, 3, 131, 67)
 	}

@@ -1,6 +1,9 @@
 package kernels
 
-import "sync"
+import (
+	"sync"
+	"unsafe"
+)
 
 // gemmTile holds the kernels of GEMM of one tier, and the sizes of their blocks. All sizes are constants: the order of every sum
 // follows from m, n and k alone.
@@ -13,8 +16,11 @@ type gemmTile[T Float] struct {
 	//
 	//	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 	//
-	// It may read nr elements of each row of b, and does not read c where beta = 0.
-	update func(k int, alpha T, a []T, lda int, b []T, ldb int, beta T, c []T, ldc, rows, cols int)
+	// It reads cols elements of each row of b where masked, else nr, and does not read c where beta = 0.
+	update gemmUpdate[T]
+	// updateRows is update with a[i*lda+l] in place of a[l*lda+i], and the same bits; nil where a tier has none.
+	updateRows gemmUpdate[T]
+	masked     bool
 
 	// packRows sets dst[l*width+i] = x[i*ld+l] for i < rows, l < k, and, unless width is mr, 0 for rows <= i < width.
 	packRows func(dst []T, width int, x []T, ld, rows, k int)
@@ -29,6 +35,8 @@ type gemmTile[T Float] struct {
 	axpy     func(y []T, alpha T, x []T)
 }
 
+type gemmUpdate[T Float] func(k int, alpha T, a []T, lda int, b []T, ldb int, beta T, c []T, ldc, rows, cols int)
+
 // An operand is A or B of a product, seen as a set of vectors along k.
 type operand[T Float] struct {
 	x    []T
@@ -42,6 +50,24 @@ func (o *operand[T]) at(i, l int) []T {
 		return o.x[i*o.ld+l:]
 	}
 	return o.x[l*o.ld+i:]
+}
+
+// direct tells whether the micro-kernel reads this operand, as A of a product with n columns, where it lies. Rows a multiple of
+// 4 KiB apart would share one set of the first level of cache.
+func (t *gemmTile[T]) direct(a *operand[T], n int) bool {
+	if !a.deep {
+		return n <= direct
+	}
+	const aliased = 4 << 10
+	return t.updateRows != nil && n <= directRows && a.ld*int(unsafe.Sizeof(T(0)))%aliased != 0
+}
+
+// micro returns the micro-kernel for an A that is read where it lies.
+func (t *gemmTile[T]) micro(a *operand[T]) gemmUpdate[T] {
+	if a.deep {
+		return t.updateRows
+	}
+	return t.update
 }
 
 // A gemmJob is one product: its arguments, where its loops stand, and its buffers. It is reused, so that a product allocates nothing,

@@ -25,9 +25,9 @@ func (g *gemmJob[T]) depth() {
 func (g *gemmJob[T]) blockRows() {
 	for g.i0 = 0; g.i0 < g.m; g.i0 += g.tile.mc {
 		g.mb = min(g.tile.mc, g.m-g.i0)
-		g.pa = lay(&g.a, g.i0, g.l0, g.mb, g.kb, g.tile.mr, g.n <= direct, g.pa.packed)
+		g.pa = lay(&g.a, g.i0, g.l0, g.mb, g.kb, g.tile.mr, g.tile.direct(&g.a, g.n), g.a.deep || g.tile.masked, g.pa.packed)
 		if g.i0 == 0 {
-			g.pb = lay(&g.b, g.j0, g.l0, g.nb, g.kb, g.tile.nr, g.m <= direct, g.pb.packed)
+			g.pb = lay(&g.b, g.j0, g.l0, g.nb, g.kb, g.tile.nr, g.m <= direct && !g.b.deep, g.tile.masked, g.pb.packed)
 		}
 		g.packBlock()
 		g.cut()
@@ -43,6 +43,9 @@ func (g *gemmJob[T]) blockRows() {
 // contiguous direction. A packed operand is no faster to read on a Zen 5: with 500 x 500 packing B takes 31 % of the speed at 14 rows,
 // 10 % at 56 and 1 % at 200, with 2048 x 2048 4 % at 224.
 const direct = 256
+
+// directRows is the largest number of columns of C for which A is read where it lies although k is its contiguous direction.
+const directRows = 256
 
 // The tasks of a block: as many as can keep 64 workers busy, each of minTask multiplications at least, so that handing it over costs
 // little, and of taskRows x taskCols elements of C at most, so that its panels of A stay in the second level of cache.
@@ -91,7 +94,15 @@ func (g *gemmJob[T]) update(task int) {
 // updateTile updates the tile of C at row i and column j of the block.
 func (g *gemmJob[T]) updateTile(a []T, lda int, b []T, ldb int, i, j, rows, cols int) {
 	i, j = g.i0+i, g.j0+j
-	g.tile.update(g.kb, g.alpha, a, lda, b, ldb, g.betaNow(), g.c[i*g.ldc+j:], g.ldc, rows, cols)
+	g.micro()(g.kb, g.alpha, a, lda, b, ldb, g.betaNow(), g.c[i*g.ldc+j:], g.ldc, rows, cols)
+}
+
+// micro returns the micro-kernel for A as it lies, or packed.
+func (g *gemmJob[T]) micro() gemmUpdate[T] {
+	if g.pa.direct {
+		return g.tile.micro(&g.a)
+	}
+	return g.tile.update
 }
 
 // betaNow is the factor of C in this block of the depth: beta in the first, then 1.

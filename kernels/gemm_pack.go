@@ -10,7 +10,8 @@ type panels[T Float] struct {
 	n, width  int
 	depth     int
 	packed    []T
-	firstPack int // the panels from this vector of the block on are packed
+	direct    bool // whether panels before firstPack are read where they lie
+	firstPack int  // the panels from this vector of the block on are packed
 }
 
 // at returns the panel from vector i of the block on, a multiple of the width, and the distance of two depths in it.
@@ -21,11 +22,14 @@ func (p *panels[T]) at(i int) ([]T, int) {
 	return p.packed[(i-p.firstPack)*p.depth:], p.width
 }
 
-// lay cuts a block into panels. Where direct, they are read too seldom to repay packing, and those stay where they are that are full and
-// have their vectors next to each other. The buffer is grown to hold the others.
-func lay[T Float](o *operand[T], i0, l0, n, depth, width int, direct bool, buf []T) panels[T] {
-	p := panels[T]{o: o, i0: i0, l0: l0, n: n, depth: depth, width: width}
-	if direct && !o.deep {
+// lay cuts a block into panels. Where direct, they are read too seldom to repay packing and stay where they are; the last only where it
+// is full, or where partial tells that the micro-kernel reads no vectors beyond it. The buffer is grown to hold the others.
+func lay[T Float](o *operand[T], i0, l0, n, depth, width int, direct, partial bool, buf []T) panels[T] {
+	p := panels[T]{o: o, i0: i0, l0: l0, n: n, depth: depth, width: width, direct: direct}
+	switch {
+	case direct && partial:
+		p.firstPack = n
+	case direct:
 		p.firstPack = n / width * width
 	}
 	p.packed = grow(buf, ceilDiv(n-p.firstPack, width)*width*depth)

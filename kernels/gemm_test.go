@@ -236,6 +236,29 @@ func testGemmBlocks[T Float](t *testing.T, tile *gemmTile[T]) {
 	}
 }
 
+// TestGemmDirect asserts that operands that are read where they lie give the bits of packed ones.
+func TestGemmDirect(t *testing.T) {
+	eachGemmTile(t, testGemmDirect[float32], testGemmDirect[float64])
+}
+
+func testGemmDirect[T Float](t *testing.T, tile *gemmTile[T]) {
+	rng := rand.New(rand.NewPCG(13, 14))
+	draw := func() T { return T(rng.NormFloat64()) }
+	packing := *tile
+	packing.masked, packing.updateRows = false, nil
+	for _, s := range [][3]int{{64, 64, 64}, {2, 5, 3}, {2*tile.mr + 1, 2*tile.nr + 1, 37}, {131, 129, 67}, {20, 40, 1021}, {300, directRows, tile.kc + 5}, {40, directRows + 1, 30}} {
+		for trans := range 4 {
+			g := newGemmCase(heap, draw, trans, s[0], s[1], s[2], 0.7, 0.3)
+			want, got := g.run(&packing, nil), g.run(tile, nil)
+			for i := range want {
+				if want[i] != got[i] {
+					t.Fatalf("%v: element %d is %v, from packed operands %v", g, i, got[i], want[i])
+				}
+			}
+		}
+	}
+}
+
 // shuffledRunner runs the tasks in a random order on goroutines.
 type shuffledRunner struct {
 	rng   *rand.Rand

@@ -39,6 +39,7 @@ func emitGemm(m *machine) {
 	g := newGemmTile(m)
 	for rows := 1; rows <= g.most; rows++ {
 		g.update(rows)
+		g.updateRows(rows)
 	}
 	for _, rows := range []int{1, 4} {
 		for columns := 1; columns <= 2; columns++ {
@@ -51,27 +52,86 @@ func emitGemm(m *machine) {
 	g.packCols("A", g.most)
 }
 
-// update emits the micro-kernel for a number of rows.
+// update emits the micro-kernel for a number of rows, of a packed A or of one whose columns lie in rows.
 func (g *gemmTile) update(rows int) {
-	g.function(fmt.Sprintf("Gemm%dx%d", rows, g.columns()),
+	g.micro("Gemm", "a[l*lda+i]", rows, func() gemmFactors {
+		a, lda := g.integer("a"), g.stride("lda")
+		return gemmFactors{
+			at:   func(i, _ int) operand.Mem { return operand.Mem{Base: a, Disp: i * g.size} },
+			step: func() { g.ADDQ(lda, a) },
+			jump: func(int) {},
+		}
+	})
+}
+
+// rowsPerPointer is how many rows one pointer reaches: itself and twice the leading dimension.
+const rowsPerPointer = 3
+
+// updateRows emits the micro-kernel for rows of an A that lies as it is stored.
+func (g *gemmTile) updateRows(rows int) {
+	g.micro("GemmRows", "a[i*lda+l]", rows, func() gemmFactors {
+		lda := g.stride("lda")
+		p := []reg.GPVirtual{g.integer("a")}
+		for i := rowsPerPointer; i < rows; i += rowsPerPointer {
+			next := g.GP64()
+			g.LEAQ(operand.Mem{Base: p[len(p)-1], Index: lda, Scale: 1}, next)
+			g.LEAQ(operand.Mem{Base: next, Index: lda, Scale: 2}, next)
+			p = append(p, next)
+		}
+		return gemmFactors{
+			at: func(i, l int) operand.Mem {
+				m := operand.Mem{Base: p[i/rowsPerPointer], Disp: l * g.size}
+				if s := i % rowsPerPointer; s > 0 {
+					m.Index, m.Scale = lda, uint8(s)
+				}
+				return m
+			},
+			step: func() {},
+			jump: func(l int) {
+				for _, r := range p {
+					g.add(r, l*g.size)
+				}
+			},
+		}
+	})
+}
+
+// gemmFactors is how the micro-kernel finds the elements of A: at row i and l steps after the last jump. step moves on by one, jump by
+// the l steps of a pass of the loop.
+type gemmFactors struct {
+	at   func(i, l int) operand.Mem
+	step func()
+	jump func(l int)
+}
+
+// micro emits a micro-kernel; element is how its A lies.
+func (g *gemmTile) micro(name, element string, rows int, factors func() gemmFactors) {
+	g.function(fmt.Sprintf("%s%dx%d", name, rows, g.columns()),
 		"func(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc, cols int)",
 		fmt.Sprintf("updates %d rows of C and their first cols <= %d columns:", rows, g.columns()), "",
-		"\tc[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0", "",
-		fmt.Sprintf("It reads %d elements of each row of b, and does not read c where beta = 0.", g.columns()))
-	k := g.integer("k")
-	a, lda := g.integer("a"), g.stride("lda")
-	b, ldb := g.integer("b"), g.stride("ldb")
-	c, ldc := g.integer("c"), g.stride("ldc")
-	g.prefetchRows(c, ldc, rows)
-	sum := g.sums(rows, k, a, lda, b, ldb)
+		fmt.Sprintf("\tc[i*ldc+j] = alpha sum_l %s b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0", element), "",
+		fmt.Sprintf("It reads %s elements of each row of b, and does not read c where beta = 0.", g.reads()))
+	g.prefetchRows(rows)
+	var masks [2]reg.Register
+	if g.wide() {
+		masks = g.masks("cols")
+	}
+	sum := g.sums(rows, factors(), masks)
 	g.scale(sum)
-	g.storeTile(sum, c, ldc)
+	g.storeTile(sum, masks)
+}
+
+// reads is how much of a row of b is read: on AVX2 all that fits, as loads under masks take longer there.
+func (g *gemmTile) reads() string {
+	if g.wide() {
+		return "cols"
+	}
+	return fmt.Sprint(g.columns())
 }
 
 // prefetchRows fetches the tile of C while the sums are formed.
-func (g *gemmTile) prefetchRows(c, ldc reg.GPVirtual, rows int) {
-	p := g.GP64()
-	g.MOVQ(c, p)
+func (g *gemmTile) prefetchRows(rows int) {
+	p, ldc := g.integer("c"), g.stride("ldc")
 	for i := range rows {
 		for at := 0; at < 2*g.bytes; at += 64 {
 			g.PREFETCHT0(operand.Mem{Base: p, Disp: at})
@@ -82,38 +142,46 @@ func (g *gemmTile) prefetchRows(c, ldc reg.GPVirtual, rows int) {
 	}
 }
 
-// sums emits the loop over k.
-func (g *gemmTile) sums(rows int, k, a, lda, b, ldb reg.GPVirtual) [][2]reg.VecVirtual {
+// sums emits the loop over k, with B under masks on AVX-512.
+func (g *gemmTile) sums(rows int, a gemmFactors, masks [2]reg.Register) [][2]reg.VecVirtual {
+	k, b, ldb := g.integer("k"), g.integer("b"), g.stride("ldb")
 	sum := make([][2]reg.VecVirtual, rows)
 	for i := range sum {
 		sum[i] = [2]reg.VecVirtual{g.zero(), g.zero()}
 	}
 	const unroll = 4
 	loop, rest, one, done := g.label("loop"), g.label("rest"), g.label("one"), g.label("done")
-	step := func() {
-		b0, b1 := g.loaded(g.at(b, 0)), g.loaded(g.at(b, 1))
+	step := func(l int) {
+		var row [2]reg.VecVirtual
+		for v := range row {
+			g.mask = masks[v]
+			row[v] = g.loaded(g.at(b, v))
+		}
+		g.mask = nil
 		for i := range sum {
 			x := g.vec()
-			g.VBROADCAST(operand.Mem{Base: a, Disp: i * g.size}, x)
-			g.VFMADD231(b0, x, sum[i][0])
-			g.VFMADD231(b1, x, sum[i][1])
+			g.VBROADCAST(a.at(i, l), x)
+			g.VFMADD231(row[0], x, sum[i][0])
+			g.VFMADD231(row[1], x, sum[i][1])
 		}
-		g.ADDQ(lda, a)
+		a.step()
 		g.ADDQ(ldb, b)
 	}
 	g.SUBQ(operand.U32(unroll), k)
 	g.JB(operand.LabelRef(rest))
 	g.Label(loop)
-	for range unroll {
-		step()
+	for l := range unroll {
+		step(l)
 	}
+	a.jump(unroll)
 	g.SUBQ(operand.U32(unroll), k)
 	g.JAE(operand.LabelRef(loop))
 	g.Label(rest)
 	g.ADDQ(operand.U32(unroll), k)
 	g.JZ(operand.LabelRef(done))
 	g.Label(one)
-	step()
+	step(0)
+	a.jump(1)
 	g.SUBQ(operand.U32(1), k)
 	g.JNZ(operand.LabelRef(one))
 	g.Label(done)
@@ -129,9 +197,10 @@ func (g *gemmTile) scale(sum [][2]reg.VecVirtual) {
 }
 
 // storeTile adds beta C and stores the columns asked for. AVX2 masks only where it must: its masked stores are slow.
-func (g *gemmTile) storeTile(sum [][2]reg.VecVirtual, c, ldc reg.GPVirtual) {
+func (g *gemmTile) storeTile(sum [][2]reg.VecVirtual, masks [2]reg.Register) {
+	c, ldc := g.integer("c"), g.stride("ldc")
 	if g.wide() {
-		g.storeRows(sum, c, ldc, g.masks("cols"))
+		g.storeRows(sum, c, ldc, masks)
 		return
 	}
 	edge := g.label("edge")
