@@ -114,31 +114,39 @@ func GemmRows6x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, 
 
 // GemmDots1x1F32AVX2 sets
 //
-//	d[4*r+s] = sum_l x[r*ldx+l] y[s*ldy+l]    r < 1, s < 1, l < k
+//	d[r*ldd+s] = sum_l x[r*ldx+l] y[s*ldy+l]    r < 1 groups, s < 1, l < k
+//
+// for groups > 0.
 //
 //go:noescape
-func GemmDots1x1F32AVX2(d *float32, k int, x *float32, ldx int, y *float32, ldy int)
+func GemmDots1x1F32AVX2(d *float32, ldd int, k int, x *float32, ldx int, y *float32, ldy int, groups int)
 
 // GemmDots1x2F32AVX2 sets
 //
-//	d[4*r+s] = sum_l x[r*ldx+l] y[s*ldy+l]    r < 1, s < 2, l < k
+//	d[r*ldd+s] = sum_l x[r*ldx+l] y[s*ldy+l]    r < 1 groups, s < 2, l < k
+//
+// for groups > 0.
 //
 //go:noescape
-func GemmDots1x2F32AVX2(d *float32, k int, x *float32, ldx int, y *float32, ldy int)
+func GemmDots1x2F32AVX2(d *float32, ldd int, k int, x *float32, ldx int, y *float32, ldy int, groups int)
 
 // GemmDots4x1F32AVX2 sets
 //
-//	d[4*r+s] = sum_l x[r*ldx+l] y[s*ldy+l]    r < 4, s < 1, l < k
+//	d[r*ldd+s] = sum_l x[r*ldx+l] y[s*ldy+l]    r < 4 groups, s < 1, l < k
+//
+// for groups > 0.
 //
 //go:noescape
-func GemmDots4x1F32AVX2(d *float32, k int, x *float32, ldx int, y *float32, ldy int)
+func GemmDots4x1F32AVX2(d *float32, ldd int, k int, x *float32, ldx int, y *float32, ldy int, groups int)
 
 // GemmDots4x2F32AVX2 sets
 //
-//	d[4*r+s] = sum_l x[r*ldx+l] y[s*ldy+l]    r < 4, s < 2, l < k
+//	d[r*ldd+s] = sum_l x[r*ldx+l] y[s*ldy+l]    r < 4 groups, s < 2, l < k
+//
+// for groups > 0.
 //
 //go:noescape
-func GemmDots4x2F32AVX2(d *float32, k int, x *float32, ldx int, y *float32, ldy int)
+func GemmDots4x2F32AVX2(d *float32, ldd int, k int, x *float32, ldx int, y *float32, ldy int, groups int)
 
 // GemmPackRows4F32AVX2 sets dst[l*width+i] = x[i*ld+l] for i < 4, l < k.
 //

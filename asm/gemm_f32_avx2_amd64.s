@@ -2626,14 +2626,16 @@ overwrite7:
 	VZEROUPPER
 	RET
 
-// func GemmDots1x1F32AVX2(d *float32, k int, x *float32, ldx int, y *float32, ldy int)
+// func GemmDots1x1F32AVX2(d *float32, ldd int, k int, x *float32, ldx int, y *float32, ldy int, groups int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·GemmDots1x1F32AVX2(SB), NOSPLIT, $0-48
-	MOVQ   k+8(FP), AX
-	MOVQ   x+16(FP), CX
-	MOVQ   y+32(FP), DX
-	MOVQ   ldx+24(FP), BX
-	SHLQ   $0x02, BX
+TEXT ·GemmDots1x1F32AVX2(SB), NOSPLIT, $0-64
+	MOVQ x+24(FP), AX
+	MOVQ y+40(FP), CX
+	MOVQ ldx+32(FP), DX
+	SHLQ $0x02, DX
+
+group1:
+	MOVQ   k+16(FP), BX
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -2642,78 +2644,77 @@ TEXT ·GemmDots1x1F32AVX2(SB), NOSPLIT, $0-48
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
-	CMPQ   AX, $0x00000040
-	JB     next3
+	CMPQ   BX, $0x00000040
+	JB     next4
 
-loop2:
-	VMOVUPS     (DX), Y8
-	VMOVUPS     (CX), Y9
-	PREFETCHT0  (CX)(BX*1)
+loop3:
+	VMOVUPS     (CX), Y8
+	VMOVUPS     (AX), Y9
+	PREFETCHT0  (AX)(DX*1)
 	VFMADD231PS Y8, Y9, Y0
-	VMOVUPS     32(DX), Y8
-	VMOVUPS     32(CX), Y9
+	VMOVUPS     32(CX), Y8
+	VMOVUPS     32(AX), Y9
 	VFMADD231PS Y8, Y9, Y1
-	VMOVUPS     64(DX), Y8
-	VMOVUPS     64(CX), Y9
-	PREFETCHT0  64(CX)(BX*1)
+	VMOVUPS     64(CX), Y8
+	VMOVUPS     64(AX), Y9
+	PREFETCHT0  64(AX)(DX*1)
 	VFMADD231PS Y8, Y9, Y2
-	VMOVUPS     96(DX), Y8
-	VMOVUPS     96(CX), Y9
+	VMOVUPS     96(CX), Y8
+	VMOVUPS     96(AX), Y9
 	VFMADD231PS Y8, Y9, Y3
-	VMOVUPS     128(DX), Y8
-	VMOVUPS     128(CX), Y9
-	PREFETCHT0  128(CX)(BX*1)
+	VMOVUPS     128(CX), Y8
+	VMOVUPS     128(AX), Y9
+	PREFETCHT0  128(AX)(DX*1)
 	VFMADD231PS Y8, Y9, Y4
-	VMOVUPS     160(DX), Y8
-	VMOVUPS     160(CX), Y9
+	VMOVUPS     160(CX), Y8
+	VMOVUPS     160(AX), Y9
 	VFMADD231PS Y8, Y9, Y5
-	VMOVUPS     192(DX), Y8
-	VMOVUPS     192(CX), Y9
-	PREFETCHT0  192(CX)(BX*1)
+	VMOVUPS     192(CX), Y8
+	VMOVUPS     192(AX), Y9
+	PREFETCHT0  192(AX)(DX*1)
 	VFMADD231PS Y8, Y9, Y6
-	VMOVUPS     224(DX), Y8
-	VMOVUPS     224(CX), Y9
+	VMOVUPS     224(CX), Y8
+	VMOVUPS     224(AX), Y9
 	VFMADD231PS Y8, Y9, Y7
+	ADDQ        $0x00000100, AX
 	ADDQ        $0x00000100, CX
-	ADDQ        $0x00000100, DX
-	SUBQ        $0x00000040, AX
-	CMPQ        AX, $0x00000040
-	JAE         loop2
+	SUBQ        $0x00000040, BX
+	CMPQ        BX, $0x00000040
+	JAE         loop3
 
-next3:
-	CMPQ AX, $0x00000008
-	JB   next5
+next4:
+	CMPQ BX, $0x00000008
+	JB   next6
 
-loop4:
-	VMOVUPS     (DX), Y8
-	VMOVUPS     (CX), Y9
-	PREFETCHT0  (CX)(BX*1)
+loop5:
+	VMOVUPS     (CX), Y8
+	VMOVUPS     (AX), Y9
+	PREFETCHT0  (AX)(DX*1)
 	VFMADD231PS Y8, Y9, Y0
+	ADDQ        $0x00000020, AX
 	ADDQ        $0x00000020, CX
-	ADDQ        $0x00000020, DX
-	SUBQ        $0x00000008, AX
-	CMPQ        AX, $0x00000008
-	JAE         loop4
+	SUBQ        $0x00000008, BX
+	CMPQ        BX, $0x00000008
+	JAE         loop5
 
-next5:
-	TESTQ AX, AX
-	JZ    done1
+next6:
+	TESTQ BX, BX
+	JZ    done2
 
 	// The tail, under a mask.
 	LEAQ        slide<>+32(SB), SI
-	NEGQ        AX
-	VMOVUPS     (SI)(AX*4), Y8
-	NEGQ        AX
-	VMASKMOVPS  (DX), Y8, Y9
-	VMASKMOVPS  (CX), Y8, Y8
-	PREFETCHT0  (CX)(BX*1)
+	NEGQ        BX
+	VMOVUPS     (SI)(BX*4), Y8
+	NEGQ        BX
+	VMASKMOVPS  (CX), Y8, Y9
+	VMASKMOVPS  (AX), Y8, Y8
+	PREFETCHT0  (AX)(DX*1)
 	VFMADD231PS Y9, Y8, Y0
-	LEAQ        (CX)(AX*4), CX
-	LEAQ        (DX)(AX*4), DX
-	XORQ        AX, AX
+	LEAQ        (AX)(BX*4), AX
+	LEAQ        (CX)(BX*4), CX
+	XORQ        BX, BX
 
-done1:
-	MOVQ         d+0(FP), AX
+done2:
 	VADDPS       Y4, Y0, Y0
 	VADDPS       Y5, Y1, Y1
 	VADDPS       Y6, Y2, Y2
@@ -2721,13 +2722,25 @@ done1:
 	VADDPS       Y2, Y0, Y0
 	VADDPS       Y3, Y1, Y1
 	VADDPS       Y1, Y0, Y0
+	MOVQ         d+0(FP), BX
+	MOVQ         ldd+8(FP), SI
+	SHLQ         $0x02, SI
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X1
 	VPERMILPS    $0x0e, X1, X0
 	VADDPS       X1, X0, X0
 	VMOVSHDUP    X0, X1
 	VADDSS       X1, X0, X0
-	VMOVSS       X0, (AX)
+	VMOVSS       X0, (BX)
+	ADDQ         SI, BX
+	MOVQ         BX, d+0(FP)
+	MOVQ         k+16(FP), BX
+	SHLQ         $0x02, BX
+	SUBQ         BX, AX
+	SUBQ         BX, CX
+	LEAQ         (AX)(DX*1), AX
+	SUBQ         $0x00000001, groups+56(FP)
+	JNZ          group1
 	VZEROUPPER
 	RET
 
@@ -2749,17 +2762,19 @@ DATA slide<>+56(SB)/4, $0x00000000
 DATA slide<>+60(SB)/4, $0x00000000
 GLOBL slide<>(SB), RODATA|NOPTR, $64
 
-// func GemmDots1x2F32AVX2(d *float32, k int, x *float32, ldx int, y *float32, ldy int)
+// func GemmDots1x2F32AVX2(d *float32, ldd int, k int, x *float32, ldx int, y *float32, ldy int, groups int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·GemmDots1x2F32AVX2(SB), NOSPLIT, $0-48
-	MOVQ   k+8(FP), AX
-	MOVQ   x+16(FP), CX
-	MOVQ   y+32(FP), DX
-	MOVQ   ldy+40(FP), BX
-	SHLQ   $0x02, BX
-	LEAQ   (DX)(BX*1), BX
-	MOVQ   ldx+24(FP), SI
-	SHLQ   $0x02, SI
+TEXT ·GemmDots1x2F32AVX2(SB), NOSPLIT, $0-64
+	MOVQ x+24(FP), AX
+	MOVQ y+40(FP), CX
+	MOVQ ldy+48(FP), DX
+	SHLQ $0x02, DX
+	LEAQ (CX)(DX*1), DX
+	MOVQ ldx+32(FP), BX
+	SHLQ $0x02, BX
+
+group1:
+	MOVQ   k+16(FP), SI
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -2768,115 +2783,129 @@ TEXT ·GemmDots1x2F32AVX2(SB), NOSPLIT, $0-48
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
-	CMPQ   AX, $0x00000020
-	JB     next3
+	CMPQ   SI, $0x00000020
+	JB     next4
 
-loop2:
-	VMOVUPS     (DX), Y8
-	VMOVUPS     (BX), Y9
-	VMOVUPS     (CX), Y10
-	PREFETCHT0  (CX)(SI*1)
+loop3:
+	VMOVUPS     (CX), Y8
+	VMOVUPS     (DX), Y9
+	VMOVUPS     (AX), Y10
+	PREFETCHT0  (AX)(BX*1)
 	VFMADD231PS Y8, Y10, Y0
 	VFMADD231PS Y9, Y10, Y1
-	VMOVUPS     32(DX), Y8
-	VMOVUPS     32(BX), Y9
-	VMOVUPS     32(CX), Y10
+	VMOVUPS     32(CX), Y8
+	VMOVUPS     32(DX), Y9
+	VMOVUPS     32(AX), Y10
 	VFMADD231PS Y8, Y10, Y2
 	VFMADD231PS Y9, Y10, Y3
-	VMOVUPS     64(DX), Y8
-	VMOVUPS     64(BX), Y9
-	VMOVUPS     64(CX), Y10
-	PREFETCHT0  64(CX)(SI*1)
+	VMOVUPS     64(CX), Y8
+	VMOVUPS     64(DX), Y9
+	VMOVUPS     64(AX), Y10
+	PREFETCHT0  64(AX)(BX*1)
 	VFMADD231PS Y8, Y10, Y4
 	VFMADD231PS Y9, Y10, Y5
-	VMOVUPS     96(DX), Y8
-	VMOVUPS     96(BX), Y9
-	VMOVUPS     96(CX), Y10
+	VMOVUPS     96(CX), Y8
+	VMOVUPS     96(DX), Y9
+	VMOVUPS     96(AX), Y10
 	VFMADD231PS Y8, Y10, Y6
 	VFMADD231PS Y9, Y10, Y7
+	ADDQ        $0x00000080, AX
 	ADDQ        $0x00000080, CX
 	ADDQ        $0x00000080, DX
-	ADDQ        $0x00000080, BX
-	SUBQ        $0x00000020, AX
-	CMPQ        AX, $0x00000020
-	JAE         loop2
+	SUBQ        $0x00000020, SI
+	CMPQ        SI, $0x00000020
+	JAE         loop3
 
-next3:
-	CMPQ AX, $0x00000008
-	JB   next5
+next4:
+	CMPQ SI, $0x00000008
+	JB   next6
 
-loop4:
-	VMOVUPS     (DX), Y8
-	VMOVUPS     (BX), Y9
-	VMOVUPS     (CX), Y10
-	PREFETCHT0  (CX)(SI*1)
+loop5:
+	VMOVUPS     (CX), Y8
+	VMOVUPS     (DX), Y9
+	VMOVUPS     (AX), Y10
+	PREFETCHT0  (AX)(BX*1)
 	VFMADD231PS Y8, Y10, Y0
 	VFMADD231PS Y9, Y10, Y1
+	ADDQ        $0x00000020, AX
 	ADDQ        $0x00000020, CX
 	ADDQ        $0x00000020, DX
-	ADDQ        $0x00000020, BX
-	SUBQ        $0x00000008, AX
-	CMPQ        AX, $0x00000008
-	JAE         loop4
+	SUBQ        $0x00000008, SI
+	CMPQ        SI, $0x00000008
+	JAE         loop5
 
-next5:
-	TESTQ AX, AX
-	JZ    done1
+next6:
+	TESTQ SI, SI
+	JZ    done2
 
 	// The tail, under a mask.
 	LEAQ        slide<>+32(SB), DI
-	NEGQ        AX
-	VMOVUPS     (DI)(AX*4), Y8
-	NEGQ        AX
-	VMASKMOVPS  (DX), Y8, Y9
-	VMASKMOVPS  (BX), Y8, Y10
-	VMASKMOVPS  (CX), Y8, Y8
-	PREFETCHT0  (CX)(SI*1)
+	NEGQ        SI
+	VMOVUPS     (DI)(SI*4), Y8
+	NEGQ        SI
+	VMASKMOVPS  (CX), Y8, Y9
+	VMASKMOVPS  (DX), Y8, Y10
+	VMASKMOVPS  (AX), Y8, Y8
+	PREFETCHT0  (AX)(BX*1)
 	VFMADD231PS Y9, Y8, Y0
 	VFMADD231PS Y10, Y8, Y1
-	LEAQ        (CX)(AX*4), CX
-	LEAQ        (DX)(AX*4), DX
-	LEAQ        (BX)(AX*4), BX
-	XORQ        AX, AX
+	LEAQ        (AX)(SI*4), AX
+	LEAQ        (CX)(SI*4), CX
+	LEAQ        (DX)(SI*4), DX
+	XORQ        SI, SI
 
-done1:
-	MOVQ         d+0(FP), AX
+done2:
 	VADDPS       Y4, Y0, Y0
+	VADDPS       Y5, Y1, Y1
 	VADDPS       Y6, Y2, Y2
+	VADDPS       Y7, Y3, Y3
 	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y1, Y1
+	MOVQ         d+0(FP), SI
+	MOVQ         ldd+8(FP), DI
+	SHLQ         $0x02, DI
 	VEXTRACTF128 $0x01, Y0, X2
 	VADDPS       X2, X0, X2
 	VPERMILPS    $0x0e, X2, X0
 	VADDPS       X2, X0, X0
 	VMOVSHDUP    X0, X2
 	VADDSS       X2, X0, X0
-	VMOVSS       X0, (AX)
-	VADDPS       Y5, Y1, Y1
-	VADDPS       Y7, Y3, Y3
-	VADDPS       Y3, Y1, Y1
+	VMOVSS       X0, (SI)
 	VEXTRACTF128 $0x01, Y1, X0
 	VADDPS       X0, X1, X0
 	VPERMILPS    $0x0e, X0, X1
 	VADDPS       X0, X1, X1
 	VMOVSHDUP    X1, X0
 	VADDSS       X0, X1, X1
-	VMOVSS       X1, 4(AX)
+	VMOVSS       X1, 4(SI)
+	ADDQ         DI, SI
+	MOVQ         SI, d+0(FP)
+	MOVQ         k+16(FP), SI
+	SHLQ         $0x02, SI
+	SUBQ         SI, AX
+	SUBQ         SI, CX
+	SUBQ         SI, DX
+	LEAQ         (AX)(BX*1), AX
+	SUBQ         $0x00000001, groups+56(FP)
+	JNZ          group1
 	VZEROUPPER
 	RET
 
-// func GemmDots4x1F32AVX2(d *float32, k int, x *float32, ldx int, y *float32, ldy int)
+// func GemmDots4x1F32AVX2(d *float32, ldd int, k int, x *float32, ldx int, y *float32, ldy int, groups int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·GemmDots4x1F32AVX2(SB), NOSPLIT, $0-48
-	MOVQ   k+8(FP), AX
-	MOVQ   x+16(FP), CX
-	MOVQ   ldx+24(FP), DX
-	SHLQ   $0x02, DX
-	LEAQ   (CX)(DX*1), BX
-	LEAQ   (BX)(DX*1), SI
-	LEAQ   (SI)(DX*1), DX
-	MOVQ   y+32(FP), DI
-	MOVQ   ldx+24(FP), R8
-	SHLQ   $0x02, R8
+TEXT ·GemmDots4x1F32AVX2(SB), NOSPLIT, $0-64
+	MOVQ x+24(FP), AX
+	MOVQ ldx+32(FP), CX
+	SHLQ $0x02, CX
+	LEAQ (AX)(CX*1), DX
+	LEAQ (DX)(CX*1), BX
+	LEAQ (BX)(CX*1), CX
+	MOVQ y+40(FP), SI
+	MOVQ ldx+32(FP), DI
+	SHLQ $0x02, DI
+
+group1:
+	MOVQ   k+16(FP), R8
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -2885,150 +2914,172 @@ TEXT ·GemmDots4x1F32AVX2(SB), NOSPLIT, $0-48
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
-	CMPQ   AX, $0x00000010
-	JB     next3
+	CMPQ   R8, $0x00000010
+	JB     next4
 
-loop2:
-	VMOVUPS     (DI), Y8
-	VMOVUPS     (CX), Y9
-	PREFETCHT0  (CX)(R8*4)
+loop3:
+	VMOVUPS     (SI), Y8
+	VMOVUPS     (AX), Y9
+	PREFETCHT0  (AX)(DI*4)
 	VFMADD231PS Y8, Y9, Y0
-	VMOVUPS     (BX), Y9
-	PREFETCHT0  (BX)(R8*4)
-	VFMADD231PS Y8, Y9, Y1
-	VMOVUPS     (SI), Y9
-	PREFETCHT0  (SI)(R8*4)
-	VFMADD231PS Y8, Y9, Y2
 	VMOVUPS     (DX), Y9
-	PREFETCHT0  (DX)(R8*4)
+	PREFETCHT0  (DX)(DI*4)
+	VFMADD231PS Y8, Y9, Y1
+	VMOVUPS     (BX), Y9
+	PREFETCHT0  (BX)(DI*4)
+	VFMADD231PS Y8, Y9, Y2
+	VMOVUPS     (CX), Y9
+	PREFETCHT0  (CX)(DI*4)
 	VFMADD231PS Y8, Y9, Y3
-	VMOVUPS     32(DI), Y8
-	VMOVUPS     32(CX), Y9
+	VMOVUPS     32(SI), Y8
+	VMOVUPS     32(AX), Y9
 	VFMADD231PS Y8, Y9, Y4
-	VMOVUPS     32(BX), Y9
-	VFMADD231PS Y8, Y9, Y5
-	VMOVUPS     32(SI), Y9
-	VFMADD231PS Y8, Y9, Y6
 	VMOVUPS     32(DX), Y9
+	VFMADD231PS Y8, Y9, Y5
+	VMOVUPS     32(BX), Y9
+	VFMADD231PS Y8, Y9, Y6
+	VMOVUPS     32(CX), Y9
 	VFMADD231PS Y8, Y9, Y7
-	ADDQ        $0x00000040, CX
-	ADDQ        $0x00000040, BX
-	ADDQ        $0x00000040, SI
+	ADDQ        $0x00000040, AX
 	ADDQ        $0x00000040, DX
-	ADDQ        $0x00000040, DI
-	SUBQ        $0x00000010, AX
-	CMPQ        AX, $0x00000010
-	JAE         loop2
+	ADDQ        $0x00000040, BX
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, SI
+	SUBQ        $0x00000010, R8
+	CMPQ        R8, $0x00000010
+	JAE         loop3
 
-next3:
-	CMPQ AX, $0x00000008
-	JB   next5
+next4:
+	CMPQ R8, $0x00000008
+	JB   next6
 
-loop4:
-	VMOVUPS     (DI), Y8
-	VMOVUPS     (CX), Y9
-	PREFETCHT0  (CX)(R8*4)
+loop5:
+	VMOVUPS     (SI), Y8
+	VMOVUPS     (AX), Y9
+	PREFETCHT0  (AX)(DI*4)
 	VFMADD231PS Y8, Y9, Y0
-	VMOVUPS     (BX), Y9
-	PREFETCHT0  (BX)(R8*4)
-	VFMADD231PS Y8, Y9, Y1
-	VMOVUPS     (SI), Y9
-	PREFETCHT0  (SI)(R8*4)
-	VFMADD231PS Y8, Y9, Y2
 	VMOVUPS     (DX), Y9
-	PREFETCHT0  (DX)(R8*4)
+	PREFETCHT0  (DX)(DI*4)
+	VFMADD231PS Y8, Y9, Y1
+	VMOVUPS     (BX), Y9
+	PREFETCHT0  (BX)(DI*4)
+	VFMADD231PS Y8, Y9, Y2
+	VMOVUPS     (CX), Y9
+	PREFETCHT0  (CX)(DI*4)
 	VFMADD231PS Y8, Y9, Y3
-	ADDQ        $0x00000020, CX
-	ADDQ        $0x00000020, BX
-	ADDQ        $0x00000020, SI
+	ADDQ        $0x00000020, AX
 	ADDQ        $0x00000020, DX
-	ADDQ        $0x00000020, DI
-	SUBQ        $0x00000008, AX
-	CMPQ        AX, $0x00000008
-	JAE         loop4
+	ADDQ        $0x00000020, BX
+	ADDQ        $0x00000020, CX
+	ADDQ        $0x00000020, SI
+	SUBQ        $0x00000008, R8
+	CMPQ        R8, $0x00000008
+	JAE         loop5
 
-next5:
-	TESTQ AX, AX
-	JZ    done1
+next6:
+	TESTQ R8, R8
+	JZ    done2
 
 	// The tail, under a mask.
 	LEAQ        slide<>+32(SB), R9
-	NEGQ        AX
-	VMOVUPS     (R9)(AX*4), Y8
-	NEGQ        AX
-	VMASKMOVPS  (DI), Y8, Y9
-	VMASKMOVPS  (CX), Y8, Y10
-	PREFETCHT0  (CX)(R8*4)
+	NEGQ        R8
+	VMOVUPS     (R9)(R8*4), Y8
+	NEGQ        R8
+	VMASKMOVPS  (SI), Y8, Y9
+	VMASKMOVPS  (AX), Y8, Y10
+	PREFETCHT0  (AX)(DI*4)
 	VFMADD231PS Y9, Y10, Y0
-	VMASKMOVPS  (BX), Y8, Y10
-	PREFETCHT0  (BX)(R8*4)
+	VMASKMOVPS  (DX), Y8, Y10
+	PREFETCHT0  (DX)(DI*4)
 	VFMADD231PS Y9, Y10, Y1
-	VMASKMOVPS  (SI), Y8, Y10
-	PREFETCHT0  (SI)(R8*4)
+	VMASKMOVPS  (BX), Y8, Y10
+	PREFETCHT0  (BX)(DI*4)
 	VFMADD231PS Y9, Y10, Y2
-	VMASKMOVPS  (DX), Y8, Y8
-	PREFETCHT0  (DX)(R8*4)
+	VMASKMOVPS  (CX), Y8, Y8
+	PREFETCHT0  (CX)(DI*4)
 	VFMADD231PS Y9, Y8, Y3
-	LEAQ        (CX)(AX*4), CX
-	LEAQ        (BX)(AX*4), BX
-	LEAQ        (SI)(AX*4), SI
-	LEAQ        (DX)(AX*4), DX
-	LEAQ        (DI)(AX*4), DI
-	XORQ        AX, AX
+	LEAQ        (AX)(R8*4), AX
+	LEAQ        (DX)(R8*4), DX
+	LEAQ        (BX)(R8*4), BX
+	LEAQ        (CX)(R8*4), CX
+	LEAQ        (SI)(R8*4), SI
+	XORQ        R8, R8
 
-done1:
-	MOVQ         d+0(FP), AX
+done2:
 	VADDPS       Y4, Y0, Y0
+	VADDPS       Y5, Y1, Y1
+	VADDPS       Y6, Y2, Y2
+	VADDPS       Y7, Y3, Y3
+	MOVQ         d+0(FP), R8
+	MOVQ         ldd+8(FP), R9
+	SHLQ         $0x02, R9
 	VEXTRACTF128 $0x01, Y0, X4
 	VADDPS       X4, X0, X4
 	VPERMILPS    $0x0e, X4, X0
 	VADDPS       X4, X0, X0
 	VMOVSHDUP    X0, X4
 	VADDSS       X4, X0, X0
-	VMOVSS       X0, (AX)
-	VADDPS       Y5, Y1, Y1
+	VMOVSS       X0, (R8)
+	ADDQ         R9, R8
 	VEXTRACTF128 $0x01, Y1, X0
 	VADDPS       X0, X1, X0
 	VPERMILPS    $0x0e, X0, X1
 	VADDPS       X0, X1, X1
 	VMOVSHDUP    X1, X0
 	VADDSS       X0, X1, X1
-	VMOVSS       X1, 16(AX)
-	VADDPS       Y6, Y2, Y2
+	VMOVSS       X1, (R8)
+	ADDQ         R9, R8
 	VEXTRACTF128 $0x01, Y2, X0
 	VADDPS       X0, X2, X0
 	VPERMILPS    $0x0e, X0, X1
 	VADDPS       X0, X1, X1
 	VMOVSHDUP    X1, X0
 	VADDSS       X0, X1, X1
-	VMOVSS       X1, 32(AX)
-	VADDPS       Y7, Y3, Y3
+	VMOVSS       X1, (R8)
+	ADDQ         R9, R8
 	VEXTRACTF128 $0x01, Y3, X0
 	VADDPS       X0, X3, X0
 	VPERMILPS    $0x0e, X0, X1
 	VADDPS       X0, X1, X1
 	VMOVSHDUP    X1, X0
 	VADDSS       X0, X1, X1
-	VMOVSS       X1, 48(AX)
+	VMOVSS       X1, (R8)
+	ADDQ         R9, R8
+	MOVQ         R8, d+0(FP)
+	MOVQ         k+16(FP), R8
+	SHLQ         $0x02, R8
+	SUBQ         R8, AX
+	SUBQ         R8, DX
+	SUBQ         R8, BX
+	SUBQ         R8, CX
+	SUBQ         R8, SI
+	LEAQ         (AX)(DI*4), AX
+	LEAQ         (DX)(DI*4), DX
+	LEAQ         (BX)(DI*4), BX
+	LEAQ         (CX)(DI*4), CX
+	SUBQ         $0x00000001, groups+56(FP)
+	JNZ          group1
 	VZEROUPPER
 	RET
 
-// func GemmDots4x2F32AVX2(d *float32, k int, x *float32, ldx int, y *float32, ldy int)
+// func GemmDots4x2F32AVX2(d *float32, ldd int, k int, x *float32, ldx int, y *float32, ldy int, groups int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·GemmDots4x2F32AVX2(SB), NOSPLIT, $0-48
-	MOVQ   k+8(FP), AX
-	MOVQ   x+16(FP), CX
-	MOVQ   ldx+24(FP), DX
-	SHLQ   $0x02, DX
-	LEAQ   (CX)(DX*1), BX
-	LEAQ   (BX)(DX*1), SI
-	LEAQ   (SI)(DX*1), DX
-	MOVQ   y+32(FP), DI
-	MOVQ   ldy+40(FP), R8
-	SHLQ   $0x02, R8
-	LEAQ   (DI)(R8*1), R8
-	MOVQ   ldx+24(FP), R9
-	SHLQ   $0x02, R9
+TEXT ·GemmDots4x2F32AVX2(SB), NOSPLIT, $0-64
+	MOVQ x+24(FP), AX
+	MOVQ ldx+32(FP), CX
+	SHLQ $0x02, CX
+	LEAQ (AX)(CX*1), DX
+	LEAQ (DX)(CX*1), BX
+	LEAQ (BX)(CX*1), CX
+	MOVQ y+40(FP), SI
+	MOVQ ldy+48(FP), DI
+	SHLQ $0x02, DI
+	LEAQ (SI)(DI*1), DI
+	MOVQ ldx+32(FP), R8
+	SHLQ $0x02, R8
+
+group1:
+	MOVQ   k+16(FP), R9
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -3037,131 +3088,152 @@ TEXT ·GemmDots4x2F32AVX2(SB), NOSPLIT, $0-48
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
-	CMPQ   AX, $0x00000008
-	JB     next3
+	CMPQ   R9, $0x00000008
+	JB     next4
 
-loop2:
-	VMOVUPS     (DI), Y8
-	VMOVUPS     (R8), Y9
-	VMOVUPS     (CX), Y10
-	PREFETCHT0  (CX)(R9*4)
+loop3:
+	VMOVUPS     (SI), Y8
+	VMOVUPS     (DI), Y9
+	VMOVUPS     (AX), Y10
+	PREFETCHT0  (AX)(R8*4)
 	VFMADD231PS Y8, Y10, Y0
 	VFMADD231PS Y9, Y10, Y1
-	VMOVUPS     (BX), Y10
-	PREFETCHT0  (BX)(R9*4)
+	VMOVUPS     (DX), Y10
+	PREFETCHT0  (DX)(R8*4)
 	VFMADD231PS Y8, Y10, Y2
 	VFMADD231PS Y9, Y10, Y3
-	VMOVUPS     (SI), Y10
-	PREFETCHT0  (SI)(R9*4)
+	VMOVUPS     (BX), Y10
+	PREFETCHT0  (BX)(R8*4)
 	VFMADD231PS Y8, Y10, Y4
 	VFMADD231PS Y9, Y10, Y5
-	VMOVUPS     (DX), Y10
-	PREFETCHT0  (DX)(R9*4)
+	VMOVUPS     (CX), Y10
+	PREFETCHT0  (CX)(R8*4)
 	VFMADD231PS Y8, Y10, Y6
 	VFMADD231PS Y9, Y10, Y7
-	ADDQ        $0x00000020, CX
-	ADDQ        $0x00000020, BX
-	ADDQ        $0x00000020, SI
+	ADDQ        $0x00000020, AX
 	ADDQ        $0x00000020, DX
+	ADDQ        $0x00000020, BX
+	ADDQ        $0x00000020, CX
+	ADDQ        $0x00000020, SI
 	ADDQ        $0x00000020, DI
-	ADDQ        $0x00000020, R8
-	SUBQ        $0x00000008, AX
-	CMPQ        AX, $0x00000008
-	JAE         loop2
+	SUBQ        $0x00000008, R9
+	CMPQ        R9, $0x00000008
+	JAE         loop3
 
-next3:
-	TESTQ AX, AX
-	JZ    done1
+next4:
+	TESTQ R9, R9
+	JZ    done2
 
 	// The tail, under a mask.
 	LEAQ        slide<>+32(SB), R10
-	NEGQ        AX
-	VMOVUPS     (R10)(AX*4), Y8
-	NEGQ        AX
-	VMASKMOVPS  (DI), Y8, Y9
-	VMASKMOVPS  (R8), Y8, Y10
-	VMASKMOVPS  (CX), Y8, Y11
-	PREFETCHT0  (CX)(R9*4)
+	NEGQ        R9
+	VMOVUPS     (R10)(R9*4), Y8
+	NEGQ        R9
+	VMASKMOVPS  (SI), Y8, Y9
+	VMASKMOVPS  (DI), Y8, Y10
+	VMASKMOVPS  (AX), Y8, Y11
+	PREFETCHT0  (AX)(R8*4)
 	VFMADD231PS Y9, Y11, Y0
 	VFMADD231PS Y10, Y11, Y1
-	VMASKMOVPS  (BX), Y8, Y11
-	PREFETCHT0  (BX)(R9*4)
+	VMASKMOVPS  (DX), Y8, Y11
+	PREFETCHT0  (DX)(R8*4)
 	VFMADD231PS Y9, Y11, Y2
 	VFMADD231PS Y10, Y11, Y3
-	VMASKMOVPS  (SI), Y8, Y11
-	PREFETCHT0  (SI)(R9*4)
+	VMASKMOVPS  (BX), Y8, Y11
+	PREFETCHT0  (BX)(R8*4)
 	VFMADD231PS Y9, Y11, Y4
 	VFMADD231PS Y10, Y11, Y5
-	VMASKMOVPS  (DX), Y8, Y8
-	PREFETCHT0  (DX)(R9*4)
+	VMASKMOVPS  (CX), Y8, Y8
+	PREFETCHT0  (CX)(R8*4)
 	VFMADD231PS Y9, Y8, Y6
 	VFMADD231PS Y10, Y8, Y7
-	LEAQ        (CX)(AX*4), CX
-	LEAQ        (BX)(AX*4), BX
-	LEAQ        (SI)(AX*4), SI
-	LEAQ        (DX)(AX*4), DX
-	LEAQ        (DI)(AX*4), DI
-	LEAQ        (R8)(AX*4), R8
-	XORQ        AX, AX
+	LEAQ        (AX)(R9*4), AX
+	LEAQ        (DX)(R9*4), DX
+	LEAQ        (BX)(R9*4), BX
+	LEAQ        (CX)(R9*4), CX
+	LEAQ        (SI)(R9*4), SI
+	LEAQ        (DI)(R9*4), DI
+	XORQ        R9, R9
 
-done1:
-	MOVQ         d+0(FP), AX
+done2:
+	MOVQ         d+0(FP), R9
+	MOVQ         ldd+8(FP), R10
+	SHLQ         $0x02, R10
 	VEXTRACTF128 $0x01, Y0, X8
 	VADDPS       X8, X0, X8
 	VPERMILPS    $0x0e, X8, X0
 	VADDPS       X8, X0, X0
 	VMOVSHDUP    X0, X8
 	VADDSS       X8, X0, X0
-	VMOVSS       X0, (AX)
+	VMOVSS       X0, (R9)
 	VEXTRACTF128 $0x01, Y1, X0
 	VADDPS       X0, X1, X0
 	VPERMILPS    $0x0e, X0, X1
 	VADDPS       X0, X1, X1
 	VMOVSHDUP    X1, X0
 	VADDSS       X0, X1, X1
-	VMOVSS       X1, 4(AX)
+	VMOVSS       X1, 4(R9)
+	ADDQ         R10, R9
 	VEXTRACTF128 $0x01, Y2, X0
 	VADDPS       X0, X2, X0
 	VPERMILPS    $0x0e, X0, X1
 	VADDPS       X0, X1, X1
 	VMOVSHDUP    X1, X0
 	VADDSS       X0, X1, X1
-	VMOVSS       X1, 16(AX)
+	VMOVSS       X1, (R9)
 	VEXTRACTF128 $0x01, Y3, X0
 	VADDPS       X0, X3, X0
 	VPERMILPS    $0x0e, X0, X1
 	VADDPS       X0, X1, X1
 	VMOVSHDUP    X1, X0
 	VADDSS       X0, X1, X1
-	VMOVSS       X1, 20(AX)
+	VMOVSS       X1, 4(R9)
+	ADDQ         R10, R9
 	VEXTRACTF128 $0x01, Y4, X0
 	VADDPS       X0, X4, X0
 	VPERMILPS    $0x0e, X0, X1
 	VADDPS       X0, X1, X1
 	VMOVSHDUP    X1, X0
 	VADDSS       X0, X1, X1
-	VMOVSS       X1, 32(AX)
+	VMOVSS       X1, (R9)
 	VEXTRACTF128 $0x01, Y5, X0
 	VADDPS       X0, X5, X0
 	VPERMILPS    $0x0e, X0, X1
 	VADDPS       X0, X1, X1
 	VMOVSHDUP    X1, X0
 	VADDSS       X0, X1, X1
-	VMOVSS       X1, 36(AX)
+	VMOVSS       X1, 4(R9)
+	ADDQ         R10, R9
 	VEXTRACTF128 $0x01, Y6, X0
 	VADDPS       X0, X6, X0
 	VPERMILPS    $0x0e, X0, X1
 	VADDPS       X0, X1, X1
 	VMOVSHDUP    X1, X0
 	VADDSS       X0, X1, X1
-	VMOVSS       X1, 48(AX)
+	VMOVSS       X1, (R9)
 	VEXTRACTF128 $0x01, Y7, X0
 	VADDPS       X0, X7, X0
 	VPERMILPS    $0x0e, X0, X1
 	VADDPS       X0, X1, X1
 	VMOVSHDUP    X1, X0
 	VADDSS       X0, X1, X1
-	VMOVSS       X1, 52(AX)
+	VMOVSS       X1, 4(R9)
+	ADDQ         R10, R9
+	MOVQ         R9, d+0(FP)
+	MOVQ         k+16(FP), R9
+	SHLQ         $0x02, R9
+	SUBQ         R9, AX
+	SUBQ         R9, DX
+	SUBQ         R9, BX
+	SUBQ         R9, CX
+	SUBQ         R9, SI
+	SUBQ         R9, DI
+	LEAQ         (AX)(R8*4), AX
+	LEAQ         (DX)(R8*4), DX
+	LEAQ         (BX)(R8*4), BX
+	LEAQ         (CX)(R8*4), CX
+	SUBQ         $0x00000001, groups+56(FP)
+	JNZ          group1
 	VZEROUPPER
 	RET
 

@@ -8668,14 +8668,16 @@ overwrite5:
 	VZEROUPPER
 	RET
 
-// func GemmDots1x1F32AVX512(d *float32, k int, x *float32, ldx int, y *float32, ldy int)
+// func GemmDots1x1F32AVX512(d *float32, ldd int, k int, x *float32, ldx int, y *float32, ldy int, groups int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
-TEXT ·GemmDots1x1F32AVX512(SB), NOSPLIT, $0-48
-	MOVQ   k+8(FP), AX
-	MOVQ   x+16(FP), CX
-	MOVQ   y+32(FP), DX
-	MOVQ   ldx+24(FP), BX
-	SHLQ   $0x02, BX
+TEXT ·GemmDots1x1F32AVX512(SB), NOSPLIT, $0-64
+	MOVQ x+24(FP), AX
+	MOVQ y+40(FP), CX
+	MOVQ ldx+32(FP), DX
+	SHLQ $0x02, DX
+
+group1:
+	MOVQ   k+16(FP), BX
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -8684,81 +8686,80 @@ TEXT ·GemmDots1x1F32AVX512(SB), NOSPLIT, $0-48
 	VXORPS Z5, Z5, Z5
 	VXORPS Z6, Z6, Z6
 	VXORPS Z7, Z7, Z7
-	CMPQ   AX, $0x00000080
-	JB     next3
+	CMPQ   BX, $0x00000080
+	JB     next4
 
-loop2:
-	VMOVUPS     (DX), Z8
-	VMOVUPS     (CX), Z9
-	PREFETCHT0  (CX)(BX*1)
+loop3:
+	VMOVUPS     (CX), Z8
+	VMOVUPS     (AX), Z9
+	PREFETCHT0  (AX)(DX*1)
 	VFMADD231PS Z8, Z9, Z0
-	VMOVUPS     64(DX), Z8
-	VMOVUPS     64(CX), Z9
-	PREFETCHT0  64(CX)(BX*1)
+	VMOVUPS     64(CX), Z8
+	VMOVUPS     64(AX), Z9
+	PREFETCHT0  64(AX)(DX*1)
 	VFMADD231PS Z8, Z9, Z1
-	VMOVUPS     128(DX), Z8
-	VMOVUPS     128(CX), Z9
-	PREFETCHT0  128(CX)(BX*1)
+	VMOVUPS     128(CX), Z8
+	VMOVUPS     128(AX), Z9
+	PREFETCHT0  128(AX)(DX*1)
 	VFMADD231PS Z8, Z9, Z2
-	VMOVUPS     192(DX), Z8
-	VMOVUPS     192(CX), Z9
-	PREFETCHT0  192(CX)(BX*1)
+	VMOVUPS     192(CX), Z8
+	VMOVUPS     192(AX), Z9
+	PREFETCHT0  192(AX)(DX*1)
 	VFMADD231PS Z8, Z9, Z3
-	VMOVUPS     256(DX), Z8
-	VMOVUPS     256(CX), Z9
-	PREFETCHT0  256(CX)(BX*1)
+	VMOVUPS     256(CX), Z8
+	VMOVUPS     256(AX), Z9
+	PREFETCHT0  256(AX)(DX*1)
 	VFMADD231PS Z8, Z9, Z4
-	VMOVUPS     320(DX), Z8
-	VMOVUPS     320(CX), Z9
-	PREFETCHT0  320(CX)(BX*1)
+	VMOVUPS     320(CX), Z8
+	VMOVUPS     320(AX), Z9
+	PREFETCHT0  320(AX)(DX*1)
 	VFMADD231PS Z8, Z9, Z5
-	VMOVUPS     384(DX), Z8
-	VMOVUPS     384(CX), Z9
-	PREFETCHT0  384(CX)(BX*1)
+	VMOVUPS     384(CX), Z8
+	VMOVUPS     384(AX), Z9
+	PREFETCHT0  384(AX)(DX*1)
 	VFMADD231PS Z8, Z9, Z6
-	VMOVUPS     448(DX), Z8
-	VMOVUPS     448(CX), Z9
-	PREFETCHT0  448(CX)(BX*1)
+	VMOVUPS     448(CX), Z8
+	VMOVUPS     448(AX), Z9
+	PREFETCHT0  448(AX)(DX*1)
 	VFMADD231PS Z8, Z9, Z7
+	ADDQ        $0x00000200, AX
 	ADDQ        $0x00000200, CX
-	ADDQ        $0x00000200, DX
-	SUBQ        $0x00000080, AX
-	CMPQ        AX, $0x00000080
-	JAE         loop2
+	SUBQ        $0x00000080, BX
+	CMPQ        BX, $0x00000080
+	JAE         loop3
 
-next3:
-	CMPQ AX, $0x00000010
-	JB   next5
+next4:
+	CMPQ BX, $0x00000010
+	JB   next6
 
-loop4:
-	VMOVUPS     (DX), Z8
-	VMOVUPS     (CX), Z9
-	PREFETCHT0  (CX)(BX*1)
+loop5:
+	VMOVUPS     (CX), Z8
+	VMOVUPS     (AX), Z9
+	PREFETCHT0  (AX)(DX*1)
 	VFMADD231PS Z8, Z9, Z0
+	ADDQ        $0x00000040, AX
 	ADDQ        $0x00000040, CX
-	ADDQ        $0x00000040, DX
-	SUBQ        $0x00000010, AX
-	CMPQ        AX, $0x00000010
-	JAE         loop4
+	SUBQ        $0x00000010, BX
+	CMPQ        BX, $0x00000010
+	JAE         loop5
 
-next5:
-	TESTQ AX, AX
-	JZ    done1
+next6:
+	TESTQ BX, BX
+	JZ    done2
 
 	// The tail, under a mask.
 	MOVL        $-1, SI
-	BZHIL       AX, SI, SI
+	BZHIL       BX, SI, SI
 	KMOVW       SI, K1
-	VMOVUPS.Z   (DX), K1, Z8
-	VMOVUPS.Z   (CX), K1, Z9
-	PREFETCHT0  (CX)(BX*1)
+	VMOVUPS.Z   (CX), K1, Z8
+	VMOVUPS.Z   (AX), K1, Z9
+	PREFETCHT0  (AX)(DX*1)
 	VFMADD231PS Z8, Z9, Z0
-	LEAQ        (CX)(AX*4), CX
-	LEAQ        (DX)(AX*4), DX
-	XORQ        AX, AX
+	LEAQ        (AX)(BX*4), AX
+	LEAQ        (CX)(BX*4), CX
+	XORQ        BX, BX
 
-done1:
-	MOVQ          d+0(FP), AX
+done2:
 	VADDPS        Z4, Z0, Z0
 	VADDPS        Z5, Z1, Z1
 	VADDPS        Z6, Z2, Z2
@@ -8766,6 +8767,9 @@ done1:
 	VADDPS        Z2, Z0, Z0
 	VADDPS        Z3, Z1, Z1
 	VADDPS        Z1, Z0, Z0
+	MOVQ          d+0(FP), BX
+	MOVQ          ldd+8(FP), SI
+	SHLQ          $0x02, SI
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPS        Y1, Y0, Y1
 	VEXTRACTF128  $0x01, Y1, X0
@@ -8774,21 +8778,32 @@ done1:
 	VADDPS        X0, X1, X1
 	VMOVSHDUP     X1, X0
 	VADDSS        X0, X1, X1
-	VMOVSS        X1, (AX)
+	VMOVSS        X1, (BX)
+	ADDQ          SI, BX
+	MOVQ          BX, d+0(FP)
+	MOVQ          k+16(FP), BX
+	SHLQ          $0x02, BX
+	SUBQ          BX, AX
+	SUBQ          BX, CX
+	LEAQ          (AX)(DX*1), AX
+	SUBQ          $0x00000001, groups+56(FP)
+	JNZ           group1
 	VZEROUPPER
 	RET
 
-// func GemmDots1x2F32AVX512(d *float32, k int, x *float32, ldx int, y *float32, ldy int)
+// func GemmDots1x2F32AVX512(d *float32, ldd int, k int, x *float32, ldx int, y *float32, ldy int, groups int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
-TEXT ·GemmDots1x2F32AVX512(SB), NOSPLIT, $0-48
-	MOVQ   k+8(FP), AX
-	MOVQ   x+16(FP), CX
-	MOVQ   y+32(FP), DX
-	MOVQ   ldy+40(FP), BX
-	SHLQ   $0x02, BX
-	LEAQ   (DX)(BX*1), BX
-	MOVQ   ldx+24(FP), SI
-	SHLQ   $0x02, SI
+TEXT ·GemmDots1x2F32AVX512(SB), NOSPLIT, $0-64
+	MOVQ x+24(FP), AX
+	MOVQ y+40(FP), CX
+	MOVQ ldy+48(FP), DX
+	SHLQ $0x02, DX
+	LEAQ (CX)(DX*1), DX
+	MOVQ ldx+32(FP), BX
+	SHLQ $0x02, BX
+
+group1:
+	MOVQ   k+16(FP), SI
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -8797,83 +8812,88 @@ TEXT ·GemmDots1x2F32AVX512(SB), NOSPLIT, $0-48
 	VXORPS Z5, Z5, Z5
 	VXORPS Z6, Z6, Z6
 	VXORPS Z7, Z7, Z7
-	CMPQ   AX, $0x00000040
-	JB     next3
+	CMPQ   SI, $0x00000040
+	JB     next4
 
-loop2:
-	VMOVUPS     (DX), Z8
-	VMOVUPS     (BX), Z9
-	VMOVUPS     (CX), Z10
-	PREFETCHT0  (CX)(SI*1)
+loop3:
+	VMOVUPS     (CX), Z8
+	VMOVUPS     (DX), Z9
+	VMOVUPS     (AX), Z10
+	PREFETCHT0  (AX)(BX*1)
 	VFMADD231PS Z8, Z10, Z0
 	VFMADD231PS Z9, Z10, Z1
-	VMOVUPS     64(DX), Z8
-	VMOVUPS     64(BX), Z9
-	VMOVUPS     64(CX), Z10
-	PREFETCHT0  64(CX)(SI*1)
+	VMOVUPS     64(CX), Z8
+	VMOVUPS     64(DX), Z9
+	VMOVUPS     64(AX), Z10
+	PREFETCHT0  64(AX)(BX*1)
 	VFMADD231PS Z8, Z10, Z2
 	VFMADD231PS Z9, Z10, Z3
-	VMOVUPS     128(DX), Z8
-	VMOVUPS     128(BX), Z9
-	VMOVUPS     128(CX), Z10
-	PREFETCHT0  128(CX)(SI*1)
+	VMOVUPS     128(CX), Z8
+	VMOVUPS     128(DX), Z9
+	VMOVUPS     128(AX), Z10
+	PREFETCHT0  128(AX)(BX*1)
 	VFMADD231PS Z8, Z10, Z4
 	VFMADD231PS Z9, Z10, Z5
-	VMOVUPS     192(DX), Z8
-	VMOVUPS     192(BX), Z9
-	VMOVUPS     192(CX), Z10
-	PREFETCHT0  192(CX)(SI*1)
+	VMOVUPS     192(CX), Z8
+	VMOVUPS     192(DX), Z9
+	VMOVUPS     192(AX), Z10
+	PREFETCHT0  192(AX)(BX*1)
 	VFMADD231PS Z8, Z10, Z6
 	VFMADD231PS Z9, Z10, Z7
+	ADDQ        $0x00000100, AX
 	ADDQ        $0x00000100, CX
 	ADDQ        $0x00000100, DX
-	ADDQ        $0x00000100, BX
-	SUBQ        $0x00000040, AX
-	CMPQ        AX, $0x00000040
-	JAE         loop2
+	SUBQ        $0x00000040, SI
+	CMPQ        SI, $0x00000040
+	JAE         loop3
 
-next3:
-	CMPQ AX, $0x00000010
-	JB   next5
+next4:
+	CMPQ SI, $0x00000010
+	JB   next6
 
-loop4:
-	VMOVUPS     (DX), Z8
-	VMOVUPS     (BX), Z9
-	VMOVUPS     (CX), Z10
-	PREFETCHT0  (CX)(SI*1)
+loop5:
+	VMOVUPS     (CX), Z8
+	VMOVUPS     (DX), Z9
+	VMOVUPS     (AX), Z10
+	PREFETCHT0  (AX)(BX*1)
 	VFMADD231PS Z8, Z10, Z0
 	VFMADD231PS Z9, Z10, Z1
+	ADDQ        $0x00000040, AX
 	ADDQ        $0x00000040, CX
 	ADDQ        $0x00000040, DX
-	ADDQ        $0x00000040, BX
-	SUBQ        $0x00000010, AX
-	CMPQ        AX, $0x00000010
-	JAE         loop4
+	SUBQ        $0x00000010, SI
+	CMPQ        SI, $0x00000010
+	JAE         loop5
 
-next5:
-	TESTQ AX, AX
-	JZ    done1
+next6:
+	TESTQ SI, SI
+	JZ    done2
 
 	// The tail, under a mask.
 	MOVL        $-1, DI
-	BZHIL       AX, DI, DI
+	BZHIL       SI, DI, DI
 	KMOVW       DI, K1
-	VMOVUPS.Z   (DX), K1, Z8
-	VMOVUPS.Z   (BX), K1, Z9
-	VMOVUPS.Z   (CX), K1, Z10
-	PREFETCHT0  (CX)(SI*1)
+	VMOVUPS.Z   (CX), K1, Z8
+	VMOVUPS.Z   (DX), K1, Z9
+	VMOVUPS.Z   (AX), K1, Z10
+	PREFETCHT0  (AX)(BX*1)
 	VFMADD231PS Z8, Z10, Z0
 	VFMADD231PS Z9, Z10, Z1
-	LEAQ        (CX)(AX*4), CX
-	LEAQ        (DX)(AX*4), DX
-	LEAQ        (BX)(AX*4), BX
-	XORQ        AX, AX
+	LEAQ        (AX)(SI*4), AX
+	LEAQ        (CX)(SI*4), CX
+	LEAQ        (DX)(SI*4), DX
+	XORQ        SI, SI
 
-done1:
-	MOVQ          d+0(FP), AX
+done2:
 	VADDPS        Z4, Z0, Z0
+	VADDPS        Z5, Z1, Z1
 	VADDPS        Z6, Z2, Z2
+	VADDPS        Z7, Z3, Z3
 	VADDPS        Z2, Z0, Z0
+	VADDPS        Z3, Z1, Z1
+	MOVQ          d+0(FP), SI
+	MOVQ          ldd+8(FP), DI
+	SHLQ          $0x02, DI
 	VEXTRACTF64X4 $0x01, Z0, Y2
 	VADDPS        Y2, Y0, Y2
 	VEXTRACTF128  $0x01, Y2, X0
@@ -8882,10 +8902,7 @@ done1:
 	VADDPS        X0, X2, X2
 	VMOVSHDUP     X2, X0
 	VADDSS        X0, X2, X2
-	VMOVSS        X2, (AX)
-	VADDPS        Z5, Z1, Z1
-	VADDPS        Z7, Z3, Z3
-	VADDPS        Z3, Z1, Z1
+	VMOVSS        X2, (SI)
 	VEXTRACTF64X4 $0x01, Z1, Y0
 	VADDPS        Y0, Y1, Y0
 	VEXTRACTF128  $0x01, Y0, X1
@@ -8894,23 +8911,35 @@ done1:
 	VADDPS        X1, X0, X0
 	VMOVSHDUP     X0, X1
 	VADDSS        X1, X0, X0
-	VMOVSS        X0, 4(AX)
+	VMOVSS        X0, 4(SI)
+	ADDQ          DI, SI
+	MOVQ          SI, d+0(FP)
+	MOVQ          k+16(FP), SI
+	SHLQ          $0x02, SI
+	SUBQ          SI, AX
+	SUBQ          SI, CX
+	SUBQ          SI, DX
+	LEAQ          (AX)(BX*1), AX
+	SUBQ          $0x00000001, groups+56(FP)
+	JNZ           group1
 	VZEROUPPER
 	RET
 
-// func GemmDots4x1F32AVX512(d *float32, k int, x *float32, ldx int, y *float32, ldy int)
+// func GemmDots4x1F32AVX512(d *float32, ldd int, k int, x *float32, ldx int, y *float32, ldy int, groups int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
-TEXT ·GemmDots4x1F32AVX512(SB), NOSPLIT, $0-48
-	MOVQ   k+8(FP), AX
-	MOVQ   x+16(FP), CX
-	MOVQ   ldx+24(FP), DX
-	SHLQ   $0x02, DX
-	LEAQ   (CX)(DX*1), BX
-	LEAQ   (BX)(DX*1), SI
-	LEAQ   (SI)(DX*1), DX
-	MOVQ   y+32(FP), DI
-	MOVQ   ldx+24(FP), R8
-	SHLQ   $0x02, R8
+TEXT ·GemmDots4x1F32AVX512(SB), NOSPLIT, $0-64
+	MOVQ x+24(FP), AX
+	MOVQ ldx+32(FP), CX
+	SHLQ $0x02, CX
+	LEAQ (AX)(CX*1), DX
+	LEAQ (DX)(CX*1), BX
+	LEAQ (BX)(CX*1), CX
+	MOVQ y+40(FP), SI
+	MOVQ ldx+32(FP), DI
+	SHLQ $0x02, DI
+
+group1:
+	MOVQ   k+16(FP), R8
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -8919,103 +8948,108 @@ TEXT ·GemmDots4x1F32AVX512(SB), NOSPLIT, $0-48
 	VXORPS Z5, Z5, Z5
 	VXORPS Z6, Z6, Z6
 	VXORPS Z7, Z7, Z7
-	CMPQ   AX, $0x00000020
-	JB     next3
+	CMPQ   R8, $0x00000020
+	JB     next4
 
-loop2:
-	VMOVUPS     (DI), Z8
-	VMOVUPS     (CX), Z9
-	PREFETCHT0  (CX)(R8*4)
+loop3:
+	VMOVUPS     (SI), Z8
+	VMOVUPS     (AX), Z9
+	PREFETCHT0  (AX)(DI*4)
 	VFMADD231PS Z8, Z9, Z0
-	VMOVUPS     (BX), Z9
-	PREFETCHT0  (BX)(R8*4)
-	VFMADD231PS Z8, Z9, Z1
-	VMOVUPS     (SI), Z9
-	PREFETCHT0  (SI)(R8*4)
-	VFMADD231PS Z8, Z9, Z2
 	VMOVUPS     (DX), Z9
-	PREFETCHT0  (DX)(R8*4)
+	PREFETCHT0  (DX)(DI*4)
+	VFMADD231PS Z8, Z9, Z1
+	VMOVUPS     (BX), Z9
+	PREFETCHT0  (BX)(DI*4)
+	VFMADD231PS Z8, Z9, Z2
+	VMOVUPS     (CX), Z9
+	PREFETCHT0  (CX)(DI*4)
 	VFMADD231PS Z8, Z9, Z3
-	VMOVUPS     64(DI), Z8
-	VMOVUPS     64(CX), Z9
-	PREFETCHT0  64(CX)(R8*4)
+	VMOVUPS     64(SI), Z8
+	VMOVUPS     64(AX), Z9
+	PREFETCHT0  64(AX)(DI*4)
 	VFMADD231PS Z8, Z9, Z4
-	VMOVUPS     64(BX), Z9
-	PREFETCHT0  64(BX)(R8*4)
-	VFMADD231PS Z8, Z9, Z5
-	VMOVUPS     64(SI), Z9
-	PREFETCHT0  64(SI)(R8*4)
-	VFMADD231PS Z8, Z9, Z6
 	VMOVUPS     64(DX), Z9
-	PREFETCHT0  64(DX)(R8*4)
+	PREFETCHT0  64(DX)(DI*4)
+	VFMADD231PS Z8, Z9, Z5
+	VMOVUPS     64(BX), Z9
+	PREFETCHT0  64(BX)(DI*4)
+	VFMADD231PS Z8, Z9, Z6
+	VMOVUPS     64(CX), Z9
+	PREFETCHT0  64(CX)(DI*4)
 	VFMADD231PS Z8, Z9, Z7
-	ADDQ        $0x00000080, CX
-	ADDQ        $0x00000080, BX
-	ADDQ        $0x00000080, SI
+	ADDQ        $0x00000080, AX
 	ADDQ        $0x00000080, DX
-	ADDQ        $0x00000080, DI
-	SUBQ        $0x00000020, AX
-	CMPQ        AX, $0x00000020
-	JAE         loop2
+	ADDQ        $0x00000080, BX
+	ADDQ        $0x00000080, CX
+	ADDQ        $0x00000080, SI
+	SUBQ        $0x00000020, R8
+	CMPQ        R8, $0x00000020
+	JAE         loop3
 
-next3:
-	CMPQ AX, $0x00000010
-	JB   next5
+next4:
+	CMPQ R8, $0x00000010
+	JB   next6
 
-loop4:
-	VMOVUPS     (DI), Z8
-	VMOVUPS     (CX), Z9
-	PREFETCHT0  (CX)(R8*4)
+loop5:
+	VMOVUPS     (SI), Z8
+	VMOVUPS     (AX), Z9
+	PREFETCHT0  (AX)(DI*4)
 	VFMADD231PS Z8, Z9, Z0
-	VMOVUPS     (BX), Z9
-	PREFETCHT0  (BX)(R8*4)
-	VFMADD231PS Z8, Z9, Z1
-	VMOVUPS     (SI), Z9
-	PREFETCHT0  (SI)(R8*4)
-	VFMADD231PS Z8, Z9, Z2
 	VMOVUPS     (DX), Z9
-	PREFETCHT0  (DX)(R8*4)
+	PREFETCHT0  (DX)(DI*4)
+	VFMADD231PS Z8, Z9, Z1
+	VMOVUPS     (BX), Z9
+	PREFETCHT0  (BX)(DI*4)
+	VFMADD231PS Z8, Z9, Z2
+	VMOVUPS     (CX), Z9
+	PREFETCHT0  (CX)(DI*4)
 	VFMADD231PS Z8, Z9, Z3
-	ADDQ        $0x00000040, CX
-	ADDQ        $0x00000040, BX
-	ADDQ        $0x00000040, SI
+	ADDQ        $0x00000040, AX
 	ADDQ        $0x00000040, DX
-	ADDQ        $0x00000040, DI
-	SUBQ        $0x00000010, AX
-	CMPQ        AX, $0x00000010
-	JAE         loop4
+	ADDQ        $0x00000040, BX
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, SI
+	SUBQ        $0x00000010, R8
+	CMPQ        R8, $0x00000010
+	JAE         loop5
 
-next5:
-	TESTQ AX, AX
-	JZ    done1
+next6:
+	TESTQ R8, R8
+	JZ    done2
 
 	// The tail, under a mask.
 	MOVL        $-1, R9
-	BZHIL       AX, R9, R9
+	BZHIL       R8, R9, R9
 	KMOVW       R9, K1
-	VMOVUPS.Z   (DI), K1, Z8
-	VMOVUPS.Z   (CX), K1, Z9
-	PREFETCHT0  (CX)(R8*4)
+	VMOVUPS.Z   (SI), K1, Z8
+	VMOVUPS.Z   (AX), K1, Z9
+	PREFETCHT0  (AX)(DI*4)
 	VFMADD231PS Z8, Z9, Z0
-	VMOVUPS.Z   (BX), K1, Z9
-	PREFETCHT0  (BX)(R8*4)
-	VFMADD231PS Z8, Z9, Z1
-	VMOVUPS.Z   (SI), K1, Z9
-	PREFETCHT0  (SI)(R8*4)
-	VFMADD231PS Z8, Z9, Z2
 	VMOVUPS.Z   (DX), K1, Z9
-	PREFETCHT0  (DX)(R8*4)
+	PREFETCHT0  (DX)(DI*4)
+	VFMADD231PS Z8, Z9, Z1
+	VMOVUPS.Z   (BX), K1, Z9
+	PREFETCHT0  (BX)(DI*4)
+	VFMADD231PS Z8, Z9, Z2
+	VMOVUPS.Z   (CX), K1, Z9
+	PREFETCHT0  (CX)(DI*4)
 	VFMADD231PS Z8, Z9, Z3
-	LEAQ        (CX)(AX*4), CX
-	LEAQ        (BX)(AX*4), BX
-	LEAQ        (SI)(AX*4), SI
-	LEAQ        (DX)(AX*4), DX
-	LEAQ        (DI)(AX*4), DI
-	XORQ        AX, AX
+	LEAQ        (AX)(R8*4), AX
+	LEAQ        (DX)(R8*4), DX
+	LEAQ        (BX)(R8*4), BX
+	LEAQ        (CX)(R8*4), CX
+	LEAQ        (SI)(R8*4), SI
+	XORQ        R8, R8
 
-done1:
-	MOVQ          d+0(FP), AX
+done2:
 	VADDPS        Z4, Z0, Z0
+	VADDPS        Z5, Z1, Z1
+	VADDPS        Z6, Z2, Z2
+	VADDPS        Z7, Z3, Z3
+	MOVQ          d+0(FP), R8
+	MOVQ          ldd+8(FP), R9
+	SHLQ          $0x02, R9
 	VEXTRACTF64X4 $0x01, Z0, Y4
 	VADDPS        Y4, Y0, Y4
 	VEXTRACTF128  $0x01, Y4, X0
@@ -9024,8 +9058,8 @@ done1:
 	VADDPS        X0, X4, X4
 	VMOVSHDUP     X4, X0
 	VADDSS        X0, X4, X4
-	VMOVSS        X4, (AX)
-	VADDPS        Z5, Z1, Z1
+	VMOVSS        X4, (R8)
+	ADDQ          R9, R8
 	VEXTRACTF64X4 $0x01, Z1, Y0
 	VADDPS        Y0, Y1, Y0
 	VEXTRACTF128  $0x01, Y0, X1
@@ -9034,8 +9068,8 @@ done1:
 	VADDPS        X1, X0, X0
 	VMOVSHDUP     X0, X1
 	VADDSS        X1, X0, X0
-	VMOVSS        X0, 16(AX)
-	VADDPS        Z6, Z2, Z2
+	VMOVSS        X0, (R8)
+	ADDQ          R9, R8
 	VEXTRACTF64X4 $0x01, Z2, Y0
 	VADDPS        Y0, Y2, Y0
 	VEXTRACTF128  $0x01, Y0, X1
@@ -9044,8 +9078,8 @@ done1:
 	VADDPS        X1, X0, X0
 	VMOVSHDUP     X0, X1
 	VADDSS        X1, X0, X0
-	VMOVSS        X0, 32(AX)
-	VADDPS        Z7, Z3, Z3
+	VMOVSS        X0, (R8)
+	ADDQ          R9, R8
 	VEXTRACTF64X4 $0x01, Z3, Y0
 	VADDPS        Y0, Y3, Y0
 	VEXTRACTF128  $0x01, Y0, X1
@@ -9054,26 +9088,43 @@ done1:
 	VADDPS        X1, X0, X0
 	VMOVSHDUP     X0, X1
 	VADDSS        X1, X0, X0
-	VMOVSS        X0, 48(AX)
+	VMOVSS        X0, (R8)
+	ADDQ          R9, R8
+	MOVQ          R8, d+0(FP)
+	MOVQ          k+16(FP), R8
+	SHLQ          $0x02, R8
+	SUBQ          R8, AX
+	SUBQ          R8, DX
+	SUBQ          R8, BX
+	SUBQ          R8, CX
+	SUBQ          R8, SI
+	LEAQ          (AX)(DI*4), AX
+	LEAQ          (DX)(DI*4), DX
+	LEAQ          (BX)(DI*4), BX
+	LEAQ          (CX)(DI*4), CX
+	SUBQ          $0x00000001, groups+56(FP)
+	JNZ           group1
 	VZEROUPPER
 	RET
 
-// func GemmDots4x2F32AVX512(d *float32, k int, x *float32, ldx int, y *float32, ldy int)
+// func GemmDots4x2F32AVX512(d *float32, ldd int, k int, x *float32, ldx int, y *float32, ldy int, groups int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, MMX+
-TEXT ·GemmDots4x2F32AVX512(SB), NOSPLIT, $0-48
-	MOVQ   k+8(FP), AX
-	MOVQ   x+16(FP), CX
-	MOVQ   ldx+24(FP), DX
-	SHLQ   $0x02, DX
-	LEAQ   (CX)(DX*1), BX
-	LEAQ   (BX)(DX*1), SI
-	LEAQ   (SI)(DX*1), DX
-	MOVQ   y+32(FP), DI
-	MOVQ   ldy+40(FP), R8
-	SHLQ   $0x02, R8
-	LEAQ   (DI)(R8*1), R8
-	MOVQ   ldx+24(FP), R9
-	SHLQ   $0x02, R9
+TEXT ·GemmDots4x2F32AVX512(SB), NOSPLIT, $0-64
+	MOVQ x+24(FP), AX
+	MOVQ ldx+32(FP), CX
+	SHLQ $0x02, CX
+	LEAQ (AX)(CX*1), DX
+	LEAQ (DX)(CX*1), BX
+	LEAQ (BX)(CX*1), CX
+	MOVQ y+40(FP), SI
+	MOVQ ldy+48(FP), DI
+	SHLQ $0x02, DI
+	LEAQ (SI)(DI*1), DI
+	MOVQ ldx+32(FP), R8
+	SHLQ $0x02, R8
+
+group1:
+	MOVQ   k+16(FP), R9
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -9082,146 +9133,126 @@ TEXT ·GemmDots4x2F32AVX512(SB), NOSPLIT, $0-48
 	VXORPS Z5, Z5, Z5
 	VXORPS Z6, Z6, Z6
 	VXORPS Z7, Z7, Z7
-	CMPQ   AX, $0x00000010
-	JB     next3
+	CMPQ   R9, $0x00000010
+	JB     next4
 
-loop2:
-	VMOVUPS     (DI), Z8
-	VMOVUPS     (R8), Z9
-	VMOVUPS     (CX), Z10
-	PREFETCHT0  (CX)(R9*4)
+loop3:
+	VMOVUPS     (SI), Z8
+	VMOVUPS     (DI), Z9
+	VMOVUPS     (AX), Z10
+	PREFETCHT0  (AX)(R8*4)
 	VFMADD231PS Z8, Z10, Z0
 	VFMADD231PS Z9, Z10, Z1
-	VMOVUPS     (BX), Z10
-	PREFETCHT0  (BX)(R9*4)
+	VMOVUPS     (DX), Z10
+	PREFETCHT0  (DX)(R8*4)
 	VFMADD231PS Z8, Z10, Z2
 	VFMADD231PS Z9, Z10, Z3
-	VMOVUPS     (SI), Z10
-	PREFETCHT0  (SI)(R9*4)
+	VMOVUPS     (BX), Z10
+	PREFETCHT0  (BX)(R8*4)
 	VFMADD231PS Z8, Z10, Z4
 	VFMADD231PS Z9, Z10, Z5
-	VMOVUPS     (DX), Z10
-	PREFETCHT0  (DX)(R9*4)
+	VMOVUPS     (CX), Z10
+	PREFETCHT0  (CX)(R8*4)
 	VFMADD231PS Z8, Z10, Z6
 	VFMADD231PS Z9, Z10, Z7
-	ADDQ        $0x00000040, CX
-	ADDQ        $0x00000040, BX
-	ADDQ        $0x00000040, SI
+	ADDQ        $0x00000040, AX
 	ADDQ        $0x00000040, DX
+	ADDQ        $0x00000040, BX
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, SI
 	ADDQ        $0x00000040, DI
-	ADDQ        $0x00000040, R8
-	SUBQ        $0x00000010, AX
-	CMPQ        AX, $0x00000010
-	JAE         loop2
+	SUBQ        $0x00000010, R9
+	CMPQ        R9, $0x00000010
+	JAE         loop3
 
-next3:
-	TESTQ AX, AX
-	JZ    done1
+next4:
+	TESTQ R9, R9
+	JZ    done2
 
 	// The tail, under a mask.
 	MOVL        $-1, R10
-	BZHIL       AX, R10, R10
+	BZHIL       R9, R10, R10
 	KMOVW       R10, K1
-	VMOVUPS.Z   (DI), K1, Z8
-	VMOVUPS.Z   (R8), K1, Z9
-	VMOVUPS.Z   (CX), K1, Z10
-	PREFETCHT0  (CX)(R9*4)
+	VMOVUPS.Z   (SI), K1, Z8
+	VMOVUPS.Z   (DI), K1, Z9
+	VMOVUPS.Z   (AX), K1, Z10
+	PREFETCHT0  (AX)(R8*4)
 	VFMADD231PS Z8, Z10, Z0
 	VFMADD231PS Z9, Z10, Z1
-	VMOVUPS.Z   (BX), K1, Z10
-	PREFETCHT0  (BX)(R9*4)
+	VMOVUPS.Z   (DX), K1, Z10
+	PREFETCHT0  (DX)(R8*4)
 	VFMADD231PS Z8, Z10, Z2
 	VFMADD231PS Z9, Z10, Z3
-	VMOVUPS.Z   (SI), K1, Z10
-	PREFETCHT0  (SI)(R9*4)
+	VMOVUPS.Z   (BX), K1, Z10
+	PREFETCHT0  (BX)(R8*4)
 	VFMADD231PS Z8, Z10, Z4
 	VFMADD231PS Z9, Z10, Z5
-	VMOVUPS.Z   (DX), K1, Z10
-	PREFETCHT0  (DX)(R9*4)
+	VMOVUPS.Z   (CX), K1, Z10
+	PREFETCHT0  (CX)(R8*4)
 	VFMADD231PS Z8, Z10, Z6
 	VFMADD231PS Z9, Z10, Z7
-	LEAQ        (CX)(AX*4), CX
-	LEAQ        (BX)(AX*4), BX
-	LEAQ        (SI)(AX*4), SI
-	LEAQ        (DX)(AX*4), DX
-	LEAQ        (DI)(AX*4), DI
-	LEAQ        (R8)(AX*4), R8
-	XORQ        AX, AX
+	LEAQ        (AX)(R9*4), AX
+	LEAQ        (DX)(R9*4), DX
+	LEAQ        (BX)(R9*4), BX
+	LEAQ        (CX)(R9*4), CX
+	LEAQ        (SI)(R9*4), SI
+	LEAQ        (DI)(R9*4), DI
+	XORQ        R9, R9
 
-done1:
-	MOVQ          d+0(FP), AX
-	VEXTRACTF64X4 $0x01, Z0, Y8
-	VADDPS        Y8, Y0, Y8
-	VEXTRACTF128  $0x01, Y8, X0
-	VADDPS        X0, X8, X0
-	VPERMILPS     $0x0e, X0, X8
-	VADDPS        X0, X8, X8
-	VMOVSHDUP     X8, X0
-	VADDSS        X0, X8, X8
-	VMOVSS        X8, (AX)
-	VEXTRACTF64X4 $0x01, Z1, Y0
-	VADDPS        Y0, Y1, Y0
-	VEXTRACTF128  $0x01, Y0, X1
-	VADDPS        X1, X0, X1
-	VPERMILPS     $0x0e, X1, X0
-	VADDPS        X1, X0, X0
-	VMOVSHDUP     X0, X1
-	VADDSS        X1, X0, X0
-	VMOVSS        X0, 4(AX)
-	VEXTRACTF64X4 $0x01, Z2, Y0
-	VADDPS        Y0, Y2, Y0
-	VEXTRACTF128  $0x01, Y0, X1
-	VADDPS        X1, X0, X1
-	VPERMILPS     $0x0e, X1, X0
-	VADDPS        X1, X0, X0
-	VMOVSHDUP     X0, X1
-	VADDSS        X1, X0, X0
-	VMOVSS        X0, 16(AX)
-	VEXTRACTF64X4 $0x01, Z3, Y0
-	VADDPS        Y0, Y3, Y0
-	VEXTRACTF128  $0x01, Y0, X1
-	VADDPS        X1, X0, X1
-	VPERMILPS     $0x0e, X1, X0
-	VADDPS        X1, X0, X0
-	VMOVSHDUP     X0, X1
-	VADDSS        X1, X0, X0
-	VMOVSS        X0, 20(AX)
-	VEXTRACTF64X4 $0x01, Z4, Y0
-	VADDPS        Y0, Y4, Y0
-	VEXTRACTF128  $0x01, Y0, X1
-	VADDPS        X1, X0, X1
-	VPERMILPS     $0x0e, X1, X0
-	VADDPS        X1, X0, X0
-	VMOVSHDUP     X0, X1
-	VADDSS        X1, X0, X0
-	VMOVSS        X0, 32(AX)
-	VEXTRACTF64X4 $0x01, Z5, Y0
-	VADDPS        Y0, Y5, Y0
-	VEXTRACTF128  $0x01, Y0, X1
-	VADDPS        X1, X0, X1
-	VPERMILPS     $0x0e, X1, X0
-	VADDPS        X1, X0, X0
-	VMOVSHDUP     X0, X1
-	VADDSS        X1, X0, X0
-	VMOVSS        X0, 36(AX)
-	VEXTRACTF64X4 $0x01, Z6, Y0
-	VADDPS        Y0, Y6, Y0
-	VEXTRACTF128  $0x01, Y0, X1
-	VADDPS        X1, X0, X1
-	VPERMILPS     $0x0e, X1, X0
-	VADDPS        X1, X0, X0
-	VMOVSHDUP     X0, X1
-	VADDSS        X1, X0, X0
-	VMOVSS        X0, 48(AX)
-	VEXTRACTF64X4 $0x01, Z7, Y0
-	VADDPS        Y0, Y7, Y0
-	VEXTRACTF128  $0x01, Y0, X1
-	VADDPS        X1, X0, X1
-	VPERMILPS     $0x0e, X1, X0
-	VADDPS        X1, X0, X0
-	VMOVSHDUP     X0, X1
-	VADDSS        X1, X0, X0
-	VMOVSS        X0, 52(AX)
+done2:
+	MOVQ          d+0(FP), R9
+	MOVQ          ldd+8(FP), R10
+	SHLQ          $0x02, R10
+	VSHUFF64X2    $0x44, Z2, Z0, Z8
+	VSHUFF64X2    $0xee, Z2, Z0, Z0
+	VADDPS        Z0, Z8, Z8
+	VSHUFF64X2    $0x44, Z6, Z4, Z0
+	VSHUFF64X2    $0xee, Z6, Z4, Z2
+	VADDPS        Z2, Z0, Z0
+	VSHUFF64X2    $0x88, Z0, Z8, Z2
+	VSHUFF64X2    $0xdd, Z0, Z8, Z0
+	VADDPS        Z0, Z2, Z2
+	VSHUFF64X2    $0x44, Z3, Z1, Z0
+	VSHUFF64X2    $0xee, Z3, Z1, Z1
+	VADDPS        Z1, Z0, Z0
+	VSHUFF64X2    $0x44, Z7, Z5, Z1
+	VSHUFF64X2    $0xee, Z7, Z5, Z3
+	VADDPS        Z3, Z1, Z1
+	VSHUFF64X2    $0x88, Z1, Z0, Z3
+	VSHUFF64X2    $0xdd, Z1, Z0, Z0
+	VADDPS        Z0, Z3, Z3
+	VUNPCKLPD     Z3, Z2, Z0
+	VUNPCKHPD     Z3, Z2, Z1
+	VADDPS        Z1, Z0, Z0
+	VPERMILPS     $0x0d, Z0, Z1
+	VPERMILPS     $0x08, Z0, Z0
+	VADDPS        Z1, Z0, Z0
+	VMOVLPS       X0, (R9)
+	ADDQ          R10, R9
+	VEXTRACTF32X4 $0x01, Z0, X1
+	VMOVLPS       X1, (R9)
+	ADDQ          R10, R9
+	VEXTRACTF32X4 $0x02, Z0, X1
+	VMOVLPS       X1, (R9)
+	ADDQ          R10, R9
+	VEXTRACTF32X4 $0x03, Z0, X0
+	VMOVLPS       X0, (R9)
+	ADDQ          R10, R9
+	MOVQ          R9, d+0(FP)
+	MOVQ          k+16(FP), R9
+	SHLQ          $0x02, R9
+	SUBQ          R9, AX
+	SUBQ          R9, DX
+	SUBQ          R9, BX
+	SUBQ          R9, CX
+	SUBQ          R9, SI
+	SUBQ          R9, DI
+	LEAQ          (AX)(R8*4), AX
+	LEAQ          (DX)(R8*4), DX
+	LEAQ          (BX)(R8*4), BX
+	LEAQ          (CX)(R8*4), CX
+	SUBQ          $0x00000001, groups+56(FP)
+	JNZ           group1
 	VZEROUPPER
 	RET
 

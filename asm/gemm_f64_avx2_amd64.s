@@ -2618,14 +2618,16 @@ overwrite7:
 	VZEROUPPER
 	RET
 
-// func GemmDots1x1F64AVX2(d *float64, k int, x *float64, ldx int, y *float64, ldy int)
+// func GemmDots1x1F64AVX2(d *float64, ldd int, k int, x *float64, ldx int, y *float64, ldy int, groups int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·GemmDots1x1F64AVX2(SB), NOSPLIT, $0-48
-	MOVQ   k+8(FP), AX
-	MOVQ   x+16(FP), CX
-	MOVQ   y+32(FP), DX
-	MOVQ   ldx+24(FP), BX
-	SHLQ   $0x03, BX
+TEXT ·GemmDots1x1F64AVX2(SB), NOSPLIT, $0-64
+	MOVQ x+24(FP), AX
+	MOVQ y+40(FP), CX
+	MOVQ ldx+32(FP), DX
+	SHLQ $0x03, DX
+
+group1:
+	MOVQ   k+16(FP), BX
 	VXORPD Y0, Y0, Y0
 	VXORPD Y1, Y1, Y1
 	VXORPD Y2, Y2, Y2
@@ -2634,78 +2636,77 @@ TEXT ·GemmDots1x1F64AVX2(SB), NOSPLIT, $0-48
 	VXORPD Y5, Y5, Y5
 	VXORPD Y6, Y6, Y6
 	VXORPD Y7, Y7, Y7
-	CMPQ   AX, $0x00000020
-	JB     next3
+	CMPQ   BX, $0x00000020
+	JB     next4
 
-loop2:
-	VMOVUPD     (DX), Y8
-	VMOVUPD     (CX), Y9
-	PREFETCHT0  (CX)(BX*1)
+loop3:
+	VMOVUPD     (CX), Y8
+	VMOVUPD     (AX), Y9
+	PREFETCHT0  (AX)(DX*1)
 	VFMADD231PD Y8, Y9, Y0
-	VMOVUPD     32(DX), Y8
-	VMOVUPD     32(CX), Y9
+	VMOVUPD     32(CX), Y8
+	VMOVUPD     32(AX), Y9
 	VFMADD231PD Y8, Y9, Y1
-	VMOVUPD     64(DX), Y8
-	VMOVUPD     64(CX), Y9
-	PREFETCHT0  64(CX)(BX*1)
+	VMOVUPD     64(CX), Y8
+	VMOVUPD     64(AX), Y9
+	PREFETCHT0  64(AX)(DX*1)
 	VFMADD231PD Y8, Y9, Y2
-	VMOVUPD     96(DX), Y8
-	VMOVUPD     96(CX), Y9
+	VMOVUPD     96(CX), Y8
+	VMOVUPD     96(AX), Y9
 	VFMADD231PD Y8, Y9, Y3
-	VMOVUPD     128(DX), Y8
-	VMOVUPD     128(CX), Y9
-	PREFETCHT0  128(CX)(BX*1)
+	VMOVUPD     128(CX), Y8
+	VMOVUPD     128(AX), Y9
+	PREFETCHT0  128(AX)(DX*1)
 	VFMADD231PD Y8, Y9, Y4
-	VMOVUPD     160(DX), Y8
-	VMOVUPD     160(CX), Y9
+	VMOVUPD     160(CX), Y8
+	VMOVUPD     160(AX), Y9
 	VFMADD231PD Y8, Y9, Y5
-	VMOVUPD     192(DX), Y8
-	VMOVUPD     192(CX), Y9
-	PREFETCHT0  192(CX)(BX*1)
+	VMOVUPD     192(CX), Y8
+	VMOVUPD     192(AX), Y9
+	PREFETCHT0  192(AX)(DX*1)
 	VFMADD231PD Y8, Y9, Y6
-	VMOVUPD     224(DX), Y8
-	VMOVUPD     224(CX), Y9
+	VMOVUPD     224(CX), Y8
+	VMOVUPD     224(AX), Y9
 	VFMADD231PD Y8, Y9, Y7
+	ADDQ        $0x00000100, AX
 	ADDQ        $0x00000100, CX
-	ADDQ        $0x00000100, DX
-	SUBQ        $0x00000020, AX
-	CMPQ        AX, $0x00000020
-	JAE         loop2
+	SUBQ        $0x00000020, BX
+	CMPQ        BX, $0x00000020
+	JAE         loop3
 
-next3:
-	CMPQ AX, $0x00000004
-	JB   next5
+next4:
+	CMPQ BX, $0x00000004
+	JB   next6
 
-loop4:
-	VMOVUPD     (DX), Y8
-	VMOVUPD     (CX), Y9
-	PREFETCHT0  (CX)(BX*1)
+loop5:
+	VMOVUPD     (CX), Y8
+	VMOVUPD     (AX), Y9
+	PREFETCHT0  (AX)(DX*1)
 	VFMADD231PD Y8, Y9, Y0
+	ADDQ        $0x00000020, AX
 	ADDQ        $0x00000020, CX
-	ADDQ        $0x00000020, DX
-	SUBQ        $0x00000004, AX
-	CMPQ        AX, $0x00000004
-	JAE         loop4
+	SUBQ        $0x00000004, BX
+	CMPQ        BX, $0x00000004
+	JAE         loop5
 
-next5:
-	TESTQ AX, AX
-	JZ    done1
+next6:
+	TESTQ BX, BX
+	JZ    done2
 
 	// The tail, under a mask.
 	LEAQ        slide<>+32(SB), SI
-	NEGQ        AX
-	VMOVUPD     (SI)(AX*8), Y8
-	NEGQ        AX
-	VMASKMOVPD  (DX), Y8, Y9
-	VMASKMOVPD  (CX), Y8, Y8
-	PREFETCHT0  (CX)(BX*1)
+	NEGQ        BX
+	VMOVUPD     (SI)(BX*8), Y8
+	NEGQ        BX
+	VMASKMOVPD  (CX), Y8, Y9
+	VMASKMOVPD  (AX), Y8, Y8
+	PREFETCHT0  (AX)(DX*1)
 	VFMADD231PD Y9, Y8, Y0
-	LEAQ        (CX)(AX*8), CX
-	LEAQ        (DX)(AX*8), DX
-	XORQ        AX, AX
+	LEAQ        (AX)(BX*8), AX
+	LEAQ        (CX)(BX*8), CX
+	XORQ        BX, BX
 
-done1:
-	MOVQ         d+0(FP), AX
+done2:
 	VADDPD       Y4, Y0, Y0
 	VADDPD       Y5, Y1, Y1
 	VADDPD       Y6, Y2, Y2
@@ -2713,11 +2714,23 @@ done1:
 	VADDPD       Y2, Y0, Y0
 	VADDPD       Y3, Y1, Y1
 	VADDPD       Y1, Y0, Y0
+	MOVQ         d+0(FP), BX
+	MOVQ         ldd+8(FP), SI
+	SHLQ         $0x03, SI
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X1
 	VPERMILPD    $0x01, X1, X0
 	VADDPD       X1, X0, X0
-	VMOVSD       X0, (AX)
+	VMOVSD       X0, (BX)
+	ADDQ         SI, BX
+	MOVQ         BX, d+0(FP)
+	MOVQ         k+16(FP), BX
+	SHLQ         $0x03, BX
+	SUBQ         BX, AX
+	SUBQ         BX, CX
+	LEAQ         (AX)(DX*1), AX
+	SUBQ         $0x00000001, groups+56(FP)
+	JNZ          group1
 	VZEROUPPER
 	RET
 
@@ -2731,17 +2744,19 @@ DATA slide<>+48(SB)/8, $0x0000000000000000
 DATA slide<>+56(SB)/8, $0x0000000000000000
 GLOBL slide<>(SB), RODATA|NOPTR, $64
 
-// func GemmDots1x2F64AVX2(d *float64, k int, x *float64, ldx int, y *float64, ldy int)
+// func GemmDots1x2F64AVX2(d *float64, ldd int, k int, x *float64, ldx int, y *float64, ldy int, groups int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·GemmDots1x2F64AVX2(SB), NOSPLIT, $0-48
-	MOVQ   k+8(FP), AX
-	MOVQ   x+16(FP), CX
-	MOVQ   y+32(FP), DX
-	MOVQ   ldy+40(FP), BX
-	SHLQ   $0x03, BX
-	LEAQ   (DX)(BX*1), BX
-	MOVQ   ldx+24(FP), SI
-	SHLQ   $0x03, SI
+TEXT ·GemmDots1x2F64AVX2(SB), NOSPLIT, $0-64
+	MOVQ x+24(FP), AX
+	MOVQ y+40(FP), CX
+	MOVQ ldy+48(FP), DX
+	SHLQ $0x03, DX
+	LEAQ (CX)(DX*1), DX
+	MOVQ ldx+32(FP), BX
+	SHLQ $0x03, BX
+
+group1:
+	MOVQ   k+16(FP), SI
 	VXORPD Y0, Y0, Y0
 	VXORPD Y1, Y1, Y1
 	VXORPD Y2, Y2, Y2
@@ -2750,111 +2765,125 @@ TEXT ·GemmDots1x2F64AVX2(SB), NOSPLIT, $0-48
 	VXORPD Y5, Y5, Y5
 	VXORPD Y6, Y6, Y6
 	VXORPD Y7, Y7, Y7
-	CMPQ   AX, $0x00000010
-	JB     next3
+	CMPQ   SI, $0x00000010
+	JB     next4
 
-loop2:
-	VMOVUPD     (DX), Y8
-	VMOVUPD     (BX), Y9
-	VMOVUPD     (CX), Y10
-	PREFETCHT0  (CX)(SI*1)
+loop3:
+	VMOVUPD     (CX), Y8
+	VMOVUPD     (DX), Y9
+	VMOVUPD     (AX), Y10
+	PREFETCHT0  (AX)(BX*1)
 	VFMADD231PD Y8, Y10, Y0
 	VFMADD231PD Y9, Y10, Y1
-	VMOVUPD     32(DX), Y8
-	VMOVUPD     32(BX), Y9
-	VMOVUPD     32(CX), Y10
+	VMOVUPD     32(CX), Y8
+	VMOVUPD     32(DX), Y9
+	VMOVUPD     32(AX), Y10
 	VFMADD231PD Y8, Y10, Y2
 	VFMADD231PD Y9, Y10, Y3
-	VMOVUPD     64(DX), Y8
-	VMOVUPD     64(BX), Y9
-	VMOVUPD     64(CX), Y10
-	PREFETCHT0  64(CX)(SI*1)
+	VMOVUPD     64(CX), Y8
+	VMOVUPD     64(DX), Y9
+	VMOVUPD     64(AX), Y10
+	PREFETCHT0  64(AX)(BX*1)
 	VFMADD231PD Y8, Y10, Y4
 	VFMADD231PD Y9, Y10, Y5
-	VMOVUPD     96(DX), Y8
-	VMOVUPD     96(BX), Y9
-	VMOVUPD     96(CX), Y10
+	VMOVUPD     96(CX), Y8
+	VMOVUPD     96(DX), Y9
+	VMOVUPD     96(AX), Y10
 	VFMADD231PD Y8, Y10, Y6
 	VFMADD231PD Y9, Y10, Y7
+	ADDQ        $0x00000080, AX
 	ADDQ        $0x00000080, CX
 	ADDQ        $0x00000080, DX
-	ADDQ        $0x00000080, BX
-	SUBQ        $0x00000010, AX
-	CMPQ        AX, $0x00000010
-	JAE         loop2
+	SUBQ        $0x00000010, SI
+	CMPQ        SI, $0x00000010
+	JAE         loop3
 
-next3:
-	CMPQ AX, $0x00000004
-	JB   next5
+next4:
+	CMPQ SI, $0x00000004
+	JB   next6
 
-loop4:
-	VMOVUPD     (DX), Y8
-	VMOVUPD     (BX), Y9
-	VMOVUPD     (CX), Y10
-	PREFETCHT0  (CX)(SI*1)
+loop5:
+	VMOVUPD     (CX), Y8
+	VMOVUPD     (DX), Y9
+	VMOVUPD     (AX), Y10
+	PREFETCHT0  (AX)(BX*1)
 	VFMADD231PD Y8, Y10, Y0
 	VFMADD231PD Y9, Y10, Y1
+	ADDQ        $0x00000020, AX
 	ADDQ        $0x00000020, CX
 	ADDQ        $0x00000020, DX
-	ADDQ        $0x00000020, BX
-	SUBQ        $0x00000004, AX
-	CMPQ        AX, $0x00000004
-	JAE         loop4
+	SUBQ        $0x00000004, SI
+	CMPQ        SI, $0x00000004
+	JAE         loop5
 
-next5:
-	TESTQ AX, AX
-	JZ    done1
+next6:
+	TESTQ SI, SI
+	JZ    done2
 
 	// The tail, under a mask.
 	LEAQ        slide<>+32(SB), DI
-	NEGQ        AX
-	VMOVUPD     (DI)(AX*8), Y8
-	NEGQ        AX
-	VMASKMOVPD  (DX), Y8, Y9
-	VMASKMOVPD  (BX), Y8, Y10
-	VMASKMOVPD  (CX), Y8, Y8
-	PREFETCHT0  (CX)(SI*1)
+	NEGQ        SI
+	VMOVUPD     (DI)(SI*8), Y8
+	NEGQ        SI
+	VMASKMOVPD  (CX), Y8, Y9
+	VMASKMOVPD  (DX), Y8, Y10
+	VMASKMOVPD  (AX), Y8, Y8
+	PREFETCHT0  (AX)(BX*1)
 	VFMADD231PD Y9, Y8, Y0
 	VFMADD231PD Y10, Y8, Y1
-	LEAQ        (CX)(AX*8), CX
-	LEAQ        (DX)(AX*8), DX
-	LEAQ        (BX)(AX*8), BX
-	XORQ        AX, AX
+	LEAQ        (AX)(SI*8), AX
+	LEAQ        (CX)(SI*8), CX
+	LEAQ        (DX)(SI*8), DX
+	XORQ        SI, SI
 
-done1:
-	MOVQ         d+0(FP), AX
+done2:
 	VADDPD       Y4, Y0, Y0
+	VADDPD       Y5, Y1, Y1
 	VADDPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y3
 	VADDPD       Y2, Y0, Y0
+	VADDPD       Y3, Y1, Y1
+	MOVQ         d+0(FP), SI
+	MOVQ         ldd+8(FP), DI
+	SHLQ         $0x03, DI
 	VEXTRACTF128 $0x01, Y0, X2
 	VADDPD       X2, X0, X2
 	VPERMILPD    $0x01, X2, X0
 	VADDPD       X2, X0, X0
-	VMOVSD       X0, (AX)
-	VADDPD       Y5, Y1, Y1
-	VADDPD       Y7, Y3, Y3
-	VADDPD       Y3, Y1, Y1
+	VMOVSD       X0, (SI)
 	VEXTRACTF128 $0x01, Y1, X0
 	VADDPD       X0, X1, X0
 	VPERMILPD    $0x01, X0, X1
 	VADDPD       X0, X1, X1
-	VMOVSD       X1, 8(AX)
+	VMOVSD       X1, 8(SI)
+	ADDQ         DI, SI
+	MOVQ         SI, d+0(FP)
+	MOVQ         k+16(FP), SI
+	SHLQ         $0x03, SI
+	SUBQ         SI, AX
+	SUBQ         SI, CX
+	SUBQ         SI, DX
+	LEAQ         (AX)(BX*1), AX
+	SUBQ         $0x00000001, groups+56(FP)
+	JNZ          group1
 	VZEROUPPER
 	RET
 
-// func GemmDots4x1F64AVX2(d *float64, k int, x *float64, ldx int, y *float64, ldy int)
+// func GemmDots4x1F64AVX2(d *float64, ldd int, k int, x *float64, ldx int, y *float64, ldy int, groups int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·GemmDots4x1F64AVX2(SB), NOSPLIT, $0-48
-	MOVQ   k+8(FP), AX
-	MOVQ   x+16(FP), CX
-	MOVQ   ldx+24(FP), DX
-	SHLQ   $0x03, DX
-	LEAQ   (CX)(DX*1), BX
-	LEAQ   (BX)(DX*1), SI
-	LEAQ   (SI)(DX*1), DX
-	MOVQ   y+32(FP), DI
-	MOVQ   ldx+24(FP), R8
-	SHLQ   $0x03, R8
+TEXT ·GemmDots4x1F64AVX2(SB), NOSPLIT, $0-64
+	MOVQ x+24(FP), AX
+	MOVQ ldx+32(FP), CX
+	SHLQ $0x03, CX
+	LEAQ (AX)(CX*1), DX
+	LEAQ (DX)(CX*1), BX
+	LEAQ (BX)(CX*1), CX
+	MOVQ y+40(FP), SI
+	MOVQ ldx+32(FP), DI
+	SHLQ $0x03, DI
+
+group1:
+	MOVQ   k+16(FP), R8
 	VXORPD Y0, Y0, Y0
 	VXORPD Y1, Y1, Y1
 	VXORPD Y2, Y2, Y2
@@ -2863,142 +2892,164 @@ TEXT ·GemmDots4x1F64AVX2(SB), NOSPLIT, $0-48
 	VXORPD Y5, Y5, Y5
 	VXORPD Y6, Y6, Y6
 	VXORPD Y7, Y7, Y7
-	CMPQ   AX, $0x00000008
-	JB     next3
+	CMPQ   R8, $0x00000008
+	JB     next4
 
-loop2:
-	VMOVUPD     (DI), Y8
-	VMOVUPD     (CX), Y9
-	PREFETCHT0  (CX)(R8*4)
+loop3:
+	VMOVUPD     (SI), Y8
+	VMOVUPD     (AX), Y9
+	PREFETCHT0  (AX)(DI*4)
 	VFMADD231PD Y8, Y9, Y0
-	VMOVUPD     (BX), Y9
-	PREFETCHT0  (BX)(R8*4)
-	VFMADD231PD Y8, Y9, Y1
-	VMOVUPD     (SI), Y9
-	PREFETCHT0  (SI)(R8*4)
-	VFMADD231PD Y8, Y9, Y2
 	VMOVUPD     (DX), Y9
-	PREFETCHT0  (DX)(R8*4)
+	PREFETCHT0  (DX)(DI*4)
+	VFMADD231PD Y8, Y9, Y1
+	VMOVUPD     (BX), Y9
+	PREFETCHT0  (BX)(DI*4)
+	VFMADD231PD Y8, Y9, Y2
+	VMOVUPD     (CX), Y9
+	PREFETCHT0  (CX)(DI*4)
 	VFMADD231PD Y8, Y9, Y3
-	VMOVUPD     32(DI), Y8
-	VMOVUPD     32(CX), Y9
+	VMOVUPD     32(SI), Y8
+	VMOVUPD     32(AX), Y9
 	VFMADD231PD Y8, Y9, Y4
-	VMOVUPD     32(BX), Y9
-	VFMADD231PD Y8, Y9, Y5
-	VMOVUPD     32(SI), Y9
-	VFMADD231PD Y8, Y9, Y6
 	VMOVUPD     32(DX), Y9
+	VFMADD231PD Y8, Y9, Y5
+	VMOVUPD     32(BX), Y9
+	VFMADD231PD Y8, Y9, Y6
+	VMOVUPD     32(CX), Y9
 	VFMADD231PD Y8, Y9, Y7
-	ADDQ        $0x00000040, CX
-	ADDQ        $0x00000040, BX
-	ADDQ        $0x00000040, SI
+	ADDQ        $0x00000040, AX
 	ADDQ        $0x00000040, DX
-	ADDQ        $0x00000040, DI
-	SUBQ        $0x00000008, AX
-	CMPQ        AX, $0x00000008
-	JAE         loop2
+	ADDQ        $0x00000040, BX
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, SI
+	SUBQ        $0x00000008, R8
+	CMPQ        R8, $0x00000008
+	JAE         loop3
 
-next3:
-	CMPQ AX, $0x00000004
-	JB   next5
+next4:
+	CMPQ R8, $0x00000004
+	JB   next6
 
-loop4:
-	VMOVUPD     (DI), Y8
-	VMOVUPD     (CX), Y9
-	PREFETCHT0  (CX)(R8*4)
+loop5:
+	VMOVUPD     (SI), Y8
+	VMOVUPD     (AX), Y9
+	PREFETCHT0  (AX)(DI*4)
 	VFMADD231PD Y8, Y9, Y0
-	VMOVUPD     (BX), Y9
-	PREFETCHT0  (BX)(R8*4)
-	VFMADD231PD Y8, Y9, Y1
-	VMOVUPD     (SI), Y9
-	PREFETCHT0  (SI)(R8*4)
-	VFMADD231PD Y8, Y9, Y2
 	VMOVUPD     (DX), Y9
-	PREFETCHT0  (DX)(R8*4)
+	PREFETCHT0  (DX)(DI*4)
+	VFMADD231PD Y8, Y9, Y1
+	VMOVUPD     (BX), Y9
+	PREFETCHT0  (BX)(DI*4)
+	VFMADD231PD Y8, Y9, Y2
+	VMOVUPD     (CX), Y9
+	PREFETCHT0  (CX)(DI*4)
 	VFMADD231PD Y8, Y9, Y3
-	ADDQ        $0x00000020, CX
-	ADDQ        $0x00000020, BX
-	ADDQ        $0x00000020, SI
+	ADDQ        $0x00000020, AX
 	ADDQ        $0x00000020, DX
-	ADDQ        $0x00000020, DI
-	SUBQ        $0x00000004, AX
-	CMPQ        AX, $0x00000004
-	JAE         loop4
+	ADDQ        $0x00000020, BX
+	ADDQ        $0x00000020, CX
+	ADDQ        $0x00000020, SI
+	SUBQ        $0x00000004, R8
+	CMPQ        R8, $0x00000004
+	JAE         loop5
 
-next5:
-	TESTQ AX, AX
-	JZ    done1
+next6:
+	TESTQ R8, R8
+	JZ    done2
 
 	// The tail, under a mask.
 	LEAQ        slide<>+32(SB), R9
-	NEGQ        AX
-	VMOVUPD     (R9)(AX*8), Y8
-	NEGQ        AX
-	VMASKMOVPD  (DI), Y8, Y9
-	VMASKMOVPD  (CX), Y8, Y10
-	PREFETCHT0  (CX)(R8*4)
+	NEGQ        R8
+	VMOVUPD     (R9)(R8*8), Y8
+	NEGQ        R8
+	VMASKMOVPD  (SI), Y8, Y9
+	VMASKMOVPD  (AX), Y8, Y10
+	PREFETCHT0  (AX)(DI*4)
 	VFMADD231PD Y9, Y10, Y0
-	VMASKMOVPD  (BX), Y8, Y10
-	PREFETCHT0  (BX)(R8*4)
+	VMASKMOVPD  (DX), Y8, Y10
+	PREFETCHT0  (DX)(DI*4)
 	VFMADD231PD Y9, Y10, Y1
-	VMASKMOVPD  (SI), Y8, Y10
-	PREFETCHT0  (SI)(R8*4)
+	VMASKMOVPD  (BX), Y8, Y10
+	PREFETCHT0  (BX)(DI*4)
 	VFMADD231PD Y9, Y10, Y2
-	VMASKMOVPD  (DX), Y8, Y8
-	PREFETCHT0  (DX)(R8*4)
+	VMASKMOVPD  (CX), Y8, Y8
+	PREFETCHT0  (CX)(DI*4)
 	VFMADD231PD Y9, Y8, Y3
-	LEAQ        (CX)(AX*8), CX
-	LEAQ        (BX)(AX*8), BX
-	LEAQ        (SI)(AX*8), SI
-	LEAQ        (DX)(AX*8), DX
-	LEAQ        (DI)(AX*8), DI
-	XORQ        AX, AX
+	LEAQ        (AX)(R8*8), AX
+	LEAQ        (DX)(R8*8), DX
+	LEAQ        (BX)(R8*8), BX
+	LEAQ        (CX)(R8*8), CX
+	LEAQ        (SI)(R8*8), SI
+	XORQ        R8, R8
 
-done1:
-	MOVQ         d+0(FP), AX
+done2:
 	VADDPD       Y4, Y0, Y0
+	VADDPD       Y5, Y1, Y1
+	VADDPD       Y6, Y2, Y2
+	VADDPD       Y7, Y3, Y3
+	MOVQ         d+0(FP), R8
+	MOVQ         ldd+8(FP), R9
+	SHLQ         $0x03, R9
 	VEXTRACTF128 $0x01, Y0, X4
 	VADDPD       X4, X0, X4
 	VPERMILPD    $0x01, X4, X0
 	VADDPD       X4, X0, X0
-	VMOVSD       X0, (AX)
-	VADDPD       Y5, Y1, Y1
+	VMOVSD       X0, (R8)
+	ADDQ         R9, R8
 	VEXTRACTF128 $0x01, Y1, X0
 	VADDPD       X0, X1, X0
 	VPERMILPD    $0x01, X0, X1
 	VADDPD       X0, X1, X1
-	VMOVSD       X1, 32(AX)
-	VADDPD       Y6, Y2, Y2
+	VMOVSD       X1, (R8)
+	ADDQ         R9, R8
 	VEXTRACTF128 $0x01, Y2, X0
 	VADDPD       X0, X2, X0
 	VPERMILPD    $0x01, X0, X1
 	VADDPD       X0, X1, X1
-	VMOVSD       X1, 64(AX)
-	VADDPD       Y7, Y3, Y3
+	VMOVSD       X1, (R8)
+	ADDQ         R9, R8
 	VEXTRACTF128 $0x01, Y3, X0
 	VADDPD       X0, X3, X0
 	VPERMILPD    $0x01, X0, X1
 	VADDPD       X0, X1, X1
-	VMOVSD       X1, 96(AX)
+	VMOVSD       X1, (R8)
+	ADDQ         R9, R8
+	MOVQ         R8, d+0(FP)
+	MOVQ         k+16(FP), R8
+	SHLQ         $0x03, R8
+	SUBQ         R8, AX
+	SUBQ         R8, DX
+	SUBQ         R8, BX
+	SUBQ         R8, CX
+	SUBQ         R8, SI
+	LEAQ         (AX)(DI*4), AX
+	LEAQ         (DX)(DI*4), DX
+	LEAQ         (BX)(DI*4), BX
+	LEAQ         (CX)(DI*4), CX
+	SUBQ         $0x00000001, groups+56(FP)
+	JNZ          group1
 	VZEROUPPER
 	RET
 
-// func GemmDots4x2F64AVX2(d *float64, k int, x *float64, ldx int, y *float64, ldy int)
+// func GemmDots4x2F64AVX2(d *float64, ldd int, k int, x *float64, ldx int, y *float64, ldy int, groups int)
 // Requires: AVX, FMA3, MMX+
-TEXT ·GemmDots4x2F64AVX2(SB), NOSPLIT, $0-48
-	MOVQ   k+8(FP), AX
-	MOVQ   x+16(FP), CX
-	MOVQ   ldx+24(FP), DX
-	SHLQ   $0x03, DX
-	LEAQ   (CX)(DX*1), BX
-	LEAQ   (BX)(DX*1), SI
-	LEAQ   (SI)(DX*1), DX
-	MOVQ   y+32(FP), DI
-	MOVQ   ldy+40(FP), R8
-	SHLQ   $0x03, R8
-	LEAQ   (DI)(R8*1), R8
-	MOVQ   ldx+24(FP), R9
-	SHLQ   $0x03, R9
+TEXT ·GemmDots4x2F64AVX2(SB), NOSPLIT, $0-64
+	MOVQ x+24(FP), AX
+	MOVQ ldx+32(FP), CX
+	SHLQ $0x03, CX
+	LEAQ (AX)(CX*1), DX
+	LEAQ (DX)(CX*1), BX
+	LEAQ (BX)(CX*1), CX
+	MOVQ y+40(FP), SI
+	MOVQ ldy+48(FP), DI
+	SHLQ $0x03, DI
+	LEAQ (SI)(DI*1), DI
+	MOVQ ldx+32(FP), R8
+	SHLQ $0x03, R8
+
+group1:
+	MOVQ   k+16(FP), R9
 	VXORPD Y0, Y0, Y0
 	VXORPD Y1, Y1, Y1
 	VXORPD Y2, Y2, Y2
@@ -3007,115 +3058,136 @@ TEXT ·GemmDots4x2F64AVX2(SB), NOSPLIT, $0-48
 	VXORPD Y5, Y5, Y5
 	VXORPD Y6, Y6, Y6
 	VXORPD Y7, Y7, Y7
-	CMPQ   AX, $0x00000004
-	JB     next3
+	CMPQ   R9, $0x00000004
+	JB     next4
 
-loop2:
-	VMOVUPD     (DI), Y8
-	VMOVUPD     (R8), Y9
-	VMOVUPD     (CX), Y10
-	PREFETCHT0  (CX)(R9*4)
+loop3:
+	VMOVUPD     (SI), Y8
+	VMOVUPD     (DI), Y9
+	VMOVUPD     (AX), Y10
+	PREFETCHT0  (AX)(R8*4)
 	VFMADD231PD Y8, Y10, Y0
 	VFMADD231PD Y9, Y10, Y1
-	VMOVUPD     (BX), Y10
-	PREFETCHT0  (BX)(R9*4)
+	VMOVUPD     (DX), Y10
+	PREFETCHT0  (DX)(R8*4)
 	VFMADD231PD Y8, Y10, Y2
 	VFMADD231PD Y9, Y10, Y3
-	VMOVUPD     (SI), Y10
-	PREFETCHT0  (SI)(R9*4)
+	VMOVUPD     (BX), Y10
+	PREFETCHT0  (BX)(R8*4)
 	VFMADD231PD Y8, Y10, Y4
 	VFMADD231PD Y9, Y10, Y5
-	VMOVUPD     (DX), Y10
-	PREFETCHT0  (DX)(R9*4)
+	VMOVUPD     (CX), Y10
+	PREFETCHT0  (CX)(R8*4)
 	VFMADD231PD Y8, Y10, Y6
 	VFMADD231PD Y9, Y10, Y7
-	ADDQ        $0x00000020, CX
-	ADDQ        $0x00000020, BX
-	ADDQ        $0x00000020, SI
+	ADDQ        $0x00000020, AX
 	ADDQ        $0x00000020, DX
+	ADDQ        $0x00000020, BX
+	ADDQ        $0x00000020, CX
+	ADDQ        $0x00000020, SI
 	ADDQ        $0x00000020, DI
-	ADDQ        $0x00000020, R8
-	SUBQ        $0x00000004, AX
-	CMPQ        AX, $0x00000004
-	JAE         loop2
+	SUBQ        $0x00000004, R9
+	CMPQ        R9, $0x00000004
+	JAE         loop3
 
-next3:
-	TESTQ AX, AX
-	JZ    done1
+next4:
+	TESTQ R9, R9
+	JZ    done2
 
 	// The tail, under a mask.
 	LEAQ        slide<>+32(SB), R10
-	NEGQ        AX
-	VMOVUPD     (R10)(AX*8), Y8
-	NEGQ        AX
-	VMASKMOVPD  (DI), Y8, Y9
-	VMASKMOVPD  (R8), Y8, Y10
-	VMASKMOVPD  (CX), Y8, Y11
-	PREFETCHT0  (CX)(R9*4)
+	NEGQ        R9
+	VMOVUPD     (R10)(R9*8), Y8
+	NEGQ        R9
+	VMASKMOVPD  (SI), Y8, Y9
+	VMASKMOVPD  (DI), Y8, Y10
+	VMASKMOVPD  (AX), Y8, Y11
+	PREFETCHT0  (AX)(R8*4)
 	VFMADD231PD Y9, Y11, Y0
 	VFMADD231PD Y10, Y11, Y1
-	VMASKMOVPD  (BX), Y8, Y11
-	PREFETCHT0  (BX)(R9*4)
+	VMASKMOVPD  (DX), Y8, Y11
+	PREFETCHT0  (DX)(R8*4)
 	VFMADD231PD Y9, Y11, Y2
 	VFMADD231PD Y10, Y11, Y3
-	VMASKMOVPD  (SI), Y8, Y11
-	PREFETCHT0  (SI)(R9*4)
+	VMASKMOVPD  (BX), Y8, Y11
+	PREFETCHT0  (BX)(R8*4)
 	VFMADD231PD Y9, Y11, Y4
 	VFMADD231PD Y10, Y11, Y5
-	VMASKMOVPD  (DX), Y8, Y8
-	PREFETCHT0  (DX)(R9*4)
+	VMASKMOVPD  (CX), Y8, Y8
+	PREFETCHT0  (CX)(R8*4)
 	VFMADD231PD Y9, Y8, Y6
 	VFMADD231PD Y10, Y8, Y7
-	LEAQ        (CX)(AX*8), CX
-	LEAQ        (BX)(AX*8), BX
-	LEAQ        (SI)(AX*8), SI
-	LEAQ        (DX)(AX*8), DX
-	LEAQ        (DI)(AX*8), DI
-	LEAQ        (R8)(AX*8), R8
-	XORQ        AX, AX
+	LEAQ        (AX)(R9*8), AX
+	LEAQ        (DX)(R9*8), DX
+	LEAQ        (BX)(R9*8), BX
+	LEAQ        (CX)(R9*8), CX
+	LEAQ        (SI)(R9*8), SI
+	LEAQ        (DI)(R9*8), DI
+	XORQ        R9, R9
 
-done1:
-	MOVQ         d+0(FP), AX
+done2:
+	MOVQ         d+0(FP), R9
+	MOVQ         ldd+8(FP), R10
+	SHLQ         $0x03, R10
 	VEXTRACTF128 $0x01, Y0, X8
 	VADDPD       X8, X0, X8
 	VPERMILPD    $0x01, X8, X0
 	VADDPD       X8, X0, X0
-	VMOVSD       X0, (AX)
+	VMOVSD       X0, (R9)
 	VEXTRACTF128 $0x01, Y1, X0
 	VADDPD       X0, X1, X0
 	VPERMILPD    $0x01, X0, X1
 	VADDPD       X0, X1, X1
-	VMOVSD       X1, 8(AX)
+	VMOVSD       X1, 8(R9)
+	ADDQ         R10, R9
 	VEXTRACTF128 $0x01, Y2, X0
 	VADDPD       X0, X2, X0
 	VPERMILPD    $0x01, X0, X1
 	VADDPD       X0, X1, X1
-	VMOVSD       X1, 32(AX)
+	VMOVSD       X1, (R9)
 	VEXTRACTF128 $0x01, Y3, X0
 	VADDPD       X0, X3, X0
 	VPERMILPD    $0x01, X0, X1
 	VADDPD       X0, X1, X1
-	VMOVSD       X1, 40(AX)
+	VMOVSD       X1, 8(R9)
+	ADDQ         R10, R9
 	VEXTRACTF128 $0x01, Y4, X0
 	VADDPD       X0, X4, X0
 	VPERMILPD    $0x01, X0, X1
 	VADDPD       X0, X1, X1
-	VMOVSD       X1, 64(AX)
+	VMOVSD       X1, (R9)
 	VEXTRACTF128 $0x01, Y5, X0
 	VADDPD       X0, X5, X0
 	VPERMILPD    $0x01, X0, X1
 	VADDPD       X0, X1, X1
-	VMOVSD       X1, 72(AX)
+	VMOVSD       X1, 8(R9)
+	ADDQ         R10, R9
 	VEXTRACTF128 $0x01, Y6, X0
 	VADDPD       X0, X6, X0
 	VPERMILPD    $0x01, X0, X1
 	VADDPD       X0, X1, X1
-	VMOVSD       X1, 96(AX)
+	VMOVSD       X1, (R9)
 	VEXTRACTF128 $0x01, Y7, X0
 	VADDPD       X0, X7, X0
 	VPERMILPD    $0x01, X0, X1
 	VADDPD       X0, X1, X1
-	VMOVSD       X1, 104(AX)
+	VMOVSD       X1, 8(R9)
+	ADDQ         R10, R9
+	MOVQ         R9, d+0(FP)
+	MOVQ         k+16(FP), R9
+	SHLQ         $0x03, R9
+	SUBQ         R9, AX
+	SUBQ         R9, DX
+	SUBQ         R9, BX
+	SUBQ         R9, CX
+	SUBQ         R9, SI
+	SUBQ         R9, DI
+	LEAQ         (AX)(R8*4), AX
+	LEAQ         (DX)(R8*4), DX
+	LEAQ         (BX)(R8*4), BX
+	LEAQ         (CX)(R8*4), CX
+	SUBQ         $0x00000001, groups+56(FP)
+	JNZ          group1
 	VZEROUPPER
 	RET
 

@@ -99,3 +99,27 @@ func packColsAsm[T Float](mr int, a, b func(dst *T, x *T, ld, cols, k int)) func
 		kernel(&dst[0], &x[0], ld, cols, k)
 	}
 }
+
+// gemmDots are kernels for groups of one and of four rows, by one and two rows of y.
+type gemmDots[T Float] [2][2]func(d *T, ldd, k int, x *T, ldx int, y *T, ldy, groups int)
+
+// dots wraps the kernels: groups of four rows, then single rows. More than two rows of y take another pass, group by group.
+func (kernel gemmDots[T]) dots(d []T, ldd, k int, x []T, ldx, rows int, y []T, ldy, cols int) {
+	_, _, _ = d[(rows-1)*ldd+cols-1], x[(rows-1)*ldx+k-1], y[(cols-1)*ldy+k-1]
+	raceReadBlock(x, ldx, rows, k)
+	raceWriteBlock(d, ldd, rows, cols)
+	for r := 0; r < rows; {
+		four, step := 0, 1
+		if rows-r >= 4 {
+			four, step = 1, 4
+		}
+		groups := 1
+		if cols <= 2 {
+			groups = (rows - r) / step
+		}
+		for s := 0; s < cols; s += 2 {
+			kernel[four][min(cols-s, 2)-1](&d[r*ldd+s], ldd, k, &x[r*ldx], ldx, &y[s*ldy], ldy, groups)
+		}
+		r += groups * step
+	}
+}

@@ -80,11 +80,11 @@ func packColsGo[T Float](dst []T, width int, x []T, ld, cols, k int) {
 	}
 }
 
-func gemmDotsGo[T Float](d []T, k int, x []T, ldx, rows int, y []T, ldy, cols int) {
+func gemmDotsGo[T Float](d []T, ldd, k int, x []T, ldx, rows int, y []T, ldy, cols int) {
 	for r := range rows {
 		row := x[r*ldx:][:k]
 		for s := range cols {
-			d[r*thin+s] = dotGo4(row, y[s*ldy:][:k])
+			d[r*ldd+s] = dotGo4(row, y[s*ldy:][:k])
 		}
 	}
 }

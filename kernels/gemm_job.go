@@ -27,8 +27,8 @@ type gemmTile[T Float] struct {
 	// packCols sets dst[l*width+i] = x[l*ld+i] for i < cols, and 0 for cols <= i < width, l < k.
 	packCols func(dst []T, width int, x []T, ld, cols, k int)
 
-	// dots sets d[r*thin+s] = sum_l x[r*ldx+l] y[s*ldy+l] for r < rows <= thin, s < cols <= thin, l < k, k > 0.
-	dots func(d []T, k int, x []T, ldx, rows int, y []T, ldy, cols int)
+	// dots sets d[r*ldd+s] = sum_l x[r*ldx+l] y[s*ldy+l] for r < rows, s < cols <= thin, l < k, k > 0.
+	dots func(d []T, ldd, k int, x []T, ldx, rows int, y []T, ldy, cols int)
 
 	// weighted sets acc[j] += sum_r (alpha w[r]) x[r*ldx+j] for r < len(w), j < len(acc), and axpy y[i] += alpha x[i].
 	weighted func(acc, x []T, ldx int, alpha T, w []T)

@@ -19,7 +19,7 @@ func (g *gemmJob[T]) dots() {
 	g.rows = roundUp(max(thinTask/g.k, 1), thin)
 	g.layThin()
 	tasks := ceilDiv(g.m, g.rows)
-	g.thinSums = grow(g.thinSums, tasks*thin*thin)
+	g.thinSums = grow(g.thinSums, tasks*g.rows*thin)
 	g.each(tasks, g.dotsTask)
 }
 
@@ -38,16 +38,18 @@ func (g *gemmJob[T]) layThin() {
 	}
 }
 
-// dotsOf is one task of dots: its rows, thin of them at a time.
+// dotsOf is one task of dots: its rows, straight into C where they are its elements.
 func (g *gemmJob[T]) dotsOf(task int) {
-	d := g.thinSums[task*thin*thin:][:thin*thin]
-	end := min((task+1)*g.rows, g.m)
-	for i := task * g.rows; i < end; i += thin {
-		rows := min(thin, end-i)
-		for l := 0; l < g.k; l += thinDepth {
-			g.tile.dots(d, min(thinDepth, g.k-l), g.a.at(i, l), g.a.ld, rows, g.thinBuf[l:], g.k, g.n)
-			g.storeDots(d, i, l, rows)
-		}
+	i := task * g.rows
+	rows := min(g.rows, g.m-i)
+	if g.k <= thinDepth && g.alpha == 1 && g.beta == 0 && !g.transC {
+		g.tile.dots(g.c[i*g.ldc:], g.ldc, g.k, g.a.at(i, 0), g.a.ld, rows, g.thinBuf, g.k, g.n)
+		return
+	}
+	d := g.thinSums[i*thin:][:rows*thin]
+	for l := 0; l < g.k; l += thinDepth {
+		g.tile.dots(d, thin, min(thinDepth, g.k-l), g.a.at(i, l), g.a.ld, rows, g.thinBuf[l:], g.k, g.n)
+		g.storeDots(d, i, l, rows)
 	}
 }
 
@@ -57,13 +59,13 @@ func (g *gemmJob[T]) storeDots(d []T, i, l, rows int) {
 	if l > 0 {
 		beta = 1
 	}
+	down, right := g.ldc, 1
+	if g.transC {
+		down, right = right, down
+	}
 	for r := range rows {
-		for s := range g.n {
-			at := (i+r)*g.ldc + s
-			if g.transC {
-				at = s*g.ldc + i + r
-			}
-			store(&g.c[at], g.alpha*d[r*thin+s], beta)
+		for s, v := range d[r*thin:][:g.n] {
+			store(&g.c[(i+r)*down+s*right], g.alpha*v, beta)
 		}
 	}
 }

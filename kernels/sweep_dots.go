@@ -11,15 +11,10 @@ func SweepDots[T Float](d, e []T, lde int, q []T) {
 		clear(d)
 		return
 	}
-	job, dots := jobsOf[T]().take(), active[T]().gemm.dots
-	job.thinSums = grow(job.thinSums, thin*thin)
-	sums := job.thinSums[:thin*thin]
-	for r := 0; r < len(d); r += thin {
-		rows := min(thin, len(d)-r)
-		dots(sums, len(q), e[r*lde:], lde, rows, q, len(q), 1)
-		for s := range rows {
-			d[r+s] = sums[s*thin]
-		}
+	dots := active[T]().gemm.dots
+	step := max(thin, thinTask/len(q)/thin*thin)
+	for r := 0; r < len(d); r += step {
+		rows := min(step, len(d)-r)
+		dots(d[r:], 1, len(q), e[r*lde:], lde, rows, q, len(q), 1)
 	}
-	jobsOf[T]().give(job)
 }

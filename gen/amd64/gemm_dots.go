@@ -7,16 +7,19 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// dots emits the products of rows of x with one or two rows of y, all contiguous along k.
+// dots emits the products of rows of x with one or two rows of y, all contiguous along k: rows of x at a time, groups times.
 func (g *gemmTile) dots(rows, columns int) {
 	g.function(fmt.Sprintf("GemmDots%dx%d", rows, columns),
-		"func(d *float32, k int, x *float32, ldx int, y *float32, ldy int)",
-		"sets", "", fmt.Sprintf("\td[4*r+s] = sum_l x[r*ldx+l] y[s*ldy+l]    r < %d, s < %d, l < k", rows, columns))
-	k := g.integer("k")
+		"func(d *float32, ldd int, k int, x *float32, ldx int, y *float32, ldy int, groups int)",
+		"sets", "", fmt.Sprintf("\td[r*ldd+s] = sum_l x[r*ldx+l] y[s*ldy+l]    r < %d groups, s < %d, l < k", rows, columns), "",
+		"for groups > 0.")
 	x := g.rowPointers("x", "ldx", rows)
 	y := g.rowPointers("y", "ldy", columns)
-	// The rows that the next call takes are fetched now: the processor's own prefetching does not see from one row to another.
+	// The rows that the next group takes are fetched now: the processor's own prefetching does not see from one row to another.
 	next, ahead := g.stride("ldx"), operand.Mem{Scale: uint8(rows)}
+	loop := g.label("group")
+	g.Label(loop)
+	k := g.integer("k")
 	// Eight sums at least, to cover the latency of the multiplications on two ports.
 	unroll := max(1, 8/(rows*columns))
 	sum := make([][]reg.VecVirtual, unroll)
@@ -44,16 +47,76 @@ func (g *gemmTile) dots(rows, columns int) {
 			}
 		}
 	})
-	d := g.integer("d")
-	for i, s := range sum[0] {
-		for u := unroll / 2; u > 0; u /= 2 {
-			for v := range u {
-				g.VADD(sum[v+u][i], sum[v][i], sum[v][i])
+	for u := unroll / 2; u > 0; u /= 2 {
+		for v := range u {
+			for i, s := range sum[v] {
+				g.VADD(sum[v+u][i], s, s)
 			}
 		}
-		g.VMOVS(g.total(s), operand.Mem{Base: d, Disp: g.size * (i/columns*4 + i%columns)})
 	}
+	d, ldd := g.integer("d"), g.stride("ldd")
+	if g.wide() && rows == 4 && columns == 2 {
+		g.storePairs(g.totals(sum[0]), d, ldd)
+	} else {
+		for i, s := range sum[0] {
+			g.VMOVS(g.total(s), operand.Mem{Base: d, Disp: g.size * (i % columns)})
+			if i%columns == columns-1 {
+				g.ADDQ(ldd, d)
+			}
+		}
+	}
+	g.MOVQ(d, g.address(g.Param("d")))
+	back := g.inBytes(g.address(g.Param("k")))
+	for _, p := range append(x, y...) {
+		g.SUBQ(back, p)
+	}
+	for _, p := range x {
+		g.LEAQ(operand.Mem{Base: p, Index: next, Scale: uint8(rows)}, p)
+	}
+	g.SUBQ(operand.U32(1), g.address(g.Param("groups")))
+	g.JNZ(operand.LabelRef(loop))
 	g.ret()
+}
+
+// totals adds up the lanes of eight vectors, of rows and two columns: the 128 bits at each row of the result begin with its two totals.
+func (g *gemmTile) totals(v []reg.VecVirtual) reg.VecVirtual {
+	fold := func(a, b reg.VecVirtual, first, second uint8) reg.VecVirtual {
+		x, y := g.vec(), g.vec()
+		g.VSHUFF64X2(operand.U8(first), b, a, x)
+		g.VSHUFF64X2(operand.U8(second), b, a, y)
+		g.VADD(y, x, x)
+		return x
+	}
+	const low, high, even, odd = 0x44, 0xee, 0x88, 0xdd
+	var column [2]reg.VecVirtual
+	for s := range column {
+		column[s] = fold(fold(v[s], v[2+s], low, high), fold(v[4+s], v[6+s], low, high), even, odd)
+	}
+	x, y := g.vec(), g.vec()
+	g.VUNPCKLPD(column[1], column[0], x)
+	g.VUNPCKHPD(column[1], column[0], y)
+	g.VADD(y, x, x)
+	if g.double() {
+		return x
+	}
+	const pairs, neighbours = 0b00_00_10_00, 0b00_00_11_01
+	g.VPERMILPS(operand.U8(neighbours), x, y)
+	g.VPERMILPS(operand.U8(pairs), x, x)
+	g.VADD(y, x, x)
+	return x
+}
+
+// storePairs stores the first two elements of each 128 bits of v, and moves d to the end.
+func (g *gemmTile) storePairs(v reg.VecVirtual, d, ldd reg.GPVirtual) {
+	for lane := range 4 {
+		x := g.part(v, lane)
+		if g.double() {
+			g.VMOVU(x, operand.Mem{Base: d})
+		} else {
+			g.VMOVLPS(x, operand.Mem{Base: d})
+		}
+		g.ADDQ(ldd, d)
+	}
 }
 
 // rowPointers returns pointers to n rows of a parameter.
