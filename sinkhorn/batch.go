@@ -12,10 +12,15 @@ import (
 
 // SolveAll solves problems of any sizes, each in one task and with its own early stop, many at once over the runner. Results are in the
 // order of the problems and the same bits as those of [Solver.Solve]. The error joins those of the problems, each with its index; a result
-// is nil only where its problem's error is not [ErrNotConverged]. Progress is not called, and G must be nil.
+// is nil only where its problem's error is not [ErrNotConverged]. Progress is not called, G must be nil, and no problem may be a rank's share.
 func (s *Solver[T]) SolveAll(ctx context.Context, problems []*Problem[T]) ([]*Result[T], error) {
 	if s.G != nil {
 		return nil, errors.New("sinkhorn: a batch of problems has no common potential to start from")
+	}
+	for k, p := range problems {
+		if err := p.whole("a batch"); err != nil {
+			return nil, &ProblemError{k, err}
+		}
 	}
 	own := *s
 	own.Progress = nil

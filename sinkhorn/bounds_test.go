@@ -48,11 +48,11 @@ func TestBoundsOfUnfinishedSolves(t *testing.T) {
 // round gives a plan the marginals a and b, and returns the mass that it filled in.
 func round(plan, a, b []float64) (moved float64) {
 	n, m := len(a), len(b)
-	rows, cols := sums(plan, n, m)
+	rows, _ := sums(plan, n, m)
 	for k := range plan {
 		plan[k] *= min(1, a[k/m]/max(rows[k/m], 1e-300))
 	}
-	_, cols = sums(plan, n, m)
+	_, cols := sums(plan, n, m)
 	for k := range plan {
 		plan[k] *= min(1, b[k%m]/max(cols[k%m], 1e-300))
 	}

@@ -62,8 +62,8 @@ func (d *Divergence[T]) massTerm() float64 {
 	if !p.relaxed() {
 		return 0
 	}
-	difference := kernels.Sum(p.a) - kernels.Sum(p.b)
-	return d.XY.eps / 2 * difference * difference
+	massA, massB := p.masses()
+	return d.XY.eps / 2 * (massA - massB) * (massA - massB)
 }
 
 // SinkhornLoss returns the loss of Genevay, Peyre and Cuturi 2018 at convergence:

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/sinkcpu/sinkcpu/kernels"
 	"github.com/sinkcpu/sinkcpu/logsumexp"
 )
 
@@ -24,7 +25,9 @@ func (r *Result[T]) Entropy() float64 {
 			sum += a * (s.rows[i].logs + s.rows[i].mass*math.Log(a))
 		}
 	}
-	if !(mass > 0) {
+	total := []float64{mass, sum}
+	r.p.join(total)
+	if mass, sum = total[0], total[1]; mass == 0 {
 		return 0
 	}
 	return math.Log(mass) - sum/mass
@@ -65,13 +68,13 @@ func (q spreadOf) perplexity() float64 {
 
 type spreads struct {
 	rows    []spreadOf // of e = P_ij/a_i
-	columns []spreadOf // of P_ij
+	columns []spreadOf // of P_ij, over the rows of all ranks
 }
 
 // spread passes over the plan once. Logarithms are the exponents, and none is taken of an entry.
 func (r *Result[T]) spread() *spreads {
 	n, m := r.p.n, r.p.m
-	s := &spreads{make([]spreadOf, n), make([]spreadOf, m)}
+	s, sums := &spreads{make([]spreadOf, n), make([]spreadOf, m)}, make([]float64, 2*m)
 	kappa, f, g := r.base()
 	r.overRows(func(scratch *logsumexp.Scratch[float64], c logsumexp.Cost[float64], lo, hi int, acc []float64) {
 		scratch.Each(c, lo, hi, kappa, f, g, func(i, j0 int, c, e []float64) {
@@ -90,12 +93,11 @@ func (r *Result[T]) spread() *spreads {
 				}
 			}
 		})
-	}, 2*m, func(acc []float64) {
-		for j := range s.columns {
-			s.columns[j].mass += acc[2*j]
-			s.columns[j].logs += acc[2*j+1]
-		}
-	})
+	}, 2*m, func(acc []float64) { kernels.Axpy(sums, 1, acc) })
+	r.p.join(sums)
+	for j := range s.columns {
+		s.columns[j] = spreadOf{sums[2*j], sums[2*j+1]}
+	}
 	return s
 }
 
@@ -111,6 +113,9 @@ const (
 //
 // It is an error when h is not between the entropy of the largest side and that of a b^T.
 func (s *Solver[T]) SolveEntropy(ctx context.Context, p *Problem[T], h float64) (*Result[T], error) {
+	if err := p.whole("a temperature by the entropy of the plan"); err != nil {
+		return nil, err
+	}
 	if p.relaxed() {
 		return nil, errors.New("sinkhorn: an entropy of the plan is for balanced problems, whose plan has mass 1")
 	}

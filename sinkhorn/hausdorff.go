@@ -1,6 +1,7 @@
 package sinkhorn
 
 import (
+	"cmp"
 	"errors"
 
 	"github.com/sinkcpu/sinkcpu/kernels"
@@ -17,6 +18,9 @@ import (
 // (averaged) Hausdorff distance, and as eps -> infinity with S to half of the MMD of kernel -c. It is an error when a problem has a reach.
 // Source: Feydy et al. 2019, who call it the Hausdorff divergence.
 func HausdorffDivergence[T kernels.Float](xx, yy *Result[T], xy, yx logsumexp.Cost[T]) (float64, error) {
+	if err := cmp.Or(xx.p.whole("the Hausdorff divergence"), yy.p.whole("the Hausdorff divergence")); err != nil {
+		return 0, err
+	}
 	if xx.p.relaxed() || yy.p.relaxed() {
 		return 0, errors.New("sinkhorn: the Hausdorff divergence is for problems without a reach")
 	}

@@ -16,7 +16,12 @@ import (
 //	S_j kappa_j dg_j + sum_i P_ij df_i = sum_i P_ij (dC_ij - eps dlog a_i)
 //	dP_ij                              = P_ij ((df_i + dg_j - dC_ij)/eps + dlog a_i + dlog b_j)
 //
-// Where a TV reach holds a potential at the end of its range, it stays there. The system is symmetric: the same one serves both directions.
+// Where a TV or Part reach holds a potential at the end of its range, it stays there. In a partial problem those potentials are one unknown, the
+// price of mass left behind, and their equations one, that the mass of the plan stays:
+//
+//	sum_i (R_i df_i + sum_j P_ij dg_j) + sum_j (S_j dg_j + sum_i P_ij df_i) = the right hand sides - eps (sum_ij P_ij (dlog a_i + dlog b_j))
+//
+// over the rows i and the columns j that are held. The system is symmetric: the same one serves both directions.
 
 // implicitTolerance is the relative residual to which the system is solved; what rounding leaves above implicitFloor is an error.
 const (
@@ -29,7 +34,7 @@ const (
 //	d/dC_ij = P_ij        d/da_i = f_i        d/db_j = g_j              potentials need no derivative: they maximise the dual
 //
 // by weights through their normalisation; with a reach d/da_i is rho (1 - exp(-f_i/rho)) - eps (sum_j P_ij/a_i - sum b) for KL and
-// min(f_i, rho) less the same for TV. It is exact up to the marginal error, refuses a result that did not converge, and is not the
+// min(f_i, rho) less the same for TV and Part, and in a partial problem, rho being the price that was found, less rho too. It is exact up to the marginal error, refuses a result that did not converge, and is not the
 // derivative of the transport cost, for which see [Result.Implicit].
 func (r *Result[T]) Envelope(d *Derivative[float64]) error {
 	if err := r.differentiable(d); err != nil {
@@ -42,6 +47,9 @@ func (r *Result[T]) Envelope(d *Derivative[float64]) error {
 			out[i] = reach.dual(1, potential[i])
 			if r.p.relaxed() {
 				out[i] -= r.eps * (sums[i]/w[i] - mass)
+			}
+			if r.p.partial > 0 {
+				out[i] -= reach.Rho
 			}
 		}
 		return out
@@ -62,7 +70,8 @@ func (r *Result[T]) Envelope(d *Derivative[float64]) error {
 //	d/dC_ij = P_ij (1 + (u_i + v_j - C_ij)/eps)        d/dlog a_i = sum_j P_ij (C_ij - v_j)        d/dlog b_j = sum_i P_ij (C_ij - u_i)
 //	R_i kappa_i u_i + sum_j P_ij v_j = sum_j P_ij C_ij,      S_j kappa_j v_j + sum_i P_ij u_i = sum_i P_ij C_ij
 //
-// kappa is 1, and 1 + eps/rho for a KL reach; where a TV reach holds a potential at the end of its range u_i = 0. The system of n + m
+// kappa is 1, and 1 + eps/rho for a KL reach; where a TV or Part reach holds a potential at the end of its range u_i = 0, in a partial problem
+// a common w, which d/dlog a_i has w sum_j P_ij less for. The system of n + m
 // unknowns is solved by conjugate gradients. It differs from [Result.Envelope]; both are exact for the limit of the iterations, with errors of
 // the order of the marginal error times cost over eps. It refuses a result that did not converge. Up to 1 GiB the plan is held in
 // memory, and computed again for every product beyond.
@@ -109,6 +118,9 @@ func (r *Result[T]) whole(i, j int, c float64) float64 {
 
 // differentiable says why a result has no derivative, or none of those wanted.
 func (r *Result[T]) differentiable(d *Derivative[float64]) error {
+	if err := r.p.whole("this derivative"); err != nil {
+		return err
+	}
 	if r.Status != Converged {
 		return fmt.Errorf("sinkhorn: no derivative of a limit that was not reached: %w", ErrNotConverged)
 	}
@@ -186,6 +198,7 @@ func (r *Result[T]) implicit(d *Derivative[float64], phi func(i, j0 int, c, out 
 	if err != nil {
 		return err
 	}
+	fx := r.pass()
 	direct := 0.
 	if transport {
 		direct = 1
@@ -204,14 +217,14 @@ func (r *Result[T]) implicit(d *Derivative[float64], phi func(i, j0 int, c, out 
 	if d.DA != nil {
 		s.timesRight(s.n1, v)
 		for i, a := range r.p.a {
-			p[i] = (p[i] - s.n1[i]) / a
+			p[i] = (p[i] - s.n1[i] - s.price*fx.rows[i]) / a
 		}
 		r.p.normalise(d.DA, p, r.p.a, r.p.massA)
 	}
 	if d.DB != nil {
 		s.timesLeft(s.m1, u)
 		for j, b := range r.p.b {
-			q[j] = (q[j] - s.m1[j]) / b
+			q[j] = (q[j] - s.m1[j] - s.price*fx.cols[j]) / b
 		}
 		r.p.normalise(d.DB, q, r.p.b, r.p.massB)
 	}
@@ -229,6 +242,11 @@ type system struct {
 	singular   bool                                                     // constants move from f to g
 	n1, m1     []float64                                                // for products
 	part       [][]float64
+
+	heldX, heldY []float64 // of a partial problem: 1 where the potential is its price, else 0
+	alongX       []float64 // the matrix times (heldX, heldY)
+	alongY       []float64
+	price        float64 // its part of the last solution
 }
 
 // planVisit is shown a run of row i of the plan from column j0 on.
@@ -259,6 +277,9 @@ func (r *Result[T]) system() *system {
 	}
 	s.timesRight(s.rows, s.m1)
 	s.timesLeft(s.cols, s.n1)
+	if r.p.partial > 0 {
+		s.holdPrice(r)
+	}
 	anchored := false
 	for _, side := range []struct {
 		sums, potential []float64
@@ -269,8 +290,8 @@ func (r *Result[T]) system() *system {
 			case KL:
 				side.sums[i] *= 1 + r.eps/side.reach.Rho
 				anchored = true
-			case TV:
-				if math.Abs(side.potential[i]) >= side.reach.Rho*(1-atEnd) {
+			case TV, Part:
+				if side.reach.following(side.potential[i], r.eps) == 0 {
 					side.sums[i] = 0
 					anchored = true
 				}
@@ -318,12 +339,70 @@ func (s *system) timesLeft(dst, x []float64) {
 
 var errNoSystem = errors.New("sinkhorn: rounding keeps the linear system of the derivative from its solution: the plan is nearly a permutation; raise eps")
 
-// solve returns u and v with rows u + P v = p and P^T u + cols v = q, by conjugate gradients on what is left without v,
+// holdPrice marks the potentials at the price of a partial problem, while rows and cols are still whole.
+func (s *system) holdPrice(r interface{ atPrice() (x, y []float64) }) {
+	s.heldX, s.heldY = r.atPrice()
+	s.alongX, s.alongY = make([]float64, s.n), make([]float64, s.m)
+	s.timesRight(s.alongX, s.heldY)
+	s.timesLeft(s.alongY, s.heldX)
+	for i, h := range s.heldX {
+		s.alongX[i] += h * s.rows[i]
+	}
+	for j, h := range s.heldY {
+		s.alongY[j] += h * s.cols[j]
+	}
+}
+
+// atPrice returns 1 for points with mass whose potential is at the end of its range, 0 for others.
+func (r *Result[T]) atPrice() (x, y []float64) {
+	x, y = make([]float64, r.p.n), make([]float64, r.p.m)
+	for _, side := range []struct {
+		held, w, potential []float64
+		reach              Reach
+	}{{x, r.p.a, r.F, r.p.x}, {y, r.p.b, r.G, r.p.y}} {
+		for i, w := range side.w {
+			if w > 0 && side.reach.following(side.potential[i], r.eps) == 0 {
+				side.held[i] = 1
+			}
+		}
+	}
+	return x, y
+}
+
+// solve returns u and v with rows u + P v = p and P^T u + cols v = q, those that are held at 0. In a partial problem they are w instead: with h the
+// held ones and M the whole matrix, the solution is z + w (h - z') for solutions z of the right hand side and z' of M h with them at 0, and w
+// makes the sum of the held equations hold:
+//
+//	w = (<h,(p,q)> - <M h, z>) / (<M h, h> - <M h, z'>)
+func (s *system) solve(p, q []float64) (u, v []float64, err error) {
+	u, v, err = s.solveFree(p, q)
+	if err != nil || s.heldX == nil {
+		return u, v, err
+	}
+	x, y, err := s.solveFree(s.alongX, s.alongY)
+	if err != nil {
+		return nil, nil, err
+	}
+	along := func(x, y []float64) float64 { return kernels.Dot(s.alongX, x) + kernels.Dot(s.alongY, y) }
+	size := along(s.heldX, s.heldY)
+	stiffness := size - along(x, y)
+	if !(stiffness > implicitFloor*size) {
+		return nil, nil, errNoSystem
+	}
+	s.price = (kernels.Dot(s.heldX, p) + kernels.Dot(s.heldY, q) - along(u, v)) / stiffness
+	kernels.Axpy(u, s.price, s.heldX)
+	kernels.Axpy(u, -s.price, x)
+	kernels.Axpy(v, s.price, s.heldY)
+	kernels.Axpy(v, -s.price, y)
+	return u, v, nil
+}
+
+// solveFree returns u and v with rows u + P v = p and P^T u + cols v = q, by conjugate gradients on what is left without v,
 //
 //	(rows - P diag(1/cols) P^T) u = p - P (q/cols)
 //
 // preconditioned by rows. Entries of rows and cols that are 0 hold theirs at 0.
-func (s *system) solve(p, q []float64) (u, v []float64, err error) {
+func (s *system) solveFree(p, q []float64) (u, v []float64, err error) {
 	n := s.n
 	u, v = make([]float64, n), make([]float64, s.m)
 	over(v, q, s.cols)

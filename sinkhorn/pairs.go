@@ -23,8 +23,12 @@ type Pair struct {
 // Partners are drawn from the row's part of the plan, spread over it where a row is drawn more than once. The number of times of a
 // column has the share as its mean and at most its share as its variance.
 //
-// Equal states of rng give equal pairs. It returns nil for count < 1, and for a plan without mass.
+// Equal states of rng give equal pairs. It returns nil for count < 1, and for a plan without mass. It panics for a rank's share of a problem, whose
+// rows are not all there to be dealt to.
 func (r *Result[T]) Sample(rng *rand.Rand, count int) []Pair {
+	if r.p.comm != nil {
+		panic("sinkhorn: pairs of a problem whose rows are divided among ranks")
+	}
 	rows := r.pass().rows
 	first := systematic(rng, rows, count)
 	if first == nil {

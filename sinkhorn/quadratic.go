@@ -56,6 +56,8 @@ func (s *Solver[T]) SolveQuadratic(ctx context.Context, p *Problem[T], plain boo
 	switch {
 	case !(s.Eps > 0) || math.IsInf(s.Eps, 1):
 		return nil, fmt.Errorf("sinkhorn: eps is %g, want a positive number", s.Eps)
+	case p.comm != nil:
+		return nil, p.whole("the norm-2 regulariser")
 	case p.relaxed():
 		return nil, fmt.Errorf("sinkhorn: the norm-2 regulariser takes no reach")
 	case p.n*p.m > s.maxBytes()/16:

@@ -263,11 +263,17 @@ func (r *Result[T]) Apply(dst, y []float64, d int) {
 
 // product returns the mass of a b^T.
 func (p *Problem[T]) product() float64 {
-	if !p.relaxed() {
-		return 1
+	massA, massB := p.masses()
+	return massA * massB
+}
+
+// masses returns the sums of the weights as they are used, those of the rows over all ranks.
+func (p *Problem[T]) masses() (a, b float64) {
+	switch {
+	case !p.relaxed():
+		return 1, 1
+	case p.comm != nil:
+		return p.massA, kernels.Sum(p.b)
 	}
-	if p.comm != nil {
-		return p.massA * kernels.Sum(p.b)
-	}
-	return kernels.Sum(p.a) * kernels.Sum(p.b)
+	return kernels.Sum(p.a), kernels.Sum(p.b)
 }

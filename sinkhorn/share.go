@@ -17,8 +17,10 @@ import (
 //
 // It is a collective call, as are Solve and the first call of [Result.Bounds] then: every rank makes them. An error is one on every rank. A
 // result has F, and what comes row by row, of the rows of its rank; G, the values and the bounds are of the whole problem, the same bits
-// on every rank. One iteration sums the columns over the ranks once. Newton's method, the symmetric update, batches and unrolling are for
-// whole problems. nil is a group of one, which has all of them.
+// on every rank. [Result.Entropy] and [Result.Partners] are collective calls, their columns of the whole. One iteration sums the columns over the
+// ranks once. Newton's method, over-relaxation and the symmetric update are for whole problems, and alternation takes their place; batches,
+// unrolling, temperatures by entropy, the norm-2 regulariser, derivatives but those of [Result.Gradient], and the Hausdorff divergence
+// refuse a share, and [Result.Sample] panics. nil is a group of one, which has all of them.
 func NewShare[T kernels.Float](c *ranks.Comm, cost logsumexp.Cost[T], a, b []float64, x, y Reach) (*Problem[T], error) {
 	if c.Size() == 1 {
 		return NewUnbalanced(cost, a, b, x, y)
@@ -31,6 +33,15 @@ func NewShare[T kernels.Float](c *ranks.Comm, cost logsumexp.Cost[T], a, b []flo
 		return nil, err
 	}
 	return p, nil
+}
+
+// whole returns an error for a rank's share of a problem, which what cannot take.
+func (p *Problem[T]) whole(what string) error {
+	if p.comm == nil {
+		return nil
+	}
+	return fmt.Errorf("sinkhorn: %s is for whole problems, and the rows of this one are divided among %d ranks: solve it on one of them, from NewProblem or NewUnbalanced",
+		what, p.comm.Size())
 }
 
 // newShare checks what one rank can check.

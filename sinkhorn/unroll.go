@@ -2,6 +2,7 @@ package sinkhorn
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"sync/atomic"
@@ -41,10 +42,19 @@ type Values struct {
 	MarginalError float64 // of the rows, as in [Result.MarginalError]: sum_i |(P 1)_i - a_i| where balanced
 }
 
-// Unroll runs exactly steps iterations on each problem, all problems at once, and records them in u.
+// Unroll runs exactly steps iterations on each problem, all problems at once, and records them in u. Partial problems, whose price of mass is itself
+// searched for, and a rank's share are refused.
 func (s *Solver[T]) Unroll(ctx context.Context, u *Unrolled[T], steps int, problems ...*Problem[T]) error {
 	if !(s.Eps > 0) || math.IsInf(s.Eps, 1) || steps < 1 {
 		return fmt.Errorf("sinkhorn: eps %g and %d steps, want both positive", s.Eps, steps)
+	}
+	for k, p := range problems {
+		if err := p.whole("unrolling"); err != nil {
+			return &ProblemError{k, err}
+		}
+		if p.partial > 0 {
+			return &ProblemError{k, errors.New("sinkhorn: unrolling a partial problem: fix its price of mass by a reach of penalty Part, or use Result.Implicit")}
+		}
 	}
 	u.eps, u.steps, u.run = s.Eps, steps, s.runner()
 	u.resize(problems, s.maxBytes())

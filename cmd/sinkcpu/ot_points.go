@@ -11,34 +11,24 @@ import (
 	"github.com/sinkcpu/sinkcpu/logsumexp"
 )
 
-// maxStoredBytes is what the costs between points may take in all; beyond it they are computed tile by tile, again in every iteration.
-// It does not look at the machine, so that a command computes on one machine what it computes on another.
-const maxStoredBytes = 1 << 30
-
 // between returns the cost between two clouds as points, for gradients, and as what the solver reads.
 func (s *otSolution[T]) between(x, y, a, b []float64, n, m int) (*logsumexp.Points[T], logsumexp.Cost[T], error) {
 	points, err := logsumexp.NewPoints[T](s.in.ground, x, y, a, b, n, m, s.in.dim)
 	if err != nil {
 		return nil, nil, s.in.errorf("%w", err)
 	}
-	if s.stored() {
-		return points, points.Form(s.pool), nil
-	}
-	return points, points, nil
+	return points, logsumexp.Keep[T](s.pool, points, s.costBytes(n, m)), nil
 }
 
-// stored reports whether the costs of all problems fit in memory.
-func (s *otSolution[T]) stored() bool {
-	n, m := float64(s.in.n), float64(s.in.m)
-	entries := n * m
+// costBytes returns what the costs of n x m pairs may take in memory: their share of [logsumexp.DefaultMaxBytes] among all problems of the run,
+// so that the costs of all are kept or none.
+func (s *otSolution[T]) costBytes(n, m int) int {
+	x, y := float64(s.in.n), float64(s.in.m)
+	entries := x * y
 	if s.o.debias {
-		entries += n*n + m*m
+		entries += x*x + y*y
 	}
-	size := 4.
-	if s.o.precision == precision64 {
-		size = 8
-	}
-	return size*entries <= maxStoredBytes
+	return max(1, int(logsumexp.DefaultMaxBytes*(float64(n)*float64(m)/entries)))
 }
 
 // checkOrigin refuses a point that has no direction for the cosine.
