@@ -24,8 +24,9 @@ type Interval struct {
 // Bootstrap returns the divergence (Feydy) of the first n points of a pooled cost from the others, all of one weight, with its basic bootstrap
 // interval; cost is N x N, symmetric. The draws are reps, from seed, and are solved as a batch.
 //
-// The interval is for laws that differ, where the divergence of samples is asymptotically normal (Gonzalez-Sanz, Loubes and Niles-Weed 2022). For equal laws it
-// is not: [Solver.Drift] tests for these.
+// The interval is for laws that differ, where the divergence of samples is asymptotically normal; for equal laws its limit is a quadratic form of a
+// Gaussian process (Gonzalez-Sanz, Loubes and Niles-Weed 2022, Weak limits of entropy regularized optimal transport), and [Solver.Drift] tests for
+// these. The form of the interval is the basic one of Davison and Hinkley 1997, equation 5.6.
 func (s *Solver[T]) Bootstrap(ctx context.Context, cost logsumexp.Cost[T], n, reps int, seed uint64) (*Interval, error) {
 	if err := checkPooled(cost, n, reps); err != nil {
 		return nil, err

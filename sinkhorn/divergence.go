@@ -85,11 +85,19 @@ func (d *Divergence[T]) Bounds() (lower, upper float64) {
 // Status returns the worst status of the terms.
 func (d *Divergence[T]) Status() Status { return max(d.XY.Status, d.XX.Status, d.YY.Status) }
 
-// A Pull takes derivatives with respect to entries of a cost to the points behind it; [logsumexp.Points] is one.
+// A Pull takes derivatives with respect to entries of a cost to the points behind it; [logsumexp.Points] is one, [PullFunc] another for a
+// cost of one's own.
 type Pull interface {
-	// AddGradient adds to dx and dy the derivatives of sum_k w[k] c(x_i, y_{j0+k}); either may be nil.
+	// AddGradient adds to dx and dy the derivatives of sum_k w[k] c(x_i, y_{j0+k}); either may be nil. It is called from many goroutines
+	// at once, each with rows of dx and with a dy of its own.
 	AddGradient(dx, dy []float64, i, j0 int, w []float64)
 }
+
+// A PullFunc is a function that is a [Pull], as of the points behind a [logsumexp.Func].
+type PullFunc func(dx, dy []float64, i, j0 int, w []float64)
+
+// AddGradient calls f.
+func (f PullFunc) AddGradient(dx, dy []float64, i, j0 int, w []float64) { f(dx, dy, i, j0, w) }
 
 // Gradient sets dx (n x d) to the derivative of OT_eps with respect to the points of the rows, the weights fixed:
 //

@@ -16,7 +16,8 @@ import (
 // It is not negative, and 0 between equal clouds, where the divergence S is so; it needs no solution between the clouds and sees only near
 // points of the other: as eps -> 0 it tends to half of the sum of the mean costs to the nearest point, the soft form of the
 // (averaged) Hausdorff distance, and as eps -> infinity with S to half of the MMD of kernel -c. It is an error when a problem has a reach.
-// Source: Feydy et al. 2019, who call it the Hausdorff divergence.
+// Source: Feydy et al. 2019 (Interpolating between optimal transport and MMD using Sinkhorn divergences), who call it so; the formula is that of
+// hausdorff_divergence in their program, jeanfeydy/global-divergences. The limits follow from it.
 func HausdorffDivergence[T kernels.Float](xx, yy *Result[T], xy, yx logsumexp.Cost[T]) (float64, error) {
 	if err := cmp.Or(xx.p.whole("the Hausdorff divergence"), yy.p.whole("the Hausdorff divergence")); err != nil {
 		return 0, err

@@ -204,21 +204,32 @@ func (r *Result[T]) weigh() *facts {
 	return fx
 }
 
-// overRows runs body on the chunks of the rows, each with an accumulator of its own, and adds those in order.
+// overRows runs body on the chunks of the rows, each with an accumulator of its own, and adds those in order, each as soon as those before it are
+// there: accumulators are about as many as workers, of as many chunks.
 func (r *Result[T]) overRows(body func(s *logsumexp.Scratch[float64], c logsumexp.Cost[float64], lo, hi int, acc []float64), size int,
 	add func(acc []float64)) {
 	n := r.p.n
 	count := chunksOf(n, r.p.m)
 	cost := r.p.wide()
-	acc := make([][]float64, count)
+	var mu sync.Mutex
+	var scratch scratchList[float64]
+	var spare freeList[[]float64]
+	done, next := make([]*[]float64, count), 0
 	parallel.For(r.run, count, func(k int) {
 		lo, hi := parallel.Chunk(n, count, k)
-		acc[k] = make([]float64, size)
-		body(new(logsumexp.Scratch[float64]), cost, lo, hi, acc[k])
+		s, acc := scratch.get(), spare.get()
+		*acc = grow(*acc, size)
+		body(s, cost, lo, hi, *acc)
+		scratch.put(s)
+		mu.Lock()
+		defer mu.Unlock()
+		for done[k] = acc; next < count && done[next] != nil; next++ {
+			add(*done[next])
+			clear(*done[next])
+			spare.put(done[next])
+			done[next] = nil
+		}
 	})
-	for _, a := range acc {
-		add(a)
-	}
 }
 
 // each shows visit every row of the plan, in runs of columns from j0 on: for row i its costs (without terms taken out) and P_ij, which it may

@@ -32,7 +32,8 @@ func (s *Solver[T]) Richardson(ctx context.Context, xy, xx, yy *Problem[T]) (*Ri
 //	(4 S_{eps/2} - S_eps)/3
 //
 // for an estimate of the unregularised W = min <P,C>. Between densities that are smooth, under |x-y|^2, S_eps = W - I eps^2 + o(eps^2) with I of
-// the order of the Fisher informations, and the error falls from order eps^2 to o(eps^2), eps^4 for Gaussians (Chizat et al. 2020). Between
+// the order of the Fisher informations, and the error falls from order eps^2 to o(eps^2), eps^4 for Gaussians (Chizat, Roussillon, Leger, Vialard
+// and Peyre 2020, Faster Wasserstein distance estimation with the Sinkhorn divergence). Between
 // samples that holds where eps^(1/2) is well above the distance of neighbours; far below it S_eps is W but for exponentially small terms if
 // the weights of each side are equal and n = m, and so is this. In between, and for costs that are not smooth, it promises nothing. An error
 // of the divergences grows by up to 5/3.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -186,6 +187,10 @@ func (o *otOptions) runOn(cmd *cobra.Command, args []string) error {
 	return notConverged
 }
 
+// linearGCPercent is GOGC while costs are computed. At n = 3000 and m = 100,000 in three dimensions the process takes 93 MB with 100 and 68 MB
+// with 25, in the same time.
+const linearGCPercent = 25
+
 // answer solves and evaluates. The answer is nil for bad data; with an error of [sinkhorn.ErrNotConverged] it is there.
 func (o *otOptions) answer(ctx context.Context, in *otInput, eps float64, pool *parallel.Pool, progress func(int, float64)) (otAnswer, *otReport, error) {
 	solve := solveOT[float32]
@@ -194,6 +199,11 @@ func (o *otOptions) answer(ctx context.Context, in *otInput, eps float64, pool *
 	}
 	if o.reg == regL2 {
 		solve = solveL2
+	}
+	if in.costEntries(o.debias)*4 > logsumexp.DefaultMaxBytes {
+		// Costs that are computed leave large pieces without pointers, next to nothing for the collector to mark, so that it may as well come
+		// often: by default it lets the heap grow to twice what is in use.
+		defer debug.SetGCPercent(debug.SetGCPercent(linearGCPercent))
 	}
 	begin := time.Now()
 	answer, notConverged := solve(ctx, o, in, eps, pool, progress)

@@ -23,12 +23,16 @@ func (s *otSolution[T]) between(x, y, a, b []float64, n, m int) (*logsumexp.Poin
 // costBytes returns what the costs of n x m pairs may take in memory: their share of [logsumexp.DefaultMaxBytes] among all problems of the run,
 // so that the costs of all are kept or none.
 func (s *otSolution[T]) costBytes(n, m int) int {
-	x, y := float64(s.in.n), float64(s.in.m)
-	entries := x * y
-	if s.o.debias {
-		entries += x*x + y*y
+	return max(1, int(logsumexp.DefaultMaxBytes*(float64(n)*float64(m)/s.in.costEntries(s.o.debias))))
+}
+
+// costEntries returns the number of costs of all problems of a run.
+func (in *otInput) costEntries(debias bool) float64 {
+	x, y := float64(in.n), float64(in.m)
+	if debias {
+		return x*y + x*x + y*y
 	}
-	return max(1, int(logsumexp.DefaultMaxBytes*(float64(n)*float64(m)/entries)))
+	return x * y
 }
 
 // checkOrigin refuses a point that has no direction for the cosine.
