@@ -8,7 +8,7 @@
 
 Peers: numpy and torch (functions of vectors), openblas (products of matrices, in a C program; as SkylakeX and as what it takes the
 processor for), gonum (its own products, in Go), archsimd (an exponential in Go's simd/archsimd), loss (the debiased Sinkhorn loss in
-PyTorch), networks (steps of networks in PyTorch). OpenBLAS is that of the system (Debian: apt install libopenblas-dev). A peer that cannot be had becomes a row that says why.
+PyTorch), networks (steps of networks in PyTorch), solver (solver.py: GeomLoss, KeOps, POT, OTT-JAX). OpenBLAS is that of the system (Debian: apt install libopenblas-dev). A peer that cannot be had becomes a row that says why.
 
 Settings: ATEN_CPU_CAPABILITY=avx512, denormals flushed in PyTorch, and glibc told to keep large blocks of memory, which it would otherwise
 map and clear for each result. NumPy and PyTorch write their results in place where they can.
@@ -29,7 +29,7 @@ REPOSITORY = HERE.parent.parent
 SETTINGS = {
     "ATEN_CPU_CAPABILITY": "avx512", "MALLOC_MMAP_THRESHOLD_": str(1 << 32), "MALLOC_TRIM_THRESHOLD_": str(1 << 33), "MALLOC_TOP_PAD_": str(1 << 28),
 }
-PEERS = ["numpy", "torch", "openblas", "gonum", "archsimd", "loss", "networks"]
+PEERS = ["numpy", "torch", "openblas", "gonum", "archsimd", "loss", "networks", "solver"]
 LENGTHS = [2048, 1 << 23]  # as bench/measure has them
 IN_MEMORY = ["exp", "log-sum-exp", "softmax"]
 SHAPES = [("NN", 64, 64, 64), ("NN", 256, 256, 256), ("NN", 1024, 1024, 1024), ("NN", 4096, 4096, 4096), ("NT", 200, 784, 500), ("NN", 1000, 2, 500),
@@ -129,6 +129,17 @@ def networks(budget, threads):
     return [torch_nn.measure(model, batch, t, budget) for model, batch in torch_nn.ROWS for t in threads]
 
 
+def solver(budget, threads):
+    """Runs solver.py for an iteration, the notebook's case, and the times to an error at n = 1000; in a process for each number of threads, as
+    some peers take it from the environment."""
+    found = []
+    for t in threads:
+        out = subprocess.run([sys.executable, HERE / "solver.py", "--iterations", "--notebook", "--sizes", "1000", "--threads", str(t), "--budget", str(budget)],
+                             check=True, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": str(t), "OPENBLAS_NUM_THREADS": str(t)}).stdout
+        found += json.loads(out)["rows"]
+    return found
+
+
 def rows_of(peer, budget, threads):
     match peer:
         case "numpy" | "torch":
@@ -143,6 +154,8 @@ def rows_of(peer, budget, threads):
             return loss(10 * budget, threads)
         case "networks":
             return networks(3 * budget, threads)
+        case "solver":
+            return solver(2 * budget, threads)
 
 
 def why(error):
@@ -153,7 +166,7 @@ def why(error):
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--only", default=",".join(PEERS[:-2]), help="peers to run, a list with commas, of: " + ", ".join(PEERS) + " (default: all but loss and networks)")
+    p.add_argument("--only", default=",".join(PEERS[:-3]), help="peers to run, a list with commas, of: " + ", ".join(PEERS) + " (default: all but loss, networks and solver)")
     p.add_argument("--threads", type=int, nargs="+", default=[1, os.cpu_count() or 1], help="threads of products and losses")
     p.add_argument("--budget", type=float, default=1, help="seconds for a row")
     args = p.parse_args()
