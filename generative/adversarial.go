@@ -99,7 +99,7 @@ func (o *Adversarial) Groups() []*nn.Group[float32] {
 	if o.decoder != nil {
 		groups = append(groups, o.decoder.group)
 	}
-	return groups
+	return append(groups, o.oracle().groups()...)
 }
 
 // Step takes the critic's steps and then those of the generator. Where report is set, its metrics are those of the criterion at the
@@ -140,7 +140,7 @@ func (o *Adversarial) Step(ctx context.Context, data Batches, report bool) ([]Me
 		}
 	}
 	metrics = append(metrics, Metric{"grad_norm", fall}, Metric{"critic_max_weight", largest})
-	return append(metrics, ofCritic...), nil
+	return append(append(metrics, ofCritic...), o.oracle().metrics()...), nil
 }
 
 // compare draws new clouds and leaves the derivative by their features in df; that by the features of the data is 0 unless ofData.

@@ -21,6 +21,10 @@ type FitConfig struct {
 	HalfLife  float64 // steps in which the rate halves; 0 for a constant rate
 	Seed      uint64
 	Runner    kernels.Runner // nil means the pool of the process
+
+	// Theory takes plain gradient steps of length 1/L in place of the optimiser's, L from the measured slopes of an oracle's loss; Rate and
+	// HalfLife say nothing then. See [OracleConfig].
+	Theory bool
 }
 
 // OptimizerNames are the names that [FitConfig] takes.
@@ -67,6 +71,12 @@ func NewFit(ops nn.Ops[float32], m *Model, c Criterion[float32], cfg FitConfig) 
 	}
 	o := &Fit{cfg: cfg, model: m, criterion: c, ops: ops, noise: random.New(cfg.Seed, "noise")}
 	opt, err := newOptimizer(ops, cfg.Optimizer, cfg.Rate)
+	if cfg.Theory {
+		if o.oracle() == nil {
+			return nil, errors.New("generative: steps of the theory need the loss of an oracle")
+		}
+		opt, err = nn.NewSGD(ops, nn.SGDConfig{Rate: 1})
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -78,8 +88,10 @@ func NewFit(ops nn.Ops[float32], m *Model, c Criterion[float32], cfg FitConfig) 
 	return o, nil
 }
 
-// Groups returns the generator.
-func (o *Fit) Groups() []*nn.Group[float32] { return []*nn.Group[float32]{o.group} }
+// Groups returns the generator, and the potentials of an oracle that learns them.
+func (o *Fit) Groups() []*nn.Group[float32] {
+	return append([]*nn.Group[float32]{o.group}, o.oracle().groups()...)
+}
 
 // SpreadOver scales the parameters of a model that begins somewhere in the data, such as ellipsoids, to rows of it; a network stays as it is.
 // It is for a run that begins.
@@ -104,7 +116,7 @@ func (o *Fit) Step(ctx context.Context, data Batches, report bool) ([]Metric, er
 	if err != nil || !report {
 		return nil, err
 	}
-	return append(metrics, Metric{"grad_norm", norm}), nil
+	return append(append(metrics, Metric{"grad_norm", norm}), o.oracle().metrics()...), nil
 }
 
 // generate draws noise and returns its image, of the rows of this rank.
@@ -115,19 +127,29 @@ func (o *Fit) generate() *nn.Tensor[float32] {
 
 // descend takes the step that the derivative by the last image calls for, and returns the norm of the gradient.
 func (o *Fit) descend(dx *nn.Tensor[float32], loss float64) (float64, error) {
+	p := o.oracle()
+	if p.due(o.done) {
+		p.seeSlope(o.slope(dx, p.norms))
+	}
 	o.group.ZeroGrad()
 	o.model.net.Backward(o.share.of(dx), nn.WantParams)
 	if err := o.share.sum(o.group.Params); err != nil {
 		return 0, err
 	}
 	norm := nn.GradNorm(o.ops, o.group.Params)
-	if err := checkFinite(o.ops, o.group, loss, norm); err != nil {
+	err := checkFinite(o.ops, o.group, loss, norm)
+	if err != nil {
 		return 0, err
 	}
-	o.group.Opt.SetRate(o.cfg.Rate * decay(o.done, o.cfg.HalfLife))
-	o.group.Step()
+	p.fell(norm)
+	if o.cfg.Theory {
+		err = o.theoryStep(norm)
+	} else {
+		o.group.Opt.SetRate(o.cfg.Rate * decay(o.done, o.cfg.HalfLife))
+		o.group.Step()
+	}
 	o.done++
-	return norm, nil
+	return norm, err
 }
 
 // decay returns the factor of the rate after that many steps.
@@ -169,6 +191,7 @@ func (o *Fit) State() (map[string][]byte, error) {
 		return nil, err
 	}
 	state := map[string][]byte{"noise": noise, "steps": binary.AppendUvarint(nil, o.done), "model": o.model.shape()}
+	o.oracle().save(state)
 	return state, saveBuffers(state, "generator.", o.model.net)
 }
 
@@ -188,5 +211,5 @@ func (o *Fit) Restore(state map[string][]byte) error {
 		return err
 	}
 	o.done = done
-	return nil
+	return o.oracle().restore(state)
 }

@@ -14,12 +14,12 @@ import (
 	"github.com/sinkcpu/sinkcpu/sinkhorn/exact"
 )
 
-// plans solves the problems of a loss and differentiates what it found.
+// plans solves the terms of a loss and differentiates what it found.
 type plans[T kernels.Float] interface {
-	solve(ctx context.Context, problems []*sinkhorn.Problem[T], eps float64) error
-	// values returns those of problem k.
+	solve(ctx context.Context, terms []*term[T], eps float64) error
+	// values returns those of term k.
 	values(k int) sinkhorn.Values
-	// derive sets cbar[k] to the derivative of problem k by its cost, and passes over those that are nil.
+	// derive sets cbar[k] to the derivative of term k by its cost, and passes over those that are nil.
 	derive(cbar [][]T) error
 }
 
@@ -52,15 +52,23 @@ func newPlans[T kernels.Float](cfg TransportConfig) (plans[T], error) {
 	return nil, fmt.Errorf("generative: unknown gradient %q, want one of %s", cfg.Gradient, strings.Join(TransportGradients, ", "))
 }
 
+func problemsOf[T kernels.Float](terms []*term[T]) []*sinkhorn.Problem[T] {
+	problems := make([]*sinkhorn.Problem[T], len(terms))
+	for k, t := range terms {
+		problems[k] = t.problem
+	}
+	return problems
+}
+
 // unrolledPlans are those after exactly L steps.
 type unrolledPlans[T kernels.Float] struct {
 	cfg    TransportConfig
 	record sinkhorn.Unrolled[T]
 }
 
-func (p *unrolledPlans[T]) solve(ctx context.Context, problems []*sinkhorn.Problem[T], eps float64) error {
+func (p *unrolledPlans[T]) solve(ctx context.Context, terms []*term[T], eps float64) error {
 	s := sinkhorn.Solver[T]{Eps: eps, Runner: p.cfg.Runner}
-	return s.Unroll(ctx, &p.record, p.cfg.Steps, problems...)
+	return s.Unroll(ctx, &p.record, p.cfg.Steps, problemsOf(terms)...)
 }
 
 func (p *unrolledPlans[T]) values(k int) sinkhorn.Values { return p.record.Values(k) }
@@ -81,9 +89,9 @@ type solvedPlans[T kernels.Float] struct {
 	results []*sinkhorn.Result[T]
 }
 
-func (p *solvedPlans[T]) solve(ctx context.Context, problems []*sinkhorn.Problem[T], eps float64) (err error) {
+func (p *solvedPlans[T]) solve(ctx context.Context, terms []*term[T], eps float64) (err error) {
 	s := sinkhorn.Solver[T]{Eps: eps, Tol: p.cfg.Tol, MaxIter: p.cfg.Steps, Runner: p.cfg.Runner}
-	p.results, err = s.SolveAll(ctx, problems)
+	p.results, err = s.SolveAll(ctx, problemsOf(terms))
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -140,12 +148,12 @@ type exactPlans[T kernels.Float] struct {
 	results []*exact.Result
 }
 
-func (p *exactPlans[T]) solve(ctx context.Context, problems []*sinkhorn.Problem[T], _ float64) error {
-	p.results = make([]*exact.Result, len(problems))
-	errs := make([]error, len(problems))
-	parallel.For(p.runner, len(problems), func(k int) {
+func (p *exactPlans[T]) solve(ctx context.Context, terms []*term[T], _ float64) error {
+	p.results = make([]*exact.Result, len(terms))
+	errs := make([]error, len(terms))
+	parallel.For(p.runner, len(terms), func(k int) {
 		var s exact.Solver[T]
-		p.results[k], errs[k] = s.Solve(ctx, problems[k])
+		p.results[k], errs[k] = s.Solve(ctx, terms[k].problem)
 	})
 	return errors.Join(errs...)
 }

@@ -28,6 +28,10 @@ type TransportConfig struct {
 	Tol      float64 // L1 error of the marginals to which problems are solved for the gradients envelope and implicit
 	Reach    float64 // rho of the KL penalties on both marginals; 0 for exact marginals
 	Exact    bool    // without regularisation: Value, Eps, Steps, Gradient and Tol say nothing, and Reach must be 0
+
+	// Oracle, where it is not nil, solves the duals to a certified gap; Value must be entropic, Gradient and Tol say nothing, and Steps bounds the
+	// iterations. See [OracleConfig].
+	Oracle *OracleConfig
 }
 
 // TransportLosses and TransportSelves are the names that [TransportConfig] takes.
@@ -52,6 +56,8 @@ type term[T kernels.Float] struct {
 	from, to int
 	weight   float64
 
+	x, y    []T // the clouds, of dimension d
+	d       int
 	c, cbar []T
 	problem *sinkhorn.Problem[T]
 }
@@ -63,6 +69,8 @@ type Transport[T kernels.Float] struct {
 	terms  []*term[T]
 	clouds int
 	plans  plans[T]
+	oracle *oraclePlans[T] // the plans, where an oracle makes them
+	active []*term[T]      // of the last Eval
 }
 
 // NewTransport returns the loss of that name, W being the sharp or the entropic value of [sinkhorn.Values]:
@@ -100,10 +108,15 @@ func NewTransport[T kernels.Float](cfg TransportConfig) (*Transport[T], error) {
 	}
 	t := &Transport[T]{cfg: cfg, clouds: 1}
 	var err error
-	if t.plans, err = newPlans[T](cfg); err != nil {
+	if t.ground, err = logsumexp.ParseGround(cfg.Cost); err != nil {
 		return nil, err
 	}
-	if t.ground, err = logsumexp.ParseGround(cfg.Cost); err != nil {
+	if cfg.Oracle != nil {
+		if t.oracle, err = newOraclePlans[T](cfg, t.ground); err != nil {
+			return nil, err
+		}
+		t.plans = t.oracle
+	} else if t.plans, err = newPlans[T](cfg); err != nil {
 		return nil, err
 	}
 	add := func(from, to int, weight float64) {
@@ -172,18 +185,44 @@ func (t *Transport[T]) Eval(ctx context.Context, x, y []T, n, d int, dx, dy []T,
 	if err != nil {
 		return nil, err
 	}
-	if err := t.solve(ctx, active, eps); err != nil {
+	if t.oracle != nil {
+		t.oracle.report = report
+	}
+	if err := t.plans.solve(ctx, active, eps); err != nil {
 		return nil, err
 	}
+	t.active = active
 	metrics := t.weigh(active)
 	if dx == nil && dy == nil {
 		return metrics, nil
+	}
+	if err := t.pull(n, d, dx, dy); err != nil {
+		return nil, err
+	}
+	if t.oracle != nil && dx != nil {
+		t.oracle.keepNorms(dx, d)
+	}
+	return metrics, nil
+}
+
+// pull sets dx and dy, where they are not nil, to what the plans of the last Eval make of the clouds and costs of its terms.
+func (t *Transport[T]) pull(n, d int, dx, dy []T) error {
+	size, active := n*d, t.active
+	cloud := func(k int) []T {
+		all := dx
+		if k >= cloudY {
+			all, k = dy, k-cloudY
+		}
+		if all == nil {
+			return nil
+		}
+		return all[k*size : (k+1)*size]
 	}
 	clear(dx)
 	clear(dy)
 	cbar := make([][]T, len(active))
 	for k, term := range active {
-		if cloud(dx, dy, term.from) != nil || cloud(dx, dy, term.to) != nil {
+		if cloud(term.from) != nil || cloud(term.to) != nil {
 			if term.cbar == nil {
 				term.cbar = make([]T, n*n)
 			}
@@ -191,16 +230,15 @@ func (t *Transport[T]) Eval(ctx context.Context, x, y []T, n, d int, dx, dy []T,
 		}
 	}
 	if err := t.plans.derive(cbar); err != nil {
-		return nil, err
+		return err
 	}
 	for k, term := range active {
 		if cbar[k] == nil {
 			continue
 		}
-		logsumexp.PullCosts(t.cfg.Runner, t.ground, T(term.weight), term.cbar, term.c, cloud(x, y, term.from), cloud(x, y, term.to), n, n, d,
-			cloud(dx, dy, term.from), cloud(dx, dy, term.to))
+		logsumexp.PullCosts(t.cfg.Runner, t.ground, T(term.weight), term.cbar, term.c, term.x, term.y, n, n, d, cloud(term.from), cloud(term.to))
 	}
-	return metrics, nil
+	return nil
 }
 
 // form sets the cost of a term.
@@ -212,6 +250,7 @@ func (t *Transport[T]) form(term *term[T], x, y []T, n, d int) (err error) {
 			return err
 		}
 	}
+	term.x, term.y, term.d = x, y, d
 	logsumexp.FormCosts(t.cfg.Runner, t.ground, term.c, n, x, y, n, n, d)
 	return nil
 }
@@ -250,14 +289,6 @@ func (t *Transport[T]) eps(active []*term[T], n int) (float64, error) {
 		return 0, fmt.Errorf("%w: the mean cost between model and data is %g", ErrNotFinite, sum/count)
 	}
 	return eps, nil
-}
-
-func (t *Transport[T]) solve(ctx context.Context, active []*term[T], eps float64) error {
-	problems := make([]*sinkhorn.Problem[T], len(active))
-	for k, term := range active {
-		problems[k] = term.problem
-	}
-	return t.plans.solve(ctx, problems, eps)
 }
 
 func (t *Transport[T]) weigh(active []*term[T]) []Metric {

@@ -14,7 +14,8 @@ import (
 // certificate, from a plan rounded to the marginals.
 //
 // The error of the marginals to which it solves is chosen for the gap: a plan that misses its marginals by e in the L1 norm is rounded at a
-// price of at most about e times the spread of the costs. It begins there and goes on at a quarter as long as the gap is too large.
+// price of at most about e times the spread of the costs, and mostly of a tenth of that. It begins there, and goes on at a quarter of the
+// error as long as the gap is too large.
 type Exact struct {
 	MaxIter int            // of an answer; 10000 by default
 	Runner  kernels.Runner // nil means the pool of the process
@@ -37,7 +38,7 @@ func (o *Exact) Solve(ctx context.Context, p *Problem, gap float64) (*Answer, er
 		s.MaxIter = 10000
 	}
 	left, used := s.MaxIter, 0
-	s.Tol = min(loosest, max(tightest, gap/(p.Spread()+p.Lambda)))
+	s.Tol = min(loosest, max(tightest, 10*gap/(p.Spread()+p.Lambda)))
 	for {
 		s.MaxIter = left
 		a, more, err := solveOnce(ctx, &s, problem, p.Reg)

@@ -3,7 +3,10 @@ package oracle
 import (
 	"fmt"
 	"math"
+	"slices"
 	"sort"
+
+	"github.com/sinkcpu/sinkcpu/kernels"
 )
 
 // A Regularizer is the term that makes the optimal plan unique and the value smooth.
@@ -114,49 +117,68 @@ func weights(name string, w []float64, n int) ([]float64, error) {
 //
 //	<a,f> + <b,g> - sum_ij a_i b_j conjugate(f_i + g_j - C_ij)
 func (p *Problem) Dual(f, g []float64) float64 {
-	var sum float64
-	for i, fi := range f {
-		var row float64
-		for j, gj := range g {
-			row += p.B[j] * p.Reg.Conjugate(fi+gj-p.C[i*p.M+j], p.Lambda)
+	sum, row := kernels.Dot(p.A, f)+kernels.Dot(p.B, g), make([]float64, p.M)
+	for i, a := range p.A {
+		p.densities(row, i, f[i], g)
+		if p.Reg == KL { // the conjugate is lambda (density - 1)
+			sum -= p.Lambda * a * (kernels.Dot(p.B, row) - 1)
+			continue
 		}
-		sum += p.A[i] * (fi - row)
-	}
-	for j, gj := range g {
-		sum += p.B[j] * gj
+		for j, v := range row { // and lambda/2 density^2
+			sum -= p.Lambda / 2 * a * p.B[j] * v * v
+		}
 	}
 	return sum
+}
+
+// densities sets row to those of row i of the plan.
+func (p *Problem) densities(row []float64, i int, f float64, g []float64) {
+	for j, c := range p.C[i*p.M : (i+1)*p.M] {
+		row[j] = (f + g[j] - c) / p.Lambda
+	}
+	if p.Reg == KL {
+		kernels.Exp(row, row)
+		return
+	}
+	for j, v := range row {
+		row[j] = max(v, 0)
+	}
 }
 
 // Plan sets dst (N x M) to the plan of the potentials.
 //
 //	P_ij = a_i b_j density(f_i + g_j - C_ij)
 func (p *Problem) Plan(dst, f, g []float64) {
-	for i, fi := range f {
-		row, c := dst[i*p.M:(i+1)*p.M], p.C[i*p.M:]
-		for j, gj := range g {
-			row[j] = p.A[i] * p.B[j] * p.Reg.Density(fi+gj-c[j], p.Lambda)
+	for i, a := range p.A {
+		row := dst[i*p.M : (i+1)*p.M]
+		p.densities(row, i, f[i], g)
+		for j, b := range p.B {
+			row[j] *= a * b
 		}
 	}
 }
 
 // Primal returns <P,C> + lambda I(P) of a plan.
-func (p *Problem) Primal(plan []float64) (sum float64) {
+func (p *Problem) Primal(plan []float64) float64 {
+	var cost, penalty float64
+	row := make([]float64, p.M)
 	for i, a := range p.A {
-		for j, b := range p.B {
-			v, w := plan[i*p.M+j], a*b
-			sum += v * p.C[i*p.M+j]
-			switch {
-			case p.Reg == Norm2:
-				sum += p.Lambda / 2 * v * v / w
-			case v > 0:
-				sum += p.Lambda * (v*math.Log(v/w) - v + w)
-			default:
-				sum += p.Lambda * w
-			}
+		at := plan[i*p.M : (i+1)*p.M]
+		cost += kernels.Dot(at, p.C[i*p.M:(i+1)*p.M])
+		for j, v := range at {
+			row[j] = v / (a * p.B[j])
 		}
+		if p.Reg == Norm2 {
+			penalty += kernels.Dot(at, row) / 2
+			continue
+		}
+		for j, v := range row {
+			row[j] = max(v, math.SmallestNonzeroFloat64) // 0 log 0 = 0
+		}
+		kernels.Log(row, row)
+		penalty += kernels.Dot(at, row) - kernels.Sum(at) + a
 	}
-	return sum
+	return cost + p.Lambda*penalty
 }
 
 // Round changes a plan into a near one with exact marginals: rows and then columns that have too much are scaled down, and what all lack is
@@ -240,20 +262,17 @@ func (p *Problem) UpdateColumns(f, g []float64) {
 	}
 }
 
-// transform returns the t with sum_k w_k density(t - v_k) = 1; by is scratch.
+// transform returns the t with sum_k w_k density(t - v_k) = 1. by is scratch, and v afterwards.
 //
 //	kl: -lambda log sum_k w_k e^(-v_k/lambda)          l2: the root of a piecewise linear function, its breaks sorted
 func (p *Problem) transform(v, w []float64, by []int) float64 {
 	if p.Reg == KL {
-		least := math.Inf(1)
-		for _, x := range v {
-			least = min(least, x)
-		}
-		var sum float64
+		least := slices.Min(v)
 		for k, x := range v {
-			sum += w[k] * math.Exp((least-x)/p.Lambda)
+			v[k] = (least - x) / p.Lambda
 		}
-		return least - p.Lambda*math.Log(sum)
+		kernels.Exp(v, v)
+		return least - p.Lambda*math.Log(kernels.Dot(w, v))
 	}
 	for k := range by {
 		by[k] = k

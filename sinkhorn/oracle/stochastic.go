@@ -146,9 +146,9 @@ func (s *ascent) rowOf(i int) {
 	for j, g := range s.g {
 		s.v[j] = c[j] - g
 	}
-	f := s.transform(s.v, s.B, s.by)
-	for j, v := range s.v {
-		s.row[j] = s.B[j] * s.Reg.Density(f-v, s.Lambda)
+	s.densities(s.row, i, s.transform(s.v, s.B, s.by), s.g)
+	for j, b := range s.B {
+		s.row[j] *= b
 	}
 }
 
