@@ -41,6 +41,7 @@ var builtins = []struct {
 		s.Modes = &m
 		return s
 	}},
+	{Builtin{"pair", "the two points 1 and -1, on the line"}, func(uint64) *Source { return &Source{Train: Pair()} }},
 	{Builtin{"moons", "two interleaved half circles, in the plane"}, func(seed uint64) *Source { return holdOut(Moons(seed, trainRows+testRows)) }},
 	{Builtin{"spiral", "a spiral of one and a half turns, in the plane"}, func(seed uint64) *Source { return holdOut(Spiral(seed, trainRows+testRows)) }},
 	{Builtin{"ellipse", "uniform in an ellipse, in the plane"}, func(seed uint64) *Source { return holdOut(Ellipse(seed, trainRows+testRows)) }},
@@ -66,7 +67,7 @@ func Names() []Builtin {
 
 // Open returns the source that spec names.
 //
-//	glyphs | ring8 | grid25 | moons | spiral | ellipse | mnist:DIR | cifar10:DIR | images:DIR | points:FILE | iris:FILE
+//	glyphs | ring8 | grid25 | pair | moons | spiral | ellipse | mnist:DIR | cifar10:DIR | images:DIR | points:FILE | iris:FILE
 //
 // The built-in sources are generated from seed, with 20,000 rows to train on and 4,000 to test. See OpenMNIST, OpenCIFAR10, OpenImages,
 // OpenPoints and OpenIris for the others. An unknown spec is an error that lists the known ones.

@@ -49,6 +49,9 @@ func (m Mixture) sample(rng *random.Stream, n int) *Dataset {
 	})
 }
 
+// Pair returns the two points 1 and -1 of the line.
+func Pair() *Dataset { return &Dataset{N: 2, Dim: 1, Points: []float32{1, -1}} }
+
 // Moons returns n points of two interleaved half circles with Gaussian noise, labelled by their half.
 //
 //	label 0: (cos t - 1/2, sin t - 1/4),  label 1: (1/2 - cos t, 1/4 - sin t),  t uniform on [0, pi],  noise of sigma .05

@@ -141,7 +141,7 @@ func (o *Fit) descend(dx *nn.Tensor[float32], loss float64) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	p.fell(norm)
+	p.fell(norm, o.done+1)
 	if o.cfg.Theory {
 		err = o.theoryStep(norm)
 	} else {
@@ -191,8 +191,7 @@ func (o *Fit) State() (map[string][]byte, error) {
 		return nil, err
 	}
 	state := map[string][]byte{"noise": noise, "steps": binary.AppendUvarint(nil, o.done), "model": o.model.shape()}
-	o.oracle().save(state)
-	return state, saveBuffers(state, "generator.", o.model.net)
+	return state, errors.Join(o.oracle().save(state), saveBuffers(state, "generator.", o.model.net))
 }
 
 // Restore sets what State returned. A state of another model is refused.

@@ -2,7 +2,7 @@ package generative
 
 import (
 	"context"
-	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -22,7 +22,7 @@ import (
 //
 // The metrics have, beside those of the loss,
 //
-//	gap                 the largest dual gap of a term, of the batch's problem; with the oracle stochastic gap_estimate in its place
+//	gap                 the largest dual gap of a term with a gradient, of the batch's problem; with the oracle stochastic gap_estimate in its place
 //	delta               a bound of the error of the gradient: the sum over the terms of |weight| L0 sqrt(2 gap/lambda)
 //	l0                  of the term against the data: the slope of the cost, exact on the batch, times that of the model, measured
 //	oracle_iterations   of all terms
@@ -54,12 +54,13 @@ type OracleConfig struct {
 var OracleKinds = []string{"exact", "stochastic", "neural"}
 
 const (
-	slopeEvery = 50  // steps between measurements of the model's slope
-	slopeRows  = 4   // of a measurement
-	slopeFades = .9  // of a slope seen at the last measurement
-	enoughKL   = .01 // gap over lambda that is always asked for
-	autoShare  = .5  // delta over the running norm of the gradient
-	normMemory = .9  // of that norm
+	slopeEvery = 50   // steps between measurements of the model's slope
+	slopeRows  = 4    // of a measurement
+	slopeFades = .9   // of a slope seen at the last measurement
+	enoughKL   = .01  // gap over lambda that is always asked for
+	autoShare  = .5   // delta over the running norm of the gradient
+	normMemory = .9   // of that norm
+	leastDelta = 1e-6 // over L0: no gap is asked for below
 )
 
 // oraclePlans are those of an oracle's potentials. A nil one says nothing.
@@ -81,8 +82,8 @@ type oraclePlans[T kernels.Float] struct {
 	l1     float64   // Lipschitz constant of the gradients of the costs, as far as it is measured
 	norm   float64   // running norm of the gradient, 0 before the first
 
-	why string // a term's reason for not having reached its gap, not yet noted
-	saw bool   // a reason was noted
+	why   string // a term's reason for not having reached its gap in the last solve
+	watch watch
 }
 
 func newOraclePlans[T kernels.Float](cfg TransportConfig, ground logsumexp.Ground) (*oraclePlans[T], error) {
@@ -129,12 +130,13 @@ func (p *oraclePlans[T]) solve(ctx context.Context, terms []*term[T], lambda flo
 		}
 	}
 	wanted := p.wantedGap()
+	p.why = ""
 	for k, t := range terms {
 		a, err := p.answer(ctx, t, wanted)
 		if err != nil {
 			return err
 		}
-		if p.found[k] = a; !a.Reached && p.why == "" {
+		if p.found[k] = a; !a.Reached && p.why == "" && t.from < cloudY {
 			p.why = a.Why
 		}
 	}
@@ -174,7 +176,8 @@ func (p *oraclePlans[T]) wantedGap() float64 {
 	if slopes == 0 || delta == 0 {
 		return gap
 	}
-	return min(gap, oracle.GapFor(delta, slopes, p.lambda))
+	// Gradients in float32 have errors of some 1e-7 of slopes.
+	return max(min(gap, oracle.GapFor(delta, slopes, p.lambda)), oracle.GapFor(leastDelta, 1, p.lambda))
 }
 
 // slopeOf returns L0 of a term.
@@ -232,14 +235,18 @@ func (p *oraclePlans[T]) due(done uint64) bool { return p != nil && done%slopeEv
 
 func (p *oraclePlans[T]) seeSlope(s float64) { p.slope = max(s, slopeFades*p.slope) }
 
-// fell takes in the norm of a gradient.
-func (p *oraclePlans[T]) fell(norm float64) {
-	switch {
-	case p == nil:
-	case p.norm == 0:
+// fell takes in the norm of a step's gradient, and notices an oracle that did not reach its accuracy in it.
+func (p *oraclePlans[T]) fell(norm float64, step uint64) {
+	if p == nil {
+		return
+	}
+	if p.norm == 0 {
 		p.norm = norm
-	default:
-		p.norm = normMemory*p.norm + (1-normMemory)*norm
+	}
+	p.norm = normMemory*p.norm + (1-normMemory)*norm
+	if p.why != "" {
+		p.watch.add(step, "oracle", "the oracle does not reach its accuracy: "+p.why+
+			"; training goes on, with the error in gap and delta: raise --iters, --delta or --eps")
 	}
 }
 
@@ -263,7 +270,11 @@ func (p *oraclePlans[T]) metrics() []Metric {
 	reached, name := 1., "gap"
 	for k, t := range p.terms {
 		a := p.found[k]
-		gap, iterations = max(gap, a.Gap), iterations+float64(a.Iterations)
+		iterations += float64(a.Iterations)
+		if t.from >= cloudY {
+			continue // of the data alone: there is no gradient
+		}
+		gap = max(gap, a.Gap)
 		delta += math.Abs(t.weight) * oracle.Delta(a.Gap, p.slopeOf(k), p.lambda)
 		if t.to >= cloudY {
 			l0 = max(l0, p.slopeOf(k))
@@ -282,43 +293,37 @@ func (p *oraclePlans[T]) metrics() []Metric {
 	return m
 }
 
-// note returns, once, why a term did not reach its gap.
-func (p *oraclePlans[T]) note() string {
-	if p == nil || p.why == "" || p.saw {
-		return ""
-	}
-	p.saw = true
-	return "the oracle does not reach its accuracy: " + p.why +
-		"; training goes on, with the error in gap and delta; raise --iters, --delta or --eps"
-}
-
 const oracleState = "oracle"
 
-// save adds what the oracle's demands depend on to a state.
-func (p *oraclePlans[T]) save(state map[string][]byte) {
+// oracleMemory is what the oracle's demands depend on.
+type oracleMemory struct {
+	Slope   float64  `json:"slope"`
+	L1      float64  `json:"l1"`
+	Norm    float64  `json:"norm"`
+	Notices []Notice `json:"notices"`
+}
+
+// save adds the memory to a state.
+func (p *oraclePlans[T]) save(state map[string][]byte) error {
 	if p == nil {
-		return
+		return nil
 	}
-	var b []byte
-	for _, v := range []float64{p.slope, p.l1, p.norm} {
-		b = binary.LittleEndian.AppendUint64(b, math.Float64bits(v))
-	}
-	state[oracleState] = b
+	doc, err := json.Marshal(oracleMemory{p.slope, p.l1, p.norm, p.watch.notices})
+	state[oracleState] = doc
+	return err
 }
 
 func (p *oraclePlans[T]) restore(state map[string][]byte) error {
 	if p == nil {
 		return nil
 	}
-	b := state[oracleState]
-	if len(b) != 24 {
-		return errors.New("generative: the state has no measurements of an oracle")
+	var m oracleMemory
+	if err := json.Unmarshal(state[oracleState], &m); err != nil {
+		return fmt.Errorf("generative: the state of an oracle: %w", err)
 	}
-	for k, v := range []*float64{&p.slope, &p.l1, &p.norm} {
-		*v = math.Float64frombits(binary.LittleEndian.Uint64(b[8*k:]))
-		if !(*v >= 0) || math.IsInf(*v, 1) {
-			return errors.New("generative: the state's measurements of an oracle are not finite")
-		}
+	if !(m.Slope >= 0 && m.L1 >= 0 && m.Norm >= 0) {
+		return errors.New("generative: the state of an oracle has negative norms")
 	}
+	p.slope, p.l1, p.norm, p.watch.notices = m.Slope, m.L1, m.Norm, m.Notices
 	return nil
 }

@@ -14,8 +14,13 @@ func (o *Fit) oracle() *oraclePlans[float32] {
 	return nil
 }
 
-// Note returns, once, what a run's reader should know: why an oracle does not reach its accuracy. It returns "" where there is nothing to say.
-func (o *Fit) Note() string { return o.oracle().note() }
+// Notices returns that of an oracle which did not reach its accuracy.
+func (o *Fit) Notices() []Notice {
+	if p := o.oracle(); p != nil {
+		return p.watch.notices
+	}
+	return nil
+}
 
 // slope returns the largest |J_i^T u_i|/norms_i over a few rows of dx, those of the largest norms: J_i is the derivative of point i by the
 // parameters and u_i row i of dx. norms are those of the derivatives where the costs are formed, on the points or on their features.

@@ -31,9 +31,9 @@ var (
 	valueNames      = []string{"sharp", "entropic"}
 	estimateNames   = []string{"biased", "unbiased"}
 	activationNames = []string{"relu", "leaky_relu", "softplus", "tanh", "sigmoid"}
-	modelNames      = []string{"network", "dcgan", "ellipsoids", "mixture"}
+	modelNames      = []string{"network", "dcgan", "ellipsoids", "mixture", "pair"}
 	classifierNames = []string{"classifier-28", "classifier-small-28"}
-	criticNames     = []string{"mlp", "dcgan"}
+	criticNames     = []string{"mlp", "dcgan", "classifier-28", "classifier-small-28"}
 	constraintNames = []string{"clip", "penalty", "spectral"}
 )
 
@@ -64,7 +64,7 @@ type Config struct {
 	Estimate   string    `json:"estimate"`   // biased or unbiased
 
 	// The model.
-	Model      string `json:"model"`      // network, dcgan, ellipsoids or mixture; of the objective classifier a network of package nn
+	Model      string `json:"model"`      // network, dcgan, ellipsoids, mixture or pair; of the objective classifier a network of package nn
 	Latent     int    `json:"latent"`     // dimension of the network's latent points
 	Prior      string `json:"prior"`      // of those points: uniform, normal or sphere
 	Hidden     []int  `json:"hidden"`     // widths of the network's hidden layers, channels of the dcgan's
@@ -77,7 +77,7 @@ type Config struct {
 	HalfLife  float64 `json:"lr_half_life"` // steps in which the learning rates halve; 0 for constant rates
 
 	// The learned cost.
-	Critic         string  `json:"critic"`          // mlp or dcgan
+	Critic         string  `json:"critic"`          // mlp, dcgan, or the network of a classifier up to its last layer
 	Features       []int   `json:"features"`        // widths or channels of the critic's layers; none for a fixed cost
 	CriticSteps    int     `json:"critic_steps"`    // before each turn of the generator
 	GeneratorSteps int     `json:"generator_steps"` // a turn
@@ -89,6 +89,7 @@ type Config struct {
 	CriticRate     float64 `json:"critic_lr"`       // learning rate of the critic
 
 	AutoEncoder
+	Duals
 
 	LogEvery    int `json:"log_every"`    // steps between lines of metrics.jsonl
 	SampleEvery int `json:"sample_every"` // steps between pictures; 0: at the end only
@@ -161,6 +162,8 @@ func DefaultConfigOf(objective, data string) Config {
 		c.setClassifier()
 	case c.autoencodes():
 		c.setAutoEncoder()
+	case c.isROT():
+		c.setROT()
 	case c.isWGAN():
 		c.setWGAN()
 	}
@@ -178,7 +181,7 @@ func (c *Config) setClassifier() {
 // clone returns a config that shares no slice.
 func (c Config) clone() Config {
 	c.Hidden, c.Features, c.Bandwidths = slices.Clone(c.Hidden), slices.Clone(c.Features), slices.Clone(c.Bandwidths)
-	c.Discriminator = slices.Clone(c.Discriminator)
+	c.Discriminator, c.Potentials = slices.Clone(c.Discriminator), slices.Clone(c.Potentials)
 	return c
 }
 
@@ -230,6 +233,11 @@ func (c Config) Validate() error {
 	}
 	if c.autoencodes() {
 		if err := c.AutoEncoder.validate(c); err != nil {
+			return err
+		}
+	}
+	if c.isROT() {
+		if err := c.Duals.validate(c); err != nil {
 			return err
 		}
 	}
@@ -285,7 +293,9 @@ func (c Config) Validate() error {
 		return bad("clip", c.Clip, "want a positive number, or 0 for none")
 	case !positive(c.Penalty):
 		return bad("penalty", c.Penalty, "want a positive weight; --constraint says whether there is a penalty")
-	case c.CriticFile != "" && len(c.Features) == 0:
+	case c.CriticFile == "" && c.readsClassifier():
+		return bad("critic", c.Critic, "--critic-file must name the checkpoint of a run of --objective classifier")
+	case c.CriticFile != "" && !c.comparesFeatures():
 		return bad("critic-file", c.CriticFile, "--features must say what network the file holds")
 	case c.CriticFile != "" && (c.Constraint == "spectral" || c.Reconstruction > 0):
 		return bad("critic-file", c.CriticFile, "frozen features take neither --constraint spectral nor --reconstruction")

@@ -59,11 +59,11 @@ func (e *Eps) UnmarshalJSON(text []byte) error {
 }
 
 // adaptsEps reports whether eps is a multiple of a mean cost that changes as the cost is learned. It is taken from each batch then.
-func (c Config) adaptsEps() bool { return c.Eps.OfMean && len(c.Features) > 0 }
+func (c Config) adaptsEps() bool { return c.Eps.OfMean && c.comparesFeatures() }
 
 // resolveEps returns eps in units of the cost, or as it stands where each batch has its own mean.
 func (c Config) resolveEps(ds *data.Dataset) (float64, error) {
-	if !c.Eps.OfMean || c.adaptsEps() || c.Objective != "sinkhorn" {
+	if !c.Eps.OfMean || c.adaptsEps() || c.Objective != "sinkhorn" && !c.isROT() {
 		return c.Eps.Value, nil
 	}
 	mean, err := meanCost(ds, c.Cost, c.Seed)

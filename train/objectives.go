@@ -28,11 +28,7 @@ func NewObjective(c Config, eps float64, d DataState, pool *parallel.Pool) (gene
 	case c.autoencodes():
 		return newAutoEncoder(c, eps, d, pool)
 	}
-	build, ok := builders[c.Objective]
-	if !ok {
-		return nil, c.Validate()
-	}
-	criterion, err := build(c, eps, pool)
+	criterion, err := newCriterion(c, eps, d, pool)
 	if err != nil {
 		return nil, err
 	}
@@ -43,11 +39,12 @@ func NewObjective(c Config, eps float64, d DataState, pool *parallel.Pool) (gene
 	}
 	fit, err := generative.NewFit(ops, model, criterion, generative.FitConfig{
 		Batch: c.Batch, Optimizer: c.Optimizer, Rate: c.Rate, HalfLife: c.HalfLife, Seed: c.Seed, Runner: pool,
+		Theory: c.isROT() && c.StepRule == "theory",
 	})
 	if c.isWGAN() {
 		c.Features = c.criticOfWGAN()
 	}
-	if err != nil || len(c.Features) == 0 {
+	if err != nil || !c.comparesFeatures() {
 		return fit, err
 	}
 	features, err := newCritic(ops, c, d)
@@ -73,6 +70,23 @@ func NewObjective(c Config, eps float64, d DataState, pool *parallel.Pool) (gene
 	return generative.NewAdversarial(fit, features, cfg)
 }
 
+func newCriterion(c Config, eps float64, d DataState, pool *parallel.Pool) (generative.Criterion[float32], error) {
+	if c.isROT() {
+		return newROT(c, eps, d, pool)
+	}
+	build, ok := builders[c.Objective]
+	if !ok {
+		return nil, c.Validate()
+	}
+	return build(c, eps, pool)
+}
+
+// comparesFeatures reports whether costs are formed between features of the rows.
+func (c Config) comparesFeatures() bool { return len(c.Features) > 0 || c.readsClassifier() }
+
+// readsClassifier reports whether the features are those of a classifier.
+func (c Config) readsClassifier() bool { return slices.Contains(classifierNames, c.Critic) }
+
 func newClassifier(c Config, d DataState, pool *parallel.Pool) (*generative.Classifier, error) {
 	ops := nn.NewCPU[float32](pool)
 	in := []int{d.Channels, d.Height, d.Width}
@@ -92,6 +106,9 @@ func newClassifier(c Config, d DataState, pool *parallel.Pool) (*generative.Clas
 func newCritic(ops nn.Ops[float32], c Config, d DataState) (nn.Layer[float32], error) {
 	var net *nn.Sequential[float32]
 	var err error
+	if c.readsClassifier() {
+		return newClassifierFeatures(ops, c, d)
+	}
 	if last := len(c.Features) - 1; c.Critic == "dcgan" {
 		net, err = generative.NewDCGANFeatures(ops, c.Features[:last], c.Features[last], d.image(), c.Seed)
 	} else {
@@ -102,6 +119,16 @@ func newCritic(ops nn.Ops[float32], c Config, d DataState) (nn.Layer[float32], e
 		return net, err
 	}
 	return generative.SpectralNormalised(ops, net, random.New(c.Seed, "spectral norm")), nil
+}
+
+// newClassifierFeatures returns the network of a classifier up to its last layer, on rows.
+func newClassifierFeatures(ops nn.Ops[float32], c Config, d DataState) (nn.Layer[float32], error) {
+	net, err := nn.NewModel(ops, c.Critic, c.Seed)
+	if err != nil {
+		return nil, err
+	}
+	layers := net.(*nn.Sequential[float32]).Layers()
+	return nn.NewSequential(nn.NewReshape[float32](d.Channels, d.Height, d.Width), nn.NewSequential(layers[:len(layers)-1]...)), nil
 }
 
 // newCriticDecoder returns the mirror image of the critic.
@@ -153,6 +180,8 @@ func newModel(ops nn.Ops[float32], c Config, d DataState) (*generative.Model, er
 		return generative.NewDCGANModel(ops, c.Latent, c.Hidden, d.image(), c.Prior, c.Seed)
 	case "ellipsoids":
 		return generative.NewEllipsoidsModel(ops, c.Components, d.Dim, c.Seed)
+	case "pair":
+		return generative.NewPairModel(ops), nil
 	case "mixture":
 		return generative.NewMixtureModel(ops, c.Components, d.Dim, c.Seed)
 	}
@@ -162,7 +191,7 @@ func newModel(ops nn.Ops[float32], c Config, d DataState) (*generative.Model, er
 
 // ObjectiveNames returns the names of the objectives, sorted.
 func ObjectiveNames() []string {
-	names := append(append(slices.Collect(maps.Keys(builders)), classifier), autoEncoderNames()...)
+	names := append(append(slices.Collect(maps.Keys(builders)), classifier), append(rotNames, autoEncoderNames()...)...)
 	slices.Sort(names)
 	return names
 }

@@ -85,7 +85,7 @@ func (r *run) drawSamples(step int) error {
 
 // lossLabel returns the axis of the loss, with its unit where it has one.
 func (c Config) lossLabel() string {
-	if c.Objective == "sinkhorn" && c.Cost == "sqeuclidean" && len(c.Features) == 0 {
+	if (c.Objective == "sinkhorn" || c.isROT()) && c.Cost == "sqeuclidean" && !c.comparesFeatures() {
 		return "loss (squared distance)"
 	}
 	return "loss"

@@ -34,12 +34,17 @@ func Prepare(c Config, pool *parallel.Pool) (Options, error) {
 	if err != nil {
 		return Options{}, err
 	}
+	if c.isROT() {
+		if err := c.fitsFloat(eps, src.Train); err != nil {
+			return Options{}, err
+		}
+	}
 	obj, err := NewObjective(c, eps, shapeOf(src.Train), pool)
 	if err != nil {
 		return Options{}, err
 	}
 	if learned, ok := obj.(*generative.Adversarial); ok && c.CriticFile != "" {
-		if err := loadFeatures(learned, c.CriticFile); err != nil {
+		if err := loadFeatures(learned, c.CriticFile, c.readsClassifier()); err != nil {
 			return Options{}, err
 		}
 	}
@@ -72,6 +77,9 @@ func (c Config) fitsClassifier(src *data.Source) error {
 
 // fits returns a [*ConfigError] where convolutions are asked for and the rows are no images of a size that they can halve.
 func (c Config) fits(ds *data.Dataset) error {
+	if in := []int{ds.C, ds.H, ds.W}; c.readsClassifier() && !slices.Equal(in, []int{1, 28, 28}) {
+		return &ConfigError{Flag: "--critic " + c.Critic, Problem: "reads images of one channel, 28 x 28 pixels; use mnist:DIR or glyphs"}
+	}
 	for _, net := range []struct {
 		flag, name string
 		halvings   int
@@ -90,8 +98,9 @@ func (c Config) fits(ds *data.Dataset) error {
 	return nil
 }
 
-// loadFeatures sets the weights of a frozen critic from a file of the network alone, or from a checkpoint that holds it as its critic.
-func loadFeatures(obj *generative.Adversarial, path string) error {
+// loadFeatures sets the weights of a frozen critic from a file of the network alone, or from a checkpoint that holds it as its critic; those
+// ofClassifier from the checkpoint of a classifier.
+func loadFeatures(obj *generative.Adversarial, path string, ofClassifier bool) error {
 	file, err := safetensors.Read(path)
 	if err != nil {
 		return err
@@ -99,6 +108,9 @@ func loadFeatures(obj *generative.Adversarial, path string) error {
 	tensors := map[string]safetensors.Tensor{}
 	for _, t := range file.Tensors {
 		name, ofRun := strings.CutPrefix(t.Name, "critic.")
+		if classes, ok := strings.CutPrefix(t.Name, "classifier."); ok { // its first layers, behind a change of shape
+			name, ofRun = "1."+classes, true
+		}
 		if _, isRun := file.Metadata[metadataKey]; isRun == ofRun {
 			tensors[name] = t
 		}
@@ -112,6 +124,9 @@ func loadFeatures(obj *generative.Adversarial, path string) error {
 		}
 	}
 	for name := range tensors {
+		if ofClassifier {
+			break // its last layer
+		}
 		return fmt.Errorf("%s holds the tensor %q, which the critic of --features does not have", path, name)
 	}
 	for i, p := range params {

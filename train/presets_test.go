@@ -18,6 +18,7 @@ func TestPresets(t *testing.T) {
 	for _, b := range data.Names() {
 		shapes[b.Name] = DataState{Rows: 1, Dim: 2}
 	}
+	shapes["pair"] = DataState{Rows: 2, Dim: 1}
 	all := Presets()
 	if len(all) < 8 {
 		t.Errorf("%d presets", len(all))

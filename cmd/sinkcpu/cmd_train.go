@@ -44,8 +44,8 @@ happened, and also after a kill. The defaults of the settings depend on the data
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
 	}
 	f, c := cmd.Flags(), &o.config
-	f.StringVar(&c.Objective, "objective", c.Objective, "what is minimised: sinkhorn, exact (transport, for small batches) or mmd; wgan, wgan-gp; the auto-encoders ae, vae, avb, wae-mmd, wae-w2, pot-gan, aae, sae, swae; or classifier, for a network of features from labelled images")
-	f.StringVar(&c.Data, "data", c.Data, "glyphs, ring8, grid25, moons, spiral, ellipse, mnist:DIR, cifar10:DIR, images:DIR, points:FILE or iris:FILE")
+	f.StringVar(&c.Objective, "objective", c.Objective, "what is minimised: sinkhorn, exact (transport, for small batches) or mmd; rot-gan, rot-gan-debiased (regularised transport, its gradient's error bounded); wgan, wgan-gp; the auto-encoders ae, vae, avb, wae-mmd, wae-w2, pot-gan, aae, sae, swae; or classifier, for a network of features from labelled images")
+	f.StringVar(&c.Data, "data", c.Data, "glyphs, ring8, grid25, pair, moons, spiral, ellipse, mnist:DIR, cifar10:DIR, images:DIR, points:FILE or iris:FILE")
 	f.StringVar(&o.out, "out", "", "folder of the run (default runs/NAME-SEED, or the next that is free)")
 	f.IntVar(&c.Steps, "steps", c.Steps, "steps to train, counted from the start of the run")
 	f.IntVar(&c.Batch, "batch", c.Batch, "rows a batch")
@@ -64,11 +64,11 @@ happened, and also after a kill. The defaults of the settings depend on the data
 	f.StringVar(&c.Optimizer, "optimizer", c.Optimizer, "adam or rmsprop")
 	f.Float64Var(&c.Rate, "lr", c.Rate, "learning rate")
 	f.Float64Var(&c.HalfLife, "lr-half-life", c.HalfLife, "steps in which the learning rate halves; 0 for a constant rate")
-	f.StringVar(&c.Model, "model", c.Model, "network, dcgan, ellipsoids or mixture (of Gaussians); of a classifier classifier-28 or classifier-small-28")
+	f.StringVar(&c.Model, "model", c.Model, "network, dcgan, ellipsoids, mixture (of Gaussians) or pair (theta and -theta); of a classifier classifier-28 or classifier-small-28")
 	f.StringVar(&c.Prior, "prior", c.Prior, "of the network's latent points: uniform on the unit cube, normal, or uniform on the unit sphere: uniform, normal or sphere")
 	f.IntVar(&c.Components, "components", c.Components, "ellipsoids, or Gaussians of the mixture")
 	f.StringVar(&c.Activation, "activation", c.Activation, "of the hidden layers: relu, leaky_relu, softplus, tanh or sigmoid")
-	f.StringVar(&c.Critic, "critic", c.Critic, "of a learned cost: mlp or dcgan")
+	f.StringVar(&c.Critic, "critic", c.Critic, "of a learned cost: mlp or dcgan; or classifier-28, classifier-small-28, whose features --critic-file holds")
 	f.IntSliceVar(&c.Features, "features", c.Features, "widths or channels of the critic's layers, for a learned cost between its outputs; none for a fixed cost")
 	f.IntVar(&c.CriticSteps, "critic-steps", c.CriticSteps, "steps of the critic before each turn of the generator")
 	f.IntVar(&c.GeneratorSteps, "generator-steps", c.GeneratorSteps, "steps of the generator a turn")
@@ -87,6 +87,7 @@ happened, and also after a kill. The defaults of the settings depend on the data
 	f.IntVar(&c.SaveEvery, "save-every", c.SaveEvery, "steps between checkpoints")
 	f.IntVar(&c.EvalEvery, "eval-every", c.EvalEvery, "steps between held-out measures; 0 to measure at the end, -1 never")
 	addAutoEncoderFlags(f, c)
+	addROTFlags(f, c)
 	f.StringVar(&o.configFile, "config", "", "read settings from a config.json; flags override it")
 	f.StringVar(&o.preset, "preset", "", "begin from the settings of that name; --config and flags override them")
 	f.BoolVar(&o.list, "list-presets", false, "list the presets and end")

@@ -1,0 +1,136 @@
+package train
+
+import (
+	"errors"
+	"math"
+	"strings"
+	"testing"
+)
+
+func TestROTSettings(t *testing.T) {
+	for flag, spoil := range map[string]func(c *Config){
+		"--oracle x": func(c *Config) { c.Oracle = "x" }, "--reg x": func(c *Config) { c.Reg = "x" }, "--step x": func(c *Config) { c.StepRule = "x" },
+		"--delta -1": func(c *Config) { c.Delta = -1 }, "--l0 NaN": func(c *Config) { c.L0 = math.NaN() },
+		"--ascent-steps 0": func(c *Config) { c.Ascent = 0 }, "--ascent-lr 0": func(c *Config) { c.AscentRate = 0 },
+		"--potentials 0": func(c *Config) { c.Potentials = []int{0} },
+		"--step theory":  func(c *Config) { c.StepRule, c.Features = "theory", []int{4} },
+	} {
+		c := DefaultConfigOf("rot-gan", "ring8")
+		if err := c.Validate(); err != nil {
+			t.Fatal(err)
+		}
+		spoil(&c)
+		var bad *ConfigError
+		if err := c.Validate(); !errors.As(err, &bad) || bad.Flag != flag {
+			t.Errorf("%s: %v", flag, err)
+		}
+	}
+}
+
+// A lambda that float32 does not carry is refused before anything is written, and what works is named.
+func TestSmallLambdaIsRefused(t *testing.T) {
+	c := DefaultConfigOf("rot-gan", "ring8")
+	c.Eps = Eps{Value: 1e-6}
+	var bad *ConfigError
+	if _, err := Prepare(c, nil); !errors.As(err, &bad) || !strings.Contains(bad.Problem, "smallest that works") {
+		t.Errorf("%v", err)
+	}
+	c.Eps = Eps{Value: 1e-3}
+	if _, err := Prepare(c, nil); err != nil {
+		t.Error(err)
+	}
+}
+
+// A run through neural potentials that is broken off goes on with the same bits.
+func TestNeuralOracleResumes(t *testing.T) {
+	c := DefaultConfigOf("rot-gan-debiased", "ring8")
+	c.Oracle, c.Batch, c.Steps, c.SaveEvery, c.LogEvery, c.EvalEvery = "neural", 16, 6, 3, 1, -1
+	c.Hidden, c.Potentials, c.Ascent = []int{8}, []int{8}, 2
+	whole, broken := t.TempDir()+"/whole", t.TempDir()+"/broken"
+	runTo := func(dir string, steps int, resume bool) {
+		t.Helper()
+		c := c
+		c.Steps = steps
+		o, err := Prepare(c, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Dir, o.Resume = dir, resume
+		if _, err := Run(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	runTo(whole, 6, false)
+	runTo(broken, 3, false)
+	runTo(broken, 6, true)
+	a, _, err := loadObjective(whole, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, _, err := loadObjective(broken, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(a.Groups()) != 4 {
+		t.Fatalf("%d groups, want the generator and three duals", len(a.Groups()))
+	}
+	for k, g := range a.Groups() {
+		for i, p := range g.Params {
+			q := b.Groups()[k].Params[i]
+			for j, v := range p.Value.Data() {
+				if v != q.Value.Data()[j] {
+					t.Fatalf("%s.%s[%d]: %g and %g", g.Name, p.Name, j, v, q.Value.Data()[j])
+				}
+			}
+		}
+	}
+}
+
+// Features of a classifier are read from its checkpoint and stay as they are.
+func TestFeaturesOfAClassifier(t *testing.T) {
+	k := DefaultConfigOf("classifier", "glyphs")
+	k.Model, k.Steps, k.Batch, k.EvalEvery = "classifier-small-28", 1, 4, -1
+	dir := t.TempDir() + "/classes"
+	o, err := Prepare(k, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Dir = dir
+	if _, err := Run(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	c := DefaultConfigOf("rot-gan-debiased", "glyphs")
+	c.Critic, c.CriticFile, c.Cost, c.Eps = "classifier-small-28", folder(dir).tensors(), "cosine", Eps{Value: .1}
+	c.Steps, c.Batch, c.Hidden, c.EvalEvery = 2, 8, []int{8}, -1
+	if o, err = Prepare(c, nil); err != nil {
+		t.Fatal(err)
+	}
+	classes, _, err := LoadClassifier(dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Dir = t.TempDir() + "/run"
+	s, err := Run(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Steps != 2 {
+		t.Errorf("%+v", s)
+	}
+	want := classes.Groups()[0].Params
+	got := o.Objective.Groups()[1].Params
+	if len(got) >= len(want) {
+		t.Fatalf("%d parameters of features from %d", len(got), len(want))
+	}
+	for i, p := range got {
+		for j, v := range p.Value.Data() {
+			if v != want[i].Value.Data()[j] {
+				t.Fatalf("%s[%d] is %g, the classifier has %g", p.Name, j, v, want[i].Value.Data()[j])
+			}
+		}
+	}
+	c.CriticFile = ""
+	if err := c.Validate(); err == nil {
+		t.Error("features without a file are taken")
+	}
+}
