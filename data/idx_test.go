@@ -229,6 +229,12 @@ func TestBuiltins(t *testing.T) {
 		if src.Name != b.Name || b.Description == "" || strings.Contains(b.Description, "\n") {
 			t.Errorf("%q opens as %q, described %q", b.Name, src.Name, b.Description)
 		}
+		if b.Name == "pair" {
+			if p := src.Train.Points; len(p) != 2 || p[0] != 1 || p[1] != -1 || src.Test != nil {
+				t.Errorf("pair: %+v", src)
+			}
+			continue
+		}
 		if src.Train.N != 20000 || src.Test.N != 4000 || src.Train.Dim != src.Test.Dim {
 			t.Errorf("%s: %d x %d and %d x %d", b.Name, src.Train.N, src.Train.Dim, src.Test.N, src.Test.Dim)
 		}
