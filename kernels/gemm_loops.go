@@ -44,7 +44,8 @@ func (g *gemmJob[T]) blockRows() {
 // 10 % at 56 and 1 % at 200, with 2048 x 2048 4 % at 224.
 const direct = 256
 
-// directRows is the largest number of columns of C for which A is read where it lies although k is its contiguous direction.
+// directRows is the largest number of columns of C for which A is read where it lies although k is its contiguous direction. Packing it
+// takes 5 % of 256 x 256 x 256, and 8 % of 64 x 64 x 64, on a Zen 5.
 const directRows = 256
 
 // The tasks of a block: as many as can keep 64 workers busy, each of minTask multiplications at least, so that handing it over costs
