@@ -69,8 +69,6 @@ func gemmAVX512(t *impl[float32]) {
 func (kernel gemmRows[T]) update(nr int) gemmUpdate[T] {
 	return func(k int, alpha T, a []T, lda int, b []T, ldb int, beta T, c []T, ldc, rows, cols int) {
 		_, _, _ = a[(k-1)*lda+rows-1], b[(k-1)*ldb+max(nr, cols)-1], c[(rows-1)*ldc+cols-1]
-		raceReadBlock(a, lda, k, rows)
-		raceReadBlock(b, ldb, k, cols)
 		raceWriteBlock(c, ldc, rows, cols)
 		kernel[rows](k, alpha, &a[0], lda, &b[0], ldb, beta, &c[0], ldc, cols)
 	}
@@ -80,8 +78,6 @@ func (kernel gemmRows[T]) update(nr int) gemmUpdate[T] {
 func (kernel gemmRows[T]) updateRows(nr int) gemmUpdate[T] {
 	return func(k int, alpha T, a []T, lda int, b []T, ldb int, beta T, c []T, ldc, rows, cols int) {
 		_, _, _ = a[(rows-1)*lda+k-1], b[(k-1)*ldb+max(nr, cols)-1], c[(rows-1)*ldc+cols-1]
-		raceReadBlock(a, lda, rows, k)
-		raceReadBlock(b, ldb, k, cols)
 		raceWriteBlock(c, ldc, rows, cols)
 		kernel[rows](k, alpha, &a[0], lda, &b[0], ldb, beta, &c[0], ldc, cols)
 	}

@@ -52,6 +52,15 @@ func (o *operand[T]) at(i, l int) []T {
 	return o.x[l*o.ld+i:]
 }
 
+// raceRead tells the race detector of n vectors from i on, from depth l on.
+func (o *operand[T]) raceRead(i, l, n, depth int) {
+	if o.deep {
+		raceReadBlock(o.at(i, l), o.ld, n, depth)
+	} else {
+		raceReadBlock(o.at(i, l), o.ld, depth, n)
+	}
+}
+
 // direct tells whether the micro-kernel reads this operand, as A of a product with n columns, where it lies. Rows a multiple of
 // 4 KiB apart would share one set of the first level of cache.
 func (t *gemmTile[T]) direct(a *operand[T], n int) bool {

@@ -32,6 +32,9 @@ func lay[T Float](o *operand[T], i0, l0, n, depth, width int, direct, partial bo
 	case direct:
 		p.firstPack = n / width * width
 	}
+	if p.firstPack > 0 {
+		o.raceRead(i0, l0, p.firstPack, depth)
+	}
 	p.packed = grow(buf, ceilDiv(n-p.firstPack, width)*width*depth)
 	return p
 }

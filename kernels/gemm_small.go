@@ -7,6 +7,8 @@ func (t *gemmTile[T]) isSmall(a, b *operand[T], m, n, k int) bool {
 
 // small forms a small product without a job, which would take a fifteenth of the time of 64 x 64 x 64. Its sums are those of columns.
 func (t *gemmTile[T]) small(a, b *operand[T], m, n, k int, alpha, beta T, c []T, ldc int) {
+	a.raceRead(0, 0, m, k)
+	b.raceRead(0, 0, n, k)
 	update := t.micro(a)
 	for j := 0; j < n; j += t.nr {
 		for i := 0; i < m; i += t.mr {
