@@ -1,0 +1,52 @@
+#!/bin/sh
+# cookbook.sh OUT MNIST [STEPS]: train the eight presets of the generative cookbook on MNIST, one after the other, and write their reconstructions,
+# ways and codes and a table. What is there already is resumed or kept, so the script can be stopped and started at any time.
+# STEPS overrides the steps of every preset. SINKCPU names the program (default: sinkcpu in PATH), EVAL=no leaves out `sinkcpu eval`.
+set -eu
+
+out=${1:?folder of the runs} mnist=${2:?folder of MNIST} steps=${3:-}
+sinkcpu=${SINKCPU:-sinkcpu}
+presets='vae aae wae-mmd wae-gan sae avb wgan wgan-gp'
+
+# quietly FILE COMMAND...: run the command unless FILE is there and newer than the run's checkpoint.
+quietly() {
+	file=$1
+	shift
+	if [ ! "$file" -nt "$run/checkpoint.safetensors" ]; then "$@"; fi
+}
+
+mkdir -p "$out"
+for preset in $presets; do
+	run=$out/$preset
+	if [ ! -f "$run/summary.json" ]; then
+		if [ -f "$run/config.json" ]; then
+			"$sinkcpu" train --resume --out "$run"
+		else
+			"$sinkcpu" train --preset "$preset-mnist" --data "mnist:$mnist" --out "$run" ${steps:+--steps "$steps"}
+		fi
+	fi
+	case $preset in
+	wgan*) ;;
+	*)
+		quietly "$run.reconstructions.png" "$sinkcpu" reconstruct --run "$run" --out "$run.reconstructions.png"
+		quietly "$run.ways.png" "$sinkcpu" interpolate --run "$run" --out "$run.ways.png"
+		quietly "$run.codes.png" "$sinkcpu" encode --run "$run" -n 5000 --out "$run.codes.png"
+		;;
+	esac
+	if [ "${EVAL:-yes}" = yes ]; then
+		quietly "$run.eval.json" sh -c "'$sinkcpu' eval --run '$run' --json >'$run.eval.json.part' && mv '$run.eval.json.part' '$run.eval.json'"
+	fi
+done
+
+# One line a preset from summary.json: steps, seconds of all processors, error of reconstructions, MMD of the codes, held-out measure.
+number() { sed -n "s/^ *\"$1\": *\([-0-9.e+]*\),*\$/\1/p" "$2" | head -n 1; }
+metric() { sed -n "/\"$1\"/{n;s/^ *\"value\": *\([-0-9.e+]*\).*/\1/p;}" "$2" | head -n 1; }
+{
+	echo '| preset | steps | CPU seconds | squared error | MMD of codes | held-out measure |'
+	echo '|---|--:|--:|--:|--:|--:|'
+	for preset in $presets; do
+		s=$out/$preset/summary.json
+		echo "| $preset | $(number steps "$s") | $(number cpu_seconds "$s") | $(metric held_out_squared_error "$s") | $(metric held_out_latent_mmd "$s") | $(number mean "$s") |"
+	done
+} >"$out/table.md"
+cat "$out/table.md"
