@@ -38,15 +38,24 @@ for preset in $presets; do
 	fi
 done
 
-# One line a preset from summary.json: steps, seconds of all processors, error of reconstructions, MMD of the codes, held-out measure.
+# One line a preset. From summary.json: steps, seconds of all processors, error of reconstructions of held-out rows, MMD of their codes to the
+# prior; from `sinkcpu eval`, where that was not left out: held-out measure, Frechet distance and coverage in the features of digits, sharpness.
 number() { sed -n "s/^ *\"$1\": *\([-0-9.e+]*\),*\$/\1/p" "$2" | head -n 1; }
-metric() { sed -n "/\"$1\"/{n;s/^ *\"value\": *\([-0-9.e+]*\).*/\1/p;}" "$2" | head -n 1; }
+metric() { # NAME KEY FILE: KEY of the first object called NAME, in three digits; a dash where there is none
+	value=-
+	if [ -f "$3" ]; then
+		value=$(sed -n "/\"name\": \"$1\"/{n;s/^ *\"$2\": *\([-0-9.e+]*\).*/\1/p;}" "$3" | head -n 1)
+	fi
+	case $value in -|'') echo - ;; *) printf '%.3g' "$value" ;; esac
+}
 {
-	echo '| preset | steps | CPU seconds | squared error | MMD of codes | held-out measure |'
-	echo '|---|--:|--:|--:|--:|--:|'
+	echo '| preset | steps | CPU seconds | squared error | MMD of codes | held-out measure | Frechet | coverage | sharpness |'
+	echo '|---|--:|--:|--:|--:|--:|--:|--:|--:|'
 	for preset in $presets; do
-		s=$out/$preset/summary.json
-		echo "| $preset | $(number steps "$s") | $(number cpu_seconds "$s") | $(metric held_out_squared_error "$s") | $(metric held_out_latent_mmd "$s") | $(number mean "$s") |"
+		s=$out/$preset/summary.json e=$out/$preset.eval.json
+		echo "| $preset | $(number steps "$s") | $(number cpu_seconds "$s") | $(metric held_out_squared_error value "$s")" \
+			"| $(metric held_out_latent_mmd value "$s") | $(metric held_out mean "$e") | $(metric frechet_digits mean "$e")" \
+			"| $(metric coverage_digits mean "$e") | $(metric sharpness mean "$e") |"
 	done
 } >"$out/table.md"
 cat "$out/table.md"
