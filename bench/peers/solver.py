@@ -21,7 +21,7 @@ import warnings
 import numpy as np
 import torch
 
-from torch_loss import cpu_name  # the sheet of the machine is the same
+from rows import cpu_name  # the sheet of the machine is the same
 
 PRIMES = (2, 3, 5, 17, 19, 23), (7, 11, 13, 29, 31, 37)
 
