@@ -111,11 +111,11 @@ func TestCollapsesAreNoticed(t *testing.T) {
 		"codes collapse": func(c *Config) { *c = smallAutoEncoder("wae-w2", c); c.Lambda, c.Latent, c.Rate = 0, 64, 1e-9 },
 		"discriminator wins": func(c *Config) {
 			*c = smallAutoEncoder("pot-gan", c)
-			c.Lambda, c.CriticRate, c.CriticSteps, c.Latent = 0, .01, 5, 32
+			c.Lambda, c.CriticRate, c.CriticSteps, c.Latent = 0, .003, 5, 32
 		},
 	} {
 		t.Run(kind, func(t *testing.T) {
-			c := Config{Data: "ring8", Steps: 160, Batch: 64, Iters: 4, Hidden: []int{16}, LogEvery: 10, SaveEvery: 100, EvalEvery: -1}
+			c := Config{Data: "ring8", Steps: 600, Batch: 64, Iters: 4, Hidden: []int{16}, LogEvery: 10, SaveEvery: 100, EvalEvery: -1}
 			change(&c)
 			c.HalfLife = 0
 			var told []string
