@@ -37,6 +37,7 @@ type HeldOut struct {
 	Eps        float64          `json:"eps"`
 	Tolerance  float64          `json:"tolerance"` // L1 error of the marginals of each term
 	References []ReferenceScore `json:"references"`
+	Frechet    *Score           `json:"frechet_digits,omitempty"` // of twice as many rows a side, where they are images that the network digits reads
 }
 
 // A Score is a mean over the draws and its standard error.

@@ -23,6 +23,9 @@ const (
 // keyHeldOut marks the lines of the held-out measure.
 const keyHeldOut = "held_out"
 
+// keyFrechet is the Frechet distance beside it.
+const keyFrechet = "frechet_digits"
+
 // A metricsFile appends lines to metrics.jsonl.
 type metricsFile struct {
 	f       *os.File

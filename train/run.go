@@ -150,7 +150,8 @@ type run struct {
 	last    []Metric
 	told    int // notices
 	heldOut *heldOut
-	score   *Score // of the step scoreAt
+	frechet *frechet // nil for none
+	score   *HeldOut // of the step scoreAt
 	scoreAt int
 }
 
@@ -395,16 +396,28 @@ func (r *run) measure(ctx context.Context) (*HeldOut, error) {
 		if err != nil {
 			return nil, err
 		}
+		if r.frechet, err = newFrechet(h, r.pool); err != nil {
+			return nil, err
+		}
 		r.heldOut = h
 	}
 	if r.score == nil || r.scoreAt != r.step {
-		s, err := r.heldOut.model(ctx, r.obj.(generative.Generator))
+		g := r.obj.(generative.Generator)
+		s, err := r.heldOut.model(ctx, g)
 		if err != nil {
 			return nil, err
 		}
-		r.score, r.scoreAt = &s, r.step
+		h := r.heldOut.result(s)
+		if r.frechet != nil {
+			f, err := r.frechet.model(g)
+			if err != nil {
+				return nil, err
+			}
+			h.Frechet = &f
+		}
+		r.score, r.scoreAt = h, r.step
 	}
-	return r.heldOut.result(*r.score), nil
+	return r.score, nil
 }
 
 // measures reports whether there is a model that makes points, and anything to measure them with.
@@ -438,11 +451,15 @@ func (r *run) evaluate(ctx context.Context) error {
 		r.reporter.Note(fmt.Sprintf("step %d: no held-out measure: %v", r.step, err))
 		return nil
 	}
-	return r.logScore(h.Score)
+	return r.logScore(h)
 }
 
-func (r *run) logScore(s Score) error {
-	return r.logHeldOut([]Metric{{keyHeldOut, s.Mean}, {keyHeldOut + "_standard_error", s.StandardError}})
+func (r *run) logScore(h *HeldOut) error {
+	line := []Metric{{keyHeldOut, h.Mean}, {keyHeldOut + "_standard_error", h.StandardError}}
+	if h.Frechet != nil {
+		line = append(line, Metric{keyFrechet, h.Frechet.Mean}, Metric{keyFrechet + "_standard_error", h.Frechet.StandardError})
+	}
+	return r.logHeldOut(line)
 }
 
 func (r *run) logHeldOut(line []Metric) error {
@@ -532,9 +549,10 @@ func (r *run) finalScore(ctx context.Context, s *Summary) error {
 		s.NoScore = err.Error()
 		return nil
 	}
-	s.HeldOut = r.heldOut.result(h.Score)
+	h.References = r.heldOut.references
+	s.HeldOut = h
 	if r.cfg.evals(r.step) {
 		return nil
 	}
-	return r.logScore(h.Score)
+	return r.logScore(h)
 }

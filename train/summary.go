@@ -90,6 +90,9 @@ func (s *Summary) Text() string {
 		for _, ref := range s.HeldOut.References {
 			fmt.Fprintf(&b, "  %-22s %s\n", ref.Name, ref.Score)
 		}
+		if f := s.HeldOut.Frechet; f != nil {
+			fmt.Fprintf(&b, "%s %s; sinkcpu eval --run %s measures more\n", keyFrechet, f, s.Dir)
+		}
 	} else if s.NoScore != "" {
 		fmt.Fprintf(&b, "no held-out measure: %s\n", s.NoScore)
 	}
