@@ -11,6 +11,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/sinkcpu/sinkcpu/internal/cputime"
 )
 
 // The keys of metrics.jsonl that depend on the clock; all others are the same for every run of a config.
@@ -43,7 +45,7 @@ type clock struct{ real, cpu time.Duration }
 
 var processStart = time.Now()
 
-func now() clock { return clock{time.Since(processStart), cpuTime()} }
+func now() clock { return clock{time.Since(processStart), cputime.Used()} }
 
 func (c clock) add(d clock) clock { return clock{c.real + d.real, c.cpu + d.cpu} }
 func (c clock) sub(d clock) clock { return clock{c.real - d.real, c.cpu - d.cpu} }

@@ -120,7 +120,7 @@ Without any flag, "sinkcpu train" learns to draw digits from a built-in generato
 	})
 	root.AddCommand(
 		newTrainCommand(), newSampleCommand(), newEvalCommand(), newExportCommand(),
-		newEncodeCommand(), newReconstructCommand(), newInterpolateCommand(), newReportCommand(),
+		newEncodeCommand(), newReconstructCommand(), newInterpolateCommand(), newReportCommand(), newStudyCommand(),
 		newOTCommand(), newDataCommand(), newBenchCommand(), newInfoCommand(),
 	)
 	return root
