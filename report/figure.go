@@ -7,6 +7,7 @@ import (
 	"image/color"
 	"math"
 	"slices"
+	"strconv"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -41,8 +42,9 @@ type Series struct {
 	Formula bool      // drawn dashed and without marks
 }
 
-// More colours of Okabe and Ito, dark grey first.
-var palette = []color.NRGBA{dark, blue, orange, {0, 158, 115, 255}, {204, 121, 167, 255}, {230, 159, 0, 255}, {86, 180, 233, 255}, {120, 94, 70, 255}}
+// Dark grey, the colours of Okabe and Ito, and four more.
+var palette = []color.NRGBA{dark, blue, orange, {0, 158, 115, 255}, {204, 121, 167, 255}, {230, 159, 0, 255}, {86, 180, 233, 255}, {120, 94, 70, 255},
+	{110, 60, 160, 255}, {140, 140, 20, 255}, {150, 150, 150, 255}}
 
 var marks = []draw.GlyphDrawer{draw.CircleGlyph{}, draw.CircleGlyph{}, draw.BoxGlyph{}, draw.PyramidGlyph{}, draw.RingGlyph{}, draw.SquareGlyph{}, draw.TriangleGlyph{}, draw.CrossGlyph{}}
 
@@ -101,7 +103,7 @@ func (p Panel) plot(legend *plot.Legend, named map[string]bool) (*plot.Plot, err
 	out.X.Tick.Marker, out.Y.Tick.Marker = axisTicks(p.LogX), axisTicks(p.LogY)
 	out.Add(gridLines())
 	drawn := 0
-	for _, s := range p.Series {
+	for _, s := range p.ordered() {
 		if len(s.X) != len(s.Y) || s.Err != nil && len(s.Err) != len(s.Y) {
 			return nil, fmt.Errorf("%q: lengths differ", s.Name)
 		}
@@ -120,6 +122,21 @@ func (p Panel) plot(legend *plot.Legend, named map[string]bool) (*plot.Plot, err
 	}
 	p.margins(out)
 	return out, nil
+}
+
+// ordered returns the measured curves and, to be drawn over them, the formulas.
+func (p Panel) ordered() []Series {
+	out := slices.Clone(p.Series)
+	slices.SortStableFunc(out, func(a, b Series) int {
+		switch {
+		case a.Formula == b.Formula:
+			return 0
+		case b.Formula:
+			return -1
+		}
+		return 1
+	})
+	return out
 }
 
 // margins widens the ranges a little, so that no mark lies on the frame, and sets that which is asked for.
@@ -213,7 +230,35 @@ func (p Panel) runs(s Series) []run {
 
 func axisTicks(logarithmic bool) plot.Ticker {
 	if logarithmic {
-		return log10Ticker{}
+		return powerTicker{}
 	}
 	return ticker{}
+}
+
+// A powerTicker labels an axis that carries logarithms to base 10 as log10Ticker does, and with powers such as 10⁻⁶ over more than three
+// decades, at most six of them.
+type powerTicker struct{}
+
+func (powerTicker) Ticks(lo, hi float64) []plot.Tick {
+	if hi-lo <= 3 {
+		return log10Ticker{}.Ticks(lo, hi)
+	}
+	var ticks []plot.Tick
+	stride := math.Ceil((hi - lo) / 6)
+	for e := math.Ceil(lo/stride) * stride; e <= hi; e += stride {
+		ticks = append(ticks, plot.Tick{Value: e, Label: "10" + superscript(int(e))})
+	}
+	return ticks
+}
+
+func superscript(n int) string {
+	var out []rune
+	for _, c := range strconv.Itoa(n) {
+		if c == '-' {
+			out = append(out, '⁻')
+			continue
+		}
+		out = append(out, []rune("⁰¹²³⁴⁵⁶⁷⁸⁹")[c-'0'])
+	}
+	return string(out)
 }

@@ -35,7 +35,7 @@ type Interpolation struct {
 
 // NewInterpolation returns the default grid.
 func NewInterpolation(seed uint64) *Interpolation {
-	return &Interpolation{Seed: seed, Points2D: 100, Costs: []string{"sqeuclidean", "euclidean"}, From: -6.5, To: 8, PerDecade: 4, MarginalL1: 1e-9}
+	return &Interpolation{Seed: seed, Points2D: 100, Costs: []string{"sqeuclidean", "euclidean"}, From: -6.5, To: 7.5, PerDecade: 3, MarginalL1: 1e-9}
 }
 
 // Name returns interpolation.
@@ -206,9 +206,9 @@ func (s *Interpolation) approach(t *Table, rows []int, x []float64, title string
 	return report.Panel{
 		Title: title + ": distance to the nearer limit", XLabel: "ε / mean cost", YLabel: "|loss − limit|", LogX: true, LogY: true, YMin: 1e-10, YMax: 30,
 		Series: []report.Series{
-			{Name: "2 ε log n (bound)", X: x, Y: bound, Colour: 0, Formula: true},
-			{Name: "K/ε and K/(2ε)", X: x, Y: rate, Colour: 3, Formula: true},
-			{X: x, Y: half, Colour: 3, Formula: true},
+			{Name: "2 ε log n (bound)", X: x, Y: bound, Colour: 7, Formula: true},
+			{Name: "K/ε, K/(2ε)", X: x, Y: rate, Colour: 0, Formula: true},
+			{X: x, Y: half, Colour: 0, Formula: true},
 			{Name: "sharp: 2W − W − W", X: x, Y: side(far("sharp", "transport_limit"), far("sharp", "mmd_limit")), Colour: 1},
 			{X: x, Y: side(far("sharp", "mmd_limit"), far("sharp", "transport_limit")), Colour: 1},
 			{Name: "entropic: 2 S", X: x, Y: side(far("entropic", "transport_limit"), far("entropic", "mmd_limit")), Colour: 2},

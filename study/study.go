@@ -42,6 +42,10 @@ type Point struct {
 func All(seed uint64) []Study {
 	return []Study{
 		NewInterpolation(seed),
+		NewSensitivity(seed),
+		NewGradient(seed),
+		NewSampleComplexity(seed),
+		NewConvergence(seed),
 	}
 }
 
