@@ -52,7 +52,7 @@ func (s *SampleComplexity) MarshalJSON() ([]byte, error) {
 // NewSampleComplexity returns the default grid: a case that is known at both ends, and two of the source's.
 func NewSampleComplexity(seed uint64) *SampleComplexity {
 	return &SampleComplexity{
-		Seed: seed, Laws: []UniformLaw{{1, 2}, {2, 1.5}, {5, 1.5}}, Eps: []float64{0, .01, .1, 1, 10, math.Inf(1)},
+		Seed: seed, Laws: []UniformLaw{{1, 2}, {3, 1.5}, {5, 1.5}}, Eps: []float64{0, .01, .1, 1, 10, math.Inf(1)},
 		Sizes: []int{16, 32, 64, 128, 256, 512}, Draws: 32, Most: 1000,
 	}
 }
