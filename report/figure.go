@@ -235,8 +235,8 @@ func axisTicks(logarithmic bool) plot.Ticker {
 	return ticker{}
 }
 
-// A powerTicker labels an axis that carries logarithms to base 10 as log10Ticker does, and with powers such as 10⁻⁶ over more than three
-// decades, at most six of them.
+// A powerTicker labels an axis that carries logarithms to base 10 as log10Ticker does, and with powers alone over more than three decades,
+// at most six of them.
 type powerTicker struct{}
 
 func (powerTicker) Ticks(lo, hi float64) []plot.Tick {
@@ -246,19 +246,15 @@ func (powerTicker) Ticks(lo, hi float64) []plot.Tick {
 	var ticks []plot.Tick
 	stride := math.Ceil((hi - lo) / 6)
 	for e := math.Ceil(lo/stride) * stride; e <= hi; e += stride {
-		ticks = append(ticks, plot.Tick{Value: e, Label: "10" + superscript(int(e))})
+		ticks = append(ticks, plot.Tick{Value: e, Label: powerLabel(int(e))})
 	}
 	return ticks
 }
 
-func superscript(n int) string {
-	var out []rune
-	for _, c := range strconv.Itoa(n) {
-		if c == '-' {
-			out = append(out, '⁻')
-			continue
-		}
-		out = append(out, []rune("⁰¹²³⁴⁵⁶⁷⁸⁹")[c-'0'])
+// powerLabel writes a power of ten: 0.001 to 1000 in full, others as 1e-6. The font has no raised zero and minus.
+func powerLabel(e int) string {
+	if e < -3 || e > 3 {
+		return "1e" + strconv.Itoa(e)
 	}
-	return string(out)
+	return strconv.FormatFloat(math.Pow10(e), 'f', -1, 64)
 }

@@ -317,12 +317,28 @@ func (s *Sensitivity) Figure(t *Table) (report.Figure, error) {
 		floor := t.Float(0, "data_floor")
 		loss.Series = append(loss.Series,
 			report.Series{Name: "data against data", X: ends, Y: []float64{floor, floor}, Formula: true},
-			report.Series{Name: "target", X: ends, Y: []float64{s.Target * floor, s.Target * floor}, Colour: 7, Formula: true})
+			report.Series{Name: "target", X: ends, Y: []float64{s.Target * floor, s.Target * floor}, Colour: 10, Formula: true})
 		step.Series = append(step.Series, report.Series{X: ends, Y: []float64{float64(s.Steps), float64(s.Steps)}, Colour: 0, Formula: true})
 		losses, steps = append(losses, loss), append(steps, step)
 	}
+	sameRange(losses)
 	f.Panels = append(append(append(f.Panels, losses...), steps...), s.costPanels(t)...)
 	return f, nil
+}
+
+// sameRange gives panels the range of all their points.
+func sameRange(panels []report.Panel) {
+	lo, hi := math.Inf(1), 0.
+	for _, p := range panels {
+		for _, s := range p.Series {
+			for _, y := range s.Y {
+				lo, hi = min(lo, y), max(hi, y)
+			}
+		}
+	}
+	for k := range panels {
+		panels[k].YMin, panels[k].YMax = .8*lo, 1.25*hi
+	}
 }
 
 // costPanels draws Sinkhorn's iterations and the time of a step.
