@@ -282,7 +282,7 @@ func sweepTo[T kernels.Float](ss *session, fl *flow[T], goal float64, patience i
 		fl.omega = relaxation.omega
 		seen := ss.trace[begin:]
 		if k := len(seen); k%monitorSpan == 0 && k >= 2*monitorSpan {
-			if relaxation.steady() && (fl.omega == 1 || patience < math.MaxInt) {
+			if (!ss.overrelax || relaxation.steady()) && (fl.omega == 1 || patience < math.MaxInt) {
 				if e := forecast(seen, goal, patience, fl.floor(), ss.overrelax && fl.omega == 1); e != reached {
 					return e
 				}

@@ -35,7 +35,7 @@ type Interpolation struct {
 
 // NewInterpolation returns the default grid.
 func NewInterpolation(seed uint64) *Interpolation {
-	return &Interpolation{Seed: seed, Points2D: 100, Costs: []string{"sqeuclidean", "euclidean"}, From: -6.5, To: 7.5, PerDecade: 3, MarginalL1: 1e-9}
+	return &Interpolation{Seed: seed, Points2D: 100, Costs: []string{"sqeuclidean", "euclidean"}, From: -6, To: 7.5, PerDecade: 3, MarginalL1: 1e-9}
 }
 
 // Name returns interpolation.

@@ -14,8 +14,8 @@ func tiny() []Study {
 }
 
 func tinyInterpolation() *Interpolation {
-	s := NewInterpolation(2)
-	s.Points2D, s.PerDecade, s.From, s.To = 40, 1, -6, 8
+	s := NewInterpolation(1)
+	s.PerDecade, s.From, s.To = 1, -6, 8
 	return s
 }
 
