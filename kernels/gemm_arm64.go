@@ -19,7 +19,7 @@ func gemmNEON(t *impl[float32]) {
 		dots: gemmDots[float32]{
 			{asm.GemmDots1x1F32NEON, asm.GemmDots1x2F32NEON},
 			{asm.GemmDots4x1F32NEON, asm.GemmDots4x2F32NEON},
-		}.dots,
+		}.wrap(),
 	}
 }
 
@@ -33,7 +33,7 @@ func gemm64NEON(t *impl[float64]) {
 		dots: gemmDots[float64]{
 			{asm.GemmDots1x1F64NEON, asm.GemmDots1x2F64NEON},
 			{asm.GemmDots4x1F64NEON, asm.GemmDots4x2F64NEON},
-		}.dots,
+		}.wrap(),
 	}
 }
 
