@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -62,19 +63,31 @@ func openBrowser(t *testing.T) *browser {
 	if err != nil {
 		t.Fatal(err)
 	}
+	profile, err := os.MkdirTemp("", "sinkcpu-browser")
+	if err != nil {
+		t.Fatal(err)
+	}
 	cmd := exec.Command(path, "--headless=new", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe", "--no-first-run",
-		"--disable-background-networking", "--user-data-dir="+t.TempDir(), "about:blank")
+		"--disable-background-networking", "--user-data-dir="+profile, "about:blank")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // its helpers end with it
 	cmd.ExtraFiles = []*os.File{childIn, childOut} // descriptors 3 and 4
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	childIn.Close()
 	childOut.Close()
-	watchdog := time.AfterFunc(3*time.Minute, func() { cmd.Process.Kill() })
+	kill := func() { syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	watchdog := time.AfterFunc(3*time.Minute, kill)
 	t.Cleanup(func() {
 		watchdog.Stop()
-		cmd.Process.Kill()
+		kill()
 		cmd.Wait()
+		for range 50 { // its helpers may write a moment longer
+			if os.RemoveAll(profile) == nil {
+				return
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
 	})
 	b := &browser{t: t, in: in, out: bufio.NewReader(out)}
 	var target struct{ TargetID string }
