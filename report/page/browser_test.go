@@ -70,7 +70,7 @@ func openBrowser(t *testing.T) *browser {
 	cmd := exec.Command(path, "--headless=new", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe", "--no-first-run",
 		"--disable-background-networking", "--user-data-dir="+profile, "about:blank")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // its helpers end with it
-	cmd.ExtraFiles = []*os.File{childIn, childOut} // descriptors 3 and 4
+	cmd.ExtraFiles = []*os.File{childIn, childOut}        // descriptors 3 and 4
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
