@@ -145,5 +145,17 @@ func Broadcast[T Number](c *Comm, x []T, root int) error {
 	return c.call(func(t Transport) error { return t.Broadcast(bytesOf(x), root) })
 }
 
+// BroadcastBytes returns the text of the root, of any length, on every rank; that of other ranks does not count.
+func BroadcastBytes(c *Comm, text []byte, root int) ([]byte, error) {
+	size := []int64{int64(len(text))}
+	if err := Broadcast(c, size, root); err != nil {
+		return nil, err
+	}
+	if c.Rank() != root {
+		text = make([]byte, size[0])
+	}
+	return text, Broadcast(c, text, root)
+}
+
 // Span returns the part [lo, hi) of n pieces of work that a rank has. The parts differ by at most one piece.
 func Span(n, rank, size int) (lo, hi int) { return rank * n / size, (rank + 1) * n / size }

@@ -169,7 +169,7 @@ func TestGaussians(t *testing.T) {
 	}
 }
 
-// TestSlowProblem: alternation contracts by .99990921 an iteration here, some 228,000 of them for 1e-9; fewer than 200 do, in both precisions.
+// TestSlowProblem: alternation contracts by .99990921 an iteration here, some 228,000 of them for 1e-9; fewer than 200 do.
 func TestSlowProblem(t *testing.T) {
 	cost := squared([]float64{0, 1}, []float64{0, 1, 2, 3})
 	p, err := sinkhorn.NewProblem(logsumexp.NewStored(cost, 2, 4, 4), nil, nil)

@@ -39,10 +39,7 @@ func (r *run) lead() error {
 	if err := r.comm.Agree(err); err != nil {
 		return err
 	}
-	if err := ranks.Broadcast(r.comm, []int64{int64(len(text))}, 0); err != nil {
-		return err
-	}
-	if err := ranks.Broadcast(r.comm, text, 0); err != nil {
+	if _, err := ranks.BroadcastBytes(r.comm, text, 0); err != nil {
 		return err
 	}
 	if err := r.comm.Agree(nil); err != nil {
@@ -83,15 +80,11 @@ func (r *run) follow(ctx context.Context) error {
 
 // take sets everything to the checkpoint of the first rank.
 func (r *run) take() error {
-	size := []int64{0}
-	if err := ranks.Broadcast(r.comm, size, 0); err != nil {
+	text, err := ranks.BroadcastBytes(r.comm, nil, 0)
+	if err != nil {
 		return err
 	}
-	text := make([]byte, size[0])
-	if err := ranks.Broadcast(r.comm, text, 0); err != nil {
-		return err
-	}
-	file, err := safetensors.ReadFrom(bytes.NewReader(text), size[0])
+	file, err := safetensors.ReadFrom(bytes.NewReader(text), int64(len(text)))
 	if err != nil {
 		return err
 	}

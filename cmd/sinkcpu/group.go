@@ -133,14 +133,7 @@ func shared[T any](g *rankGroup, find func() (T, error)) (T, error) {
 	if err := g.comm.Agree(err); err != nil {
 		return v, err
 	}
-	size := []int64{int64(len(text))}
-	if err := ranks.Broadcast(g.comm, size, 0); err != nil {
-		return v, err
-	}
-	if !g.first() {
-		text = make([]byte, size[0])
-	}
-	if err := ranks.Broadcast(g.comm, text, 0); err != nil || g.first() {
+	if text, err = ranks.BroadcastBytes(g.comm, text, 0); err != nil || g.first() {
 		return v, err
 	}
 	return v, json.Unmarshal(text, &v)

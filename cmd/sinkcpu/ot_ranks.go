@@ -58,14 +58,7 @@ func (o *otOptions) spread(read func() (*otInput, float64, error)) (*otInput, fl
 	if err := group.comm.Agree(err); err != nil {
 		return nil, 0, err
 	}
-	size := []int64{int64(len(text))}
-	if err := ranks.Broadcast(group.comm, size, 0); err != nil {
-		return nil, 0, err
-	}
-	if !group.first() {
-		text = make([]byte, size[0])
-	}
-	if err := ranks.Broadcast(group.comm, text, 0); err != nil || group.first() {
+	if text, err = ranks.BroadcastBytes(group.comm, text, 0); err != nil || group.first() {
 		return in, eps, err
 	}
 	var s sharedInput
