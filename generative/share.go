@@ -2,6 +2,7 @@ package generative
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/sinkcpu/sinkcpu/nn"
 	"github.com/sinkcpu/sinkcpu/ranks"
@@ -18,19 +19,30 @@ type share struct {
 // configuration for any number of ranks, and the curve that of one process but for rounding: a batch of 8 x 1000 is one problem of
 // 8000, not eight biased ones of 1000. Every rank must have the same configuration, data and state.
 //
-// A model that normalises over its batch, as DCGAN does, cannot be divided.
+// Batch normalisation takes the moments of the rows of all ranks. A model with dropout, whose draws depend on who draws, cannot be divided.
 func (o *Fit) Divide(c *ranks.Comm) error {
 	if c.Size() == 1 {
 		return nil
 	}
 	for _, b := range nn.Buffers(o.model.net) {
-		return fmt.Errorf("generative: the model keeps %s over its batch, which ranks cannot divide; use a network without batch normalisation", b.Name)
+		if b.Stream != nil {
+			return fmt.Errorf("generative: the model draws numbers from %s for the rows of its batch, which ranks cannot divide; use a network without dropout", b.Name)
+		}
 	}
 	if rows := o.z.Rows(); rows < c.Size() {
 		return fmt.Errorf("generative: a batch of %d rows for %d ranks", rows, c.Size())
 	}
 	o.share.comm = c
+	nn.Synchronise(o.model.net, o.share.join)
 	return nil
+}
+
+// Divide refuses a learned cost.
+func (o *Adversarial) Divide(c *ranks.Comm) error {
+	if c.Size() == 1 {
+		return nil
+	}
+	return fmt.Errorf("generative: a learned cost trains in one process")
 }
 
 // of returns the rows of t that are this rank's.
@@ -41,6 +53,15 @@ func (s *share) of(t *nn.Tensor[float32]) *nn.Tensor[float32] {
 	d := t.Size() / t.Rows()
 	lo, hi := ranks.Span(t.Rows(), s.comm.Rank(), s.comm.Size())
 	return nn.TensorOf(t.Data()[lo*d:hi*d], hi-lo, d)
+}
+
+// join sums x over the ranks. Where that fails x becomes NaN, and so does all that is made of it.
+func (s *share) join(x []float64) {
+	if ranks.Sum(s.comm, x) != nil {
+		for i := range x {
+			x[i] = math.NaN()
+		}
+	}
 }
 
 // gather returns the rows of all ranks, in order.

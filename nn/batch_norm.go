@@ -25,6 +25,7 @@ type BatchNorm[T kernels.Float] struct {
 	ops                  Ops[T]
 	work                 *Workspace[T]
 	x, y, mean, variance *Tensor[T]
+	sum                  func([]float64) // over the processes that have rows of the batch; nil where this one has all
 }
 
 const (
@@ -32,6 +33,9 @@ const (
 	batchNormDX
 	batchNormMean
 	batchNormVar
+	batchNormDWeight // of a batch that other processes have rows of
+	batchNormDBias
+	batchNormTaken
 )
 
 // NewBatchNorm1d returns the normalisation of [n, channels]. It panics unless channels is positive.
@@ -83,7 +87,7 @@ func (l *BatchNorm[T]) Forward(x *Tensor[T]) *Tensor[T] {
 
 func (l *BatchNorm[T]) forwardActivated(x *Tensor[T], slope T) (*Tensor[T], bool) {
 	fused, ok := l.ops.(FusedOps[T])
-	if ok {
+	if ok = ok && !l.synchronised(); ok {
 		l.begin(x)
 		fused.ChannelNormalizeLeakyReLU(l.y, x, l.mean, l.variance, l.Weight.Value, l.Bias.Value, l.Eps, slope)
 	}
@@ -99,11 +103,15 @@ func (l *BatchNorm[T]) begin(x *Tensor[T]) {
 	l.mean, l.variance = l.RunningMean, l.RunningVar
 	if l.training {
 		count := x.size / l.Weight.Value.size
-		if count < 2 {
-			panic(fmt.Sprintf("nn: %v: input of shape %v in training, want more than one value to a channel", l, x))
+		if l.sum == nil {
+			l.checkCount(count)
 		}
 		l.mean, l.variance = l.work.Like(batchNormMean, l.RunningMean), l.work.Like(batchNormVar, l.RunningMean)
 		l.ops.ChannelMoments(l.mean, l.variance, x)
+		if l.sum != nil {
+			count = l.joinMoments(count)
+			l.checkCount(count)
+		}
 		l.follow(count)
 	}
 }
@@ -120,6 +128,9 @@ func (l *BatchNorm[T]) follow(count int) {
 // Backward adds to the gradients of weight and bias, and returns dx of the shape of dy.
 func (l *BatchNorm[T]) Backward(dy *Tensor[T], want Want) *Tensor[T] {
 	checkBackward(l, dy, l.y)
+	if l.sum != nil && l.ofBatch {
+		return l.backwardJoined(dy, want)
+	}
 	var dx *Tensor[T]
 	if want&WantInput != 0 {
 		dx = l.work.Like(batchNormDX, dy)
@@ -179,7 +190,7 @@ func (l *BatchNorm[T]) OutputShape(in []int) ([]int, error) {
 func (l *BatchNorm[T]) Share() Layer[T] {
 	return &BatchNorm[T]{
 		Weight: l.Weight, Bias: l.Bias, RunningMean: l.RunningMean, RunningVar: l.RunningVar, batches: l.batches,
-		Momentum: l.Momentum, Eps: l.Eps, dims: l.dims, training: l.training, ops: l.ops, work: NewWorkspace(l.ops),
+		Momentum: l.Momentum, Eps: l.Eps, dims: l.dims, training: l.training, ops: l.ops, work: NewWorkspace(l.ops), sum: l.sum,
 	}
 }
 
