@@ -142,7 +142,7 @@ def iteration_rows(args):
         params = {"peer": peer, "n": n, "cost": "points" if "keops" in peer else "stored", "threads": args.threads}
         try:
             if peer.startswith("geomloss"):
-                from geomloss.sinkhorn_divergence import epsilon_schedule
+                from geomloss._legacy.sinkhorn_divergence import epsilon_schedule
 
                 solve = geomloss("online" if "keops" in peer else "tensorized")
                 diameter = float(np.linalg.norm(np.maximum(x.max(0), y.max(0)) - np.minimum(x.min(0), y.min(0))))
