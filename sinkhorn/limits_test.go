@@ -3,6 +3,7 @@ package sinkhorn_test
 import (
 	"context"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/sinkcpu/sinkcpu/internal/random"
@@ -135,5 +136,44 @@ func TestHausdorffDivergence(t *testing.T) {
 	}
 	if h, s := at(1e5); !(math.Abs(h-energy/2) <= 1e-4*energy && math.Abs(s-energy/2) <= 1e-4*energy) {
 		t.Errorf("%.9g and divergence %.9g at eps 1e5, half of the energy distance is %.9g", h, s, energy/2)
+	}
+}
+
+// TestHausdorffGradient: against central differences, one weight being 0.
+func TestHausdorffGradient(t *testing.T) {
+	const n, m, d = 7, 5, 2
+	x, y := make([]float64, n*d), make([]float64, m*d)
+	random.Normal(random.New(1, "x"), x, 0, 1)
+	random.Normal(random.New(1, "y"), y, .5, 1)
+	a, b := []float64{.2, .1, 0, .3, .15, .05, .2}, []float64{.1, .2, .3, .3, .1}
+	solver := sinkhorn.Solver[float64]{Eps: .3, Tol: 1e-13}
+	for _, ground := range []logsumexp.Ground{logsumexp.SqEuclidean, logsumexp.Euclidean} {
+		value := func(x, dx []float64) float64 {
+			xy, xx, yy, yx := threeProblems(t, ground, x, y, a, b, d)
+			r, err := solver.Divergence(context.Background(), xy, xx, yy)
+			if err != nil {
+				t.Fatal(err)
+			}
+			h, err := sinkhorn.HausdorffDivergence(r.XX, r.YY, xy.Cost(), yx)
+			if err == nil && dx != nil {
+				err = sinkhorn.HausdorffGradient(dx, r.XX, r.YY, xy.Cost(), yx, xy.Cost().(sinkhorn.Pull), xx.Cost().(sinkhorn.Pull))
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			return h
+		}
+		dx := make([]float64, n*d)
+		value(x, dx)
+		const h = 1e-4
+		for k := range x {
+			up, down := slices.Clone(x), slices.Clone(x)
+			up[k] += h
+			down[k] -= h
+			want := (value(up, nil) - value(down, nil)) / (2 * h)
+			if !(math.Abs(dx[k]-want) <= 1e-7) {
+				t.Errorf("%v: derivative %d is %.10g, by differences %.10g", ground, k, dx[k], want)
+			}
+		}
 	}
 }
