@@ -24,15 +24,16 @@ type otOptions struct {
 	weightsX, weightsY         string
 	normalize                  bool
 
-	eps       otEps
-	reach     otReach
-	reg       string
-	tol       float64
-	maxIter   int
-	debias    bool
-	precision string
-	threads   int
-	init      string
+	eps        otEps
+	reach      otReach
+	reg        string
+	tol        float64
+	maxIter    int
+	debias     bool
+	richardson bool
+	precision  string
+	threads    int
+	init       string
 
 	json                                            bool
 	potentials, plan, gradient, barycentric, assign string
@@ -55,6 +56,7 @@ const (
 	precision64 = "f64"
 	regKL       = "kl"
 	regL2       = "l2"
+	regNone     = "none"
 	pairsTop    = "top"
 	pairsSample = "sample"
 )
@@ -82,6 +84,7 @@ X and Y hold a point a row, as CSV or .npy, plain or gzip; - is the standard inp
   sinkcpu ot --cost-matrix c.npy --weights-x a.csv --weights-y b.csv --eps 0.1 --plan plan.npy
   sinkcpu ot x.csv y.csv --weights-x a.csv --weights-y b.csv --reach 0.5
   sinkcpu ot x.csv y.csv --mass 0.8
+  sinkcpu ot x.csv y.csv --reg none --assign pairs.csv
   sinkcpu ot before.csv after.csv --test permutation --reps 199
   sinkcpu ot people.csv jobs.csv --columns age,skill --assign pairs.csv`,
 		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args) },
@@ -104,8 +107,9 @@ X and Y hold a point a row, as CSV or .npy, plain or gzip; - is the standard inp
 	f.Float64Var(&o.reach.y, "reach-y", 0, "the same for the side of Y alone")
 	f.Float64Var(&o.reach.tv, "tv", 0, "let the row and column sums leave the weights, at RHO times the mass that differs")
 	f.Float64Var(&o.reach.mass, "mass", 0, "move only M of the mass, the cheapest; weights are used as given")
-	f.StringVar(&o.reg, "reg", o.reg, "kl, or l2 for eps/2 sum P_ij^2/(a_i b_j), whose plan is sparse; solved in f64, with the plan in memory")
+	f.StringVar(&o.reg, "reg", o.reg, "kl, or l2 for eps/2 sum P_ij^2/(a_i b_j), whose plan is sparse, or none for transport as it is; these two in f64, with n x m numbers in memory")
 	f.BoolVar(&o.debias, "debias", false, "also solve X against X and Y against Y, for the divergence")
+	f.BoolVar(&o.richardson, "richardson", false, "also solve at eps/2, and extrapolate cost and divergence to eps = 0; implies --debias")
 	f.StringVar(&o.precision, "precision", o.precision, "f32 or f64; results are evaluated in f64 either way")
 	f.IntVar(&o.threads, "threads", 0, "workers; 0 for one a processor; the result does not depend on it")
 	f.StringVar(&o.init, "init", "", "start from the potentials in a .npz that --potentials wrote")
@@ -196,8 +200,11 @@ func (o *otOptions) answer(ctx context.Context, in *otInput, eps float64, pool *
 	if o.precision == precision64 {
 		solve = solveOT[float64]
 	}
-	if o.reg == regL2 {
+	switch o.reg {
+	case regL2:
 		solve = solveL2
+	case regNone:
+		solve = solveExact
 	}
 	if in.costEntries(o.debias)*4 > logsumexp.DefaultMaxBytes {
 		// Costs that are computed leave large pieces without pointers, next to nothing for the collector to mark, so that it may as well come
@@ -249,10 +256,13 @@ func (o *otOptions) check(cmd *cobra.Command, args []string) error {
 	if err := o.checkTest(cmd); err != nil {
 		return err
 	}
+	if err := o.checkRichardson(); err != nil {
+		return err
+	}
 	if err := o.reach.check(given, o.debias); err != nil {
 		return err
 	}
-	if err := o.checkReg(); err != nil {
+	if err := o.checkReg(given); err != nil {
 		return err
 	}
 	if o.batch != "" {

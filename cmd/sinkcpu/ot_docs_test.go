@@ -24,7 +24,7 @@ func TestOTDocs(t *testing.T) {
 		t.Errorf("%d flags", len(flags))
 	}
 	b := newOTBench(t)
-	for _, more := range [][]string{{"--debias", "--cost", "pow:3"}, {"--reach", "1"}} {
+	for _, more := range [][]string{{"--debias", "--cost", "pow:3"}, {"--reach", "1"}, {"--richardson"}, {"--reg", "none"}} {
 		for key := range b.solve(append(b.clouds(), more...)...) {
 			if !strings.Contains(page, "`"+key+"`") {
 				t.Errorf("the field %s is not on the page", key)

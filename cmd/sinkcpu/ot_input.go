@@ -194,9 +194,9 @@ func (in *otInput) checkSize(o *otOptions) error {
 				out.flag, in.n, in.m, 8*n*m/(1<<30), maxPlanBytes>>30)
 		}
 	}
-	if o.reg == regL2 && 16*n*m > maxPlanBytes {
-		return usagef("--reg l2 solves with the plan in memory, and that of %d x %d takes %.1f GiB, of at most %d; --reg kl needs no memory for it",
-			in.n, in.m, 16*n*m/(1<<30), maxPlanBytes>>30)
+	if o.reg != regKL && 16*n*m > maxPlanBytes {
+		return usagef("--reg %s solves with costs and plan in memory, and those of %d x %d take %.1f GiB, of at most %d; --reg kl needs no memory for them",
+			o.reg, in.n, in.m, 16*n*m/(1<<30), maxPlanBytes>>30)
 	}
 	return nil
 }

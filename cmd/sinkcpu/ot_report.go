@@ -27,11 +27,12 @@ type otReport struct {
 	Iterations    int      `json:"iterations"`
 	Status        string   `json:"status"`
 	Method        string   `json:"method"`
-	NonZeros      *int     `json:"nonzeros,omitempty"` // of the plan of --reg l2
+	NonZeros      *int     `json:"nonzeros,omitempty"` // of the plan of --reg l2 and none
 	Seconds       float64  `json:"seconds"`
 	*otUnbalanced
 	*otDivergence
 	*otDrift
+	*otExtrapolation
 	Note string `json:"note,omitempty"`
 }
 
@@ -109,7 +110,7 @@ func (s *otSolution[T]) report() *otReport {
 		Divergence: otNumber(s.div.Value()), DivergenceLower: lower, DivergenceUpper: upper,
 		Problems: otProblems{newOTProblem(s.div.XY), newOTProblem(s.div.XX), newOTProblem(s.div.YY)},
 	}
-	r.otDrift = s.test
+	r.otDrift, r.otExtrapolation = s.test, s.limit
 	if !s.o.reach.given() {
 		loss := otNumber(s.div.SinkhornLoss())
 		r.SinkhornLoss = &loss
@@ -170,7 +171,11 @@ func (r *otReport) text() string {
 	} else {
 		line("costs", "%d x %d", r.N, r.M)
 	}
-	line("cost", "%s, eps %.6g", r.Cost, r.Eps)
+	if r.Eps > 0 {
+		line("cost", "%s, eps %.6g", r.Cost, r.Eps)
+	} else {
+		line("cost", "%s, not regularised", r.Cost)
+	}
 	line("value", "%.9g%s", r.Value, interval(r.LowerBound, r.UpperBound))
 	line("transport cost", "%.9g", r.TransportCost)
 	if d := r.otDivergence; d != nil {
@@ -178,6 +183,9 @@ func (r *otReport) text() string {
 		if d.SinkhornLoss != nil {
 			line("sinkhorn loss", "%.9g", *d.SinkhornLoss)
 		}
+	}
+	if e := r.otExtrapolation; e != nil {
+		line("at eps 0", "%.9g from the value, %.9g from the divergence", e.Cost, e.Divergence)
 	}
 	if t := r.otDrift; t != nil {
 		if t.PValue != nil {

@@ -21,6 +21,7 @@ type otSolution[T kernels.Float] struct {
 
 	points, own *logsumexp.Points[T] // of xy and xx; nil for matrices
 	test        *otDrift             // nil without --test
+	limit       *otExtrapolation     // nil without --richardson
 }
 
 // solveOT forms the costs and solves. The answer is nil for bad data; with an error of [sinkhorn.ErrNotConverged] it is there.
@@ -63,7 +64,13 @@ func solveOT[T kernels.Float](ctx context.Context, o *otOptions, in *otInput, ep
 	if err != nil {
 		return nil, err
 	}
-	if s.div, err = solver.Divergence(ctx, xy, xx, yy); s.div == nil {
+	if o.richardson {
+		var r *sinkhorn.Richardson[T]
+		if r, err = solver.Richardson(ctx, xy, xx, yy); r == nil {
+			return nil, err
+		}
+		s.div, s.limit = r.Coarse, &otExtrapolation{otNumber(r.Cost()), otNumber(r.Divergence())}
+	} else if s.div, err = solver.Divergence(ctx, xy, xx, yy); s.div == nil {
 		return nil, err
 	}
 	s.xy, s.own = s.div.XY, own
