@@ -52,10 +52,11 @@ type Adversarial struct {
 	decoder  *reconstruction           // nil: none
 	penalty  *gradientPenalty[float32] // nil: none
 
-	points   *nn.Tensor[float32] // x over y
+	points   *nn.Tensor[float32] // x over y, of the rows of this rank
 	embedded *nn.Tensor[float32] // their features
 	df       *nn.Tensor[float32]
-	dim      int // of the features
+	dfx, dfy *nn.Tensor[float32] // of all rows
+	dim      int                 // of the features
 }
 
 // NewAdversarial returns the objective that teaches fit's model through the features. The ground cost is that of fit's criterion.
@@ -79,6 +80,7 @@ func NewAdversarial(fit *Fit, features nn.Layer[float32], cfg CriticConfig) (*Ad
 	o.points = nn.NewTensor[float32](total, fit.model.dim)
 	o.dim = out[len(out)-1]
 	o.df = nn.NewTensor[float32](total, o.dim)
+	o.dfx, o.dfy = nn.NewTensor[float32](total/2, o.dim), nn.NewTensor[float32](total/2, o.dim)
 	if o.penalty, err = newGradientPenalty(fit.ops, cfg.Penalty, fit.cfg.Seed); err != nil {
 		return nil, err
 	}
@@ -124,9 +126,9 @@ func (o *Adversarial) Step(ctx context.Context, data Batches, report bool) ([]Me
 		if metrics, err = o.compare(ctx, data, false, last); err != nil {
 			return nil, err
 		}
-		half := o.points.Rows() / 2
-		dx := o.features.Backward(o.df, nn.WantInput).Slice(0, half)
-		if fall, err = o.descend(dx, metrics[0].Value); err != nil {
+		dx := o.features.Backward(o.df, nn.WantInput)
+		dx = dx.Slice(0, dx.Rows()/2)
+		if fall, err = o.descend(dx, dx, metrics[0].Value); err != nil {
 			return nil, err
 		}
 	}
@@ -145,19 +147,33 @@ func (o *Adversarial) Step(ctx context.Context, data Batches, report bool) ([]Me
 
 // compare draws new clouds and leaves the derivative by their features in df; that by the features of the data is 0 unless ofData.
 func (o *Adversarial) compare(ctx context.Context, data Batches, ofData, report bool) ([]Metric, error) {
-	half := o.points.Rows() / 2
-	data.Next(o.points.Data()[half*o.model.dim:], half)
-	copy(o.points.Data(), o.generate().Data())
+	data.Next(o.y.Data(), o.y.Rows())
+	cut := copy(o.points.Data(), o.generate().Data())
+	copy(o.points.Data()[cut:], o.share.of(o.y).Data())
 	o.embedded = o.features.Forward(o.points)
-	f := o.embedded.Data()
-	cut := half * o.dim
-	df := o.df.Data()
-	dy := df[cut:]
+	x, y, err := o.gathered()
+	if err != nil {
+		return nil, err
+	}
+	dx, dy := o.dfx.Data(), o.dfy.Data()
+	clear(dy)
 	if !ofData {
-		clear(dy)
 		dy = nil
 	}
-	return o.criterion.Eval(ctx, f[:cut], f[cut:], o.Fit.cfg.Batch, o.dim, df[:cut], dy, report)
+	metrics, err := o.criterion.Eval(ctx, x, y, o.Fit.cfg.Batch, o.dim, dx, dy, report)
+	cut = copy(o.df.Data(), o.share.of(o.dfx).Data())
+	copy(o.df.Data()[cut:], o.share.of(o.dfy).Data())
+	return metrics, err
+}
+
+// gathered returns the features of the model's points and of the data, of all ranks.
+func (o *Adversarial) gathered() (x, y []float32, err error) {
+	half := o.points.Rows() / 2
+	if x, err = o.share.gather(o.embedded.Slice(0, half)); err != nil {
+		return nil, nil, err
+	}
+	y, err = o.share.gather(o.embedded.Slice(half, 2*half))
+	return x, y, err
 }
 
 // ascend takes the critic's step uphill, and the decoder's, and returns their metrics.
@@ -166,12 +182,20 @@ func (o *Adversarial) ascend(loss float64) ([]Metric, error) {
 	o.ops.Scale(o.df, -1)
 	var lost float64
 	if o.decoder != nil {
-		lost = o.decoder.add(o.df, o.embedded, o.points)
+		lost = o.decoder.add(o.df, o.embedded, o.points, &o.share)
 	}
 	o.features.Backward(o.df, nn.WantParams)
 	var steep float64
 	if o.penalty != nil {
-		steep = o.penalty.add(o.features, o.points, o.embedded)
+		steep = o.penalty.add(o.features, o.points, o.embedded, &o.share)
+	}
+	if err := o.share.sum(o.critic.Params); err != nil {
+		return nil, err
+	}
+	if o.decoder != nil {
+		if err := o.share.sum(o.decoder.group.Params); err != nil {
+			return nil, err
+		}
 	}
 	norm := nn.GradNorm(o.ops, o.critic.Params)
 	if err := checkFinite(o.ops, o.critic, loss+lost+steep, norm); err != nil {

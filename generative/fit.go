@@ -112,7 +112,7 @@ func (o *Fit) Step(ctx context.Context, data Batches, report bool) ([]Metric, er
 	if err != nil {
 		return nil, err
 	}
-	norm, err := o.descend(o.dx, metrics[0].Value)
+	norm, err := o.descend(o.dx, o.share.of(o.dx), metrics[0].Value)
 	if err != nil || !report {
 		return nil, err
 	}
@@ -125,14 +125,15 @@ func (o *Fit) generate() *nn.Tensor[float32] {
 	return o.model.net.Forward(o.share.of(o.z))
 }
 
-// descend takes the step that the derivative by the last image calls for, and returns the norm of the gradient.
-func (o *Fit) descend(dx *nn.Tensor[float32], loss float64) (float64, error) {
+// descend takes the step that the derivative dx by the last image calls for, own being that of the rows of this rank, and returns the norm
+// of the gradient. Only an oracle reads dx.
+func (o *Fit) descend(dx, own *nn.Tensor[float32], loss float64) (float64, error) {
 	p := o.oracle()
 	if p.due(o.done) {
 		p.seeSlope(o.slope(dx, p.norms))
 	}
 	o.group.ZeroGrad()
-	o.model.net.Backward(o.share.of(dx), nn.WantParams)
+	o.model.net.Backward(own, nn.WantParams)
 	if err := o.share.sum(o.group.Params); err != nil {
 		return 0, err
 	}

@@ -37,16 +37,26 @@ func newGradientPenalty[T kernels.Float](ops nn.Ops[T], weight float64, seed uin
 // add returns the mean over the rows of (|g_i| - 1)^2, g = J^T u, and adds weight times its derivative to the gradients of the features'
 // parameters. points is x over y, and embedded their features, the last output of that network, which is overwritten.
 //
+// The points are this rank's of s, the mean that of all.
+//
 //	d|g_i| = <g_i/|g_i|, d(J^T u_i)> = d <u_i, f(p_i + h v_i) - f(p_i - h v_i)>/(2h) + O(h^2)          v_i = g_i/|g_i|
-func (q *gradientPenalty[T]) add(f nn.Layer[T], points, embedded *nn.Tensor[T]) (mean float64) {
+func (q *gradientPenalty[T]) add(f nn.Layer[T], points, embedded *nn.Tensor[T], s *share) (mean float64) {
 	n := points.Rows() / 2
+	total := s.count(n)
+	lo, _ := s.span(total)
+	for range lo {
+		q.noise.Float64() // of the rows of other ranks
+	}
 	width := q.place(points, embedded, n)
+	for range total - lo - n {
+		q.noise.Float64()
+	}
 	f.Forward(q.p)
 	q.ops.Copy(q.g, f.Backward(q.u, nn.WantInput))
 	for i := range n {
 		g := row(q.g, i, n)
 		norm := math.Sqrt(float64(kernels.Dot(g, g)))
-		mean += (norm - 1) * (norm - 1) / float64(n)
+		mean += (norm - 1) * (norm - 1) / float64(total)
 		h := q.step * width[i]
 		if !(norm > 0) || !(h > 0) {
 			clear(g)
@@ -54,7 +64,7 @@ func (q *gradientPenalty[T]) add(f nn.Layer[T], points, embedded *nn.Tensor[T]) 
 			continue
 		}
 		kernels.Scale(g, T(h/norm))
-		kernels.Scale(row(q.u, i, n), T(q.weight*(norm-1)/(float64(n)*h)))
+		kernels.Scale(row(q.u, i, n), T(q.weight*(norm-1)/(float64(total)*h)))
 	}
 	for _, sign := range []T{1, -1} {
 		q.ops.Copy(q.side, q.p)
@@ -63,7 +73,9 @@ func (q *gradientPenalty[T]) add(f nn.Layer[T], points, embedded *nn.Tensor[T]) 
 		f.Backward(q.u, nn.WantParams)
 		q.ops.Scale(q.u, -1)
 	}
-	return mean
+	sum := []float64{mean}
+	s.join(sum)
+	return sum[0]
 }
 
 // place sets the points between the clouds and the directions of their features, and returns the distances between the clouds row by row.

@@ -31,7 +31,7 @@ func TestPenaltyGradient(t *testing.T) {
 			for _, p := range net.Params() {
 				clear(p.Grad.Data())
 			}
-			return 1.5 * q.add(net, points, u)
+			return 1.5 * q.add(net, points, u, new(share))
 		}
 		eval()
 		var grads []float64

@@ -46,6 +46,9 @@ func (o *Fit) slope(dx *nn.Tensor[float32], norms []float64) (largest float64) {
 		}
 		o.group.ZeroGrad()
 		o.model.net.Backward(o.share.of(one), nn.WantParams)
+		if o.share.sum(o.group.Params) != nil {
+			return 0
+		}
 		largest = max(largest, nn.GradNorm(o.ops, o.group.Params))
 	}
 	if math.IsNaN(largest) || math.IsInf(largest, 0) {

@@ -87,11 +87,21 @@ func (p *unrolledPlans[T]) derive(cbar [][]T) error {
 type solvedPlans[T kernels.Float] struct {
 	cfg     TransportConfig
 	results []*sinkhorn.Result[T]
+	divided bool // among ranks
 }
 
 func (p *solvedPlans[T]) solve(ctx context.Context, terms []*term[T], eps float64) (err error) {
 	s := sinkhorn.Solver[T]{Eps: eps, Tol: p.cfg.Tol, MaxIter: p.cfg.Steps, Runner: p.cfg.Runner}
-	p.results, err = s.SolveAll(ctx, problemsOf(terms))
+	if p.divided {
+		p.results = make([]*sinkhorn.Result[T], len(terms))
+		for k, t := range terms {
+			var failed error
+			p.results[k], failed = s.Solve(ctx, t.problem)
+			err = errors.Join(err, failed)
+		}
+	} else {
+		p.results, err = s.SolveAll(ctx, problemsOf(terms))
+	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}

@@ -46,14 +46,16 @@ func newReconstruction(ops nn.Ops[float32], cfg CriticConfig, features, points [
 }
 
 // add returns the mean of |p - g(f)|^2 over the points p and their features f, the last output of that network. It adds weight times its
-// derivative to df, and leaves that of the decoder's parameters in their gradients.
-func (r *reconstruction) add(df *nn.Tensor[float32], features, points *nn.Tensor[float32]) float64 {
+// derivative to df, and leaves that of the decoder's parameters in their gradients. The points are this rank's of s, the mean that of all.
+func (r *reconstruction) add(df *nn.Tensor[float32], features, points *nn.Tensor[float32], s *share) float64 {
 	r.group.ZeroGrad()
 	// forward: error = g(f) - p, lost = <error, error>/rows
 	r.ops.Copy(r.error, r.net.Forward(features))
 	r.ops.Axpy(r.error, -1, points)
-	rows := float64(points.Rows())
-	lost := r.ops.Dot(r.error, r.error) / rows
+	sums := []float64{r.ops.Dot(r.error, r.error), float64(points.Rows())}
+	s.join(sums)
+	rows := sums[1]
+	lost := sums[0] / rows
 	r.ops.Scale(r.error, float32(2*r.weight/rows))
 	r.ops.Axpy(df, 1, r.net.Backward(r.error, nn.WantAll))
 	return lost

@@ -2,6 +2,7 @@ package generative
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"github.com/sinkcpu/sinkcpu/internal/parallel"
 	"github.com/sinkcpu/sinkcpu/kernels"
 	"github.com/sinkcpu/sinkcpu/logsumexp"
+	"github.com/sinkcpu/sinkcpu/ranks"
 	"github.com/sinkcpu/sinkcpu/sinkhorn"
 )
 
@@ -56,7 +58,7 @@ type term[T kernels.Float] struct {
 	from, to int
 	weight   float64
 
-	x, y    []T // the clouds, of dimension d
+	x, y    []T // the clouds, of dimension d, x of the rows of this rank
 	d       int
 	c, cbar []T
 	problem *sinkhorn.Problem[T]
@@ -71,6 +73,7 @@ type Transport[T kernels.Float] struct {
 	plans  plans[T]
 	oracle *oraclePlans[T] // the plans, where an oracle makes them
 	active []*term[T]      // of the last Eval
+	comm   *ranks.Comm     // of those that have the rows of problems; nil for whole ones
 }
 
 // NewTransport returns the loss of that name, W being the sharp or the entropic value of [sinkhorn.Values]:
@@ -224,7 +227,7 @@ func (t *Transport[T]) pull(n, d int, dx, dy []T) error {
 	for k, term := range active {
 		if cloud(term.from) != nil || cloud(term.to) != nil {
 			if term.cbar == nil {
-				term.cbar = make([]T, n*n)
+				term.cbar = make([]T, len(term.c))
 			}
 			cbar[k] = term.cbar
 		}
@@ -236,22 +239,32 @@ func (t *Transport[T]) pull(n, d int, dx, dy []T) error {
 		if cbar[k] == nil {
 			continue
 		}
-		logsumexp.PullCosts(t.cfg.Runner, t.ground, T(term.weight), term.cbar, term.c, term.x, term.y, n, n, d, cloud(term.from), cloud(term.to))
+		lo, hi := t.rows(n)
+		from := cloud(term.from)
+		if from != nil {
+			from = from[lo*d : hi*d]
+		}
+		logsumexp.PullCosts(t.cfg.Runner, t.ground, T(term.weight), term.cbar, term.c, term.x, term.y, hi-lo, n, d, from, cloud(term.to))
 	}
-	return nil
+	return errors.Join(ranks.Sum(t.comm, dx), ranks.Sum(t.comm, dy))
 }
+
+// rows returns which rows of each problem are this rank's.
+func (t *Transport[T]) rows(n int) (lo, hi int) { return ranks.Span(n, t.comm.Rank(), t.comm.Size()) }
 
 // form sets the cost of a term.
 func (t *Transport[T]) form(term *term[T], x, y []T, n, d int) (err error) {
-	if len(term.c) != n*n {
-		term.c, term.cbar = make([]T, n*n), nil
+	lo, hi := t.rows(n)
+	rows := hi - lo
+	if len(term.c) != rows*n {
+		term.c, term.cbar = make([]T, rows*n), nil
 		// The matrix is filled below and at every later call.
-		if term.problem, err = t.problem(logsumexp.NewStored(term.c, n, n, n), term.from == term.to); err != nil {
+		if term.problem, err = t.problem(logsumexp.NewStored(term.c, rows, n, n), term.from == term.to); err != nil {
 			return err
 		}
 	}
-	term.x, term.y, term.d = x, y, d
-	logsumexp.FormCosts(t.cfg.Runner, t.ground, term.c, n, x, y, n, n, d)
+	term.x, term.y, term.d = x[lo*d:hi*d], y, d
+	logsumexp.FormCosts(t.cfg.Runner, t.ground, term.c, n, term.x, y, rows, n, d)
 	return nil
 }
 
@@ -260,6 +273,10 @@ func (t *Transport[T]) problem(c logsumexp.Cost[T], self bool) (*sinkhorn.Proble
 	reach := sinkhorn.Reach{Penalty: sinkhorn.KL, Rho: t.cfg.Reach}
 	symmetric := self && t.cfg.Gradient != "" && t.cfg.Gradient != "unrolled"
 	switch {
+	case t.comm != nil && t.cfg.Reach > 0:
+		return sinkhorn.NewShare(t.comm, c, nil, nil, reach, reach)
+	case t.comm != nil:
+		return sinkhorn.NewShare(t.comm, c, nil, nil, sinkhorn.Reach{}, sinkhorn.Reach{})
 	case t.cfg.Reach > 0 && symmetric:
 		return sinkhorn.NewUnbalancedSelf(c, nil, reach)
 	case t.cfg.Reach > 0:
@@ -278,12 +295,17 @@ func (t *Transport[T]) eps(active []*term[T], n int) (float64, error) {
 	var sum, count float64
 	for _, term := range active {
 		if term.from < cloudY && term.to >= cloudY {
-			for i := range n {
-				sum += float64(kernels.Sum(term.c[i*n : (i+1)*n]))
+			for c := term.c; len(c) > 0; c = c[n:] {
+				sum += float64(kernels.Sum(c[:n]))
 			}
 			count += float64(n * n)
 		}
 	}
+	all := []float64{sum}
+	if err := ranks.Sum(t.comm, all); err != nil {
+		return 0, err
+	}
+	sum = all[0]
 	eps := t.cfg.Eps * sum / count
 	if !(eps > 0) || math.IsInf(eps, 1) {
 		return 0, fmt.Errorf("%w: the mean cost between model and data is %g", ErrNotFinite, sum/count)

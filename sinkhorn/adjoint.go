@@ -25,7 +25,9 @@ const (
 //	DX, DY  += d value / d points of rows, of columns            C pulled back by Points, weights fixed
 //	DA, DB   = d value / d a, d b                                the weights as they were given; costs fixed
 //
-// The cost's derivative is n x m numbers where C is asked for; for points alone it is made tile by tile. For a cloud against itself DX and
+// Of a rank's share C, DX and DA are those of its rows, DY and DB of the whole problem on every rank; all ranks ask for the same.
+//
+// The cost's derivative is n x m numbers where C is asked for; for points alone it is made tile by tile. For a cloud against itself, as a whole, DX and
 // DY may be one slice, which then has the derivative through both places. In a balanced problem the weights' is that through their
 // normalisation, which is orthogonal to them: <DA,a> = <DB,b> = 0; for weights that were not given it is that at 1/n. DB
 // wants every weight of a column to be positive.
@@ -73,6 +75,12 @@ func (u *Unrolled[T]) Backward(value Value, wanted ...*Derivative[T]) error {
 			clear(st.part[k])
 			st.reversePass(k, st.back.rows, st.part[k])
 		})
+		for _, st := range active {
+			st.addParts()
+		}
+		if err := u.joinColumns(active); err != nil {
+			return err
+		}
 		for _, st := range active {
 			st.undone()
 		}
@@ -152,10 +160,9 @@ func (st *strand[T]) seed(value Value, d *Derivative[T], steps int) {
 		r.left, r.right = grow(r.left, 2*steps*st.n), grow(r.right, 2*steps*st.m)
 	}
 	x, y := st.p.x, st.p.y
-	product := st.p.product()
 	massA, massB := 1., 1.
 	if st.p.relaxed() {
-		massA, massB = kernels.Sum(st.p.a), product/kernels.Sum(st.p.a)
+		massA, massB = st.p.masses()
 	}
 	for i := range r.phi {
 		alpha := float64(e.alpha[i])
@@ -323,10 +330,6 @@ func (st *strand[T]) undone() {
 		r.sumA[i] += float64(phi)
 		r.phi[i] = 0 // f_l has no use before step l
 	}
-	clear(st.acc)
-	for _, part := range st.part {
-		addWide(st.acc, part)
-	}
 	for j, h := range st.acc {
 		r.psi[j] = 0
 		if b := st.p.b[j]; b > 0 {
@@ -347,10 +350,15 @@ func (st *strand[T]) weights() error {
 	for _, side := range []struct {
 		dst, direct, sum, w []float64
 		mass                float64
-	}{{r.d.DA, r.seedA, r.sumA, st.p.a, st.p.massA}, {r.d.DB, r.seedB, r.sumB, st.p.b, st.p.massB}} {
+		divided             bool // among ranks
+	}{{r.d.DA, r.seedA, r.sumA, st.p.a, st.p.massA, true}, {r.d.DB, r.seedB, r.sumB, st.p.b, st.p.massB, false}} {
 		if side.dst != nil {
 			kernels.Axpy(side.direct, st.eps, side.sum)
-			st.p.normalise(side.dst, side.direct, side.w, side.mass)
+			mean := kernels.Dot(side.w, side.direct)
+			if side.divided {
+				mean = st.p.joined(mean)
+			}
+			st.p.normalise(side.dst, side.direct, mean, side.mass)
 		}
 		for i, v := range side.dst {
 			if math.IsNaN(v) || math.IsInf(v, 0) {
@@ -394,8 +402,19 @@ func (u *Unrolled[T]) cotangents(active []*strand[T]) {
 		u.tiles.put(t)
 	})
 	for _, st := range wanted {
+		if partial[st] == nil {
+			continue
+		}
+		dy := st.back.d.DY
+		if u.comm != nil {
+			dy = make([]float64, len(dy))
+		}
 		for _, part := range partial[st] {
-			kernels.Axpy(st.back.d.DY, 1, part)
+			kernels.Axpy(dy, 1, part)
+		}
+		if u.comm != nil {
+			st.p.join(dy)
+			kernels.Axpy(st.back.d.DY, 1, dy)
 		}
 	}
 }

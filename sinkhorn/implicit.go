@@ -57,10 +57,12 @@ func (r *Result[T]) Envelope(d *Derivative[float64]) error {
 	fx := r.pass()
 	massA, massB := kernels.Sum(r.p.a), kernels.Sum(r.p.b)
 	if d.DA != nil {
-		r.p.normalise(d.DA, direct(r.p.a, r.F, fx.rows, r.p.x, massB), r.p.a, r.p.massA)
+		da := direct(r.p.a, r.F, fx.rows, r.p.x, massB)
+		r.p.normalise(d.DA, da, kernels.Dot(r.p.a, da), r.p.massA)
 	}
 	if d.DB != nil {
-		r.p.normalise(d.DB, direct(r.p.b, r.G, fx.cols, r.p.y, massA), r.p.b, r.p.massB)
+		db := direct(r.p.b, r.G, fx.cols, r.p.y, massA)
+		r.p.normalise(d.DB, db, kernels.Dot(r.p.b, db), r.p.massB)
 	}
 	return nil
 }
@@ -144,12 +146,11 @@ func (r *Result[T]) differentiable(d *Derivative[float64]) error {
 }
 
 // normalise sets dst to derivatives by weights as given, from those by weights as used.
-func (p *Problem[T]) normalise(dst, direct, w []float64, mass float64) {
+func (p *Problem[T]) normalise(dst, direct []float64, mean, mass float64) {
 	copy(dst, direct)
 	if p.relaxed() {
 		return
 	}
-	mean := kernels.Dot(w, dst)
 	for i := range dst {
 		dst[i] = (dst[i] - mean) / mass
 	}
@@ -219,14 +220,14 @@ func (r *Result[T]) implicit(d *Derivative[float64], phi func(i, j0 int, c, out 
 		for i, a := range r.p.a {
 			p[i] = (p[i] - s.n1[i] - s.price*fx.rows[i]) / a
 		}
-		r.p.normalise(d.DA, p, r.p.a, r.p.massA)
+		r.p.normalise(d.DA, p, kernels.Dot(r.p.a, p), r.p.massA)
 	}
 	if d.DB != nil {
 		s.timesLeft(s.m1, u)
 		for j, b := range r.p.b {
 			q[j] = (q[j] - s.m1[j] - s.price*fx.cols[j]) / b
 		}
-		r.p.normalise(d.DB, q, r.p.b, r.p.massB)
+		r.p.normalise(d.DB, q, kernels.Dot(r.p.b, q), r.p.massB)
 	}
 	return nil
 }

@@ -192,7 +192,7 @@ func TestSharesRefuse(t *testing.T) {
 		_, hausdorff := sinkhorn.HausdorffDivergence(r, r, cost, cost)
 		refused := map[string]error{
 			"SolveEntropy": entropy, "SolveAll": batch, "MinibatchEnergy": six, "SolveQuadratic": quadratic, "HausdorffDivergence": hausdorff,
-			"Unroll": own.Unroll(ctx, new(sinkhorn.Unrolled[float64]), 3, p), "Envelope": r.Envelope(d), "Implicit": r.Implicit(d),
+			"Envelope": r.Envelope(d), "Implicit": r.Implicit(d),
 			"ImplicitPlan": r.ImplicitPlan(d, d.C), "HessianProduct": r.HessianProduct(nil, nil, nil, nil, nil),
 		}
 		for name, err := range refused {

@@ -1,6 +1,8 @@
 package sinkhorn
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -19,8 +21,8 @@ import (
 // result has F, and what comes row by row, of the rows of its rank; G, the values and the bounds are of the whole problem, the same bits
 // on every rank. [Result.Entropy] and [Result.Partners] are collective calls, their columns of the whole. One iteration sums the columns over the
 // ranks once. Newton's method, over-relaxation and the symmetric update are for whole problems, and alternation takes their place; batches,
-// unrolling, temperatures by entropy, the norm-2 regulariser, derivatives but those of [Result.Gradient], and the Hausdorff divergence
-// refuse a share, and [Result.Sample] panics. nil is a group of one, which has all of them.
+// temperatures by entropy, the norm-2 regulariser, derivatives but those of [Result.Gradient] and of [Unrolled.Backward], and the Hausdorff
+// divergence refuse a share, and [Result.Sample] panics. nil is a group of one, which has all of them.
 func NewShare[T kernels.Float](c *ranks.Comm, cost logsumexp.Cost[T], a, b []float64, x, y Reach) (*Problem[T], error) {
 	if c.Size() == 1 {
 		return NewUnbalanced(cost, a, b, x, y)
@@ -125,6 +127,8 @@ func (p *Problem[T]) joinRanks(givenA, givenB bool) error {
 		for i := range p.a {
 			p.a[i] /= p.massA
 		}
+	}
+	if !givenA {
 		p.massA = 1
 	}
 	return nil
@@ -235,6 +239,85 @@ func (p *Problem[T]) join(x []float64) {
 	if ranks.Sum(p.comm, x) != nil {
 		for i := range x {
 			x[i] = math.NaN()
+		}
+	}
+}
+
+// joinPass sums over the ranks what the column updates after a pass need, and makes them; and whether a rank was told to stop.
+func (u *Unrolled[T]) joinPass(ctx context.Context, strands []*strand[T]) error {
+	if u.comm == nil || len(strands) == 0 {
+		return nil
+	}
+	u.wire = u.wire[:0]
+	for _, st := range strands {
+		var ranges [lost + 1]float64
+		ranges[st.worst()] = 1
+		u.wire = append(append(u.wire, st.acc...), ranges[outside], ranges[lost])
+	}
+	told := 0.
+	if ctx.Err() != nil {
+		told = 1
+	}
+	u.wire = append(u.wire, told)
+	if err := ranks.Sum(u.comm, u.wire); err != nil {
+		return err
+	}
+	left := u.wire
+	for _, st := range strands {
+		left = left[copy(st.acc, left):]
+		clear(st.far)
+		switch {
+		case left[1] > 0:
+			st.far[0] = lost
+		case left[0] > 0:
+			st.far[0] = outside
+		}
+		left = left[2:]
+		if st.worst() != lost {
+			s := st.scratch.get()
+			st.columns(s)
+			st.scratch.put(s)
+		}
+	}
+	u.told = left[0] > 0
+	return nil
+}
+
+// joinColumns sums over the ranks the columns of a pass of every strand.
+func (u *Unrolled[T]) joinColumns(strands []*strand[T]) error {
+	if u.comm == nil {
+		return nil
+	}
+	u.wire = u.wire[:0]
+	for _, st := range strands {
+		u.wire = append(u.wire, st.acc...)
+	}
+	if err := ranks.Sum(u.comm, u.wire); err != nil {
+		return err
+	}
+	left := u.wire
+	for _, st := range strands {
+		left = left[copy(st.acc, left):]
+	}
+	return nil
+}
+
+// over returns the error of a context that has ended, on any rank.
+func (u *Unrolled[T]) over(ctx context.Context) error {
+	if u.comm == nil {
+		return ctx.Err()
+	}
+	if u.told {
+		return cmp.Or(ctx.Err(), context.Canceled)
+	}
+	return nil
+}
+
+// joinLSE sums over the ranks numbers given by their base-2 logarithms, of a shared problem.
+func (st *strand[T]) joinLSE(l []float64) {
+	if ranks.LogSumExp(st.p.comm, l) != nil {
+		for i := range l {
+			l[i] = math.NaN()
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/sinkcpu/sinkcpu/internal/parallel"
 	"github.com/sinkcpu/sinkcpu/kernels"
 	"github.com/sinkcpu/sinkcpu/logsumexp"
+	"github.com/sinkcpu/sinkcpu/ranks"
 )
 
 // An Unrolled is the record of exactly L alternating iterations on a set of problems,
@@ -32,6 +33,10 @@ type Unrolled[T kernels.Float] struct {
 	strands []*strand[T]
 	scratch scratchList[T]
 	tiles   freeList[tileBuffers[T]]
+
+	comm *ranks.Comm // of those that hold the rows; nil for whole problems
+	wire []float64   // what is summed over them
+	told bool        // some rank's context has ended
 }
 
 // Values are the values of the plan P after L iterations. In a balanced problem its columns sum to b exactly, its rows to a only in the
@@ -43,14 +48,15 @@ type Values struct {
 }
 
 // Unroll runs exactly steps iterations on each problem, all problems at once, and records them in u. Partial problems, whose price of mass is itself
-// searched for, and a rank's share are refused.
+// searched for, are refused. For shares of problems, all of one group of ranks, it is a collective call, as is Backward then: an iteration
+// sums the columns of all problems over the ranks once.
 func (s *Solver[T]) Unroll(ctx context.Context, u *Unrolled[T], steps int, problems ...*Problem[T]) error {
 	if !(s.Eps > 0) || math.IsInf(s.Eps, 1) || steps < 1 {
 		return fmt.Errorf("sinkhorn: eps %g and %d steps, want both positive", s.Eps, steps)
 	}
 	for k, p := range problems {
-		if err := p.whole("unrolling"); err != nil {
-			return &ProblemError{k, err}
+		if p.comm != problems[0].comm {
+			return &ProblemError{k, errors.New("sinkhorn: unrolling problems of different groups of ranks: unroll them apart")}
 		}
 		if p.partial > 0 {
 			return &ProblemError{k, errors.New("sinkhorn: unrolling a partial problem: fix its price of mass by a reach of penalty Part, or use Result.Implicit")}
@@ -59,10 +65,12 @@ func (s *Solver[T]) Unroll(ctx context.Context, u *Unrolled[T], steps int, probl
 	u.eps, u.steps, u.run = s.Eps, steps, s.runner()
 	u.resize(problems, s.maxBytes())
 	for l := range steps {
-		if err := ctx.Err(); err != nil {
+		if err := u.over(ctx); err != nil {
 			return err
 		}
-		u.iterate(l)
+		if err := u.iterate(ctx, l); err != nil {
+			return err
+		}
 	}
 	u.weigh()
 	return nil
@@ -72,10 +80,11 @@ func (u *Unrolled[T]) resize(problems []*Problem[T], maxBytes int) {
 	for len(u.strands) < len(problems) {
 		u.strands = append(u.strands, new(strand[T]))
 	}
-	u.strands = u.strands[:len(problems)]
+	u.strands, u.comm, u.told = u.strands[:len(problems)], nil, false
 	var entries int
 	for _, p := range problems {
 		entries += p.n * p.m
+		u.comm = p.comm
 	}
 	keep := entries <= maxBytes/int(unsafe.Sizeof(T(0)))
 	for k, p := range problems {
@@ -217,11 +226,14 @@ func (st *strand[T]) start(p *Problem[T], eps float64, steps int, keep bool, scr
 }
 
 // iterate runs step l on every strand, and again, with shifts from maxima, where a row's sum was lost.
-func (u *Unrolled[T]) iterate(l int) {
+func (u *Unrolled[T]) iterate(ctx context.Context, l int) error {
 	for _, st := range u.strands {
 		st.begin(l)
 	}
 	u.each(u.strands, func(st *strand[T], k int) { st.pass(k, l == 0) })
+	if err := u.joinPass(ctx, u.strands); err != nil {
+		return err
+	}
 	var again []*strand[T]
 	for _, st := range u.strands {
 		if st.worst() == lost {
@@ -231,6 +243,7 @@ func (u *Unrolled[T]) iterate(l int) {
 		}
 	}
 	u.each(again, func(st *strand[T], k int) { st.pass(k, true) })
+	return u.joinPass(ctx, again)
 }
 
 // each runs body on every chunk of strands.
@@ -315,8 +328,11 @@ func (st *strand[T]) pass(k int, exact bool) {
 	clear(st.part[k])
 	st.kernel.Pass(s, lo, hi, st.fill, st.steps[st.l].in, st.forward, st.part[k])
 	st.far[k] = st.farthest(lo, hi)
-	if st.pending.Add(-1) == 0 && st.worst() != lost {
-		st.columns(s)
+	if st.pending.Add(-1) == 0 {
+		st.addParts()
+		if st.p.comm == nil && st.worst() != lost {
+			st.columns(s)
+		}
 	}
 	st.scratch.put(s)
 }
@@ -421,15 +437,19 @@ func (st *strand[T]) relax(r Reach, v float64, t []float64, i int) (relaxed, lam
 	return st.kappa * (r.update(whole, st.eps) - taken), lambda
 }
 
+// addParts sums the columns of the chunks.
+func (st *strand[T]) addParts() {
+	clear(st.acc)
+	for _, part := range st.part {
+		addWide(st.acc, part)
+	}
+}
+
 // columns is the update of the columns.
 //
 //	out_j = b_j / acc_j          acc_j = sum_i a_i u_i K_ij
 func (st *strand[T]) columns(scratch *logsumexp.Scratch[T]) {
 	s := &st.steps[st.l]
-	clear(st.acc)
-	for _, part := range st.part {
-		addWide(st.acc, part)
-	}
 	lo, hi, least := limits[T]()
 	s.apart = st.worst() == outside
 	missing := false
@@ -472,6 +492,7 @@ func (st *strand[T]) leave(scratch *logsumexp.Scratch[T], missing bool) {
 			f[i] = T(st.f[i] + math.Log2(a))
 		}
 		logsumexp.ColumnLSE(scratch, st.kernel.Cost, st.kernel.Kappa, f, lse)
+		st.joinLSE(lse)
 	}
 	s.f, s.soft, s.lam = grow(s.f, st.n), grow(s.soft, st.m), grow(s.lam, st.m)
 	copy(s.f, st.f)
@@ -652,6 +673,8 @@ func (st *strand[T]) values() (v Values) {
 			e.weighted[j] += st.p.v[j] * e.cols[j]
 		}
 	}
+	st.p.join(e.weighted)
+	st.p.join(e.cols)
 	var mass float64
 	for i, a := range st.p.a {
 		if a > 0 {
@@ -662,6 +685,9 @@ func (st *strand[T]) values() (v Values) {
 			mass += at * e.sum[i]
 		}
 	}
+	sums := []float64{v.Sharp, v.Entropic, v.MarginalError, mass}
+	st.p.join(sums)
+	v.Sharp, v.Entropic, v.MarginalError, mass = sums[0], sums[1], sums[2], sums[3]
 	for j, b := range st.p.b {
 		if b > 0 {
 			v.Entropic += st.p.y.dual(b, st.whole(st.g[j], st.p.v, j))
@@ -683,7 +709,7 @@ func (st *strand[T]) whole(v float64, t []float64, i int) float64 {
 // Values returns the values of problem k.
 func (u *Unrolled[T]) Values(k int) Values { return u.strands[k].final.value }
 
-// Potentials returns f_L and g_L of problem k in the units of the cost, with the zeros of points without mass that take no part.
+// Potentials returns f_L and g_L of problem k, f_L of the rows of its rank, in the units of the cost, with the zeros of points without mass that take no part.
 func (u *Unrolled[T]) Potentials(k int) (f, g []float64) {
 	st := u.strands[k]
 	f, g = make([]float64, st.n), make([]float64, st.m)

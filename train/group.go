@@ -18,11 +18,7 @@ func (o *Options) divide() error {
 	}
 	d, ok := o.Objective.(interface{ Divide(*ranks.Comm) error })
 	if !ok {
-		what := "--objective " + o.Config.Objective
-		if len(o.Config.Features) > 0 {
-			what = "--features, a learned cost,"
-		}
-		return &ConfigError{Flag: what, Problem: "trains in one process; a fixed cost can be divided among ranks"}
+		return &ConfigError{Flag: "--objective " + o.Config.Objective, Problem: "trains in one process; generators can be divided among ranks"}
 	}
 	if err := d.Divide(o.Comm); err != nil {
 		return &ConfigError{Flag: fmt.Sprintf("--model %s on %d ranks", o.Config.Model, o.Comm.Size()), Problem: err.Error()}

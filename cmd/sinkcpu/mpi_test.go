@@ -65,24 +65,26 @@ func TestOTOnRanks(t *testing.T) {
 	}
 	_, out, _ := command(append(args, "--grad", filepath.Join(dir, "g1.npy"))...)
 	want := parse(out)
-	values := map[float64]bool{}
-	for name, launcher := range mpiLaunchers(t, 2) {
-		grad := filepath.Join(dir, name+".npy")
-		out, err := onMPI(launcher, append(args, "--grad", grad)...).Output()
-		if err != nil {
-			t.Fatalf("%s: %v", name, err)
+	for _, n := range []int{2, 4} {
+		values := map[float64]bool{}
+		for name, launcher := range mpiLaunchers(t, n) {
+			grad := filepath.Join(dir, name+".npy")
+			out, err := onMPI(launcher, append(args, "--grad", grad)...).Output()
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			got := parse(string(out))
+			if got.N != 90 || !(math.Abs(got.Value-want.Value) <= 1e-12) || !(math.Abs(got.TransportCost-want.TransportCost) <= 1e-9) {
+				t.Errorf("%s -n %d: %+v, one process has %+v", name, n, got, want)
+			}
+			values[got.Value] = true
+			if len(readFile(t, grad)) != len(readFile(t, filepath.Join(dir, "g1.npy"))) {
+				t.Errorf("%s -n %d: the gradient is of another size", name, n)
+			}
 		}
-		got := parse(string(out))
-		if got.N != 90 || !(math.Abs(got.Value-want.Value) <= 1e-12) || !(math.Abs(got.TransportCost-want.TransportCost) <= 1e-9) {
-			t.Errorf("%s: %+v, one process has %+v", name, got, want)
+		if len(values) != 1 {
+			t.Errorf("%d ranks have values %v under different libraries", n, values)
 		}
-		values[got.Value] = true
-		if len(readFile(t, grad)) != len(readFile(t, filepath.Join(dir, "g1.npy"))) {
-			t.Errorf("%s: the gradient is of another size", name)
-		}
-	}
-	if len(values) != 1 {
-		t.Errorf("two ranks have values %v under different libraries", values)
 	}
 }
 
@@ -177,32 +179,35 @@ func TestTrainOnRanks(t *testing.T) {
 	}
 	mustCommand(t, args(at("one"), "20")...)
 	want := losses(at("one"))
-	var first string
+	for _, n := range []int{2, 4} {
+		var first string
+		for name, launcher := range mpiLaunchers(t, n) {
+			out := at(fmt.Sprint(name, n))
+			for _, steps := range []string{"10", "20"} {
+				a := args(out, steps)
+				if steps == "20" {
+					a = []string{"train", "--resume", "--steps", steps, "--out", out}
+				}
+				if text, err := onMPI(launcher, a...).CombinedOutput(); err != nil {
+					t.Fatalf("%s -n %d: %v\n%s", name, n, err, text)
+				}
+			}
+			got := losses(out)
+			for k, l := range got {
+				if !(math.Abs(l-want[k]) <= 1e-3*math.Abs(want[0])) {
+					t.Errorf("%s -n %d: loss %g after step %d, one process has %g", name, n, l, k+1, want[k])
+				}
+			}
+			weights := readFile(t, filepath.Join(out, "checkpoint.safetensors"))
+			if first == "" {
+				first = weights
+			}
+			if weights != first {
+				t.Errorf("%s -n %d: another checkpoint than under the other library", name, n)
+			}
+		}
+	}
 	for name, launcher := range mpiLaunchers(t, 2) {
-		out := at(name)
-		for _, steps := range []string{"10", "20"} {
-			a := args(out, steps)
-			if steps == "20" {
-				a = []string{"train", "--resume", "--steps", steps, "--out", out}
-			}
-			if text, err := onMPI(launcher, a...).CombinedOutput(); err != nil {
-				t.Fatalf("%s: %v\n%s", name, err, text)
-			}
-		}
-		got := losses(out)
-		for k, l := range got {
-			if !(math.Abs(l-want[k]) <= 1e-3*math.Abs(want[0])) {
-				t.Errorf("%s: loss %g after step %d, one process has %g", name, l, k+1, want[k])
-			}
-		}
-		weights := readFile(t, filepath.Join(out, "checkpoint.safetensors"))
-		if first == "" {
-			first = weights
-		}
-		if weights != first {
-			t.Errorf("%s: another checkpoint than under the other library", name)
-		}
-
 		cmd := onMPI(launcher, args(at(name+"-killed"), "1000000")...)
 		var text lockedBuffer
 		cmd.Stderr, cmd.Stdout = &text, &text
