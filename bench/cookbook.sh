@@ -1,12 +1,29 @@
 #!/bin/sh
-# cookbook.sh OUT MNIST [STEPS]: train the eight presets of the generative cookbook on MNIST, one after the other, and write their reconstructions,
-# ways and codes and a table. What is there already is resumed or kept, so the script can be stopped and started at any time.
-# STEPS overrides the steps of every preset. SINKCPU names the program (default: sinkcpu in PATH), EVAL=no leaves out `sinkcpu eval`.
+# cookbook.sh OUT MNIST [SHARE]: train the eight presets of the generative cookbook on MNIST, one after the other, and write their reconstructions,
+# ways and codes and a table. Each takes as many steps as SHARE (default 1) times eight minutes of two cores, and what is in OUT already is
+# kept and gone on from: stop the script and start it at any time, and with a larger SHARE to train on.
+# PRESETS names those to do, THREADS the workers of each (default: one a processor), SINKCPU the program (default: sinkcpu in PATH);
+# EVAL=no leaves out `sinkcpu eval`.
 set -eu
 
-out=${1:?folder of the runs} mnist=${2:?folder of MNIST} steps=${3:-}
+out=${1:?folder of the runs} mnist=${2:?folder of MNIST} share=${3:-1}
 sinkcpu=${SINKCPU:-sinkcpu}
-presets='vae aae wae-mmd wae-gan sae avb wgan wgan-gp'
+presets=${PRESETS:-vae aae wae-mmd wae-gan sae avb wgan wgan-gp}
+
+# plan PRESET: steps in eight minutes, and the steps in which rates halve, about an eighth of them.
+plan() {
+	case $1 in
+	vae) echo 120000 15000 ;;
+	aae) echo 90000 15000 ;;
+	wae-mmd) echo 115000 15000 ;;
+	wae-gan) echo 90000 15000 ;;
+	sae) echo 110000 15000 ;;
+	avb) echo 45000 6000 ;;
+	wgan) echo 38000 5000 ;;
+	wgan-gp) echo 20000 2500 ;;
+	*) echo "cookbook.sh: unknown preset $1" >&2; exit 2 ;;
+	esac
+}
 
 # quietly FILE COMMAND...: run the command unless FILE is there and newer than the run's checkpoint.
 quietly() {
@@ -15,15 +32,20 @@ quietly() {
 	if [ ! "$file" -nt "$run/checkpoint.safetensors" ]; then "$@"; fi
 }
 
+# number KEY FILE: the first number of that key.
+number() { sed -n "s/^ *\"$1\": *\([-0-9.e+]*\),*\$/\1/p" "$2" | head -n 1; }
+
 mkdir -p "$out"
 for preset in $presets; do
 	run=$out/$preset
-	if [ ! -f "$run/summary.json" ]; then
-		if [ -f "$run/config.json" ]; then
-			"$sinkcpu" train --resume --out "$run"
-		else
-			"$sinkcpu" train --preset "$preset-mnist" --data "mnist:$mnist" --out "$run" ${steps:+--steps "$steps"}
+	planned=$(plan "$preset")
+	steps=$(awk -v n="${planned% *}" -v share="$share" 'BEGIN { printf "%d", n * share }')
+	if [ -f "$run/config.json" ]; then
+		if [ ! -f "$run/summary.json" ] || [ "$(number steps "$run/summary.json")" -lt "$steps" ]; then
+			"$sinkcpu" train --resume --out "$run" --steps "$steps" --threads "${THREADS:-0}"
 		fi
+	else
+		"$sinkcpu" train --preset "$preset-mnist" --data "mnist:$mnist" --out "$run" --steps "$steps" --lr-half-life "${planned#* }" --threads "${THREADS:-0}"
 	fi
 	case $preset in
 	wgan*) ;;
@@ -34,13 +56,12 @@ for preset in $presets; do
 		;;
 	esac
 	if [ "${EVAL:-yes}" = yes ]; then
-		quietly "$run.eval.json" sh -c "'$sinkcpu' eval --run '$run' --json >'$run.eval.json.part' && mv '$run.eval.json.part' '$run.eval.json'"
+		quietly "$run.eval.json" sh -c "'$sinkcpu' eval --run '$run' --n 1000 --threads ${THREADS:-0} --json >'$run.eval.json.part' && mv '$run.eval.json.part' '$run.eval.json'"
 	fi
 done
 
 # One line a preset. From summary.json: steps, seconds of all processors, error of reconstructions of held-out rows, MMD of their codes to the
 # prior; from `sinkcpu eval`, where that was not left out: held-out measure, Frechet distance and coverage in the features of digits, sharpness.
-number() { sed -n "s/^ *\"$1\": *\([-0-9.e+]*\),*\$/\1/p" "$2" | head -n 1; }
 metric() { # NAME KEY FILE: KEY of the first object called NAME, in three digits; a dash where there is none
 	value=-
 	if [ -f "$3" ]; then

@@ -11,7 +11,7 @@ import (
 // CriticConfig holds the settings of a learned cost; see [NewAdversarial].
 type CriticConfig struct {
 	Steps          int     // n_c, steps of the critic before each turn of the generator
-	GeneratorSteps int     // steps of the generator a turn
+	GeneratorSteps int     // steps of the generator a turn; 0 for a model that stays as it is, under a critic that learns
 	Clip           float64 // bound of the critic's weights; 0 for none
 	Penalty        float64 // weight of the gradient penalty; 0 for none
 	Optimizer      string  // adam or rmsprop
@@ -61,8 +61,8 @@ type Adversarial struct {
 
 // NewAdversarial returns the objective that teaches fit's model through the features. The ground cost is that of fit's criterion.
 func NewAdversarial(fit *Fit, features nn.Layer[float32], cfg CriticConfig) (*Adversarial, error) {
-	if cfg.Steps < 1 || cfg.GeneratorSteps < 1 {
-		return nil, fmt.Errorf("generative: %d steps of the critic and %d of the generator, want both positive", cfg.Steps, cfg.GeneratorSteps)
+	if cfg.Steps < 1 || cfg.GeneratorSteps < 0 || cfg.GeneratorSteps == 0 && cfg.Frozen {
+		return nil, fmt.Errorf("generative: %d steps of the critic and %d of the generator, want positive numbers, or 0 of the generator where the critic learns", cfg.Steps, cfg.GeneratorSteps)
 	}
 	if !(cfg.Clip >= 0) {
 		return nil, fmt.Errorf("generative: weights clipped to %g, want a positive number, or 0 for none", cfg.Clip)
@@ -105,21 +105,20 @@ func (o *Adversarial) Groups() []*nn.Group[float32] {
 }
 
 // Step takes the critic's steps and then those of the generator. Where report is set, its metrics are those of the criterion at the
-// generator's last step, the norms of both gradients, the largest weight of the critic, and where
+// generator's last step, or the critic's where the model stays, the norms of both gradients, the largest weight of the critic, and where
 // there are such the penalty, unweighted, and the error of the decoder.
 func (o *Adversarial) Step(ctx context.Context, data Batches, report bool) ([]Metric, error) {
-	var ofCritic []Metric
+	var metrics, ofCritic []Metric
 	var fall float64
 	for k := 0; k < o.cfg.Steps && !o.cfg.Frozen; k++ {
-		loss, err := o.compare(ctx, data, true, true)
-		if err != nil {
+		var err error
+		if metrics, err = o.compare(ctx, data, true, true); err != nil {
 			return nil, err
 		}
-		if ofCritic, err = o.ascend(loss[0].Value); err != nil {
+		if ofCritic, err = o.ascend(metrics[0].Value); err != nil {
 			return nil, err
 		}
 	}
-	var metrics []Metric
 	for k := range o.cfg.GeneratorSteps {
 		var err error
 		last := report && k == o.cfg.GeneratorSteps-1

@@ -26,6 +26,7 @@ type AutoEncoderConfig struct {
 	Cost          string  // of a deterministic decoder, one of [ReconstructionCosts]; "" for sqeuclidean
 	Variance      float64 // of a Gaussian decoder
 	LearnVariance bool    // Variance is where it begins
+	FixedModel    bool    // the decoder stays as it is: the encoder alone learns, the infimum over Q for this model
 
 	Penalty string  // one of [LatentPenalties]
 	Lambda  float64 // its weight; beta of a variational auto-encoder

@@ -142,6 +142,9 @@ func (o *AutoEncoder) Step(ctx context.Context, data Batches, report bool) ([]Me
 	}
 	decayed := decay(o.done, o.cfg.HalfLife)
 	for _, g := range []*nn.Group[float32]{o.encoder, o.decoder} {
+		if g == o.decoder && o.cfg.FixedModel {
+			continue
+		}
 		g.Opt.SetRate(o.cfg.Rate * decayed)
 		g.Step()
 	}

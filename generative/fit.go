@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/sinkcpu/sinkcpu/internal/parallel"
 	"github.com/sinkcpu/sinkcpu/internal/random"
@@ -16,7 +17,7 @@ import (
 // FitConfig holds the settings of [NewFit].
 type FitConfig struct {
 	Batch     int     // points of a cloud
-	Optimizer string  // adam or rmsprop
+	Optimizer string  // one of [OptimizerNames]
 	Rate      float64 // learning rate
 	HalfLife  float64 // steps in which the rate halves; 0 for a constant rate
 	Seed      uint64
@@ -27,18 +28,24 @@ type FitConfig struct {
 	Theory bool
 }
 
-// OptimizerNames are the names that [FitConfig] takes.
-var OptimizerNames = []string{"adam", "rmsprop"}
+// OptimizerNames are the names that [FitConfig] takes: Adam and RMSProp with the settings of their papers, or of PyTorch, and
+//
+//	adam-wgan  Adam with beta1 = 0 and beta2 = .9, for two players that chase each other          Gulrajani et al. 2017
+var OptimizerNames = []string{"adam", "rmsprop", "adam-wgan"}
 
-// newOptimizer returns Adam or RMSProp with the settings of their papers, or of PyTorch.
+// newOptimizer returns one of [OptimizerNames]; "" is adam.
 func newOptimizer[T kernels.Float](ops nn.Ops[T], name string, rate float64) (nn.Optimizer[T], error) {
 	switch name {
 	case "", "adam":
 		return nn.NewAdam(ops, nn.DefaultAdam(rate))
 	case "rmsprop":
 		return nn.NewRMSProp(ops, nn.DefaultRMSProp(rate))
+	case "adam-wgan":
+		c := nn.DefaultAdam(rate)
+		c.Beta1, c.Beta2 = 0, .9
+		return nn.NewAdam(ops, c)
 	}
-	return nil, fmt.Errorf("generative: unknown optimiser %q, want adam or rmsprop", name)
+	return nil, fmt.Errorf("generative: unknown optimiser %q, want one of %s", name, strings.Join(OptimizerNames, ", "))
 }
 
 // Fit learns a model by a criterion on clouds of the model and of data, cloud sizes being equal:

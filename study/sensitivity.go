@@ -195,16 +195,13 @@ func (t *training) train(ctx context.Context, target float64) (held, reached flo
 func (t *training) heldOut(ctx context.Context) (float64, error) {
 	t.sample = make([]float32, 2*t.s.Held)
 	t.fit.Sample(t.sample, t.s.Held, t.noise)
-	x := make([]float64, len(t.sample))
-	for k, v := range t.sample {
-		x[k] = float64(v)
-	}
-	return exactTransport(ctx, x, rows(t.test, t.picked.Perm(t.test.N)[:t.s.Held]))
+	return exactTransport(ctx, logsumexp.SqEuclidean, t.sample, rows(t.test, t.picked.Perm(t.test.N)[:t.s.Held]))
 }
 
-func exactTransport(ctx context.Context, x, y []float64) (float64, error) {
+// exactTransport returns the cost of exact transport between points of the plane.
+func exactTransport(ctx context.Context, ground logsumexp.Ground, x, y []float32) (float64, error) {
 	var serial *parallel.Pool
-	p, err := newPair(serial, logsumexp.SqEuclidean, x, y, 2)
+	p, err := newPair(serial, ground, widen(x), widen(y), 2)
 	if err != nil {
 		return 0, err
 	}
@@ -212,12 +209,18 @@ func exactTransport(ctx context.Context, x, y []float64) (float64, error) {
 }
 
 // rows returns rows of points of the plane.
-func rows(ds *data.Dataset, pick []int) []float64 {
-	out := make([]float64, 0, 2*len(pick))
-	row := make([]float32, 2)
-	for _, i := range pick {
-		ds.Row(row, i)
-		out = append(out, float64(row[0]), float64(row[1]))
+func rows(ds *data.Dataset, pick []int) []float32 {
+	out := make([]float32, 2*len(pick))
+	for k, i := range pick {
+		ds.Row(out[2*k:2*k+2], i)
+	}
+	return out
+}
+
+func widen(x []float32) []float64 {
+	out := make([]float64, len(x))
+	for k, v := range x {
+		out[k] = float64(v)
 	}
 	return out
 }
@@ -230,7 +233,7 @@ func (s *Sensitivity) floor(ctx context.Context, run kernels.Runner) (float64, e
 	}
 	v, err := draws(ctx, run, 16, func(draw uint64) (float64, error) {
 		pick := random.New(s.Seed, "study floor", draw).Perm(src.Test.N)
-		return exactTransport(ctx, rows(src.Test, pick[:s.Held]), rows(src.Test, pick[s.Held:2*s.Held]))
+		return exactTransport(ctx, logsumexp.SqEuclidean, rows(src.Test, pick[:s.Held]), rows(src.Test, pick[s.Held:2*s.Held]))
 	})
 	mean, _ := meanError(v)
 	return mean, err
@@ -247,12 +250,8 @@ func (s *Sensitivity) iterations(ctx context.Context, run kernels.Runner, eps fl
 		fake, real := make([]float32, 2*m), make([]float32, 2*m)
 		t.fit.Sample(fake, m, t.noise)
 		t.batch.Next(real, m)
-		x, y := make([]float64, 2*m), make([]float64, 2*m)
-		for k := range x {
-			x[k], y[k] = float64(fake[k]), float64(real[k])
-		}
 		var serial *parallel.Pool
-		p, err := newPair(serial, logsumexp.SqEuclidean, x, y, 2)
+		p, err := newPair(serial, logsumexp.SqEuclidean, widen(fake), widen(real), 2)
 		if err != nil {
 			return 0, err
 		}

@@ -6,11 +6,12 @@ import (
 	"testing"
 
 	"github.com/sinkcpu/sinkcpu/logsumexp"
+	"github.com/sinkcpu/sinkcpu/nn"
 )
 
 // tiny returns each study on a grid of a second or less.
 func tiny() []Study {
-	return []Study{tinyInterpolation(), tinySensitivity(), tinyGradient(), tinySampleComplexity(), tinyConvergence()}
+	return []Study{tinyInterpolation(), tinySensitivity(), tinyGradient(), tinySampleComplexity(), tinyConvergence(), tinyPrimalDual()}
 }
 
 func tinyInterpolation() *Interpolation {
@@ -40,6 +41,12 @@ func tinySampleComplexity() *SampleComplexity {
 func tinyConvergence() *Convergence {
 	s := NewConvergence(1)
 	s.CloudSize, s.Eps, s.Steps = 40, []float64{.1, .3, 1}, []int{1, 2, 4, 8, 16, 32, 64}
+	return s
+}
+
+func tinyPrimalDual() *PrimalDual {
+	s := NewPrimalDual(1)
+	s.Steps, s.Batch, s.Hidden, s.Held, s.Seeds = []int{1, 20, 80}, 64, 16, 64, 2
 	return s
 }
 
@@ -283,6 +290,48 @@ func TestSensitivityTrend(t *testing.T) {
 		held, floor := tab.Float(r, "held_out"), tab.Float(r, "data_floor")
 		if !(held < .5*before) || !(held > .5*floor) || !(tab.Float(r, "step_cpu_ms") > 0) {
 			t.Errorf("row %d: held-out %g, untrained %g, data %g, %g ms a step", r, held, before, floor, tab.Float(r, "step_cpu_ms"))
+		}
+	}
+}
+
+// TestPrimalDualEnclose: whatever has been learned, the primal bound is not below the exact distance and the dual bound not above it, but for
+// the rounding of float32; a fixed model keeps its distance, and its two bounds come closer.
+func TestPrimalDualEnclose(t *testing.T) {
+	s := tinyPrimalDual()
+	tab := table(t, s)
+	for r := range tab.Len() {
+		exact, bound, primal := tab.Float(r, "exact"), tab.Float(r, "bound"), tab.Text(r, "side") == "primal"
+		if primal && !(bound >= exact-1e-6) || !primal && !(bound <= exact+1e-6) {
+			t.Errorf("%s model, %s, %s steps: bound %g, exact %g", tab.Text(r, "model"), tab.Text(r, "side"), tab.Text(r, "steps"), bound, exact)
+		}
+	}
+	gap := func(steps int) float64 {
+		var at [2]int
+		for k, side := range []string{"primal", "dual"} {
+			at[k] = tab.Where("model", "fixed", "side", side, "steps", steps)[0]
+		}
+		if p, d := tab.Float(at[0], "exact"), tab.Float(at[1], "exact"); p != d {
+			t.Errorf("the fixed model is %g from the data on one side, %g on the other", p, d)
+		}
+		return tab.Float(at[0], "bound") - tab.Float(at[1], "bound")
+	}
+	if first, last := gap(s.Steps[0]), gap(s.Steps[len(s.Steps)-1]); !(last < first) {
+		t.Errorf("bounds are %g apart at first, %g at last", first, last)
+	}
+}
+
+// TestCriticOnTwoPoints: of a point on each side any critic's bound is their distance; its estimate is what its slope makes of it.
+func TestCriticOnTwoPoints(t *testing.T) {
+	linear := nn.NewLinear(nn.NewCPU[float32](nil), 2, 1)
+	x, y := []float32{1, 2}, []float32{4, 6}
+	for _, c := range []struct {
+		wx, wy          float32
+		estimate, bound float64
+	}{{-.6, -.8, 5, 5}, {0, 0, 0, 5}, {.6, .8, -5, 5}, {-1.2, -1.6, 10, 5}} {
+		copy(linear.Weight.Value.Data(), []float32{c.wx, c.wy})
+		e, b, err := dual{critic: linear}.judge(context.Background(), x, y, nil)
+		if err != nil || !(math.Abs(e-c.estimate) <= 1e-6) || !(math.Abs(b-c.bound) <= 1e-6) {
+			t.Errorf("critic (%g, %g): estimate %g, bound %g, %v; want %g and %g", c.wx, c.wy, e, b, err, c.estimate, c.bound)
 		}
 	}
 }

@@ -46,6 +46,7 @@ func All(seed uint64) []Study {
 		NewGradient(seed),
 		NewSampleComplexity(seed),
 		NewConvergence(seed),
+		NewPrimalDual(seed),
 	}
 }
 

@@ -4,7 +4,8 @@
 //
 //	config.json              everything that defines the run
 //	metrics.jsonl            one line a logged step
-//	samples-NNNNNN.png       what the model makes after that step
+//	samples-NNNNNN.png       what the model makes after that step; reconstructions-, ways- and codes- beside it are of auto-encoders
+//	notices.json             what went wrong on the way, such as a collapse, with its step; absent where nothing did
 //	loss.png                 the loss over the steps
 //	report.html              curves, samples, numbers and settings in one file, at the end
 //	events.out.tfevents.*    metrics and samples for TensorBoard

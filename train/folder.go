@@ -27,7 +27,15 @@ func (f folder) lockFile() string        { return f.path("lock") }
 func (f folder) curve() string           { return f.path("loss.png") }
 func (f folder) report() string          { return f.path("report.html") }
 func (f folder) weights() string         { return f.path("weights.safetensors") }
-func (f folder) samples(step int) string { return f.path(fmt.Sprintf("samples-%06d.png", step)) }
+func (f folder) notices() string         { return f.path("notices.json") }
+func (f folder) samples(step int) string { return f.picture("samples", step) }
+func (f folder) picture(kind string, step int) string {
+	return f.path(fmt.Sprintf("%s-%06d.png", kind, step))
+}
+
+// pictureKinds are the pictures of a step, those after the first of auto-encoders.
+var pictureKinds = []string{"samples", "reconstructions", "ways", "codes"}
+
 func (f folder) write(path string, b []byte) error {
 	return atomicfile.Write(path, func(w io.Writer) error { _, err := w.Write(b); return err })
 }
@@ -119,7 +127,7 @@ func LoadConfig(dir string) (Config, error) {
 
 // cut removes what a run wrote after the step: lines and records, sample pictures, what the end of a run adds, and files half written.
 func (f folder) cut(c Config, step int) error {
-	for _, path := range []string{f.config(), f.tensors(), f.document(), f.summary(), f.report(), f.curve(), f.weights()} {
+	for _, path := range []string{f.config(), f.tensors(), f.document(), f.summary(), f.report(), f.curve(), f.weights(), f.notices()} {
 		if err := atomicfile.Clean(path); err != nil {
 			return err
 		}
@@ -130,15 +138,17 @@ func (f folder) cut(c Config, step int) error {
 	if err := cutEvents(f.events(), c, step); err != nil {
 		return err
 	}
-	names, err := filepath.Glob(f.path("samples-*.png"))
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		var at int
-		if _, err := fmt.Sscanf(filepath.Base(name), "samples-%d.png", &at); err == nil && at > step {
-			if err := os.Remove(name); err != nil {
-				return err
+	for _, kind := range pictureKinds {
+		names, err := filepath.Glob(f.path(kind + "-*.png"))
+		if err != nil {
+			return err
+		}
+		for _, name := range names {
+			var at int
+			if _, err := fmt.Sscanf(filepath.Base(name), kind+"-%d.png", &at); err == nil && at > step {
+				if err := os.Remove(name); err != nil {
+					return err
+				}
 			}
 		}
 	}

@@ -61,26 +61,86 @@ func DecodeSquare(dec generative.Decoder, dst []float32, side int) {
 	dec.Decode(dst, z, side*side)
 }
 
-// drawSamples writes the sample picture of a step to its file and to the event file. A model that makes no points has none.
-func (r *run) drawSamples(step int) error {
+// drawPictures writes the pictures of the step to their files, that of the samples also to the event file, and looks whether the model has
+// collapsed. A model that makes no points has none.
+func (r *run) drawPictures() error {
 	model, ok := r.obj.(generative.Generator)
 	if !ok {
 		return nil
 	}
-	title := fmt.Sprintf("%s after step %d", r.src.Name, step)
-	m, err := samplePicture(model, r.src.Train, r.cfg.Seed, title)
-	if err != nil || m == nil {
+	m, err := samplePicture(model, r.src.Train, r.cfg.Seed, fmt.Sprintf("%s after step %d", r.src.Name, r.step))
+	if err != nil {
 		return err
 	}
+	if m != nil {
+		png, err := r.drawPicture("samples", m)
+		if err != nil {
+			return err
+		}
+		if err := r.events.picture(r.step, tagSamples, m, png); err != nil {
+			return err
+		}
+	}
+	if auto, ok := r.obj.(*generative.AutoEncoder); ok {
+		if err := r.drawCodes(auto); err != nil {
+			return err
+		}
+	}
+	return r.noticeModes(model)
+}
+
+// drawPicture writes a picture of the step and returns its bytes.
+func (r *run) drawPicture(kind string, m image.Image) ([]byte, error) {
 	var png bytes.Buffer
 	if err := report.WritePNG(&png, m); err != nil {
-		return err
+		return nil, err
 	}
-	path := r.folder.samples(step)
-	if err := errors.Join(atomicfile.Clean(path), r.folder.write(path, png.Bytes())); err != nil {
-		return err
+	path := r.folder.picture(kind, r.step)
+	return png.Bytes(), errors.Join(atomicfile.Clean(path), r.folder.write(path, png.Bytes()))
+}
+
+const (
+	pairsALine  = 6  // images beside their reconstructions
+	linesOfEach = 10 // of such pairs, and of ways
+	waySteps    = 11 // codes of a way
+)
+
+// drawCodes draws reconstructions of and ways between rows that the auto-encoder did not learn from, and their codes.
+func (r *run) drawCodes(auto *generative.AutoEncoder) error {
+	rows := r.src.Test
+	if rows == nil {
+		rows = r.src.Train
 	}
-	return r.events.picture(step, tagSamples, m, png.Bytes())
+	n := min(rows.N, codeRows)
+	x, z := firstRows(rows, n), make([]float32, n*auto.LatentDim())
+	auto.Encode(z, x, n, nil)
+	pictures := map[string]func() (image.Image, error){
+		"codes": func() (image.Image, error) {
+			title := fmt.Sprintf("codes of %s, step %d", r.cfg.Objective, r.step)
+			if rows.Labels == nil {
+				return report.Classes(title, z, auto.LatentDim(), nil)
+			}
+			return report.Classes(title, z, auto.LatentDim(), rows.Labels[:n])
+		},
+	}
+	if k := pairsALine * linesOfEach; Shape(rows).Valid() && n >= k {
+		pictures["reconstructions"] = func() (image.Image, error) {
+			return report.Grid(BesideReconstructions(auto, x[:k*rows.Dim], k), 2*k, 2*pairsALine, Shape(rows))
+		}
+		pictures["ways"] = func() (image.Image, error) {
+			return report.Grid(Ways(auto, x[:2*linesOfEach*rows.Dim], linesOfEach, waySteps, true), linesOfEach*(waySteps+2), waySteps+2, Shape(rows))
+		}
+	}
+	for kind, draw := range pictures {
+		m, err := draw()
+		if err != nil {
+			return err
+		}
+		if _, err := r.drawPicture(kind, m); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // lossLabel returns the axis of the loss, with its unit where it has one.

@@ -148,7 +148,8 @@ type run struct {
 	step    int // steps done
 	saved   int // step of the checkpoint
 	last    []Metric
-	told    int // notices
+	notices []generative.Notice
+	spread  float64 // variance of rows of the data, 0 before it is known
 	heldOut *heldOut
 	frechet *frechet // nil for none
 	score   *HeldOut // of the step scoreAt
@@ -228,6 +229,9 @@ func (r *run) resume() (*loaded, error) {
 	if err := r.folder.cut(r.cfg, r.step); err != nil {
 		return nil, err
 	}
+	if r.notices, err = r.folder.cutNotices(r.cfg, r.step); err != nil {
+		return nil, err
+	}
 	return l, r.folder.writeConfig(r.cfg)
 }
 
@@ -305,20 +309,7 @@ func (r *run) one(ctx context.Context) error {
 		}
 	}
 	r.reporter.Step(r.step, r.last)
-	r.tellNotices()
-	return nil
-}
-
-// tellNotices tells what the objective has noticed since it last told, with the step.
-func (r *run) tellNotices() {
-	n, ok := r.obj.(generative.Noticer)
-	if !ok {
-		return
-	}
-	all := n.Notices()
-	for ; r.told < len(all); r.told++ {
-		r.reporter.Note(fmt.Sprintf("step %d: %s", all[r.told].Step, all[r.told].Text))
-	}
+	return r.noticeObjective()
 }
 
 // record does what is due after a step: metrics, pictures, measure, checkpoint, in this order.
@@ -330,7 +321,7 @@ func (r *run) record(ctx context.Context) error {
 	}
 	return r.metrics.pause(func() error {
 		if r.cfg.samples(r.step) {
-			if err := errors.Join(r.drawSamples(r.step), r.drawCurve()); err != nil {
+			if err := errors.Join(r.drawPictures(), r.drawCurve()); err != nil {
 				return err
 			}
 		}
@@ -495,7 +486,7 @@ func (r *run) finish(ctx context.Context) (*Summary, error) {
 	}
 	s := r.summarise()
 	if !r.cfg.samples(r.step) {
-		if err := r.drawSamples(r.step); err != nil {
+		if err := r.drawPictures(); err != nil {
 			return nil, err
 		}
 	}

@@ -64,9 +64,6 @@ func (r *run) summarise() *Summary {
 		s.Loss = r.last[0].Value
 	}
 	s.Inside = CountInside(r.obj, r.src.Train)
-	if n, ok := r.obj.(generative.Noticer); ok {
-		s.Notices = n.Notices()
-	}
 	if g, ok := r.obj.(generative.Generator); ok && r.src.Modes != nil {
 		c := CountModes(g, r.src.Modes, r.cfg.Seed)
 		s.Modes = &c
@@ -130,6 +127,7 @@ func Duration(seconds float64) string {
 
 // writeSummary writes summary.json and, from all that is in the folder then, report.html.
 func (r *run) writeSummary(s *Summary) error {
+	s.Notices = r.notices
 	text, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sinkcpu/sinkcpu/internal/parallel"
+	"github.com/sinkcpu/sinkcpu/train"
 )
 
 type interpolateOptions struct {
@@ -52,23 +53,12 @@ func (o *interpolateOptions) interpolate(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	d, dim := k.model.LatentDim(), k.c.Data.Dim
-	ends, way := k.codes(), make([]float32, pairs*o.steps*d)
-	for p := range pairs {
-		k.model.Interpolate(way[p*o.steps*d:], ends[2*p*d:], ends[(2*p+1)*d:], o.steps)
-	}
-	y := make([]float32, pairs*o.steps*dim)
-	k.model.Decode(y, way, pairs*o.steps)
-	rows, n, line := y, pairs*o.steps, o.steps
+	line := o.steps
 	if ext == ".png" {
-		rows, n, line = nil, pairs*(o.steps+2), o.steps+2
-		for p := range pairs {
-			rows = append(rows, k.x[2*p*dim:(2*p+1)*dim]...)
-			rows = append(rows, y[p*o.steps*dim:(p+1)*o.steps*dim]...)
-			rows = append(rows, k.x[(2*p+1)*dim:(2*p+2)*dim]...)
-		}
+		line += 2
 	}
-	if err := k.writeRows(o.out, ext, rows, n, line); err != nil {
+	rows := train.Ways(k.model, k.x, pairs, o.steps, ext == ".png")
+	if err := k.writeRows(o.out, ext, rows, pairs*line, line); err != nil {
 		return err
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "%d ways of %d codes of step %d are in %s\n", pairs, o.steps, k.c.Step, o.out)

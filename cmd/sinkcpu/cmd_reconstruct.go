@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sinkcpu/sinkcpu/internal/parallel"
+	"github.com/sinkcpu/sinkcpu/train"
 )
 
 func newReconstructCommand() *cobra.Command {
@@ -38,17 +39,18 @@ func (o *codesOptions) reconstruct(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	y := make([]float32, len(k.x))
-	k.model.Decode(y, k.codes(), k.n)
+	both, d := train.BesideReconstructions(k.model, k.x, k.n), k.c.Data.Dim
 	var sum float64
-	for i, v := range y {
-		sum += (float64(v) - float64(k.x[i])) * (float64(v) - float64(k.x[i]))
+	for i := 0; i < len(both); i += 2 * d {
+		for j := i; j < i+d; j++ {
+			sum += (float64(both[j+d]) - float64(both[j])) * (float64(both[j+d]) - float64(both[j]))
+		}
 	}
-	rows, n, d := y, k.n, k.c.Data.Dim
-	if ext == ".png" { // image and reconstruction side by side
-		rows, n = make([]float32, 0, 2*len(y)), 2*k.n
-		for i := range k.n {
-			rows = append(append(rows, k.x[i*d:(i+1)*d]...), y[i*d:(i+1)*d]...)
+	rows, n := both, 2*k.n
+	if ext == ".npy" { // the reconstructions alone
+		rows, n = nil, k.n
+		for i := d; i < len(both); i += 2 * d {
+			rows = append(rows, both[i:i+d]...)
 		}
 	}
 	const pairs = 6 // a line

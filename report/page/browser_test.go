@@ -225,6 +225,18 @@ func TestLivePageInABrowser(t *testing.T) {
 	addPicture(t, dir, 50)
 	b.until("document.querySelector('img[alt=\"samples after step 50\"]')?.naturalWidth === 8")
 
+	// What an auto-encoder draws appears, and what was noticed, with its step, in the list and on the curve.
+	b.until("document.querySelector('section.notices').hidden")
+	for _, kind := range []string{"reconstructions", "ways", "codes"} {
+		addPictureOf(t, dir, kind, 50)
+	}
+	for _, alt := range []string{"rows and their reconstructions", "ways between rows", "codes"} {
+		b.until(fmt.Sprintf("document.querySelector('img[alt=\"%s after step 50\"]')?.naturalWidth === 8", alt))
+	}
+	write(t, filepath.Join(dir, "notices.json"), `[{"step":30,"kind":"codes collapse","text":"codes collapse: <b>2</b> of 8"}]`)
+	b.until("!document.querySelector('section.notices').hidden && document.querySelector('section.notices li').textContent === 'step 30: codes collapse: <b>2</b> of 8'")
+	b.until("document.querySelector('section svg line.mark title')?.textContent === 'codes collapse'")
+
 	// The slider of the latent space changes the picture, by mouse and by keyboard.
 	b.until("document.querySelector('img.latent').naturalWidth === 8 && document.querySelectorAll('.latents input').length === 3")
 	pixel := `(async () => { const i = document.querySelector('img.latent'); await i.decode();
@@ -262,7 +274,7 @@ func TestReportInABrowser(t *testing.T) {
 	}
 	b.open("file://" + file)
 	b.until("document.getElementById('status').textContent.includes('two: step 20 of 400')")
-	b.until("document.querySelectorAll('img')[1].naturalWidth === 8")
+	b.until("document.querySelectorAll('img[alt^=samples]')[1].naturalWidth === 8")
 	if n := b.eval("document.querySelectorAll('section svg').length"); n != 3. {
 		t.Errorf("%v charts, want 3", n)
 	}

@@ -65,9 +65,11 @@ func picture(shade uint8) []byte {
 	return b.Bytes()
 }
 
-func addPicture(t testing.TB, dir string, step int) {
+func addPicture(t testing.TB, dir string, step int) { addPictureOf(t, dir, "samples", step) }
+
+func addPictureOf(t testing.TB, dir, kind string, step int) {
 	t.Helper()
-	write(t, filepath.Join(dir, fmt.Sprintf("samples-%06d.png", step)), string(picture(uint8(step))))
+	write(t, filepath.Join(dir, fmt.Sprintf("%s-%06d.png", kind, step)), string(picture(uint8(step))))
 }
 
 // latent paints the first coordinate.
@@ -129,6 +131,8 @@ func TestPages(t *testing.T) {
 		{"/runs/0/samples-000010.png", 200, "PNG"},
 		{"/runs/1/samples-000011.png", 404, ""},
 		{"/runs/2/samples-000010.png", 404, ""},
+		{"/runs/0/codes-000010.png", 404, ""},
+		{"/runs/0/lock-000010.png", 404, ""},
 		{"/runs/0/config.json", 404, ""},
 		{"/runs/0/..%2Fconfig.json", 404, ""},
 		{"/latent/0?u=0.5,0.5,0.5", 200, "PNG"},
@@ -222,11 +226,15 @@ func (s *stream) next(into any) {
 }
 
 type runState struct {
-	Run     int
-	Reset   bool
-	Name    string
-	Metrics []map[string]float64
-	Samples []struct{ Step int }
+	Run      int
+	Reset    bool
+	Name     string
+	Metrics  []map[string]float64
+	Pictures map[string][]struct{ Step int }
+	Notices  []struct {
+		Step int
+		Kind string
+	}
 	Summary map[string]any
 }
 
@@ -238,7 +246,7 @@ func TestEventsTellWhatARunGains(t *testing.T) {
 		Runs []runState
 	}
 	events.next(&st)
-	if !st.Live || len(st.Runs) != 1 || st.Runs[0].Name != "one" || len(st.Runs[0].Metrics) != 3 || len(st.Runs[0].Samples) != 1 {
+	if !st.Live || len(st.Runs) != 1 || st.Runs[0].Name != "one" || len(st.Runs[0].Metrics) != 3 || len(st.Runs[0].Pictures["samples"]) != 1 {
 		t.Fatalf("state %+v", st)
 	}
 	addLines(t, dir, 30)
@@ -250,7 +258,7 @@ func TestEventsTellWhatARunGains(t *testing.T) {
 	addPicture(t, dir, 30)
 	u = runState{}
 	events.next(&u)
-	if len(u.Metrics) != 0 || len(u.Samples) != 2 || u.Samples[1].Step != 30 {
+	if len(u.Metrics) != 0 || len(u.Pictures["samples"]) != 2 || u.Pictures["samples"][1].Step != 30 {
 		t.Fatalf("update %+v after a picture more", u)
 	}
 	write(t, filepath.Join(dir, "metrics.jsonl"), `{"step":10,"loss":7}`+"\n"+`{"step":20,"lo`) // cut on resume, a line being written
@@ -258,6 +266,18 @@ func TestEventsTellWhatARunGains(t *testing.T) {
 	events.next(&u)
 	if !u.Reset || len(u.Metrics) != 1 || u.Metrics[0]["loss"] != 7 {
 		t.Fatalf("update %+v after a cut", u)
+	}
+	addPictureOf(t, dir, "codes", 30)
+	u = runState{}
+	events.next(&u)
+	if len(u.Pictures["samples"]) != 2 || len(u.Pictures["codes"]) != 1 {
+		t.Fatalf("update %+v after a picture of codes", u)
+	}
+	write(t, filepath.Join(dir, "notices.json"), `[{"step":20,"kind":"codes collapse","text":"codes collapse: all"}]`)
+	u = runState{}
+	events.next(&u)
+	if len(u.Notices) != 1 || u.Notices[0].Step != 20 || u.Notices[0].Kind != "codes collapse" {
+		t.Fatalf("update %+v after a notice", u)
 	}
 	write(t, filepath.Join(dir, "summary.json"), `{"steps":20}`)
 	u = runState{}
@@ -311,6 +331,7 @@ func TestReportIsOneFile(t *testing.T) {
 	dir := writeRun(t, "one")
 	for step := 11; step < 60; step++ {
 		addPicture(t, dir, step)
+		addPictureOf(t, dir, "codes", step)
 	}
 	var b bytes.Buffer
 	if err := page.Write(&b, dir); err != nil {
@@ -322,8 +343,8 @@ func TestReportIsOneFile(t *testing.T) {
 			t.Errorf("the report contains %q", foreign)
 		}
 	}
-	if n := strings.Count(text, "data:image/png;base64,"); n != 12 {
-		t.Errorf("%d pictures within, want 12 of 50", n)
+	if n := strings.Count(text, "data:image/png;base64,"); n != 12+4 {
+		t.Errorf("%d pictures within, want 12 of 50 and 4 of 49", n)
 	}
 	_, after, ok := strings.Cut(text, `id="state">`)
 	state, _, _ := strings.Cut(after, "</script>")
@@ -331,8 +352,10 @@ func TestReportIsOneFile(t *testing.T) {
 	if err := json.Unmarshal([]byte(state), &st); !ok || err != nil {
 		t.Fatalf("the state within is no JSON: %v", err)
 	}
-	if got := st.Runs[0].Samples; got[0].Step != 10 || got[len(got)-1].Step != 59 {
-		t.Errorf("pictures of steps %v, want the first and the last among them", got)
+	for kind, first := range map[string]int{"samples": 10, "codes": 11} {
+		if got := st.Runs[0].Pictures[kind]; got[0].Step != first || got[len(got)-1].Step != 59 {
+			t.Errorf("%s of steps %v, want the first and the last among them", kind, got)
+		}
 	}
 }
 

@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 )
 
@@ -18,18 +20,19 @@ type run struct {
 	dir  string
 	Name string `json:"name"`
 
-	Config  json.RawMessage   `json:"config"`
-	Summary json.RawMessage   `json:"summary"`
-	Metrics []json.RawMessage `json:"metrics"`
-	Samples []sample          `json:"samples"`
+	Config   json.RawMessage      `json:"config"`
+	Summary  json.RawMessage      `json:"summary"`
+	Metrics  []json.RawMessage    `json:"metrics"`
+	Pictures map[string][]picture `json:"pictures"` // by kind, in the order of their steps
+	Notices  json.RawMessage      `json:"notices"`
 
 	offset  int64 // of metrics.jsonl behind the last whole line read
 	resets  int   // how often metrics.jsonl became shorter, as it does on resume
 	version int   // of all but the metrics
 }
 
-// A sample is the picture of a step.
-type sample struct {
+// A picture is one of a step.
+type picture struct {
 	Step int    `json:"step"`
 	Src  string `json:"src"`
 }
@@ -83,7 +86,14 @@ func (r *run) poll() error {
 		r.Summary = nil
 		r.version++
 	}
-	return r.pollSamples()
+	if notices, err := os.ReadFile(filepath.Join(r.dir, "notices.json")); err == nil && json.Valid(notices) && !bytes.Equal(notices, r.Notices) {
+		r.Notices = notices
+		r.version++
+	} else if errors.Is(err, fs.ErrNotExist) && r.Notices != nil {
+		r.Notices = nil
+		r.version++
+	}
+	return r.pollPictures()
 }
 
 // pollMetrics appends the whole lines that metrics.jsonl has gained.
@@ -124,23 +134,23 @@ func (r *run) pollMetrics() error {
 	}
 }
 
-var samplesName = regexp.MustCompile(`^samples-(\d{6,9})\.png$`)
+var pictureName = regexp.MustCompile(`^(samples|reconstructions|ways|codes)-(\d{6,9})\.png$`)
 
-// pollSamples lists the pictures, in the order of their steps.
-func (r *run) pollSamples() error {
+// pollPictures lists the pictures.
+func (r *run) pollPictures() error {
 	entries, err := os.ReadDir(r.dir)
 	if err != nil {
 		return err
 	}
-	var found []sample
+	found := map[string][]picture{}
 	for _, e := range entries {
-		if m := samplesName.FindStringSubmatch(e.Name()); m != nil {
-			step, _ := strconv.Atoi(m[1])
-			found = append(found, sample{Step: step, Src: e.Name()})
+		if m := pictureName.FindStringSubmatch(e.Name()); m != nil {
+			step, _ := strconv.Atoi(m[2])
+			found[m[1]] = append(found[m[1]], picture{Step: step, Src: e.Name()})
 		}
 	}
-	if len(found) != len(r.Samples) || len(found) > 0 && found[len(found)-1] != r.Samples[len(found)-1] {
-		r.Samples = found
+	if !maps.EqualFunc(found, r.Pictures, slices.Equal) {
+		r.Pictures = found
 		r.version++
 	}
 	return nil

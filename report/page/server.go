@@ -208,7 +208,7 @@ func (s *Server) run(r *http.Request) (*run, bool) {
 func (s *Server) picture(w http.ResponseWriter, r *http.Request) {
 	run, ok := s.run(r)
 	name := r.PathValue("picture")
-	if !ok || !samplesName.MatchString(name) {
+	if !ok || !pictureName.MatchString(name) {
 		http.NotFound(w, r)
 		return
 	}
@@ -270,11 +270,12 @@ func parsePoint(text string) ([]float32, error) {
 
 // An update tells a page what a run has gained.
 type update struct {
-	Run     int               `json:"run"`
-	Reset   bool              `json:"reset,omitempty"`
-	Metrics []json.RawMessage `json:"metrics,omitempty"`
-	Samples []sample          `json:"samples"`
-	Summary json.RawMessage   `json:"summary"`
+	Run      int                  `json:"run"`
+	Reset    bool                 `json:"reset,omitempty"`
+	Metrics  []json.RawMessage    `json:"metrics,omitempty"`
+	Pictures map[string][]picture `json:"pictures"`
+	Notices  json.RawMessage      `json:"notices"`
+	Summary  json.RawMessage      `json:"summary"`
 }
 
 // seen is what a reader knows of a run.
@@ -389,7 +390,7 @@ func (s *Server) tell(known []seen) (updates [][]byte) {
 		if now == known[k] {
 			continue
 		}
-		u := update{Run: k, Reset: r.resets != known[k].resets, Samples: r.Samples, Summary: r.Summary}
+		u := update{Run: k, Reset: r.resets != known[k].resets, Pictures: r.Pictures, Notices: r.Notices, Summary: r.Summary}
 		if u.Reset {
 			known[k].lines = 0
 		}

@@ -1,7 +1,6 @@
 package page
 
 import (
-	"bytes"
 	"embed"
 	"encoding/base64"
 	"encoding/json"
@@ -32,8 +31,12 @@ type state struct {
 	Runs []*run `json:"runs"`
 }
 
-// maxEmbedded is how many pictures of a run a self-contained page holds, spread over its steps, the last among them.
-const maxEmbedded = 12
+// maxEmbedded is how many pictures of samples of a run a self-contained page holds, spread over its steps, the first and the last among them,
+// and fewEmbedded how many of each other kind.
+const (
+	maxEmbedded = 12
+	fewEmbedded = 4
+)
 
 // Write writes one self-contained HTML file that shows the runs in the folders, beside each other where there are several.
 func Write(w io.Writer, dirs ...string) error {
@@ -86,22 +89,30 @@ func title(st *state) string {
 
 // embed replaces the names of the pictures by their bytes.
 func (r *run) embed() error {
-	var kept []sample
-	for k := range min(maxEmbedded, len(r.Samples)) {
-		last := len(r.Samples) - 1
-		s := r.Samples[last]
-		if n := min(maxEmbedded, len(r.Samples)); n > 1 {
-			s = r.Samples[k*last/(n-1)]
+	for kind, all := range r.Pictures {
+		most := fewEmbedded
+		if kind == "samples" {
+			most = maxEmbedded
 		}
-		b, err := os.ReadFile(filepath.Join(r.dir, s.Src))
-		if err != nil {
-			return err
+		kept := spread(all, most)
+		for k := range kept {
+			b, err := os.ReadFile(filepath.Join(r.dir, kept[k].Src))
+			if err != nil {
+				return err
+			}
+			kept[k].Src = "data:image/png;base64," + base64.StdEncoding.EncodeToString(b)
 		}
-		var src bytes.Buffer
-		src.WriteString("data:image/png;base64,")
-		src.WriteString(base64.StdEncoding.EncodeToString(b))
-		kept = append(kept, sample{s.Step, src.String()})
+		r.Pictures[kind] = kept
 	}
-	r.Samples = kept
 	return nil
+}
+
+// spread returns at most n pictures, the first and the last among them.
+func spread(all []picture, n int) []picture {
+	n = min(n, len(all))
+	kept := make([]picture, n)
+	for k := range kept {
+		kept[k] = all[k*(len(all)-1)/max(n-1, 1)]
+	}
+	return kept
 }

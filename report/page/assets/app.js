@@ -83,8 +83,8 @@ function logTicks(lo, hi) {
 
 const W = 640, H = 300, LEFT = 58, RIGHT = 20, TOP = 10, BOTTOM = 30;
 
-// chart draws lines [{points, color, faint, errors}] and references [{name, value}] over the steps.
-function chart(lines, references, logarithmic, label) {
+// chart draws lines [{points, color, faint, errors}], references [{name, value}] and marks [{step, name, color}] over the steps.
+function chart(lines, references, marks, logarithmic, label) {
   const all = lines.flatMap(l => l.points);
   if (!all.length) return el('p', {}, 'nothing yet');
   const canLog = logarithmic && all.every(p => p[1] > 0);
@@ -112,6 +112,10 @@ function chart(lines, references, logarithmic, label) {
     below = at;
     svg.append(el('line', {class: 'reference', x1: LEFT, x2: W - RIGHT, y1: y, y2: y}),
       el('text', {x: W - RIGHT, y: at, 'text-anchor': 'end'}, r.name));
+  }
+  for (const m of marks.filter(m => m.step <= x1)) {
+    svg.append(el('line', {class: 'mark', stroke: m.color, x1: X(m.step), x2: X(m.step), y1: TOP, y2: H - BOTTOM}, el('title', {}, m.name)),
+      el('text', {x: X(m.step) + 4, y: TOP + 10}, m.name));
   }
   for (const l of lines) {
     const points = thin(l.points, 600);
@@ -151,8 +155,9 @@ function curveCard(key, name, options) {
       else lines.push({points, color, faint: true}, {points: smooth(points), color});
     });
     const last = state.runs.map(r => series(r, key).pop()).filter(p => p);
+    const marks = state.runs.flatMap((r, k) => notices(r).map(n => ({step: n.step, name: n.kind, color: COLORS[k % COLORS.length]})));
     const label = `${name} over steps` + (last.length ? `; last ${last.map(p => number(p[1])).join(', ')}` : '');
-    holder.replaceChildren(chart(lines, options.references ? options.references() : [], log.checked, label));
+    holder.replaceChildren(chart(lines, options.references ? options.references() : [], marks, log.checked, label));
   }
   const section = el('section', {}, el('h2', {}, name), ...(legend() ? [legend()] : []), holder,
     el('div', {class: 'tools'}, el('label', {}, log, 'logarithmic')));
@@ -170,25 +175,43 @@ function references() {
   return out;
 }
 
-// samplesCard shows the pictures of a run, step by step.
-function samplesCard(k) {
+const KINDS = {samples: 'samples', reconstructions: 'rows and their reconstructions', ways: 'ways between rows', codes: 'codes'};
+
+// picturesCard shows the pictures of a kind of a run, step by step.
+function picturesCard(k, kind) {
   const image = el('img', {alt: ''}), caption = el('span', {});
   const range = el('input', {type: 'range', min: 0, 'aria-label': 'step of the picture', input: () => { follow = Number(range.value) === Number(range.max); show(); }});
-  const section = el('section', {}, el('h2', {}, 'samples of ' + state.runs[k].name), image, el('label', {class: 'tools'}, 'step', range, caption));
+  const section = el('section', {}, el('h2', {}, `${KINDS[kind]} of ${state.runs[k].name}`), image, el('label', {class: 'tools'}, 'step', range, caption));
   let follow = true;
   function show() {
-    const samples = state.runs[k].samples || [];
-    section.hidden = !samples.length;
-    if (!samples.length) return;
-    range.max = samples.length - 1;
+    const pictures = (state.runs[k].pictures || {})[kind] || [];
+    section.hidden = !pictures.length;
+    if (!pictures.length) return;
+    range.max = pictures.length - 1;
     if (follow) range.value = range.max;
-    const s = samples[Number(range.value)];
+    const s = pictures[Number(range.value)];
     const src = state.live ? `runs/${k}/${s.src}` : s.src;
     if (image.getAttribute('src') !== src) image.src = src;
-    image.alt = `samples after step ${s.step}`;
+    image.alt = `${KINDS[kind]} after step ${s.step}`;
     caption.textContent = s.step;
   }
   return {section, draw: show};
+}
+
+// notices are what was noticed of a run, such as a collapse; a run of an older program has them in its summary alone.
+function notices(run) {
+  return run.notices || run.summary && run.summary.notices || [];
+}
+
+// noticesCard lists them.
+function noticesCard() {
+  const list = el('ul', {}), section = el('section', {class: 'notices'}, el('h2', {}, 'noticed'), list);
+  function draw() {
+    const items = state.runs.flatMap(r => notices(r).map(n => el('li', {}, el('b', {}, (state.runs.length > 1 ? r.name + ', ' : '') + `step ${n.step}: `), n.text)));
+    section.hidden = !items.length;
+    list.replaceChildren(...items);
+  }
+  return {section, draw};
 }
 
 const SLIDERS = 8;
@@ -298,7 +321,8 @@ function build() {
   const cards = [
     curveCard('loss', 'loss', {log: true}),
     curveCard('held_out', 'held-out measure', {errors: true, references}),
-    ...state.runs.map((_, k) => samplesCard(k)),
+    noticesCard(),
+    ...state.runs.flatMap((_, k) => Object.keys(KINDS).map(kind => picturesCard(k, kind))),
   ];
   if (state.live) {
     for (let k = 0; k < state.runs.length; k++) {
@@ -334,7 +358,8 @@ function follow() {
     const u = JSON.parse(e.data), r = state.runs[u.run];
     if (u.reset) r.metrics = [];
     r.metrics.push(...(u.metrics || []));
-    r.samples = u.samples;
+    r.pictures = u.pictures;
+    r.notices = u.notices;
     r.summary = u.summary;
     if (!due) {
       due = true;
