@@ -26,15 +26,18 @@ type library struct {
 	commSize      func(comm uintptr, size *int32) int32
 	setErrhandler func(comm, handler uintptr) int32
 	errorString   func(code int32, text *byte, length *int32) int32
-	alltoall      func(send unsafe.Pointer, n int32, kind uintptr, recv unsafe.Pointer, m int32, kind2, comm uintptr) int32
-	allgather     func(send unsafe.Pointer, n int32, kind uintptr, recv unsafe.Pointer, m int32, kind2, comm uintptr) int32
-	bcast         func(buf unsafe.Pointer, n int32, kind uintptr, root int32, comm uintptr) int32
+	alltoall      func(send unsafe.Pointer, n int32, kind uintptr, recv unsafe.Pointer, m int32, kind2, comm uintptr, request *uintptr) int32
+	allgather     func(send unsafe.Pointer, n int32, kind uintptr, recv unsafe.Pointer, m int32, kind2, comm uintptr, request *uintptr) int32
+	bcast         func(buf unsafe.Pointer, n int32, kind uintptr, root int32, comm uintptr, request *uintptr) int32
+	yield         func() int32 // of the system's C library
+	test          func(request *uintptr, done *int32, status *byte) int32
 }
 
 // Sizes of the buffers for names that a library writes, the largest of all ABIs.
 const (
 	maxVersion = 8192
 	maxError   = 512
+	maxStatus  = 64 // of an MPI_Status
 )
 
 // libraries returns where to look for a library of the launcher's family, the likeliest first.
@@ -89,7 +92,7 @@ func bind(handle uintptr, file string) (*library, error) {
 	for name, fn := range map[string]any{
 		"MPI_Get_library_version": &getVersion, "MPI_Initialized": &l.initialized, "MPI_Init_thread": &l.initThread, "MPI_Finalize": &l.finalize,
 		"MPI_Abort": &l.abort, "MPI_Comm_rank": &l.commRank, "MPI_Comm_size": &l.commSize, "MPI_Comm_set_errhandler": &l.setErrhandler,
-		"MPI_Error_string": &l.errorString, "MPI_Alltoall": &l.alltoall, "MPI_Allgather": &l.allgather, "MPI_Bcast": &l.bcast,
+		"MPI_Error_string": &l.errorString, "MPI_Ialltoall": &l.alltoall, "MPI_Iallgather": &l.allgather, "MPI_Ibcast": &l.bcast, "MPI_Test": &l.test,
 	} {
 		symbol, err := purego.Dlsym(handle, name)
 		if err != nil {
@@ -97,6 +100,7 @@ func bind(handle uintptr, file string) (*library, error) {
 		}
 		purego.RegisterFunc(fn, symbol)
 	}
+	purego.RegisterLibFunc(&l.yield, purego.RTLD_DEFAULT, "sched_yield")
 	text, length := make([]byte, maxVersion), int32(0)
 	if code := getVersion(&text[0], &length); code != 0 {
 		return nil, fmt.Errorf("does not tell its version (error %d)", code)

@@ -4,6 +4,8 @@ package mpi
 
 import (
 	"fmt"
+	"runtime"
+	"time"
 	"unsafe"
 
 	"github.com/sinkcpu/sinkcpu/ranks"
@@ -19,6 +21,36 @@ const most = 1 << 30
 type world struct {
 	*library
 	rank, size int
+
+	// Of the call in progress. An MPI_Request is a pointer or a number, of 64 bits at most.
+	request uintptr
+	done    int32
+	status  [maxStatus]byte
+}
+
+// A call that is not done is asked for again at once for hasty, its processor lent to others in between, and then every nap: libraries
+// spin while they wait, at the cost of what computes on the same processor, be it another rank or another thread of this one.
+const (
+	hasty = 2 * time.Millisecond
+	nap   = 100 * time.Microsecond
+)
+
+// wait returns when the call that w.request stands for is done.
+func (w *world) wait(call string, code int32) error {
+	if err := w.err(call, code); err != nil {
+		return err
+	}
+	for begin := time.Now(); ; {
+		if err := w.err(call, w.test(&w.request, &w.done, &w.status[0])); err != nil || w.done != 0 {
+			return err
+		}
+		if time.Since(begin) < hasty {
+			runtime.Gosched()
+			w.yield()
+		} else {
+			time.Sleep(nap)
+		}
+	}
 }
 
 // open loads the library and joins the job.
@@ -53,7 +85,7 @@ func open() (ranks.Transport, error) {
 		return nil, fmt.Errorf("mpi: %s started %d ranks, but the library %s (%s) sees %d: launcher and library are of different kinds; "+
 			"use the launcher of this library, or set SINKCPU_MPI_LIBRARY to the launcher's", by.name, said, l.file, firstLine(l.version), size)
 	}
-	return &world{l, int(rank), int(size)}, nil
+	return &world{library: l, rank: int(rank), size: int(size)}, nil
 }
 
 func (w *world) Rank() int { return w.rank }
@@ -88,7 +120,7 @@ func (w *world) Alltoall(dst, src []byte) error {
 
 func (w *world) exchange(dst, src []byte, part int) error {
 	n := int32(part)
-	return w.err("MPI_Alltoall", w.alltoall(pointer(src), n, w.bytes, pointer(dst), n, w.bytes, w.library.world))
+	return w.wait("MPI_Ialltoall", w.alltoall(pointer(src), n, w.bytes, pointer(dst), n, w.bytes, w.library.world, &w.request))
 }
 
 // Allgather cuts long contributions likewise.
@@ -112,13 +144,13 @@ func (w *world) Allgather(dst, src []byte) error {
 
 func (w *world) gather(dst, src []byte) error {
 	n := int32(len(src))
-	return w.err("MPI_Allgather", w.allgather(pointer(src), n, w.bytes, pointer(dst), n, w.bytes, w.library.world))
+	return w.wait("MPI_Iallgather", w.allgather(pointer(src), n, w.bytes, pointer(dst), n, w.bytes, w.library.world, &w.request))
 }
 
 func (w *world) Broadcast(x []byte, root int) error {
 	for len(x) > 0 {
 		n := min(most, len(x))
-		if err := w.err("MPI_Bcast", w.bcast(pointer(x), int32(n), w.bytes, int32(root), w.library.world)); err != nil {
+		if err := w.wait("MPI_Ibcast", w.bcast(pointer(x), int32(n), w.bytes, int32(root), w.library.world, &w.request)); err != nil {
 			return err
 		}
 		x = x[n:]

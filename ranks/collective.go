@@ -2,6 +2,7 @@ package ranks
 
 import (
 	"math"
+	"time"
 	"unsafe"
 )
 
@@ -54,17 +55,21 @@ func reduce[T ~float32 | ~float64](c *Comm, x []T, add func(acc, part []T)) *Pen
 		part := (len(x) + size - 1) / size
 		send, got := make([]T, part*size), make([]T, part*size)
 		copy(send, x)
+		begin := time.Now()
 		if err := t.Alltoall(bytesOf(got), bytesOf(send)); err != nil {
 			return err
 		}
+		first := time.Since(begin)
 		acc := got[:part]
 		for r := 1; r < size; r++ {
 			add(acc, got[r*part:(r+1)*part])
 		}
+		begin = time.Now()
 		if err := t.Allgather(bytesOf(send), bytesOf(acc)); err != nil {
 			return err
 		}
 		copy(x, send)
+		c.count(Traffic{Bytes: 2 * int64(len(bytesOf(x))), Waiting: max(0, first-time.Since(begin))})
 		return nil
 	})
 }
@@ -126,6 +131,7 @@ func gather[T Number](c *Comm, x []T) (all []T, counts []int, err error) {
 			copy(padded, x)
 		}
 		got := make([]T, longest*size)
+		c.count(Traffic{Bytes: int64(len(bytesOf(padded)))})
 		if err := t.Allgather(bytesOf(got), bytesOf(padded)); err != nil {
 			return err
 		}
@@ -142,7 +148,10 @@ func Broadcast[T Number](c *Comm, x []T, root int) error {
 	if c.Size() == 1 || len(x) == 0 {
 		return nil
 	}
-	return c.call(func(t Transport) error { return t.Broadcast(bytesOf(x), root) })
+	return c.call(func(t Transport) error {
+		c.count(Traffic{Bytes: int64(len(bytesOf(x)))})
+		return t.Broadcast(bytesOf(x), root)
+	})
 }
 
 // BroadcastBytes returns the text of the root, of any length, on every rank; that of other ranks does not count.

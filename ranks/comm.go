@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"sync"
+	"time"
 )
 
 // A Transport carries bytes between the ranks of a group. All its methods are called from the one operating system thread on which it was
@@ -36,6 +38,39 @@ type Comm struct {
 	jobs       chan job
 	transport  Transport
 	closed     chan struct{}
+
+	mu      sync.Mutex
+	traffic Traffic
+}
+
+// Traffic is what the collective calls of a group have cost one of its ranks.
+type Traffic struct {
+	Calls   int
+	Bytes   int64         // handed to the transport
+	Busy    time.Duration // in calls, from their begin to their end
+	Waiting time.Duration // of that, until the last rank had come to sums, as far as their second half tells: it moves as much as the first
+}
+
+// Minus returns what was added since u.
+func (t Traffic) Minus(u Traffic) Traffic {
+	return Traffic{t.Calls - u.Calls, t.Bytes - u.Bytes, t.Busy - u.Busy, t.Waiting - u.Waiting}
+}
+
+// Traffic returns what the calls that are done have cost this rank.
+func (c *Comm) Traffic() Traffic {
+	if c == nil {
+		return Traffic{}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.traffic
+}
+
+// count adds to the traffic.
+func (c *Comm) count(t Traffic) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.traffic = Traffic{c.traffic.Calls + t.Calls, c.traffic.Bytes + t.Bytes, c.traffic.Busy + t.Busy, c.traffic.Waiting + t.Waiting}
 }
 
 type job struct {
@@ -68,7 +103,10 @@ func (c *Comm) serve(open func() (Transport, error), opened chan<- error) {
 	c.transport, c.rank, c.size = t, t.Rank(), t.Size()
 	opened <- nil
 	for j := range c.jobs {
-		j.done <- j.run(t)
+		begin := time.Now()
+		err := j.run(t)
+		c.count(Traffic{Calls: 1, Busy: time.Since(begin)})
+		j.done <- err
 	}
 	close(c.closed)
 }

@@ -2,8 +2,6 @@ package sinkhorn
 
 import (
 	"math"
-
-	"github.com/sinkcpu/sinkcpu/kernels"
 )
 
 // Over-relaxation goes further along each update than to the soft minimum:
@@ -76,4 +74,7 @@ func (o *overrelaxation) steady() bool { return o.omega == 1 && o.age != 0 || o.
 func best(rho float64) float64 { return 2 / (1 + math.Sqrt(max(slowest, 1-rho))) }
 
 // mass returns the sum of both sides' weights.
-func (p *Problem[T]) mass() float64 { return kernels.Sum(p.a) + kernels.Sum(p.b) }
+func (p *Problem[T]) mass() float64 {
+	a, b := p.masses()
+	return a + b
+}

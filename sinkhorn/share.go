@@ -20,7 +20,7 @@ import (
 // It is a collective call, as are Solve and the first call of [Result.Bounds] then: every rank makes them. An error is one on every rank. A
 // result has F, and what comes row by row, of the rows of its rank; G, the values and the bounds are of the whole problem, the same bits
 // on every rank. [Result.Entropy] and [Result.Partners] are collective calls, their columns of the whole. One iteration sums the columns over the
-// ranks once. Newton's method, over-relaxation and the symmetric update are for whole problems, and alternation takes their place; batches,
+// ranks once. Newton's method and the symmetric update are for whole problems, and alternation, over-relaxed where it is slow, takes their place; batches,
 // temperatures by entropy, the norm-2 regulariser, derivatives but those of [Result.Gradient] and of [Unrolled.Backward], and the Hausdorff
 // divergence refuse a share, and [Result.Sample] panics. nil is a group of one, which has all of them.
 func NewShare[T kernels.Float](c *ranks.Comm, cost logsumexp.Cost[T], a, b []float64, x, y Reach) (*Problem[T], error) {

@@ -71,12 +71,16 @@ func TestSharesSolveTheWholeProblem(t *testing.T) {
 		{"cosine", .001, exact, exact, a, b},
 		{"sqeuclidean", .05, kl, kl, a, b},
 		{"l1", .1, kl, exact, nil, b},
+		{"sqeuclidean", .004, exact, exact, a, b}, // over-relaxed
 	} {
 		ground, err := logsumexp.ParseGround(c.ground)
 		if err != nil {
 			t.Fatal(err)
 		}
 		solver := sinkhorn.Solver[float64]{Eps: c.eps, Tol: 1e-12, MaxIter: 20000, Method: sinkhorn.Sweep}
+		if c.eps == .004 {
+			solver.Method = sinkhorn.Overrelaxed
+		}
 		points, err := logsumexp.NewPoints[float64](ground, x, y, c.a, c.b, n, m, d)
 		if err != nil {
 			t.Fatal(err)
@@ -107,6 +111,9 @@ func TestSharesSolveTheWholeProblem(t *testing.T) {
 					return err
 				}
 				where := fmt.Sprintf("%s eps %g, rank %d of %d", c.ground, c.eps, comm.Rank(), size)
+				if got.Method != want.Method {
+					return fmt.Errorf("%s: method %s, the whole has %s", where, got.Method, want.Method)
+				}
 				l, u := got.Bounds()
 				for _, v := range []struct {
 					what      string

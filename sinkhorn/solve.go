@@ -55,8 +55,7 @@ func (s *Solver[T]) Solve(ctx context.Context, p *Problem[T]) (*Result[T], error
 func (s *Solver[T]) solve(ctx context.Context, p *Problem[T]) (*Result[T], error) {
 	ss := &session{ctx: ctx, run: s.runner(), eps: s.Eps, tol: s.tol(), maxIter: s.maxIter(), progress: s.Progress}
 	ss.newton = s.Method == Auto && p.comm == nil && p.n*p.m <= s.maxBytes()/8
-	// The error of rows, which over-relaxation needs, is a rank's own.
-	ss.overrelax = p.comm == nil && (s.Method == Overrelaxed || s.Method == Auto && (isFloat32[T]() || !ss.newton))
+	ss.overrelax = s.Method == Overrelaxed || s.Method == Auto && (isFloat32[T]() || !ss.newton)
 	r := &Result[T]{p: p, eps: s.Eps, tol: ss.tol, run: ss.run}
 
 	goal, patience := sweepShare*ss.tol, math.MaxInt

@@ -211,13 +211,17 @@ func (o *otOptions) answer(ctx context.Context, in *otInput, eps float64, pool *
 		// often: by default it lets the heap grow to twice what is in use.
 		defer debug.SetGCPercent(debug.SetGCPercent(linearGCPercent))
 	}
-	begin := time.Now()
+	begin, before := time.Now(), o.group.comm.Traffic()
 	answer, notConverged := solve(ctx, o, in, eps, pool, progress)
 	if answer == nil {
 		return nil, nil, notConverged
 	}
 	report := answer.report()
 	report.Seconds = time.Since(begin).Seconds()
+	var failed error
+	if report.Ranks, failed = o.group.cost(o.group.comm.Traffic().Minus(before)); failed != nil {
+		return nil, nil, failed
+	}
 	return answer, report, notConverged
 }
 

@@ -56,6 +56,11 @@ func TestOTOnRanks(t *testing.T) {
 		Value, Seconds float64
 		TransportCost  float64 `json:"transport_cost"`
 		N              int
+		Ranks          *struct {
+			Size    int
+			Moving  float64 `json:"moving_seconds"`
+			Waiting float64 `json:"waiting_seconds"`
+		}
 	}
 	parse := func(text string) (a answer) {
 		if err := json.Unmarshal([]byte(text), &a); err != nil {
@@ -76,6 +81,9 @@ func TestOTOnRanks(t *testing.T) {
 			got := parse(string(out))
 			if got.N != 90 || !(math.Abs(got.Value-want.Value) <= 1e-12) || !(math.Abs(got.TransportCost-want.TransportCost) <= 1e-9) {
 				t.Errorf("%s -n %d: %+v, one process has %+v", name, n, got, want)
+			}
+			if k := got.Ranks; k == nil || k.Size != n || !(k.Moving > 0 && k.Waiting >= 0 && k.Moving+k.Waiting < got.Seconds) {
+				t.Errorf("%s -n %d: the ranks cost %+v of %g s", name, n, k, got.Seconds)
 			}
 			values[got.Value] = true
 			if len(readFile(t, grad)) != len(readFile(t, filepath.Join(dir, "g1.npy"))) {

@@ -82,6 +82,17 @@ func (s *otSolution[T]) share(x, y, a, b []float64, n int, rx, ry sinkhorn.Reach
 	return points, p, err
 }
 
+// cost returns what the calls of all ranks cost, nil for a single process.
+func (g *rankGroup) cost(own ranks.Traffic) (*otRanks, error) {
+	size := g.comm.Size()
+	if size == 1 {
+		return nil, nil
+	}
+	sum := []float64{(own.Busy - own.Waiting).Seconds(), own.Waiting.Seconds()}
+	err := ranks.Sum(g.comm, sum)
+	return &otRanks{size, sum[0] / float64(size), sum[1] / float64(size)}, err
+}
+
 // rows returns how many points of X are this rank's.
 func (s *otSolution[T]) rows() int { n, _ := s.xy.Problem().Dims(); return n }
 

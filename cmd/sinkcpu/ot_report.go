@@ -33,7 +33,15 @@ type otReport struct {
 	*otDivergence
 	*otDrift
 	*otExtrapolation
-	Note string `json:"note,omitempty"`
+	Ranks *otRanks `json:"ranks,omitempty"`
+	Note  string   `json:"note,omitempty"`
+}
+
+// An otRanks says what ranks that shared the work cost, as means over them; see [ranks.Traffic].
+type otRanks struct {
+	Size           int     `json:"size"`
+	MovingSeconds  float64 `json:"moving_seconds"`
+	WaitingSeconds float64 `json:"waiting_seconds"`
 }
 
 // An otUnbalanced is the part of a problem with a reach.
@@ -202,6 +210,9 @@ func (r *otReport) text() string {
 	}
 	line("marginal error", "%.3g", r.MarginalError)
 	line("status", "%s after %d iterations (%s), %.3g s", r.Status, r.Iterations, r.Method, r.Seconds)
+	if k := r.Ranks; k != nil {
+		line("ranks", "%d; %.2g %% of the time in exchange, %.2g %% in wait for the slowest", k.Size, 100*k.MovingSeconds/r.Seconds, 100*k.WaitingSeconds/r.Seconds)
+	}
 	if d := r.otDivergence; d != nil {
 		for _, own := range []struct {
 			name string
