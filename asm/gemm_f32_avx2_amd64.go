@@ -8,109 +8,109 @@ package asm
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads 16 elements of each row of b, and does not read c where beta = 0.
+// It reads 16 elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func Gemm1x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+func Gemm1x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 
 // GemmRows1x16F32AVX2 updates 1 rows of C and their first cols <= 16 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads 16 elements of each row of b, and does not read c where beta = 0.
+// It reads 16 elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func GemmRows1x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+func GemmRows1x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 
 // Gemm2x16F32AVX2 updates 2 rows of C and their first cols <= 16 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads 16 elements of each row of b, and does not read c where beta = 0.
+// It reads 16 elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func Gemm2x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+func Gemm2x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 
 // GemmRows2x16F32AVX2 updates 2 rows of C and their first cols <= 16 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads 16 elements of each row of b, and does not read c where beta = 0.
+// It reads 16 elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func GemmRows2x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+func GemmRows2x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 
 // Gemm3x16F32AVX2 updates 3 rows of C and their first cols <= 16 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads 16 elements of each row of b, and does not read c where beta = 0.
+// It reads 16 elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func Gemm3x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+func Gemm3x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 
 // GemmRows3x16F32AVX2 updates 3 rows of C and their first cols <= 16 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads 16 elements of each row of b, and does not read c where beta = 0.
+// It reads 16 elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func GemmRows3x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+func GemmRows3x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 
 // Gemm4x16F32AVX2 updates 4 rows of C and their first cols <= 16 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads 16 elements of each row of b, and does not read c where beta = 0.
+// It reads 16 elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func Gemm4x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+func Gemm4x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 
 // GemmRows4x16F32AVX2 updates 4 rows of C and their first cols <= 16 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads 16 elements of each row of b, and does not read c where beta = 0.
+// It reads 16 elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func GemmRows4x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+func GemmRows4x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 
 // Gemm5x16F32AVX2 updates 5 rows of C and their first cols <= 16 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads 16 elements of each row of b, and does not read c where beta = 0.
+// It reads 16 elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func Gemm5x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+func Gemm5x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 
 // GemmRows5x16F32AVX2 updates 5 rows of C and their first cols <= 16 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads 16 elements of each row of b, and does not read c where beta = 0.
+// It reads 16 elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func GemmRows5x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+func GemmRows5x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 
 // Gemm6x16F32AVX2 updates 6 rows of C and their first cols <= 16 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads 16 elements of each row of b, and does not read c where beta = 0.
+// It reads 16 elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func Gemm6x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+func Gemm6x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 
 // GemmRows6x16F32AVX2 updates 6 rows of C and their first cols <= 16 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads 16 elements of each row of b, and does not read c where beta = 0.
+// It reads 16 elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func GemmRows6x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+func GemmRows6x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 
 // GemmDots1x1F32AVX2 sets
 //
@@ -162,6 +162,11 @@ func GemmPackRows2F32AVX2(dst *float32, width int, x *float32, ld int, k int)
 //
 //go:noescape
 func GemmPackColsBF32AVX2(dst *float32, x *float32, ld int, cols int, k int)
+
+// GemmPackWideBF32AVX2 sets dst[p*panel+l*16+i] = x[l*ld+p*16+i] for p < 4, i < 16, l < k.
+//
+//go:noescape
+func GemmPackWideBF32AVX2(dst *float32, panel int, x *float32, ld int, k int)
 
 // GemmPackColsAF32AVX2 sets dst[l*6+i] = x[l*ld+i] for i < cols, and 0 for cols <= i < 6, l < k.
 //

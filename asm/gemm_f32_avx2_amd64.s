@@ -4,26 +4,25 @@
 
 #include "textflag.h"
 
-// func Gemm1x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+// func Gemm1x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·Gemm1x16F32AVX2(SB), NOSPLIT, $0-80
-	MOVQ       c+56(FP), AX
-	MOVQ       ldc+64(FP), CX
-	SHLQ       $0x02, CX
-	PREFETCHT0 (AX)
-	MOVQ       a+16(FP), AX
-	MOVQ       lda+24(FP), CX
-	SHLQ       $0x02, CX
-	MOVQ       k+0(FP), DX
-	MOVQ       b+32(FP), BX
-	MOVQ       ldb+40(FP), SI
-	SHLQ       $0x02, SI
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	SUBQ       $0x00000004, DX
-	JB         rest2
+TEXT ·Gemm1x16F32AVX2(SB), NOSPLIT, $0-88
+	MOVQ   a+16(FP), AX
+	MOVQ   lda+24(FP), CX
+	SHLQ   $0x02, CX
+	MOVQ   k+0(FP), DX
+	MOVQ   b+32(FP), BX
+	MOVQ   ldb+40(FP), SI
+	SHLQ   $0x02, SI
+	MOVQ   next+80(FP), DI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	SUBQ   $0x00000008, DX
+	JLT    end2
 
 loop1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x00000040, DI
 	VMOVUPS      (BX), Y2
 	VMOVUPS      32(BX), Y3
 	VBROADCASTSS (AX), Y4
@@ -53,13 +52,56 @@ loop1:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000004, DX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, DX
-	JZ   done4
+end2:
+	ADDQ $0x00000008, DX
+	MOVQ c+56(FP), DI
+	MOVQ ldc+64(FP), R8
+	SHLQ $0x02, R8
+	SUBQ $0x00000004, DX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (DI)
+	ADDQ         R8, DI
+	VMOVUPS      (BX), Y2
+	VMOVUPS      32(BX), Y3
+	VBROADCASTSS (AX), Y4
+	VFMADD231PS  Y2, Y4, Y0
+	VFMADD231PS  Y3, Y4, Y1
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPS      (BX), Y2
+	VMOVUPS      32(BX), Y3
+	VBROADCASTSS (AX), Y4
+	VFMADD231PS  Y2, Y4, Y0
+	VFMADD231PS  Y3, Y4, Y1
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPS      (BX), Y2
+	VMOVUPS      32(BX), Y3
+	VBROADCASTSS (AX), Y4
+	VFMADD231PS  Y2, Y4, Y0
+	VFMADD231PS  Y3, Y4, Y1
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPS      (BX), Y2
+	VMOVUPS      32(BX), Y3
+	VBROADCASTSS (AX), Y4
+	VFMADD231PS  Y2, Y4, Y0
+	VFMADD231PS  Y3, Y4, Y1
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	SUBQ         $0x00000004, DX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, DX
+	TESTQ DX, DX
+	JZ    done6
+
+one5:
 	VMOVUPS      (BX), Y2
 	VMOVUPS      32(BX), Y3
 	VBROADCASTSS (AX), Y4
@@ -68,9 +110,9 @@ one3:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000001, DX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSS alpha+8(FP), Y2
 	VMULPS       Y2, Y0, Y0
 	VMULPS       Y2, Y1, Y1
@@ -79,11 +121,11 @@ done4:
 	SHLQ         $0x02, CX
 	MOVQ         cols+72(FP), DX
 	CMPQ         DX, $0x00000010
-	JB           edge5
+	JB           edge7
 	VBROADCASTSS beta+48(FP), Y2
 	MOVL         beta+48(FP), DX
 	ADDL         DX, DX
-	JZ           overwrite6
+	JZ           overwrite8
 	VFMADD231PS  (AX), Y2, Y0
 	VMOVUPS      Y0, (AX)
 	VFMADD231PS  32(AX), Y2, Y1
@@ -92,21 +134,21 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite6:
+overwrite8:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	ADDQ    CX, AX
 	VZEROUPPER
 	RET
 
-edge5:
+edge7:
 	VPBROADCASTD cols+72(FP), Y2
 	VPCMPGTD     lane<>+0(SB), Y2, Y3
 	VPCMPGTD     lane<>+32(SB), Y2, Y2
 	VBROADCASTSS beta+48(FP), Y4
 	MOVL         beta+48(FP), DX
 	ADDL         DX, DX
-	JZ           overwrite7
+	JZ           overwrite9
 	VMASKMOVPS   (AX), Y3, Y5
 	VFMADD231PS  Y5, Y4, Y0
 	VMASKMOVPS   Y0, Y3, (AX)
@@ -117,7 +159,7 @@ edge5:
 	VZEROUPPER
 	RET
 
-overwrite7:
+overwrite9:
 	VMASKMOVPS Y0, Y3, (AX)
 	VMASKMOVPS Y1, Y2, 32(AX)
 	ADDQ       CX, AX
@@ -142,26 +184,25 @@ DATA lane<>+56(SB)/4, $0x0000000e
 DATA lane<>+60(SB)/4, $0x0000000f
 GLOBL lane<>(SB), RODATA|NOPTR, $64
 
-// func GemmRows1x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+// func GemmRows1x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·GemmRows1x16F32AVX2(SB), NOSPLIT, $0-80
-	MOVQ       c+56(FP), AX
-	MOVQ       ldc+64(FP), CX
-	SHLQ       $0x02, CX
-	PREFETCHT0 (AX)
-	MOVQ       lda+24(FP), AX
-	SHLQ       $0x02, AX
-	MOVQ       a+16(FP), AX
-	MOVQ       k+0(FP), CX
-	MOVQ       b+32(FP), DX
-	MOVQ       ldb+40(FP), BX
-	SHLQ       $0x02, BX
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	SUBQ       $0x00000004, CX
-	JB         rest2
+TEXT ·GemmRows1x16F32AVX2(SB), NOSPLIT, $0-88
+	MOVQ   lda+24(FP), AX
+	SHLQ   $0x02, AX
+	MOVQ   a+16(FP), AX
+	MOVQ   k+0(FP), CX
+	MOVQ   b+32(FP), DX
+	MOVQ   ldb+40(FP), BX
+	SHLQ   $0x02, BX
+	MOVQ   next+80(FP), SI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	SUBQ   $0x00000008, CX
+	JLT    end2
 
 loop1:
+	PREFETCHT1   (SI)
+	ADDQ         $0x00000040, SI
 	VMOVUPS      (DX), Y2
 	VMOVUPS      32(DX), Y3
 	VBROADCASTSS (AX), Y4
@@ -188,13 +229,53 @@ loop1:
 	ADDQ         BX, DX
 	ADDQ         $0x00000010, AX
 	SUBQ         $0x00000004, CX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, CX
-	JZ   done4
+end2:
+	ADDQ $0x00000008, CX
+	MOVQ c+56(FP), SI
+	MOVQ ldc+64(FP), DI
+	SHLQ $0x02, DI
+	SUBQ $0x00000004, CX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (SI)
+	ADDQ         DI, SI
+	VMOVUPS      (DX), Y2
+	VMOVUPS      32(DX), Y3
+	VBROADCASTSS (AX), Y4
+	VFMADD231PS  Y2, Y4, Y0
+	VFMADD231PS  Y3, Y4, Y1
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y2
+	VMOVUPS      32(DX), Y3
+	VBROADCASTSS 4(AX), Y4
+	VFMADD231PS  Y2, Y4, Y0
+	VFMADD231PS  Y3, Y4, Y1
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y2
+	VMOVUPS      32(DX), Y3
+	VBROADCASTSS 8(AX), Y4
+	VFMADD231PS  Y2, Y4, Y0
+	VFMADD231PS  Y3, Y4, Y1
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y2
+	VMOVUPS      32(DX), Y3
+	VBROADCASTSS 12(AX), Y4
+	VFMADD231PS  Y2, Y4, Y0
+	VFMADD231PS  Y3, Y4, Y1
+	ADDQ         BX, DX
+	ADDQ         $0x00000010, AX
+	SUBQ         $0x00000004, CX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, CX
+	TESTQ CX, CX
+	JZ    done6
+
+one5:
 	VMOVUPS      (DX), Y2
 	VMOVUPS      32(DX), Y3
 	VBROADCASTSS (AX), Y4
@@ -203,9 +284,9 @@ one3:
 	ADDQ         BX, DX
 	ADDQ         $0x00000004, AX
 	SUBQ         $0x00000001, CX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSS alpha+8(FP), Y2
 	VMULPS       Y2, Y0, Y0
 	VMULPS       Y2, Y1, Y1
@@ -214,11 +295,11 @@ done4:
 	SHLQ         $0x02, CX
 	MOVQ         cols+72(FP), DX
 	CMPQ         DX, $0x00000010
-	JB           edge5
+	JB           edge7
 	VBROADCASTSS beta+48(FP), Y2
 	MOVL         beta+48(FP), DX
 	ADDL         DX, DX
-	JZ           overwrite6
+	JZ           overwrite8
 	VFMADD231PS  (AX), Y2, Y0
 	VMOVUPS      Y0, (AX)
 	VFMADD231PS  32(AX), Y2, Y1
@@ -227,21 +308,21 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite6:
+overwrite8:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	ADDQ    CX, AX
 	VZEROUPPER
 	RET
 
-edge5:
+edge7:
 	VPBROADCASTD cols+72(FP), Y2
 	VPCMPGTD     lane<>+0(SB), Y2, Y3
 	VPCMPGTD     lane<>+32(SB), Y2, Y2
 	VBROADCASTSS beta+48(FP), Y4
 	MOVL         beta+48(FP), DX
 	ADDL         DX, DX
-	JZ           overwrite7
+	JZ           overwrite9
 	VMASKMOVPS   (AX), Y3, Y5
 	VFMADD231PS  Y5, Y4, Y0
 	VMASKMOVPS   Y0, Y3, (AX)
@@ -252,37 +333,34 @@ edge5:
 	VZEROUPPER
 	RET
 
-overwrite7:
+overwrite9:
 	VMASKMOVPS Y0, Y3, (AX)
 	VMASKMOVPS Y1, Y2, 32(AX)
 	ADDQ       CX, AX
 	VZEROUPPER
 	RET
 
-// func Gemm2x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+// func Gemm2x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·Gemm2x16F32AVX2(SB), NOSPLIT, $0-80
-	MOVQ       c+56(FP), AX
-	MOVQ       ldc+64(FP), CX
-	SHLQ       $0x02, CX
-	PREFETCHT0 (AX)
-	ADDQ       CX, AX
-	PREFETCHT0 (AX)
-	MOVQ       a+16(FP), AX
-	MOVQ       lda+24(FP), CX
-	SHLQ       $0x02, CX
-	MOVQ       k+0(FP), DX
-	MOVQ       b+32(FP), BX
-	MOVQ       ldb+40(FP), SI
-	SHLQ       $0x02, SI
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	SUBQ       $0x00000004, DX
-	JB         rest2
+TEXT ·Gemm2x16F32AVX2(SB), NOSPLIT, $0-88
+	MOVQ   a+16(FP), AX
+	MOVQ   lda+24(FP), CX
+	SHLQ   $0x02, CX
+	MOVQ   k+0(FP), DX
+	MOVQ   b+32(FP), BX
+	MOVQ   ldb+40(FP), SI
+	SHLQ   $0x02, SI
+	MOVQ   next+80(FP), DI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	SUBQ   $0x0000000c, DX
+	JLT    end2
 
 loop1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x00000040, DI
 	VMOVUPS      (BX), Y4
 	VMOVUPS      32(BX), Y5
 	VBROADCASTSS (AX), Y6
@@ -324,13 +402,68 @@ loop1:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000004, DX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, DX
-	JZ   done4
+end2:
+	ADDQ $0x0000000c, DX
+	MOVQ c+56(FP), DI
+	MOVQ ldc+64(FP), R8
+	SHLQ $0x02, R8
+	SUBQ $0x00000004, DX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (DI)
+	ADDQ         R8, DI
+	VMOVUPS      (BX), Y4
+	VMOVUPS      32(BX), Y5
+	VBROADCASTSS (AX), Y6
+	VFMADD231PS  Y4, Y6, Y0
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS 4(AX), Y6
+	VFMADD231PS  Y4, Y6, Y2
+	VFMADD231PS  Y5, Y6, Y3
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPS      (BX), Y4
+	VMOVUPS      32(BX), Y5
+	VBROADCASTSS (AX), Y6
+	VFMADD231PS  Y4, Y6, Y0
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS 4(AX), Y6
+	VFMADD231PS  Y4, Y6, Y2
+	VFMADD231PS  Y5, Y6, Y3
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPS      (BX), Y4
+	VMOVUPS      32(BX), Y5
+	VBROADCASTSS (AX), Y6
+	VFMADD231PS  Y4, Y6, Y0
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS 4(AX), Y6
+	VFMADD231PS  Y4, Y6, Y2
+	VFMADD231PS  Y5, Y6, Y3
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPS      (BX), Y4
+	VMOVUPS      32(BX), Y5
+	VBROADCASTSS (AX), Y6
+	VFMADD231PS  Y4, Y6, Y0
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS 4(AX), Y6
+	VFMADD231PS  Y4, Y6, Y2
+	VFMADD231PS  Y5, Y6, Y3
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	SUBQ         $0x00000004, DX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, DX
+	TESTQ DX, DX
+	JZ    done6
+
+one5:
 	VMOVUPS      (BX), Y4
 	VMOVUPS      32(BX), Y5
 	VBROADCASTSS (AX), Y6
@@ -342,9 +475,9 @@ one3:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000001, DX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSS alpha+8(FP), Y4
 	VMULPS       Y4, Y0, Y0
 	VMULPS       Y4, Y1, Y1
@@ -355,11 +488,11 @@ done4:
 	SHLQ         $0x02, CX
 	MOVQ         cols+72(FP), DX
 	CMPQ         DX, $0x00000010
-	JB           edge5
+	JB           edge7
 	VBROADCASTSS beta+48(FP), Y4
 	MOVL         beta+48(FP), DX
 	ADDL         DX, DX
-	JZ           overwrite6
+	JZ           overwrite8
 	VFMADD231PS  (AX), Y4, Y0
 	VMOVUPS      Y0, (AX)
 	VFMADD231PS  32(AX), Y4, Y1
@@ -373,7 +506,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite6:
+overwrite8:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	ADDQ    CX, AX
@@ -383,14 +516,14 @@ overwrite6:
 	VZEROUPPER
 	RET
 
-edge5:
+edge7:
 	VPBROADCASTD cols+72(FP), Y4
 	VPCMPGTD     lane<>+0(SB), Y4, Y5
 	VPCMPGTD     lane<>+32(SB), Y4, Y4
 	VBROADCASTSS beta+48(FP), Y6
 	MOVL         beta+48(FP), DX
 	ADDL         DX, DX
-	JZ           overwrite7
+	JZ           overwrite9
 	VMASKMOVPS   (AX), Y5, Y7
 	VFMADD231PS  Y7, Y6, Y0
 	VMASKMOVPS   Y0, Y5, (AX)
@@ -408,7 +541,7 @@ edge5:
 	VZEROUPPER
 	RET
 
-overwrite7:
+overwrite9:
 	VMASKMOVPS Y0, Y5, (AX)
 	VMASKMOVPS Y1, Y4, 32(AX)
 	ADDQ       CX, AX
@@ -418,30 +551,27 @@ overwrite7:
 	VZEROUPPER
 	RET
 
-// func GemmRows2x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+// func GemmRows2x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·GemmRows2x16F32AVX2(SB), NOSPLIT, $0-80
-	MOVQ       c+56(FP), AX
-	MOVQ       ldc+64(FP), CX
-	SHLQ       $0x02, CX
-	PREFETCHT0 (AX)
-	ADDQ       CX, AX
-	PREFETCHT0 (AX)
-	MOVQ       lda+24(FP), AX
-	SHLQ       $0x02, AX
-	MOVQ       a+16(FP), CX
-	MOVQ       k+0(FP), DX
-	MOVQ       b+32(FP), BX
-	MOVQ       ldb+40(FP), SI
-	SHLQ       $0x02, SI
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	SUBQ       $0x00000004, DX
-	JB         rest2
+TEXT ·GemmRows2x16F32AVX2(SB), NOSPLIT, $0-88
+	MOVQ   lda+24(FP), AX
+	SHLQ   $0x02, AX
+	MOVQ   a+16(FP), CX
+	MOVQ   k+0(FP), DX
+	MOVQ   b+32(FP), BX
+	MOVQ   ldb+40(FP), SI
+	SHLQ   $0x02, SI
+	MOVQ   next+80(FP), DI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	SUBQ   $0x0000000c, DX
+	JLT    end2
 
 loop1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x00000040, DI
 	VMOVUPS      (BX), Y4
 	VMOVUPS      32(BX), Y5
 	VBROADCASTSS (CX), Y6
@@ -480,13 +610,65 @@ loop1:
 	ADDQ         SI, BX
 	ADDQ         $0x00000010, CX
 	SUBQ         $0x00000004, DX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, DX
-	JZ   done4
+end2:
+	ADDQ $0x0000000c, DX
+	MOVQ c+56(FP), DI
+	MOVQ ldc+64(FP), R8
+	SHLQ $0x02, R8
+	SUBQ $0x00000004, DX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (DI)
+	ADDQ         R8, DI
+	VMOVUPS      (BX), Y4
+	VMOVUPS      32(BX), Y5
+	VBROADCASTSS (CX), Y6
+	VFMADD231PS  Y4, Y6, Y0
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS (CX)(AX*1), Y6
+	VFMADD231PS  Y4, Y6, Y2
+	VFMADD231PS  Y5, Y6, Y3
+	ADDQ         SI, BX
+	VMOVUPS      (BX), Y4
+	VMOVUPS      32(BX), Y5
+	VBROADCASTSS 4(CX), Y6
+	VFMADD231PS  Y4, Y6, Y0
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS 4(CX)(AX*1), Y6
+	VFMADD231PS  Y4, Y6, Y2
+	VFMADD231PS  Y5, Y6, Y3
+	ADDQ         SI, BX
+	VMOVUPS      (BX), Y4
+	VMOVUPS      32(BX), Y5
+	VBROADCASTSS 8(CX), Y6
+	VFMADD231PS  Y4, Y6, Y0
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS 8(CX)(AX*1), Y6
+	VFMADD231PS  Y4, Y6, Y2
+	VFMADD231PS  Y5, Y6, Y3
+	ADDQ         SI, BX
+	VMOVUPS      (BX), Y4
+	VMOVUPS      32(BX), Y5
+	VBROADCASTSS 12(CX), Y6
+	VFMADD231PS  Y4, Y6, Y0
+	VFMADD231PS  Y5, Y6, Y1
+	VBROADCASTSS 12(CX)(AX*1), Y6
+	VFMADD231PS  Y4, Y6, Y2
+	VFMADD231PS  Y5, Y6, Y3
+	ADDQ         SI, BX
+	ADDQ         $0x00000010, CX
+	SUBQ         $0x00000004, DX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, DX
+	TESTQ DX, DX
+	JZ    done6
+
+one5:
 	VMOVUPS      (BX), Y4
 	VMOVUPS      32(BX), Y5
 	VBROADCASTSS (CX), Y6
@@ -498,9 +680,9 @@ one3:
 	ADDQ         SI, BX
 	ADDQ         $0x00000004, CX
 	SUBQ         $0x00000001, DX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSS alpha+8(FP), Y4
 	VMULPS       Y4, Y0, Y0
 	VMULPS       Y4, Y1, Y1
@@ -511,11 +693,11 @@ done4:
 	SHLQ         $0x02, CX
 	MOVQ         cols+72(FP), DX
 	CMPQ         DX, $0x00000010
-	JB           edge5
+	JB           edge7
 	VBROADCASTSS beta+48(FP), Y4
 	MOVL         beta+48(FP), DX
 	ADDL         DX, DX
-	JZ           overwrite6
+	JZ           overwrite8
 	VFMADD231PS  (AX), Y4, Y0
 	VMOVUPS      Y0, (AX)
 	VFMADD231PS  32(AX), Y4, Y1
@@ -529,7 +711,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite6:
+overwrite8:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	ADDQ    CX, AX
@@ -539,14 +721,14 @@ overwrite6:
 	VZEROUPPER
 	RET
 
-edge5:
+edge7:
 	VPBROADCASTD cols+72(FP), Y4
 	VPCMPGTD     lane<>+0(SB), Y4, Y5
 	VPCMPGTD     lane<>+32(SB), Y4, Y4
 	VBROADCASTSS beta+48(FP), Y6
 	MOVL         beta+48(FP), DX
 	ADDL         DX, DX
-	JZ           overwrite7
+	JZ           overwrite9
 	VMASKMOVPS   (AX), Y5, Y7
 	VFMADD231PS  Y7, Y6, Y0
 	VMASKMOVPS   Y0, Y5, (AX)
@@ -564,7 +746,7 @@ edge5:
 	VZEROUPPER
 	RET
 
-overwrite7:
+overwrite9:
 	VMASKMOVPS Y0, Y5, (AX)
 	VMASKMOVPS Y1, Y4, 32(AX)
 	ADDQ       CX, AX
@@ -574,34 +756,29 @@ overwrite7:
 	VZEROUPPER
 	RET
 
-// func Gemm3x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+// func Gemm3x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·Gemm3x16F32AVX2(SB), NOSPLIT, $0-80
-	MOVQ       c+56(FP), AX
-	MOVQ       ldc+64(FP), CX
-	SHLQ       $0x02, CX
-	PREFETCHT0 (AX)
-	ADDQ       CX, AX
-	PREFETCHT0 (AX)
-	ADDQ       CX, AX
-	PREFETCHT0 (AX)
-	MOVQ       a+16(FP), AX
-	MOVQ       lda+24(FP), CX
-	SHLQ       $0x02, CX
-	MOVQ       k+0(FP), DX
-	MOVQ       b+32(FP), BX
-	MOVQ       ldb+40(FP), SI
-	SHLQ       $0x02, SI
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	SUBQ       $0x00000004, DX
-	JB         rest2
+TEXT ·Gemm3x16F32AVX2(SB), NOSPLIT, $0-88
+	MOVQ   a+16(FP), AX
+	MOVQ   lda+24(FP), CX
+	SHLQ   $0x02, CX
+	MOVQ   k+0(FP), DX
+	MOVQ   b+32(FP), BX
+	MOVQ   ldb+40(FP), SI
+	SHLQ   $0x02, SI
+	MOVQ   next+80(FP), DI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	SUBQ   $0x00000010, DX
+	JLT    end2
 
 loop1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x00000040, DI
 	VMOVUPS      (BX), Y6
 	VMOVUPS      32(BX), Y7
 	VBROADCASTSS (AX), Y8
@@ -655,13 +832,80 @@ loop1:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000004, DX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, DX
-	JZ   done4
+end2:
+	ADDQ $0x00000010, DX
+	MOVQ c+56(FP), DI
+	MOVQ ldc+64(FP), R8
+	SHLQ $0x02, R8
+	SUBQ $0x00000004, DX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (DI)
+	ADDQ         R8, DI
+	VMOVUPS      (BX), Y6
+	VMOVUPS      32(BX), Y7
+	VBROADCASTSS (AX), Y8
+	VFMADD231PS  Y6, Y8, Y0
+	VFMADD231PS  Y7, Y8, Y1
+	VBROADCASTSS 4(AX), Y8
+	VFMADD231PS  Y6, Y8, Y2
+	VFMADD231PS  Y7, Y8, Y3
+	VBROADCASTSS 8(AX), Y8
+	VFMADD231PS  Y6, Y8, Y4
+	VFMADD231PS  Y7, Y8, Y5
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPS      (BX), Y6
+	VMOVUPS      32(BX), Y7
+	VBROADCASTSS (AX), Y8
+	VFMADD231PS  Y6, Y8, Y0
+	VFMADD231PS  Y7, Y8, Y1
+	VBROADCASTSS 4(AX), Y8
+	VFMADD231PS  Y6, Y8, Y2
+	VFMADD231PS  Y7, Y8, Y3
+	VBROADCASTSS 8(AX), Y8
+	VFMADD231PS  Y6, Y8, Y4
+	VFMADD231PS  Y7, Y8, Y5
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPS      (BX), Y6
+	VMOVUPS      32(BX), Y7
+	VBROADCASTSS (AX), Y8
+	VFMADD231PS  Y6, Y8, Y0
+	VFMADD231PS  Y7, Y8, Y1
+	VBROADCASTSS 4(AX), Y8
+	VFMADD231PS  Y6, Y8, Y2
+	VFMADD231PS  Y7, Y8, Y3
+	VBROADCASTSS 8(AX), Y8
+	VFMADD231PS  Y6, Y8, Y4
+	VFMADD231PS  Y7, Y8, Y5
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPS      (BX), Y6
+	VMOVUPS      32(BX), Y7
+	VBROADCASTSS (AX), Y8
+	VFMADD231PS  Y6, Y8, Y0
+	VFMADD231PS  Y7, Y8, Y1
+	VBROADCASTSS 4(AX), Y8
+	VFMADD231PS  Y6, Y8, Y2
+	VFMADD231PS  Y7, Y8, Y3
+	VBROADCASTSS 8(AX), Y8
+	VFMADD231PS  Y6, Y8, Y4
+	VFMADD231PS  Y7, Y8, Y5
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	SUBQ         $0x00000004, DX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, DX
+	TESTQ DX, DX
+	JZ    done6
+
+one5:
 	VMOVUPS      (BX), Y6
 	VMOVUPS      32(BX), Y7
 	VBROADCASTSS (AX), Y8
@@ -676,9 +920,9 @@ one3:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000001, DX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSS alpha+8(FP), Y6
 	VMULPS       Y6, Y0, Y0
 	VMULPS       Y6, Y1, Y1
@@ -691,11 +935,11 @@ done4:
 	SHLQ         $0x02, CX
 	MOVQ         cols+72(FP), DX
 	CMPQ         DX, $0x00000010
-	JB           edge5
+	JB           edge7
 	VBROADCASTSS beta+48(FP), Y6
 	MOVL         beta+48(FP), DX
 	ADDL         DX, DX
-	JZ           overwrite6
+	JZ           overwrite8
 	VFMADD231PS  (AX), Y6, Y0
 	VMOVUPS      Y0, (AX)
 	VFMADD231PS  32(AX), Y6, Y1
@@ -714,7 +958,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite6:
+overwrite8:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	ADDQ    CX, AX
@@ -727,14 +971,14 @@ overwrite6:
 	VZEROUPPER
 	RET
 
-edge5:
+edge7:
 	VPBROADCASTD cols+72(FP), Y6
 	VPCMPGTD     lane<>+0(SB), Y6, Y7
 	VPCMPGTD     lane<>+32(SB), Y6, Y6
 	VBROADCASTSS beta+48(FP), Y8
 	MOVL         beta+48(FP), DX
 	ADDL         DX, DX
-	JZ           overwrite7
+	JZ           overwrite9
 	VMASKMOVPS   (AX), Y7, Y9
 	VFMADD231PS  Y9, Y8, Y0
 	VMASKMOVPS   Y0, Y7, (AX)
@@ -759,7 +1003,7 @@ edge5:
 	VZEROUPPER
 	RET
 
-overwrite7:
+overwrite9:
 	VMASKMOVPS Y0, Y7, (AX)
 	VMASKMOVPS Y1, Y6, 32(AX)
 	ADDQ       CX, AX
@@ -772,34 +1016,29 @@ overwrite7:
 	VZEROUPPER
 	RET
 
-// func GemmRows3x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+// func GemmRows3x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·GemmRows3x16F32AVX2(SB), NOSPLIT, $0-80
-	MOVQ       c+56(FP), AX
-	MOVQ       ldc+64(FP), CX
-	SHLQ       $0x02, CX
-	PREFETCHT0 (AX)
-	ADDQ       CX, AX
-	PREFETCHT0 (AX)
-	ADDQ       CX, AX
-	PREFETCHT0 (AX)
-	MOVQ       lda+24(FP), AX
-	SHLQ       $0x02, AX
-	MOVQ       a+16(FP), CX
-	MOVQ       k+0(FP), DX
-	MOVQ       b+32(FP), BX
-	MOVQ       ldb+40(FP), SI
-	SHLQ       $0x02, SI
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	SUBQ       $0x00000004, DX
-	JB         rest2
+TEXT ·GemmRows3x16F32AVX2(SB), NOSPLIT, $0-88
+	MOVQ   lda+24(FP), AX
+	SHLQ   $0x02, AX
+	MOVQ   a+16(FP), CX
+	MOVQ   k+0(FP), DX
+	MOVQ   b+32(FP), BX
+	MOVQ   ldb+40(FP), SI
+	SHLQ   $0x02, SI
+	MOVQ   next+80(FP), DI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	SUBQ   $0x00000010, DX
+	JLT    end2
 
 loop1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x00000040, DI
 	VMOVUPS      (BX), Y6
 	VMOVUPS      32(BX), Y7
 	VBROADCASTSS (CX), Y8
@@ -850,13 +1089,77 @@ loop1:
 	ADDQ         SI, BX
 	ADDQ         $0x00000010, CX
 	SUBQ         $0x00000004, DX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, DX
-	JZ   done4
+end2:
+	ADDQ $0x00000010, DX
+	MOVQ c+56(FP), DI
+	MOVQ ldc+64(FP), R8
+	SHLQ $0x02, R8
+	SUBQ $0x00000004, DX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (DI)
+	ADDQ         R8, DI
+	VMOVUPS      (BX), Y6
+	VMOVUPS      32(BX), Y7
+	VBROADCASTSS (CX), Y8
+	VFMADD231PS  Y6, Y8, Y0
+	VFMADD231PS  Y7, Y8, Y1
+	VBROADCASTSS (CX)(AX*1), Y8
+	VFMADD231PS  Y6, Y8, Y2
+	VFMADD231PS  Y7, Y8, Y3
+	VBROADCASTSS (CX)(AX*2), Y8
+	VFMADD231PS  Y6, Y8, Y4
+	VFMADD231PS  Y7, Y8, Y5
+	ADDQ         SI, BX
+	VMOVUPS      (BX), Y6
+	VMOVUPS      32(BX), Y7
+	VBROADCASTSS 4(CX), Y8
+	VFMADD231PS  Y6, Y8, Y0
+	VFMADD231PS  Y7, Y8, Y1
+	VBROADCASTSS 4(CX)(AX*1), Y8
+	VFMADD231PS  Y6, Y8, Y2
+	VFMADD231PS  Y7, Y8, Y3
+	VBROADCASTSS 4(CX)(AX*2), Y8
+	VFMADD231PS  Y6, Y8, Y4
+	VFMADD231PS  Y7, Y8, Y5
+	ADDQ         SI, BX
+	VMOVUPS      (BX), Y6
+	VMOVUPS      32(BX), Y7
+	VBROADCASTSS 8(CX), Y8
+	VFMADD231PS  Y6, Y8, Y0
+	VFMADD231PS  Y7, Y8, Y1
+	VBROADCASTSS 8(CX)(AX*1), Y8
+	VFMADD231PS  Y6, Y8, Y2
+	VFMADD231PS  Y7, Y8, Y3
+	VBROADCASTSS 8(CX)(AX*2), Y8
+	VFMADD231PS  Y6, Y8, Y4
+	VFMADD231PS  Y7, Y8, Y5
+	ADDQ         SI, BX
+	VMOVUPS      (BX), Y6
+	VMOVUPS      32(BX), Y7
+	VBROADCASTSS 12(CX), Y8
+	VFMADD231PS  Y6, Y8, Y0
+	VFMADD231PS  Y7, Y8, Y1
+	VBROADCASTSS 12(CX)(AX*1), Y8
+	VFMADD231PS  Y6, Y8, Y2
+	VFMADD231PS  Y7, Y8, Y3
+	VBROADCASTSS 12(CX)(AX*2), Y8
+	VFMADD231PS  Y6, Y8, Y4
+	VFMADD231PS  Y7, Y8, Y5
+	ADDQ         SI, BX
+	ADDQ         $0x00000010, CX
+	SUBQ         $0x00000004, DX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, DX
+	TESTQ DX, DX
+	JZ    done6
+
+one5:
 	VMOVUPS      (BX), Y6
 	VMOVUPS      32(BX), Y7
 	VBROADCASTSS (CX), Y8
@@ -871,9 +1174,9 @@ one3:
 	ADDQ         SI, BX
 	ADDQ         $0x00000004, CX
 	SUBQ         $0x00000001, DX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSS alpha+8(FP), Y6
 	VMULPS       Y6, Y0, Y0
 	VMULPS       Y6, Y1, Y1
@@ -886,11 +1189,11 @@ done4:
 	SHLQ         $0x02, CX
 	MOVQ         cols+72(FP), DX
 	CMPQ         DX, $0x00000010
-	JB           edge5
+	JB           edge7
 	VBROADCASTSS beta+48(FP), Y6
 	MOVL         beta+48(FP), DX
 	ADDL         DX, DX
-	JZ           overwrite6
+	JZ           overwrite8
 	VFMADD231PS  (AX), Y6, Y0
 	VMOVUPS      Y0, (AX)
 	VFMADD231PS  32(AX), Y6, Y1
@@ -909,7 +1212,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite6:
+overwrite8:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	ADDQ    CX, AX
@@ -922,14 +1225,14 @@ overwrite6:
 	VZEROUPPER
 	RET
 
-edge5:
+edge7:
 	VPBROADCASTD cols+72(FP), Y6
 	VPCMPGTD     lane<>+0(SB), Y6, Y7
 	VPCMPGTD     lane<>+32(SB), Y6, Y6
 	VBROADCASTSS beta+48(FP), Y8
 	MOVL         beta+48(FP), DX
 	ADDL         DX, DX
-	JZ           overwrite7
+	JZ           overwrite9
 	VMASKMOVPS   (AX), Y7, Y9
 	VFMADD231PS  Y9, Y8, Y0
 	VMASKMOVPS   Y0, Y7, (AX)
@@ -954,7 +1257,7 @@ edge5:
 	VZEROUPPER
 	RET
 
-overwrite7:
+overwrite9:
 	VMASKMOVPS Y0, Y7, (AX)
 	VMASKMOVPS Y1, Y6, 32(AX)
 	ADDQ       CX, AX
@@ -967,38 +1270,31 @@ overwrite7:
 	VZEROUPPER
 	RET
 
-// func Gemm4x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+// func Gemm4x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·Gemm4x16F32AVX2(SB), NOSPLIT, $0-80
-	MOVQ       c+56(FP), AX
-	MOVQ       ldc+64(FP), CX
-	SHLQ       $0x02, CX
-	PREFETCHT0 (AX)
-	ADDQ       CX, AX
-	PREFETCHT0 (AX)
-	ADDQ       CX, AX
-	PREFETCHT0 (AX)
-	ADDQ       CX, AX
-	PREFETCHT0 (AX)
-	MOVQ       a+16(FP), AX
-	MOVQ       lda+24(FP), CX
-	SHLQ       $0x02, CX
-	MOVQ       k+0(FP), DX
-	MOVQ       b+32(FP), BX
-	MOVQ       ldb+40(FP), SI
-	SHLQ       $0x02, SI
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	VXORPS     Y6, Y6, Y6
-	VXORPS     Y7, Y7, Y7
-	SUBQ       $0x00000004, DX
-	JB         rest2
+TEXT ·Gemm4x16F32AVX2(SB), NOSPLIT, $0-88
+	MOVQ   a+16(FP), AX
+	MOVQ   lda+24(FP), CX
+	SHLQ   $0x02, CX
+	MOVQ   k+0(FP), DX
+	MOVQ   b+32(FP), BX
+	MOVQ   ldb+40(FP), SI
+	SHLQ   $0x02, SI
+	MOVQ   next+80(FP), DI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	SUBQ   $0x00000014, DX
+	JLT    end2
 
 loop1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x00000040, DI
 	VMOVUPS      (BX), Y8
 	VMOVUPS      32(BX), Y9
 	VBROADCASTSS (AX), Y10
@@ -1064,13 +1360,92 @@ loop1:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000004, DX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, DX
-	JZ   done4
+end2:
+	ADDQ $0x00000014, DX
+	MOVQ c+56(FP), DI
+	MOVQ ldc+64(FP), R8
+	SHLQ $0x02, R8
+	SUBQ $0x00000004, DX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (DI)
+	ADDQ         R8, DI
+	VMOVUPS      (BX), Y8
+	VMOVUPS      32(BX), Y9
+	VBROADCASTSS (AX), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 4(AX), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSS 8(AX), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 12(AX), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPS      (BX), Y8
+	VMOVUPS      32(BX), Y9
+	VBROADCASTSS (AX), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 4(AX), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSS 8(AX), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 12(AX), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPS      (BX), Y8
+	VMOVUPS      32(BX), Y9
+	VBROADCASTSS (AX), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 4(AX), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSS 8(AX), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 12(AX), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPS      (BX), Y8
+	VMOVUPS      32(BX), Y9
+	VBROADCASTSS (AX), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 4(AX), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSS 8(AX), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 12(AX), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	SUBQ         $0x00000004, DX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, DX
+	TESTQ DX, DX
+	JZ    done6
+
+one5:
 	VMOVUPS      (BX), Y8
 	VMOVUPS      32(BX), Y9
 	VBROADCASTSS (AX), Y10
@@ -1088,9 +1463,9 @@ one3:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000001, DX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSS alpha+8(FP), Y8
 	VMULPS       Y8, Y0, Y0
 	VMULPS       Y8, Y1, Y1
@@ -1105,11 +1480,11 @@ done4:
 	SHLQ         $0x02, CX
 	MOVQ         cols+72(FP), DX
 	CMPQ         DX, $0x00000010
-	JB           edge5
+	JB           edge7
 	VBROADCASTSS beta+48(FP), Y8
 	MOVL         beta+48(FP), DX
 	ADDL         DX, DX
-	JZ           overwrite6
+	JZ           overwrite8
 	VFMADD231PS  (AX), Y8, Y0
 	VMOVUPS      Y0, (AX)
 	VFMADD231PS  32(AX), Y8, Y1
@@ -1133,7 +1508,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite6:
+overwrite8:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	ADDQ    CX, AX
@@ -1149,14 +1524,14 @@ overwrite6:
 	VZEROUPPER
 	RET
 
-edge5:
+edge7:
 	VPBROADCASTD cols+72(FP), Y8
 	VPCMPGTD     lane<>+0(SB), Y8, Y9
 	VPCMPGTD     lane<>+32(SB), Y8, Y8
 	VBROADCASTSS beta+48(FP), Y10
 	MOVL         beta+48(FP), DX
 	ADDL         DX, DX
-	JZ           overwrite7
+	JZ           overwrite9
 	VMASKMOVPS   (AX), Y9, Y11
 	VFMADD231PS  Y11, Y10, Y0
 	VMASKMOVPS   Y0, Y9, (AX)
@@ -1188,7 +1563,7 @@ edge5:
 	VZEROUPPER
 	RET
 
-overwrite7:
+overwrite9:
 	VMASKMOVPS Y0, Y9, (AX)
 	VMASKMOVPS Y1, Y8, 32(AX)
 	ADDQ       CX, AX
@@ -1204,40 +1579,33 @@ overwrite7:
 	VZEROUPPER
 	RET
 
-// func GemmRows4x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+// func GemmRows4x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·GemmRows4x16F32AVX2(SB), NOSPLIT, $0-80
-	MOVQ       c+56(FP), AX
-	MOVQ       ldc+64(FP), CX
-	SHLQ       $0x02, CX
-	PREFETCHT0 (AX)
-	ADDQ       CX, AX
-	PREFETCHT0 (AX)
-	ADDQ       CX, AX
-	PREFETCHT0 (AX)
-	ADDQ       CX, AX
-	PREFETCHT0 (AX)
-	MOVQ       lda+24(FP), AX
-	SHLQ       $0x02, AX
-	MOVQ       a+16(FP), CX
-	LEAQ       (CX)(AX*1), DX
-	LEAQ       (DX)(AX*2), DX
-	MOVQ       k+0(FP), BX
-	MOVQ       b+32(FP), SI
-	MOVQ       ldb+40(FP), DI
-	SHLQ       $0x02, DI
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	VXORPS     Y6, Y6, Y6
-	VXORPS     Y7, Y7, Y7
-	SUBQ       $0x00000004, BX
-	JB         rest2
+TEXT ·GemmRows4x16F32AVX2(SB), NOSPLIT, $0-88
+	MOVQ   lda+24(FP), AX
+	SHLQ   $0x02, AX
+	MOVQ   a+16(FP), CX
+	LEAQ   (CX)(AX*1), DX
+	LEAQ   (DX)(AX*2), DX
+	MOVQ   k+0(FP), BX
+	MOVQ   b+32(FP), SI
+	MOVQ   ldb+40(FP), DI
+	SHLQ   $0x02, DI
+	MOVQ   next+80(FP), R8
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	SUBQ   $0x00000014, BX
+	JLT    end2
 
 loop1:
+	PREFETCHT1   (R8)
+	ADDQ         $0x00000040, R8
 	VMOVUPS      (SI), Y8
 	VMOVUPS      32(SI), Y9
 	VBROADCASTSS (CX), Y10
@@ -1301,13 +1669,90 @@ loop1:
 	ADDQ         $0x00000010, CX
 	ADDQ         $0x00000010, DX
 	SUBQ         $0x00000004, BX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, BX
-	JZ   done4
+end2:
+	ADDQ $0x00000014, BX
+	MOVQ c+56(FP), R8
+	MOVQ ldc+64(FP), R9
+	SHLQ $0x02, R9
+	SUBQ $0x00000004, BX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (R8)
+	ADDQ         R9, R8
+	VMOVUPS      (SI), Y8
+	VMOVUPS      32(SI), Y9
+	VBROADCASTSS (CX), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS (CX)(AX*1), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSS (CX)(AX*2), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS (DX), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	ADDQ         DI, SI
+	VMOVUPS      (SI), Y8
+	VMOVUPS      32(SI), Y9
+	VBROADCASTSS 4(CX), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 4(CX)(AX*1), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSS 4(CX)(AX*2), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 4(DX), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	ADDQ         DI, SI
+	VMOVUPS      (SI), Y8
+	VMOVUPS      32(SI), Y9
+	VBROADCASTSS 8(CX), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 8(CX)(AX*1), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSS 8(CX)(AX*2), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 8(DX), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	ADDQ         DI, SI
+	VMOVUPS      (SI), Y8
+	VMOVUPS      32(SI), Y9
+	VBROADCASTSS 12(CX), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS 12(CX)(AX*1), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSS 12(CX)(AX*2), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 12(DX), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	ADDQ         DI, SI
+	ADDQ         $0x00000010, CX
+	ADDQ         $0x00000010, DX
+	SUBQ         $0x00000004, BX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, BX
+	TESTQ BX, BX
+	JZ    done6
+
+one5:
 	VMOVUPS      (SI), Y8
 	VMOVUPS      32(SI), Y9
 	VBROADCASTSS (CX), Y10
@@ -1326,9 +1771,9 @@ one3:
 	ADDQ         $0x00000004, CX
 	ADDQ         $0x00000004, DX
 	SUBQ         $0x00000001, BX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSS alpha+8(FP), Y8
 	VMULPS       Y8, Y0, Y0
 	VMULPS       Y8, Y1, Y1
@@ -1343,11 +1788,11 @@ done4:
 	SHLQ         $0x02, CX
 	MOVQ         cols+72(FP), DX
 	CMPQ         DX, $0x00000010
-	JB           edge5
+	JB           edge7
 	VBROADCASTSS beta+48(FP), Y8
 	MOVL         beta+48(FP), DX
 	ADDL         DX, DX
-	JZ           overwrite6
+	JZ           overwrite8
 	VFMADD231PS  (AX), Y8, Y0
 	VMOVUPS      Y0, (AX)
 	VFMADD231PS  32(AX), Y8, Y1
@@ -1371,7 +1816,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite6:
+overwrite8:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	ADDQ    CX, AX
@@ -1387,14 +1832,14 @@ overwrite6:
 	VZEROUPPER
 	RET
 
-edge5:
+edge7:
 	VPBROADCASTD cols+72(FP), Y8
 	VPCMPGTD     lane<>+0(SB), Y8, Y9
 	VPCMPGTD     lane<>+32(SB), Y8, Y8
 	VBROADCASTSS beta+48(FP), Y10
 	MOVL         beta+48(FP), DX
 	ADDL         DX, DX
-	JZ           overwrite7
+	JZ           overwrite9
 	VMASKMOVPS   (AX), Y9, Y11
 	VFMADD231PS  Y11, Y10, Y0
 	VMASKMOVPS   Y0, Y9, (AX)
@@ -1426,7 +1871,7 @@ edge5:
 	VZEROUPPER
 	RET
 
-overwrite7:
+overwrite9:
 	VMASKMOVPS Y0, Y9, (AX)
 	VMASKMOVPS Y1, Y8, 32(AX)
 	ADDQ       CX, AX
@@ -1442,42 +1887,33 @@ overwrite7:
 	VZEROUPPER
 	RET
 
-// func Gemm5x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+// func Gemm5x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·Gemm5x16F32AVX2(SB), NOSPLIT, $0-80
-	MOVQ       c+56(FP), AX
-	MOVQ       ldc+64(FP), CX
-	SHLQ       $0x02, CX
-	PREFETCHT0 (AX)
-	ADDQ       CX, AX
-	PREFETCHT0 (AX)
-	ADDQ       CX, AX
-	PREFETCHT0 (AX)
-	ADDQ       CX, AX
-	PREFETCHT0 (AX)
-	ADDQ       CX, AX
-	PREFETCHT0 (AX)
-	MOVQ       a+16(FP), AX
-	MOVQ       lda+24(FP), CX
-	SHLQ       $0x02, CX
-	MOVQ       k+0(FP), DX
-	MOVQ       b+32(FP), BX
-	MOVQ       ldb+40(FP), SI
-	SHLQ       $0x02, SI
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	VXORPS     Y6, Y6, Y6
-	VXORPS     Y7, Y7, Y7
-	VXORPS     Y8, Y8, Y8
-	VXORPS     Y9, Y9, Y9
-	SUBQ       $0x00000004, DX
-	JB         rest2
+TEXT ·Gemm5x16F32AVX2(SB), NOSPLIT, $0-88
+	MOVQ   a+16(FP), AX
+	MOVQ   lda+24(FP), CX
+	SHLQ   $0x02, CX
+	MOVQ   k+0(FP), DX
+	MOVQ   b+32(FP), BX
+	MOVQ   ldb+40(FP), SI
+	SHLQ   $0x02, SI
+	MOVQ   next+80(FP), DI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	SUBQ   $0x00000018, DX
+	JLT    end2
 
 loop1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x00000040, DI
 	VMOVUPS      (BX), Y10
 	VMOVUPS      32(BX), Y11
 	VBROADCASTSS (AX), Y12
@@ -1555,13 +1991,104 @@ loop1:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000004, DX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, DX
-	JZ   done4
+end2:
+	ADDQ $0x00000018, DX
+	MOVQ c+56(FP), DI
+	MOVQ ldc+64(FP), R8
+	SHLQ $0x02, R8
+	SUBQ $0x00000004, DX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (DI)
+	ADDQ         R8, DI
+	VMOVUPS      (BX), Y10
+	VMOVUPS      32(BX), Y11
+	VBROADCASTSS (AX), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS 4(AX), Y12
+	VFMADD231PS  Y10, Y12, Y2
+	VFMADD231PS  Y11, Y12, Y3
+	VBROADCASTSS 8(AX), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS 12(AX), Y12
+	VFMADD231PS  Y10, Y12, Y6
+	VFMADD231PS  Y11, Y12, Y7
+	VBROADCASTSS 16(AX), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPS      (BX), Y10
+	VMOVUPS      32(BX), Y11
+	VBROADCASTSS (AX), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS 4(AX), Y12
+	VFMADD231PS  Y10, Y12, Y2
+	VFMADD231PS  Y11, Y12, Y3
+	VBROADCASTSS 8(AX), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS 12(AX), Y12
+	VFMADD231PS  Y10, Y12, Y6
+	VFMADD231PS  Y11, Y12, Y7
+	VBROADCASTSS 16(AX), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPS      (BX), Y10
+	VMOVUPS      32(BX), Y11
+	VBROADCASTSS (AX), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS 4(AX), Y12
+	VFMADD231PS  Y10, Y12, Y2
+	VFMADD231PS  Y11, Y12, Y3
+	VBROADCASTSS 8(AX), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS 12(AX), Y12
+	VFMADD231PS  Y10, Y12, Y6
+	VFMADD231PS  Y11, Y12, Y7
+	VBROADCASTSS 16(AX), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPS      (BX), Y10
+	VMOVUPS      32(BX), Y11
+	VBROADCASTSS (AX), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS 4(AX), Y12
+	VFMADD231PS  Y10, Y12, Y2
+	VFMADD231PS  Y11, Y12, Y3
+	VBROADCASTSS 8(AX), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS 12(AX), Y12
+	VFMADD231PS  Y10, Y12, Y6
+	VFMADD231PS  Y11, Y12, Y7
+	VBROADCASTSS 16(AX), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	SUBQ         $0x00000004, DX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, DX
+	TESTQ DX, DX
+	JZ    done6
+
+one5:
 	VMOVUPS      (BX), Y10
 	VMOVUPS      32(BX), Y11
 	VBROADCASTSS (AX), Y12
@@ -1582,9 +2109,9 @@ one3:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000001, DX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSS alpha+8(FP), Y10
 	VMULPS       Y10, Y0, Y0
 	VMULPS       Y10, Y1, Y1
@@ -1601,11 +2128,11 @@ done4:
 	SHLQ         $0x02, CX
 	MOVQ         cols+72(FP), DX
 	CMPQ         DX, $0x00000010
-	JB           edge5
+	JB           edge7
 	VBROADCASTSS beta+48(FP), Y10
 	MOVL         beta+48(FP), DX
 	ADDL         DX, DX
-	JZ           overwrite6
+	JZ           overwrite8
 	VFMADD231PS  (AX), Y10, Y0
 	VMOVUPS      Y0, (AX)
 	VFMADD231PS  32(AX), Y10, Y1
@@ -1634,7 +2161,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite6:
+overwrite8:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	ADDQ    CX, AX
@@ -1653,14 +2180,14 @@ overwrite6:
 	VZEROUPPER
 	RET
 
-edge5:
+edge7:
 	VPBROADCASTD cols+72(FP), Y10
 	VPCMPGTD     lane<>+0(SB), Y10, Y11
 	VPCMPGTD     lane<>+32(SB), Y10, Y10
 	VBROADCASTSS beta+48(FP), Y12
 	MOVL         beta+48(FP), DX
 	ADDL         DX, DX
-	JZ           overwrite7
+	JZ           overwrite9
 	VMASKMOVPS   (AX), Y11, Y13
 	VFMADD231PS  Y13, Y12, Y0
 	VMASKMOVPS   Y0, Y11, (AX)
@@ -1699,7 +2226,7 @@ edge5:
 	VZEROUPPER
 	RET
 
-overwrite7:
+overwrite9:
 	VMASKMOVPS Y0, Y11, (AX)
 	VMASKMOVPS Y1, Y10, 32(AX)
 	ADDQ       CX, AX
@@ -1718,44 +2245,35 @@ overwrite7:
 	VZEROUPPER
 	RET
 
-// func GemmRows5x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+// func GemmRows5x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·GemmRows5x16F32AVX2(SB), NOSPLIT, $0-80
-	MOVQ       c+56(FP), AX
-	MOVQ       ldc+64(FP), CX
-	SHLQ       $0x02, CX
-	PREFETCHT0 (AX)
-	ADDQ       CX, AX
-	PREFETCHT0 (AX)
-	ADDQ       CX, AX
-	PREFETCHT0 (AX)
-	ADDQ       CX, AX
-	PREFETCHT0 (AX)
-	ADDQ       CX, AX
-	PREFETCHT0 (AX)
-	MOVQ       lda+24(FP), AX
-	SHLQ       $0x02, AX
-	MOVQ       a+16(FP), CX
-	LEAQ       (CX)(AX*1), DX
-	LEAQ       (DX)(AX*2), DX
-	MOVQ       k+0(FP), BX
-	MOVQ       b+32(FP), SI
-	MOVQ       ldb+40(FP), DI
-	SHLQ       $0x02, DI
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	VXORPS     Y6, Y6, Y6
-	VXORPS     Y7, Y7, Y7
-	VXORPS     Y8, Y8, Y8
-	VXORPS     Y9, Y9, Y9
-	SUBQ       $0x00000004, BX
-	JB         rest2
+TEXT ·GemmRows5x16F32AVX2(SB), NOSPLIT, $0-88
+	MOVQ   lda+24(FP), AX
+	SHLQ   $0x02, AX
+	MOVQ   a+16(FP), CX
+	LEAQ   (CX)(AX*1), DX
+	LEAQ   (DX)(AX*2), DX
+	MOVQ   k+0(FP), BX
+	MOVQ   b+32(FP), SI
+	MOVQ   ldb+40(FP), DI
+	SHLQ   $0x02, DI
+	MOVQ   next+80(FP), R8
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	SUBQ   $0x00000018, BX
+	JLT    end2
 
 loop1:
+	PREFETCHT1   (R8)
+	ADDQ         $0x00000040, R8
 	VMOVUPS      (SI), Y10
 	VMOVUPS      32(SI), Y11
 	VBROADCASTSS (CX), Y12
@@ -1831,13 +2349,102 @@ loop1:
 	ADDQ         $0x00000010, CX
 	ADDQ         $0x00000010, DX
 	SUBQ         $0x00000004, BX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, BX
-	JZ   done4
+end2:
+	ADDQ $0x00000018, BX
+	MOVQ c+56(FP), R8
+	MOVQ ldc+64(FP), R9
+	SHLQ $0x02, R9
+	SUBQ $0x00000004, BX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (R8)
+	ADDQ         R9, R8
+	VMOVUPS      (SI), Y10
+	VMOVUPS      32(SI), Y11
+	VBROADCASTSS (CX), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS (CX)(AX*1), Y12
+	VFMADD231PS  Y10, Y12, Y2
+	VFMADD231PS  Y11, Y12, Y3
+	VBROADCASTSS (CX)(AX*2), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS (DX), Y12
+	VFMADD231PS  Y10, Y12, Y6
+	VFMADD231PS  Y11, Y12, Y7
+	VBROADCASTSS (DX)(AX*1), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	ADDQ         DI, SI
+	VMOVUPS      (SI), Y10
+	VMOVUPS      32(SI), Y11
+	VBROADCASTSS 4(CX), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS 4(CX)(AX*1), Y12
+	VFMADD231PS  Y10, Y12, Y2
+	VFMADD231PS  Y11, Y12, Y3
+	VBROADCASTSS 4(CX)(AX*2), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS 4(DX), Y12
+	VFMADD231PS  Y10, Y12, Y6
+	VFMADD231PS  Y11, Y12, Y7
+	VBROADCASTSS 4(DX)(AX*1), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	ADDQ         DI, SI
+	VMOVUPS      (SI), Y10
+	VMOVUPS      32(SI), Y11
+	VBROADCASTSS 8(CX), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS 8(CX)(AX*1), Y12
+	VFMADD231PS  Y10, Y12, Y2
+	VFMADD231PS  Y11, Y12, Y3
+	VBROADCASTSS 8(CX)(AX*2), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS 8(DX), Y12
+	VFMADD231PS  Y10, Y12, Y6
+	VFMADD231PS  Y11, Y12, Y7
+	VBROADCASTSS 8(DX)(AX*1), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	ADDQ         DI, SI
+	VMOVUPS      (SI), Y10
+	VMOVUPS      32(SI), Y11
+	VBROADCASTSS 12(CX), Y12
+	VFMADD231PS  Y10, Y12, Y0
+	VFMADD231PS  Y11, Y12, Y1
+	VBROADCASTSS 12(CX)(AX*1), Y12
+	VFMADD231PS  Y10, Y12, Y2
+	VFMADD231PS  Y11, Y12, Y3
+	VBROADCASTSS 12(CX)(AX*2), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS 12(DX), Y12
+	VFMADD231PS  Y10, Y12, Y6
+	VFMADD231PS  Y11, Y12, Y7
+	VBROADCASTSS 12(DX)(AX*1), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	ADDQ         DI, SI
+	ADDQ         $0x00000010, CX
+	ADDQ         $0x00000010, DX
+	SUBQ         $0x00000004, BX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, BX
+	TESTQ BX, BX
+	JZ    done6
+
+one5:
 	VMOVUPS      (SI), Y10
 	VMOVUPS      32(SI), Y11
 	VBROADCASTSS (CX), Y12
@@ -1859,9 +2466,9 @@ one3:
 	ADDQ         $0x00000004, CX
 	ADDQ         $0x00000004, DX
 	SUBQ         $0x00000001, BX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSS alpha+8(FP), Y10
 	VMULPS       Y10, Y0, Y0
 	VMULPS       Y10, Y1, Y1
@@ -1878,11 +2485,11 @@ done4:
 	SHLQ         $0x02, CX
 	MOVQ         cols+72(FP), DX
 	CMPQ         DX, $0x00000010
-	JB           edge5
+	JB           edge7
 	VBROADCASTSS beta+48(FP), Y10
 	MOVL         beta+48(FP), DX
 	ADDL         DX, DX
-	JZ           overwrite6
+	JZ           overwrite8
 	VFMADD231PS  (AX), Y10, Y0
 	VMOVUPS      Y0, (AX)
 	VFMADD231PS  32(AX), Y10, Y1
@@ -1911,7 +2518,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite6:
+overwrite8:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	ADDQ    CX, AX
@@ -1930,14 +2537,14 @@ overwrite6:
 	VZEROUPPER
 	RET
 
-edge5:
+edge7:
 	VPBROADCASTD cols+72(FP), Y10
 	VPCMPGTD     lane<>+0(SB), Y10, Y11
 	VPCMPGTD     lane<>+32(SB), Y10, Y10
 	VBROADCASTSS beta+48(FP), Y12
 	MOVL         beta+48(FP), DX
 	ADDL         DX, DX
-	JZ           overwrite7
+	JZ           overwrite9
 	VMASKMOVPS   (AX), Y11, Y13
 	VFMADD231PS  Y13, Y12, Y0
 	VMASKMOVPS   Y0, Y11, (AX)
@@ -1976,7 +2583,7 @@ edge5:
 	VZEROUPPER
 	RET
 
-overwrite7:
+overwrite9:
 	VMASKMOVPS Y0, Y11, (AX)
 	VMASKMOVPS Y1, Y10, 32(AX)
 	ADDQ       CX, AX
@@ -1995,46 +2602,35 @@ overwrite7:
 	VZEROUPPER
 	RET
 
-// func Gemm6x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+// func Gemm6x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·Gemm6x16F32AVX2(SB), NOSPLIT, $0-80
-	MOVQ       c+56(FP), AX
-	MOVQ       ldc+64(FP), CX
-	SHLQ       $0x02, CX
-	PREFETCHT0 (AX)
-	ADDQ       CX, AX
-	PREFETCHT0 (AX)
-	ADDQ       CX, AX
-	PREFETCHT0 (AX)
-	ADDQ       CX, AX
-	PREFETCHT0 (AX)
-	ADDQ       CX, AX
-	PREFETCHT0 (AX)
-	ADDQ       CX, AX
-	PREFETCHT0 (AX)
-	MOVQ       a+16(FP), AX
-	MOVQ       lda+24(FP), CX
-	SHLQ       $0x02, CX
-	MOVQ       k+0(FP), DX
-	MOVQ       b+32(FP), BX
-	MOVQ       ldb+40(FP), SI
-	SHLQ       $0x02, SI
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	VXORPS     Y6, Y6, Y6
-	VXORPS     Y7, Y7, Y7
-	VXORPS     Y8, Y8, Y8
-	VXORPS     Y9, Y9, Y9
-	VXORPS     Y10, Y10, Y10
-	VXORPS     Y11, Y11, Y11
-	SUBQ       $0x00000004, DX
-	JB         rest2
+TEXT ·Gemm6x16F32AVX2(SB), NOSPLIT, $0-88
+	MOVQ   a+16(FP), AX
+	MOVQ   lda+24(FP), CX
+	SHLQ   $0x02, CX
+	MOVQ   k+0(FP), DX
+	MOVQ   b+32(FP), BX
+	MOVQ   ldb+40(FP), SI
+	SHLQ   $0x02, SI
+	MOVQ   next+80(FP), DI
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	SUBQ   $0x0000001c, DX
+	JLT    end2
 
 loop1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x00000040, DI
 	VMOVUPS      (BX), Y12
 	VMOVUPS      32(BX), Y13
 	VBROADCASTSS (AX), Y14
@@ -2124,13 +2720,116 @@ loop1:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000004, DX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, DX
-	JZ   done4
+end2:
+	ADDQ $0x0000001c, DX
+	MOVQ c+56(FP), DI
+	MOVQ ldc+64(FP), R8
+	SHLQ $0x02, R8
+	SUBQ $0x00000004, DX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (DI)
+	ADDQ         R8, DI
+	VMOVUPS      (BX), Y12
+	VMOVUPS      32(BX), Y13
+	VBROADCASTSS (AX), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(AX), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS 8(AX), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 12(AX), Y14
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y13, Y14, Y7
+	VBROADCASTSS 16(AX), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 20(AX), Y14
+	VFMADD231PS  Y12, Y14, Y10
+	VFMADD231PS  Y13, Y14, Y11
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPS      (BX), Y12
+	VMOVUPS      32(BX), Y13
+	VBROADCASTSS (AX), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(AX), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS 8(AX), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 12(AX), Y14
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y13, Y14, Y7
+	VBROADCASTSS 16(AX), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 20(AX), Y14
+	VFMADD231PS  Y12, Y14, Y10
+	VFMADD231PS  Y13, Y14, Y11
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPS      (BX), Y12
+	VMOVUPS      32(BX), Y13
+	VBROADCASTSS (AX), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(AX), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS 8(AX), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 12(AX), Y14
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y13, Y14, Y7
+	VBROADCASTSS 16(AX), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 20(AX), Y14
+	VFMADD231PS  Y12, Y14, Y10
+	VFMADD231PS  Y13, Y14, Y11
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPS      (BX), Y12
+	VMOVUPS      32(BX), Y13
+	VBROADCASTSS (AX), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(AX), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS 8(AX), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 12(AX), Y14
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y13, Y14, Y7
+	VBROADCASTSS 16(AX), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 20(AX), Y14
+	VFMADD231PS  Y12, Y14, Y10
+	VFMADD231PS  Y13, Y14, Y11
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	SUBQ         $0x00000004, DX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, DX
+	TESTQ DX, DX
+	JZ    done6
+
+one5:
 	VMOVUPS      (BX), Y12
 	VMOVUPS      32(BX), Y13
 	VBROADCASTSS (AX), Y14
@@ -2154,9 +2853,9 @@ one3:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000001, DX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSS alpha+8(FP), Y12
 	VMULPS       Y12, Y0, Y0
 	VMULPS       Y12, Y1, Y1
@@ -2175,11 +2874,11 @@ done4:
 	SHLQ         $0x02, CX
 	MOVQ         cols+72(FP), DX
 	CMPQ         DX, $0x00000010
-	JB           edge5
+	JB           edge7
 	VBROADCASTSS beta+48(FP), Y12
 	MOVL         beta+48(FP), DX
 	ADDL         DX, DX
-	JZ           overwrite6
+	JZ           overwrite8
 	VFMADD231PS  (AX), Y12, Y0
 	VMOVUPS      Y0, (AX)
 	VFMADD231PS  32(AX), Y12, Y1
@@ -2213,7 +2912,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite6:
+overwrite8:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	ADDQ    CX, AX
@@ -2235,14 +2934,14 @@ overwrite6:
 	VZEROUPPER
 	RET
 
-edge5:
+edge7:
 	VPBROADCASTD cols+72(FP), Y12
 	VPCMPGTD     lane<>+0(SB), Y12, Y13
 	VPCMPGTD     lane<>+32(SB), Y12, Y12
 	VBROADCASTSS beta+48(FP), Y14
 	MOVL         beta+48(FP), DX
 	ADDL         DX, DX
-	JZ           overwrite7
+	JZ           overwrite9
 	VMASKMOVPS   (AX), Y13, Y15
 	VFMADD231PS  Y15, Y14, Y0
 	VMASKMOVPS   Y0, Y13, (AX)
@@ -2288,7 +2987,7 @@ edge5:
 	VZEROUPPER
 	RET
 
-overwrite7:
+overwrite9:
 	VMASKMOVPS Y0, Y13, (AX)
 	VMASKMOVPS Y1, Y12, 32(AX)
 	ADDQ       CX, AX
@@ -2310,48 +3009,37 @@ overwrite7:
 	VZEROUPPER
 	RET
 
-// func GemmRows6x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+// func GemmRows6x16F32AVX2(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·GemmRows6x16F32AVX2(SB), NOSPLIT, $0-80
-	MOVQ       c+56(FP), AX
-	MOVQ       ldc+64(FP), CX
-	SHLQ       $0x02, CX
-	PREFETCHT0 (AX)
-	ADDQ       CX, AX
-	PREFETCHT0 (AX)
-	ADDQ       CX, AX
-	PREFETCHT0 (AX)
-	ADDQ       CX, AX
-	PREFETCHT0 (AX)
-	ADDQ       CX, AX
-	PREFETCHT0 (AX)
-	ADDQ       CX, AX
-	PREFETCHT0 (AX)
-	MOVQ       lda+24(FP), AX
-	SHLQ       $0x02, AX
-	MOVQ       a+16(FP), CX
-	LEAQ       (CX)(AX*1), DX
-	LEAQ       (DX)(AX*2), DX
-	MOVQ       k+0(FP), BX
-	MOVQ       b+32(FP), SI
-	MOVQ       ldb+40(FP), DI
-	SHLQ       $0x02, DI
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	VXORPS     Y6, Y6, Y6
-	VXORPS     Y7, Y7, Y7
-	VXORPS     Y8, Y8, Y8
-	VXORPS     Y9, Y9, Y9
-	VXORPS     Y10, Y10, Y10
-	VXORPS     Y11, Y11, Y11
-	SUBQ       $0x00000004, BX
-	JB         rest2
+TEXT ·GemmRows6x16F32AVX2(SB), NOSPLIT, $0-88
+	MOVQ   lda+24(FP), AX
+	SHLQ   $0x02, AX
+	MOVQ   a+16(FP), CX
+	LEAQ   (CX)(AX*1), DX
+	LEAQ   (DX)(AX*2), DX
+	MOVQ   k+0(FP), BX
+	MOVQ   b+32(FP), SI
+	MOVQ   ldb+40(FP), DI
+	SHLQ   $0x02, DI
+	MOVQ   next+80(FP), R8
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	SUBQ   $0x0000001c, BX
+	JLT    end2
 
 loop1:
+	PREFETCHT1   (R8)
+	ADDQ         $0x00000040, R8
 	VMOVUPS      (SI), Y12
 	VMOVUPS      32(SI), Y13
 	VBROADCASTSS (CX), Y14
@@ -2439,13 +3127,114 @@ loop1:
 	ADDQ         $0x00000010, CX
 	ADDQ         $0x00000010, DX
 	SUBQ         $0x00000004, BX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, BX
-	JZ   done4
+end2:
+	ADDQ $0x0000001c, BX
+	MOVQ c+56(FP), R8
+	MOVQ ldc+64(FP), R9
+	SHLQ $0x02, R9
+	SUBQ $0x00000004, BX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (R8)
+	ADDQ         R9, R8
+	VMOVUPS      (SI), Y12
+	VMOVUPS      32(SI), Y13
+	VBROADCASTSS (CX), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (CX)(AX*1), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS (CX)(AX*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS (DX), Y14
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y13, Y14, Y7
+	VBROADCASTSS (DX)(AX*1), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS (DX)(AX*2), Y14
+	VFMADD231PS  Y12, Y14, Y10
+	VFMADD231PS  Y13, Y14, Y11
+	ADDQ         DI, SI
+	VMOVUPS      (SI), Y12
+	VMOVUPS      32(SI), Y13
+	VBROADCASTSS 4(CX), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 4(CX)(AX*1), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS 4(CX)(AX*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 4(DX), Y14
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y13, Y14, Y7
+	VBROADCASTSS 4(DX)(AX*1), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 4(DX)(AX*2), Y14
+	VFMADD231PS  Y12, Y14, Y10
+	VFMADD231PS  Y13, Y14, Y11
+	ADDQ         DI, SI
+	VMOVUPS      (SI), Y12
+	VMOVUPS      32(SI), Y13
+	VBROADCASTSS 8(CX), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 8(CX)(AX*1), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS 8(CX)(AX*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 8(DX), Y14
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y13, Y14, Y7
+	VBROADCASTSS 8(DX)(AX*1), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 8(DX)(AX*2), Y14
+	VFMADD231PS  Y12, Y14, Y10
+	VFMADD231PS  Y13, Y14, Y11
+	ADDQ         DI, SI
+	VMOVUPS      (SI), Y12
+	VMOVUPS      32(SI), Y13
+	VBROADCASTSS 12(CX), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS 12(CX)(AX*1), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS 12(CX)(AX*2), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS 12(DX), Y14
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y13, Y14, Y7
+	VBROADCASTSS 12(DX)(AX*1), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VBROADCASTSS 12(DX)(AX*2), Y14
+	VFMADD231PS  Y12, Y14, Y10
+	VFMADD231PS  Y13, Y14, Y11
+	ADDQ         DI, SI
+	ADDQ         $0x00000010, CX
+	ADDQ         $0x00000010, DX
+	SUBQ         $0x00000004, BX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, BX
+	TESTQ BX, BX
+	JZ    done6
+
+one5:
 	VMOVUPS      (SI), Y12
 	VMOVUPS      32(SI), Y13
 	VBROADCASTSS (CX), Y14
@@ -2470,9 +3259,9 @@ one3:
 	ADDQ         $0x00000004, CX
 	ADDQ         $0x00000004, DX
 	SUBQ         $0x00000001, BX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSS alpha+8(FP), Y12
 	VMULPS       Y12, Y0, Y0
 	VMULPS       Y12, Y1, Y1
@@ -2491,11 +3280,11 @@ done4:
 	SHLQ         $0x02, CX
 	MOVQ         cols+72(FP), DX
 	CMPQ         DX, $0x00000010
-	JB           edge5
+	JB           edge7
 	VBROADCASTSS beta+48(FP), Y12
 	MOVL         beta+48(FP), DX
 	ADDL         DX, DX
-	JZ           overwrite6
+	JZ           overwrite8
 	VFMADD231PS  (AX), Y12, Y0
 	VMOVUPS      Y0, (AX)
 	VFMADD231PS  32(AX), Y12, Y1
@@ -2529,7 +3318,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite6:
+overwrite8:
 	VMOVUPS Y0, (AX)
 	VMOVUPS Y1, 32(AX)
 	ADDQ    CX, AX
@@ -2551,14 +3340,14 @@ overwrite6:
 	VZEROUPPER
 	RET
 
-edge5:
+edge7:
 	VPBROADCASTD cols+72(FP), Y12
 	VPCMPGTD     lane<>+0(SB), Y12, Y13
 	VPCMPGTD     lane<>+32(SB), Y12, Y12
 	VBROADCASTSS beta+48(FP), Y14
 	MOVL         beta+48(FP), DX
 	ADDL         DX, DX
-	JZ           overwrite7
+	JZ           overwrite9
 	VMASKMOVPS   (AX), Y13, Y15
 	VFMADD231PS  Y15, Y14, Y0
 	VMASKMOVPS   Y0, Y13, (AX)
@@ -2604,7 +3393,7 @@ edge5:
 	VZEROUPPER
 	RET
 
-overwrite7:
+overwrite9:
 	VMASKMOVPS Y0, Y13, (AX)
 	VMASKMOVPS Y1, Y12, 32(AX)
 	ADDQ       CX, AX
@@ -3408,6 +4197,51 @@ loop1:
 	ADDQ       $0x00000040, BX
 	SUBQ       $0x00000001, AX
 	JNZ        loop1
+
+done2:
+	VZEROUPPER
+	RET
+
+// func GemmPackWideBF32AVX2(dst *float32, panel int, x *float32, ld int, k int)
+// Requires: AVX
+TEXT ·GemmPackWideBF32AVX2(SB), NOSPLIT, $0-40
+	MOVQ  k+32(FP), AX
+	MOVQ  x+16(FP), CX
+	MOVQ  ld+24(FP), DX
+	SHLQ  $0x02, DX
+	MOVQ  dst+0(FP), BX
+	MOVQ  panel+8(FP), SI
+	SHLQ  $0x02, SI
+	LEAQ  (BX)(SI*1), DI
+	LEAQ  (DI)(SI*1), R8
+	LEAQ  (R8)(SI*1), SI
+	TESTQ AX, AX
+	JZ    done2
+
+loop1:
+	VMOVUPS (CX), Y0
+	VMOVUPS Y0, (BX)
+	VMOVUPS 32(CX), Y0
+	VMOVUPS Y0, 32(BX)
+	ADDQ    $0x00000040, BX
+	VMOVUPS 64(CX), Y0
+	VMOVUPS Y0, (DI)
+	VMOVUPS 96(CX), Y0
+	VMOVUPS Y0, 32(DI)
+	ADDQ    $0x00000040, DI
+	VMOVUPS 128(CX), Y0
+	VMOVUPS Y0, (R8)
+	VMOVUPS 160(CX), Y0
+	VMOVUPS Y0, 32(R8)
+	ADDQ    $0x00000040, R8
+	VMOVUPS 192(CX), Y0
+	VMOVUPS Y0, (SI)
+	VMOVUPS 224(CX), Y0
+	VMOVUPS Y0, 32(SI)
+	ADDQ    $0x00000040, SI
+	ADDQ    DX, CX
+	SUBQ    $0x00000001, AX
+	JNZ     loop1
 
 done2:
 	VZEROUPPER

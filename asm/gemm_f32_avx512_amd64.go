@@ -8,253 +8,253 @@ package asm
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads cols elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func Gemm1x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+func Gemm1x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 
 // GemmRows1x32F32AVX512 updates 1 rows of C and their first cols <= 32 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads cols elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func GemmRows1x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+func GemmRows1x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 
 // Gemm2x32F32AVX512 updates 2 rows of C and their first cols <= 32 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads cols elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func Gemm2x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+func Gemm2x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 
 // GemmRows2x32F32AVX512 updates 2 rows of C and their first cols <= 32 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads cols elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func GemmRows2x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+func GemmRows2x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 
 // Gemm3x32F32AVX512 updates 3 rows of C and their first cols <= 32 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads cols elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func Gemm3x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+func Gemm3x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 
 // GemmRows3x32F32AVX512 updates 3 rows of C and their first cols <= 32 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads cols elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func GemmRows3x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+func GemmRows3x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 
 // Gemm4x32F32AVX512 updates 4 rows of C and their first cols <= 32 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads cols elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func Gemm4x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+func Gemm4x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 
 // GemmRows4x32F32AVX512 updates 4 rows of C and their first cols <= 32 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads cols elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func GemmRows4x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+func GemmRows4x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 
 // Gemm5x32F32AVX512 updates 5 rows of C and their first cols <= 32 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads cols elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func Gemm5x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+func Gemm5x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 
 // GemmRows5x32F32AVX512 updates 5 rows of C and their first cols <= 32 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads cols elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func GemmRows5x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+func GemmRows5x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 
 // Gemm6x32F32AVX512 updates 6 rows of C and their first cols <= 32 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads cols elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func Gemm6x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+func Gemm6x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 
 // GemmRows6x32F32AVX512 updates 6 rows of C and their first cols <= 32 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads cols elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func GemmRows6x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+func GemmRows6x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 
 // Gemm7x32F32AVX512 updates 7 rows of C and their first cols <= 32 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads cols elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func Gemm7x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+func Gemm7x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 
 // GemmRows7x32F32AVX512 updates 7 rows of C and their first cols <= 32 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads cols elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func GemmRows7x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+func GemmRows7x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 
 // Gemm8x32F32AVX512 updates 8 rows of C and their first cols <= 32 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads cols elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func Gemm8x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+func Gemm8x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 
 // GemmRows8x32F32AVX512 updates 8 rows of C and their first cols <= 32 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads cols elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func GemmRows8x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+func GemmRows8x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 
 // Gemm9x32F32AVX512 updates 9 rows of C and their first cols <= 32 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads cols elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func Gemm9x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+func Gemm9x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 
 // GemmRows9x32F32AVX512 updates 9 rows of C and their first cols <= 32 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads cols elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func GemmRows9x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+func GemmRows9x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 
 // Gemm10x32F32AVX512 updates 10 rows of C and their first cols <= 32 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads cols elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func Gemm10x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+func Gemm10x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 
 // GemmRows10x32F32AVX512 updates 10 rows of C and their first cols <= 32 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads cols elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func GemmRows10x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+func GemmRows10x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 
 // Gemm11x32F32AVX512 updates 11 rows of C and their first cols <= 32 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads cols elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func Gemm11x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+func Gemm11x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 
 // GemmRows11x32F32AVX512 updates 11 rows of C and their first cols <= 32 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads cols elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func GemmRows11x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+func GemmRows11x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 
 // Gemm12x32F32AVX512 updates 12 rows of C and their first cols <= 32 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads cols elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func Gemm12x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+func Gemm12x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 
 // GemmRows12x32F32AVX512 updates 12 rows of C and their first cols <= 32 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads cols elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func GemmRows12x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+func GemmRows12x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 
 // Gemm13x32F32AVX512 updates 13 rows of C and their first cols <= 32 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads cols elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func Gemm13x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+func Gemm13x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 
 // GemmRows13x32F32AVX512 updates 13 rows of C and their first cols <= 32 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads cols elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func GemmRows13x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+func GemmRows13x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 
 // Gemm14x32F32AVX512 updates 14 rows of C and their first cols <= 32 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads cols elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func Gemm14x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+func Gemm14x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 
 // GemmRows14x32F32AVX512 updates 14 rows of C and their first cols <= 32 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads cols elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func GemmRows14x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+func GemmRows14x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 
 // GemmDots1x1F32AVX512 sets
 //
@@ -306,6 +306,26 @@ func GemmPackRows2F32AVX512(dst *float32, width int, x *float32, ld int, k int)
 //
 //go:noescape
 func GemmPackColsBF32AVX512(dst *float32, x *float32, ld int, cols int, k int)
+
+// GemmPackWideBF32AVX512 sets dst[p*panel+l*32+i] = x[l*ld+p*32+i] for p < 4, i < 32, l < k.
+//
+//go:noescape
+func GemmPackWideBF32AVX512(dst *float32, panel int, x *float32, ld int, k int)
+
+// GemmPackWideAF32AVX512 sets dst[p*panel+l*14+i] = x[l*ld+p*14+i] for p < 4, i < 14, l < k.
+//
+//go:noescape
+func GemmPackWideAF32AVX512(dst *float32, panel int, x *float32, ld int, k int)
+
+// GemmPackWholeAF32AVX512 sets dst[l*14+i] = x[i*ld+l] for i < 14, l < k.
+//
+//go:noescape
+func GemmPackWholeAF32AVX512(dst *float32, x *float32, ld int, k int)
+
+// GemmPackWholeBF32AVX512 sets dst[l*32+i] = x[i*ld+l] for i < 16, l < k.
+//
+//go:noescape
+func GemmPackWholeBF32AVX512(dst *float32, x *float32, ld int, k int)
 
 // GemmPackColsAF32AVX512 sets dst[l*14+i] = x[l*ld+i] for i < cols, and 0 for cols <= i < 14, l < k.
 //

@@ -4,14 +4,9 @@
 
 #include "textflag.h"
 
-// func Gemm1x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+// func Gemm1x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·Gemm1x32F32AVX512(SB), NOSPLIT, $0-80
-	MOVQ         c+56(FP), AX
-	MOVQ         ldc+64(FP), CX
-	SHLQ         $0x02, CX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
+TEXT ·Gemm1x32F32AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTD cols+72(FP), Z0
 	VPCMPGTD     lane<>+0(SB), Z0, K1
 	VPCMPGTD     lane<>+64(SB), Z0, K2
@@ -22,12 +17,15 @@ TEXT ·Gemm1x32F32AVX512(SB), NOSPLIT, $0-80
 	MOVQ         b+32(FP), BX
 	MOVQ         ldb+40(FP), SI
 	SHLQ         $0x02, SI
+	MOVQ         next+80(FP), DI
 	VXORPS       Z0, Z0, Z0
 	VXORPS       Z1, Z1, Z1
-	SUBQ         $0x00000004, DX
-	JB           rest2
+	SUBQ         $0x00000008, DX
+	JLT          end2
 
 loop1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x00000040, DI
 	VMOVUPS.Z    (BX), K1, Z2
 	VMOVUPS.Z    64(BX), K2, Z3
 	VBROADCASTSS (AX), Z4
@@ -57,13 +55,57 @@ loop1:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000004, DX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, DX
-	JZ   done4
+end2:
+	ADDQ $0x00000008, DX
+	MOVQ c+56(FP), DI
+	MOVQ ldc+64(FP), R8
+	SHLQ $0x02, R8
+	SUBQ $0x00000004, DX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (DI)
+	PREFETCHT0   64(DI)
+	ADDQ         R8, DI
+	VMOVUPS.Z    (BX), K1, Z2
+	VMOVUPS.Z    64(BX), K2, Z3
+	VBROADCASTSS (AX), Z4
+	VFMADD231PS  Z2, Z4, Z0
+	VFMADD231PS  Z3, Z4, Z1
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPS.Z    (BX), K1, Z2
+	VMOVUPS.Z    64(BX), K2, Z3
+	VBROADCASTSS (AX), Z4
+	VFMADD231PS  Z2, Z4, Z0
+	VFMADD231PS  Z3, Z4, Z1
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPS.Z    (BX), K1, Z2
+	VMOVUPS.Z    64(BX), K2, Z3
+	VBROADCASTSS (AX), Z4
+	VFMADD231PS  Z2, Z4, Z0
+	VFMADD231PS  Z3, Z4, Z1
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPS.Z    (BX), K1, Z2
+	VMOVUPS.Z    64(BX), K2, Z3
+	VBROADCASTSS (AX), Z4
+	VFMADD231PS  Z2, Z4, Z0
+	VFMADD231PS  Z3, Z4, Z1
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	SUBQ         $0x00000004, DX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, DX
+	TESTQ DX, DX
+	JZ    done6
+
+one5:
 	VMOVUPS.Z    (BX), K1, Z2
 	VMOVUPS.Z    64(BX), K2, Z3
 	VBROADCASTSS (AX), Z4
@@ -72,9 +114,9 @@ one3:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000001, DX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSS alpha+8(FP), Z2
 	VMULPS       Z2, Z0, Z0
 	VMULPS       Z2, Z1, Z1
@@ -84,7 +126,7 @@ done4:
 	VBROADCASTSS beta+48(FP), Z2
 	MOVL         beta+48(FP), DX
 	ADDL         DX, DX
-	JZ           overwrite5
+	JZ           overwrite7
 	VMOVUPS.Z    (AX), K1, Z3
 	VFMADD231PS  Z3, Z2, Z0
 	VMOVUPS      Z0, K1, (AX)
@@ -95,7 +137,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite5:
+overwrite7:
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)
 	ADDQ    CX, AX
@@ -136,14 +178,9 @@ DATA lane<>+120(SB)/4, $0x0000001e
 DATA lane<>+124(SB)/4, $0x0000001f
 GLOBL lane<>(SB), RODATA|NOPTR, $128
 
-// func GemmRows1x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+// func GemmRows1x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·GemmRows1x32F32AVX512(SB), NOSPLIT, $0-80
-	MOVQ         c+56(FP), AX
-	MOVQ         ldc+64(FP), CX
-	SHLQ         $0x02, CX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
+TEXT ·GemmRows1x32F32AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTD cols+72(FP), Z0
 	VPCMPGTD     lane<>+0(SB), Z0, K1
 	VPCMPGTD     lane<>+64(SB), Z0, K2
@@ -154,12 +191,15 @@ TEXT ·GemmRows1x32F32AVX512(SB), NOSPLIT, $0-80
 	MOVQ         b+32(FP), DX
 	MOVQ         ldb+40(FP), BX
 	SHLQ         $0x02, BX
+	MOVQ         next+80(FP), SI
 	VXORPS       Z0, Z0, Z0
 	VXORPS       Z1, Z1, Z1
-	SUBQ         $0x00000004, CX
-	JB           rest2
+	SUBQ         $0x00000008, CX
+	JLT          end2
 
 loop1:
+	PREFETCHT1   (SI)
+	ADDQ         $0x00000040, SI
 	VMOVUPS.Z    (DX), K1, Z2
 	VMOVUPS.Z    64(DX), K2, Z3
 	VBROADCASTSS (AX), Z4
@@ -186,13 +226,54 @@ loop1:
 	ADDQ         BX, DX
 	ADDQ         $0x00000010, AX
 	SUBQ         $0x00000004, CX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, CX
-	JZ   done4
+end2:
+	ADDQ $0x00000008, CX
+	MOVQ c+56(FP), SI
+	MOVQ ldc+64(FP), DI
+	SHLQ $0x02, DI
+	SUBQ $0x00000004, CX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (SI)
+	PREFETCHT0   64(SI)
+	ADDQ         DI, SI
+	VMOVUPS.Z    (DX), K1, Z2
+	VMOVUPS.Z    64(DX), K2, Z3
+	VBROADCASTSS (AX), Z4
+	VFMADD231PS  Z2, Z4, Z0
+	VFMADD231PS  Z3, Z4, Z1
+	ADDQ         BX, DX
+	VMOVUPS.Z    (DX), K1, Z2
+	VMOVUPS.Z    64(DX), K2, Z3
+	VBROADCASTSS 4(AX), Z4
+	VFMADD231PS  Z2, Z4, Z0
+	VFMADD231PS  Z3, Z4, Z1
+	ADDQ         BX, DX
+	VMOVUPS.Z    (DX), K1, Z2
+	VMOVUPS.Z    64(DX), K2, Z3
+	VBROADCASTSS 8(AX), Z4
+	VFMADD231PS  Z2, Z4, Z0
+	VFMADD231PS  Z3, Z4, Z1
+	ADDQ         BX, DX
+	VMOVUPS.Z    (DX), K1, Z2
+	VMOVUPS.Z    64(DX), K2, Z3
+	VBROADCASTSS 12(AX), Z4
+	VFMADD231PS  Z2, Z4, Z0
+	VFMADD231PS  Z3, Z4, Z1
+	ADDQ         BX, DX
+	ADDQ         $0x00000010, AX
+	SUBQ         $0x00000004, CX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, CX
+	TESTQ CX, CX
+	JZ    done6
+
+one5:
 	VMOVUPS.Z    (DX), K1, Z2
 	VMOVUPS.Z    64(DX), K2, Z3
 	VBROADCASTSS (AX), Z4
@@ -201,9 +282,9 @@ one3:
 	ADDQ         BX, DX
 	ADDQ         $0x00000004, AX
 	SUBQ         $0x00000001, CX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSS alpha+8(FP), Z2
 	VMULPS       Z2, Z0, Z0
 	VMULPS       Z2, Z1, Z1
@@ -213,7 +294,7 @@ done4:
 	VBROADCASTSS beta+48(FP), Z2
 	MOVL         beta+48(FP), DX
 	ADDL         DX, DX
-	JZ           overwrite5
+	JZ           overwrite7
 	VMOVUPS.Z    (AX), K1, Z3
 	VFMADD231PS  Z3, Z2, Z0
 	VMOVUPS      Z0, K1, (AX)
@@ -224,24 +305,16 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite5:
+overwrite7:
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)
 	ADDQ    CX, AX
 	VZEROUPPER
 	RET
 
-// func Gemm2x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+// func Gemm2x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·Gemm2x32F32AVX512(SB), NOSPLIT, $0-80
-	MOVQ         c+56(FP), AX
-	MOVQ         ldc+64(FP), CX
-	SHLQ         $0x02, CX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
+TEXT ·Gemm2x32F32AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTD cols+72(FP), Z0
 	VPCMPGTD     lane<>+0(SB), Z0, K1
 	VPCMPGTD     lane<>+64(SB), Z0, K2
@@ -252,14 +325,17 @@ TEXT ·Gemm2x32F32AVX512(SB), NOSPLIT, $0-80
 	MOVQ         b+32(FP), BX
 	MOVQ         ldb+40(FP), SI
 	SHLQ         $0x02, SI
+	MOVQ         next+80(FP), DI
 	VXORPS       Z0, Z0, Z0
 	VXORPS       Z1, Z1, Z1
 	VXORPS       Z2, Z2, Z2
 	VXORPS       Z3, Z3, Z3
-	SUBQ         $0x00000004, DX
-	JB           rest2
+	SUBQ         $0x0000000c, DX
+	JLT          end2
 
 loop1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x00000040, DI
 	VMOVUPS.Z    (BX), K1, Z4
 	VMOVUPS.Z    64(BX), K2, Z5
 	VBROADCASTSS (AX), Z6
@@ -301,13 +377,69 @@ loop1:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000004, DX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, DX
-	JZ   done4
+end2:
+	ADDQ $0x0000000c, DX
+	MOVQ c+56(FP), DI
+	MOVQ ldc+64(FP), R8
+	SHLQ $0x02, R8
+	SUBQ $0x00000004, DX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (DI)
+	PREFETCHT0   64(DI)
+	ADDQ         R8, DI
+	VMOVUPS.Z    (BX), K1, Z4
+	VMOVUPS.Z    64(BX), K2, Z5
+	VBROADCASTSS (AX), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VFMADD231PS  Z5, Z6, Z1
+	VBROADCASTSS 4(AX), Z6
+	VFMADD231PS  Z4, Z6, Z2
+	VFMADD231PS  Z5, Z6, Z3
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPS.Z    (BX), K1, Z4
+	VMOVUPS.Z    64(BX), K2, Z5
+	VBROADCASTSS (AX), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VFMADD231PS  Z5, Z6, Z1
+	VBROADCASTSS 4(AX), Z6
+	VFMADD231PS  Z4, Z6, Z2
+	VFMADD231PS  Z5, Z6, Z3
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPS.Z    (BX), K1, Z4
+	VMOVUPS.Z    64(BX), K2, Z5
+	VBROADCASTSS (AX), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VFMADD231PS  Z5, Z6, Z1
+	VBROADCASTSS 4(AX), Z6
+	VFMADD231PS  Z4, Z6, Z2
+	VFMADD231PS  Z5, Z6, Z3
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPS.Z    (BX), K1, Z4
+	VMOVUPS.Z    64(BX), K2, Z5
+	VBROADCASTSS (AX), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VFMADD231PS  Z5, Z6, Z1
+	VBROADCASTSS 4(AX), Z6
+	VFMADD231PS  Z4, Z6, Z2
+	VFMADD231PS  Z5, Z6, Z3
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	SUBQ         $0x00000004, DX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, DX
+	TESTQ DX, DX
+	JZ    done6
+
+one5:
 	VMOVUPS.Z    (BX), K1, Z4
 	VMOVUPS.Z    64(BX), K2, Z5
 	VBROADCASTSS (AX), Z6
@@ -319,9 +451,9 @@ one3:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000001, DX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSS alpha+8(FP), Z4
 	VMULPS       Z4, Z0, Z0
 	VMULPS       Z4, Z1, Z1
@@ -333,7 +465,7 @@ done4:
 	VBROADCASTSS beta+48(FP), Z4
 	MOVL         beta+48(FP), DX
 	ADDL         DX, DX
-	JZ           overwrite5
+	JZ           overwrite7
 	VMOVUPS.Z    (AX), K1, Z5
 	VFMADD231PS  Z5, Z4, Z0
 	VMOVUPS      Z0, K1, (AX)
@@ -351,7 +483,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite5:
+overwrite7:
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)
 	ADDQ    CX, AX
@@ -361,17 +493,9 @@ overwrite5:
 	VZEROUPPER
 	RET
 
-// func GemmRows2x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+// func GemmRows2x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·GemmRows2x32F32AVX512(SB), NOSPLIT, $0-80
-	MOVQ         c+56(FP), AX
-	MOVQ         ldc+64(FP), CX
-	SHLQ         $0x02, CX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
+TEXT ·GemmRows2x32F32AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTD cols+72(FP), Z0
 	VPCMPGTD     lane<>+0(SB), Z0, K1
 	VPCMPGTD     lane<>+64(SB), Z0, K2
@@ -382,14 +506,17 @@ TEXT ·GemmRows2x32F32AVX512(SB), NOSPLIT, $0-80
 	MOVQ         b+32(FP), BX
 	MOVQ         ldb+40(FP), SI
 	SHLQ         $0x02, SI
+	MOVQ         next+80(FP), DI
 	VXORPS       Z0, Z0, Z0
 	VXORPS       Z1, Z1, Z1
 	VXORPS       Z2, Z2, Z2
 	VXORPS       Z3, Z3, Z3
-	SUBQ         $0x00000004, DX
-	JB           rest2
+	SUBQ         $0x0000000c, DX
+	JLT          end2
 
 loop1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x00000040, DI
 	VMOVUPS.Z    (BX), K1, Z4
 	VMOVUPS.Z    64(BX), K2, Z5
 	VBROADCASTSS (CX), Z6
@@ -428,13 +555,66 @@ loop1:
 	ADDQ         SI, BX
 	ADDQ         $0x00000010, CX
 	SUBQ         $0x00000004, DX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, DX
-	JZ   done4
+end2:
+	ADDQ $0x0000000c, DX
+	MOVQ c+56(FP), DI
+	MOVQ ldc+64(FP), R8
+	SHLQ $0x02, R8
+	SUBQ $0x00000004, DX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (DI)
+	PREFETCHT0   64(DI)
+	ADDQ         R8, DI
+	VMOVUPS.Z    (BX), K1, Z4
+	VMOVUPS.Z    64(BX), K2, Z5
+	VBROADCASTSS (CX), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VFMADD231PS  Z5, Z6, Z1
+	VBROADCASTSS (CX)(AX*1), Z6
+	VFMADD231PS  Z4, Z6, Z2
+	VFMADD231PS  Z5, Z6, Z3
+	ADDQ         SI, BX
+	VMOVUPS.Z    (BX), K1, Z4
+	VMOVUPS.Z    64(BX), K2, Z5
+	VBROADCASTSS 4(CX), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VFMADD231PS  Z5, Z6, Z1
+	VBROADCASTSS 4(CX)(AX*1), Z6
+	VFMADD231PS  Z4, Z6, Z2
+	VFMADD231PS  Z5, Z6, Z3
+	ADDQ         SI, BX
+	VMOVUPS.Z    (BX), K1, Z4
+	VMOVUPS.Z    64(BX), K2, Z5
+	VBROADCASTSS 8(CX), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VFMADD231PS  Z5, Z6, Z1
+	VBROADCASTSS 8(CX)(AX*1), Z6
+	VFMADD231PS  Z4, Z6, Z2
+	VFMADD231PS  Z5, Z6, Z3
+	ADDQ         SI, BX
+	VMOVUPS.Z    (BX), K1, Z4
+	VMOVUPS.Z    64(BX), K2, Z5
+	VBROADCASTSS 12(CX), Z6
+	VFMADD231PS  Z4, Z6, Z0
+	VFMADD231PS  Z5, Z6, Z1
+	VBROADCASTSS 12(CX)(AX*1), Z6
+	VFMADD231PS  Z4, Z6, Z2
+	VFMADD231PS  Z5, Z6, Z3
+	ADDQ         SI, BX
+	ADDQ         $0x00000010, CX
+	SUBQ         $0x00000004, DX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, DX
+	TESTQ DX, DX
+	JZ    done6
+
+one5:
 	VMOVUPS.Z    (BX), K1, Z4
 	VMOVUPS.Z    64(BX), K2, Z5
 	VBROADCASTSS (CX), Z6
@@ -446,9 +626,9 @@ one3:
 	ADDQ         SI, BX
 	ADDQ         $0x00000004, CX
 	SUBQ         $0x00000001, DX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSS alpha+8(FP), Z4
 	VMULPS       Z4, Z0, Z0
 	VMULPS       Z4, Z1, Z1
@@ -460,7 +640,7 @@ done4:
 	VBROADCASTSS beta+48(FP), Z4
 	MOVL         beta+48(FP), DX
 	ADDL         DX, DX
-	JZ           overwrite5
+	JZ           overwrite7
 	VMOVUPS.Z    (AX), K1, Z5
 	VFMADD231PS  Z5, Z4, Z0
 	VMOVUPS      Z0, K1, (AX)
@@ -478,7 +658,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite5:
+overwrite7:
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)
 	ADDQ    CX, AX
@@ -488,20 +668,9 @@ overwrite5:
 	VZEROUPPER
 	RET
 
-// func Gemm3x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+// func Gemm3x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·Gemm3x32F32AVX512(SB), NOSPLIT, $0-80
-	MOVQ         c+56(FP), AX
-	MOVQ         ldc+64(FP), CX
-	SHLQ         $0x02, CX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
+TEXT ·Gemm3x32F32AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTD cols+72(FP), Z0
 	VPCMPGTD     lane<>+0(SB), Z0, K1
 	VPCMPGTD     lane<>+64(SB), Z0, K2
@@ -512,16 +681,19 @@ TEXT ·Gemm3x32F32AVX512(SB), NOSPLIT, $0-80
 	MOVQ         b+32(FP), BX
 	MOVQ         ldb+40(FP), SI
 	SHLQ         $0x02, SI
+	MOVQ         next+80(FP), DI
 	VXORPS       Z0, Z0, Z0
 	VXORPS       Z1, Z1, Z1
 	VXORPS       Z2, Z2, Z2
 	VXORPS       Z3, Z3, Z3
 	VXORPS       Z4, Z4, Z4
 	VXORPS       Z5, Z5, Z5
-	SUBQ         $0x00000004, DX
-	JB           rest2
+	SUBQ         $0x00000010, DX
+	JLT          end2
 
 loop1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x00000040, DI
 	VMOVUPS.Z    (BX), K1, Z6
 	VMOVUPS.Z    64(BX), K2, Z7
 	VBROADCASTSS (AX), Z8
@@ -575,13 +747,81 @@ loop1:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000004, DX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, DX
-	JZ   done4
+end2:
+	ADDQ $0x00000010, DX
+	MOVQ c+56(FP), DI
+	MOVQ ldc+64(FP), R8
+	SHLQ $0x02, R8
+	SUBQ $0x00000004, DX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (DI)
+	PREFETCHT0   64(DI)
+	ADDQ         R8, DI
+	VMOVUPS.Z    (BX), K1, Z6
+	VMOVUPS.Z    64(BX), K2, Z7
+	VBROADCASTSS (AX), Z8
+	VFMADD231PS  Z6, Z8, Z0
+	VFMADD231PS  Z7, Z8, Z1
+	VBROADCASTSS 4(AX), Z8
+	VFMADD231PS  Z6, Z8, Z2
+	VFMADD231PS  Z7, Z8, Z3
+	VBROADCASTSS 8(AX), Z8
+	VFMADD231PS  Z6, Z8, Z4
+	VFMADD231PS  Z7, Z8, Z5
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPS.Z    (BX), K1, Z6
+	VMOVUPS.Z    64(BX), K2, Z7
+	VBROADCASTSS (AX), Z8
+	VFMADD231PS  Z6, Z8, Z0
+	VFMADD231PS  Z7, Z8, Z1
+	VBROADCASTSS 4(AX), Z8
+	VFMADD231PS  Z6, Z8, Z2
+	VFMADD231PS  Z7, Z8, Z3
+	VBROADCASTSS 8(AX), Z8
+	VFMADD231PS  Z6, Z8, Z4
+	VFMADD231PS  Z7, Z8, Z5
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPS.Z    (BX), K1, Z6
+	VMOVUPS.Z    64(BX), K2, Z7
+	VBROADCASTSS (AX), Z8
+	VFMADD231PS  Z6, Z8, Z0
+	VFMADD231PS  Z7, Z8, Z1
+	VBROADCASTSS 4(AX), Z8
+	VFMADD231PS  Z6, Z8, Z2
+	VFMADD231PS  Z7, Z8, Z3
+	VBROADCASTSS 8(AX), Z8
+	VFMADD231PS  Z6, Z8, Z4
+	VFMADD231PS  Z7, Z8, Z5
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPS.Z    (BX), K1, Z6
+	VMOVUPS.Z    64(BX), K2, Z7
+	VBROADCASTSS (AX), Z8
+	VFMADD231PS  Z6, Z8, Z0
+	VFMADD231PS  Z7, Z8, Z1
+	VBROADCASTSS 4(AX), Z8
+	VFMADD231PS  Z6, Z8, Z2
+	VFMADD231PS  Z7, Z8, Z3
+	VBROADCASTSS 8(AX), Z8
+	VFMADD231PS  Z6, Z8, Z4
+	VFMADD231PS  Z7, Z8, Z5
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	SUBQ         $0x00000004, DX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, DX
+	TESTQ DX, DX
+	JZ    done6
+
+one5:
 	VMOVUPS.Z    (BX), K1, Z6
 	VMOVUPS.Z    64(BX), K2, Z7
 	VBROADCASTSS (AX), Z8
@@ -596,9 +836,9 @@ one3:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000001, DX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSS alpha+8(FP), Z6
 	VMULPS       Z6, Z0, Z0
 	VMULPS       Z6, Z1, Z1
@@ -612,7 +852,7 @@ done4:
 	VBROADCASTSS beta+48(FP), Z6
 	MOVL         beta+48(FP), DX
 	ADDL         DX, DX
-	JZ           overwrite5
+	JZ           overwrite7
 	VMOVUPS.Z    (AX), K1, Z7
 	VFMADD231PS  Z7, Z6, Z0
 	VMOVUPS      Z0, K1, (AX)
@@ -637,7 +877,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite5:
+overwrite7:
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)
 	ADDQ    CX, AX
@@ -650,20 +890,9 @@ overwrite5:
 	VZEROUPPER
 	RET
 
-// func GemmRows3x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+// func GemmRows3x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·GemmRows3x32F32AVX512(SB), NOSPLIT, $0-80
-	MOVQ         c+56(FP), AX
-	MOVQ         ldc+64(FP), CX
-	SHLQ         $0x02, CX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
+TEXT ·GemmRows3x32F32AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTD cols+72(FP), Z0
 	VPCMPGTD     lane<>+0(SB), Z0, K1
 	VPCMPGTD     lane<>+64(SB), Z0, K2
@@ -674,16 +903,19 @@ TEXT ·GemmRows3x32F32AVX512(SB), NOSPLIT, $0-80
 	MOVQ         b+32(FP), BX
 	MOVQ         ldb+40(FP), SI
 	SHLQ         $0x02, SI
+	MOVQ         next+80(FP), DI
 	VXORPS       Z0, Z0, Z0
 	VXORPS       Z1, Z1, Z1
 	VXORPS       Z2, Z2, Z2
 	VXORPS       Z3, Z3, Z3
 	VXORPS       Z4, Z4, Z4
 	VXORPS       Z5, Z5, Z5
-	SUBQ         $0x00000004, DX
-	JB           rest2
+	SUBQ         $0x00000010, DX
+	JLT          end2
 
 loop1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x00000040, DI
 	VMOVUPS.Z    (BX), K1, Z6
 	VMOVUPS.Z    64(BX), K2, Z7
 	VBROADCASTSS (CX), Z8
@@ -734,13 +966,78 @@ loop1:
 	ADDQ         SI, BX
 	ADDQ         $0x00000010, CX
 	SUBQ         $0x00000004, DX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, DX
-	JZ   done4
+end2:
+	ADDQ $0x00000010, DX
+	MOVQ c+56(FP), DI
+	MOVQ ldc+64(FP), R8
+	SHLQ $0x02, R8
+	SUBQ $0x00000004, DX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (DI)
+	PREFETCHT0   64(DI)
+	ADDQ         R8, DI
+	VMOVUPS.Z    (BX), K1, Z6
+	VMOVUPS.Z    64(BX), K2, Z7
+	VBROADCASTSS (CX), Z8
+	VFMADD231PS  Z6, Z8, Z0
+	VFMADD231PS  Z7, Z8, Z1
+	VBROADCASTSS (CX)(AX*1), Z8
+	VFMADD231PS  Z6, Z8, Z2
+	VFMADD231PS  Z7, Z8, Z3
+	VBROADCASTSS (CX)(AX*2), Z8
+	VFMADD231PS  Z6, Z8, Z4
+	VFMADD231PS  Z7, Z8, Z5
+	ADDQ         SI, BX
+	VMOVUPS.Z    (BX), K1, Z6
+	VMOVUPS.Z    64(BX), K2, Z7
+	VBROADCASTSS 4(CX), Z8
+	VFMADD231PS  Z6, Z8, Z0
+	VFMADD231PS  Z7, Z8, Z1
+	VBROADCASTSS 4(CX)(AX*1), Z8
+	VFMADD231PS  Z6, Z8, Z2
+	VFMADD231PS  Z7, Z8, Z3
+	VBROADCASTSS 4(CX)(AX*2), Z8
+	VFMADD231PS  Z6, Z8, Z4
+	VFMADD231PS  Z7, Z8, Z5
+	ADDQ         SI, BX
+	VMOVUPS.Z    (BX), K1, Z6
+	VMOVUPS.Z    64(BX), K2, Z7
+	VBROADCASTSS 8(CX), Z8
+	VFMADD231PS  Z6, Z8, Z0
+	VFMADD231PS  Z7, Z8, Z1
+	VBROADCASTSS 8(CX)(AX*1), Z8
+	VFMADD231PS  Z6, Z8, Z2
+	VFMADD231PS  Z7, Z8, Z3
+	VBROADCASTSS 8(CX)(AX*2), Z8
+	VFMADD231PS  Z6, Z8, Z4
+	VFMADD231PS  Z7, Z8, Z5
+	ADDQ         SI, BX
+	VMOVUPS.Z    (BX), K1, Z6
+	VMOVUPS.Z    64(BX), K2, Z7
+	VBROADCASTSS 12(CX), Z8
+	VFMADD231PS  Z6, Z8, Z0
+	VFMADD231PS  Z7, Z8, Z1
+	VBROADCASTSS 12(CX)(AX*1), Z8
+	VFMADD231PS  Z6, Z8, Z2
+	VFMADD231PS  Z7, Z8, Z3
+	VBROADCASTSS 12(CX)(AX*2), Z8
+	VFMADD231PS  Z6, Z8, Z4
+	VFMADD231PS  Z7, Z8, Z5
+	ADDQ         SI, BX
+	ADDQ         $0x00000010, CX
+	SUBQ         $0x00000004, DX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, DX
+	TESTQ DX, DX
+	JZ    done6
+
+one5:
 	VMOVUPS.Z    (BX), K1, Z6
 	VMOVUPS.Z    64(BX), K2, Z7
 	VBROADCASTSS (CX), Z8
@@ -755,9 +1052,9 @@ one3:
 	ADDQ         SI, BX
 	ADDQ         $0x00000004, CX
 	SUBQ         $0x00000001, DX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSS alpha+8(FP), Z6
 	VMULPS       Z6, Z0, Z0
 	VMULPS       Z6, Z1, Z1
@@ -771,7 +1068,7 @@ done4:
 	VBROADCASTSS beta+48(FP), Z6
 	MOVL         beta+48(FP), DX
 	ADDL         DX, DX
-	JZ           overwrite5
+	JZ           overwrite7
 	VMOVUPS.Z    (AX), K1, Z7
 	VFMADD231PS  Z7, Z6, Z0
 	VMOVUPS      Z0, K1, (AX)
@@ -796,7 +1093,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite5:
+overwrite7:
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)
 	ADDQ    CX, AX
@@ -809,23 +1106,9 @@ overwrite5:
 	VZEROUPPER
 	RET
 
-// func Gemm4x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+// func Gemm4x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·Gemm4x32F32AVX512(SB), NOSPLIT, $0-80
-	MOVQ         c+56(FP), AX
-	MOVQ         ldc+64(FP), CX
-	SHLQ         $0x02, CX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
+TEXT ·Gemm4x32F32AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTD cols+72(FP), Z0
 	VPCMPGTD     lane<>+0(SB), Z0, K1
 	VPCMPGTD     lane<>+64(SB), Z0, K2
@@ -836,6 +1119,7 @@ TEXT ·Gemm4x32F32AVX512(SB), NOSPLIT, $0-80
 	MOVQ         b+32(FP), BX
 	MOVQ         ldb+40(FP), SI
 	SHLQ         $0x02, SI
+	MOVQ         next+80(FP), DI
 	VXORPS       Z0, Z0, Z0
 	VXORPS       Z1, Z1, Z1
 	VXORPS       Z2, Z2, Z2
@@ -844,10 +1128,12 @@ TEXT ·Gemm4x32F32AVX512(SB), NOSPLIT, $0-80
 	VXORPS       Z5, Z5, Z5
 	VXORPS       Z6, Z6, Z6
 	VXORPS       Z7, Z7, Z7
-	SUBQ         $0x00000004, DX
-	JB           rest2
+	SUBQ         $0x00000014, DX
+	JLT          end2
 
 loop1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x00000040, DI
 	VMOVUPS.Z    (BX), K1, Z8
 	VMOVUPS.Z    64(BX), K2, Z9
 	VBROADCASTSS (AX), Z10
@@ -913,13 +1199,93 @@ loop1:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000004, DX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, DX
-	JZ   done4
+end2:
+	ADDQ $0x00000014, DX
+	MOVQ c+56(FP), DI
+	MOVQ ldc+64(FP), R8
+	SHLQ $0x02, R8
+	SUBQ $0x00000004, DX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (DI)
+	PREFETCHT0   64(DI)
+	ADDQ         R8, DI
+	VMOVUPS.Z    (BX), K1, Z8
+	VMOVUPS.Z    64(BX), K2, Z9
+	VBROADCASTSS (AX), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VFMADD231PS  Z9, Z10, Z1
+	VBROADCASTSS 4(AX), Z10
+	VFMADD231PS  Z8, Z10, Z2
+	VFMADD231PS  Z9, Z10, Z3
+	VBROADCASTSS 8(AX), Z10
+	VFMADD231PS  Z8, Z10, Z4
+	VFMADD231PS  Z9, Z10, Z5
+	VBROADCASTSS 12(AX), Z10
+	VFMADD231PS  Z8, Z10, Z6
+	VFMADD231PS  Z9, Z10, Z7
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPS.Z    (BX), K1, Z8
+	VMOVUPS.Z    64(BX), K2, Z9
+	VBROADCASTSS (AX), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VFMADD231PS  Z9, Z10, Z1
+	VBROADCASTSS 4(AX), Z10
+	VFMADD231PS  Z8, Z10, Z2
+	VFMADD231PS  Z9, Z10, Z3
+	VBROADCASTSS 8(AX), Z10
+	VFMADD231PS  Z8, Z10, Z4
+	VFMADD231PS  Z9, Z10, Z5
+	VBROADCASTSS 12(AX), Z10
+	VFMADD231PS  Z8, Z10, Z6
+	VFMADD231PS  Z9, Z10, Z7
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPS.Z    (BX), K1, Z8
+	VMOVUPS.Z    64(BX), K2, Z9
+	VBROADCASTSS (AX), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VFMADD231PS  Z9, Z10, Z1
+	VBROADCASTSS 4(AX), Z10
+	VFMADD231PS  Z8, Z10, Z2
+	VFMADD231PS  Z9, Z10, Z3
+	VBROADCASTSS 8(AX), Z10
+	VFMADD231PS  Z8, Z10, Z4
+	VFMADD231PS  Z9, Z10, Z5
+	VBROADCASTSS 12(AX), Z10
+	VFMADD231PS  Z8, Z10, Z6
+	VFMADD231PS  Z9, Z10, Z7
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPS.Z    (BX), K1, Z8
+	VMOVUPS.Z    64(BX), K2, Z9
+	VBROADCASTSS (AX), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VFMADD231PS  Z9, Z10, Z1
+	VBROADCASTSS 4(AX), Z10
+	VFMADD231PS  Z8, Z10, Z2
+	VFMADD231PS  Z9, Z10, Z3
+	VBROADCASTSS 8(AX), Z10
+	VFMADD231PS  Z8, Z10, Z4
+	VFMADD231PS  Z9, Z10, Z5
+	VBROADCASTSS 12(AX), Z10
+	VFMADD231PS  Z8, Z10, Z6
+	VFMADD231PS  Z9, Z10, Z7
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	SUBQ         $0x00000004, DX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, DX
+	TESTQ DX, DX
+	JZ    done6
+
+one5:
 	VMOVUPS.Z    (BX), K1, Z8
 	VMOVUPS.Z    64(BX), K2, Z9
 	VBROADCASTSS (AX), Z10
@@ -937,9 +1303,9 @@ one3:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000001, DX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSS alpha+8(FP), Z8
 	VMULPS       Z8, Z0, Z0
 	VMULPS       Z8, Z1, Z1
@@ -955,7 +1321,7 @@ done4:
 	VBROADCASTSS beta+48(FP), Z8
 	MOVL         beta+48(FP), DX
 	ADDL         DX, DX
-	JZ           overwrite5
+	JZ           overwrite7
 	VMOVUPS.Z    (AX), K1, Z9
 	VFMADD231PS  Z9, Z8, Z0
 	VMOVUPS      Z0, K1, (AX)
@@ -987,7 +1353,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite5:
+overwrite7:
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)
 	ADDQ    CX, AX
@@ -1003,23 +1369,9 @@ overwrite5:
 	VZEROUPPER
 	RET
 
-// func GemmRows4x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+// func GemmRows4x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·GemmRows4x32F32AVX512(SB), NOSPLIT, $0-80
-	MOVQ         c+56(FP), AX
-	MOVQ         ldc+64(FP), CX
-	SHLQ         $0x02, CX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
+TEXT ·GemmRows4x32F32AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTD cols+72(FP), Z0
 	VPCMPGTD     lane<>+0(SB), Z0, K1
 	VPCMPGTD     lane<>+64(SB), Z0, K2
@@ -1032,6 +1384,7 @@ TEXT ·GemmRows4x32F32AVX512(SB), NOSPLIT, $0-80
 	MOVQ         b+32(FP), SI
 	MOVQ         ldb+40(FP), DI
 	SHLQ         $0x02, DI
+	MOVQ         next+80(FP), R8
 	VXORPS       Z0, Z0, Z0
 	VXORPS       Z1, Z1, Z1
 	VXORPS       Z2, Z2, Z2
@@ -1040,10 +1393,12 @@ TEXT ·GemmRows4x32F32AVX512(SB), NOSPLIT, $0-80
 	VXORPS       Z5, Z5, Z5
 	VXORPS       Z6, Z6, Z6
 	VXORPS       Z7, Z7, Z7
-	SUBQ         $0x00000004, BX
-	JB           rest2
+	SUBQ         $0x00000014, BX
+	JLT          end2
 
 loop1:
+	PREFETCHT1   (R8)
+	ADDQ         $0x00000040, R8
 	VMOVUPS.Z    (SI), K1, Z8
 	VMOVUPS.Z    64(SI), K2, Z9
 	VBROADCASTSS (CX), Z10
@@ -1107,13 +1462,91 @@ loop1:
 	ADDQ         $0x00000010, CX
 	ADDQ         $0x00000010, DX
 	SUBQ         $0x00000004, BX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, BX
-	JZ   done4
+end2:
+	ADDQ $0x00000014, BX
+	MOVQ c+56(FP), R8
+	MOVQ ldc+64(FP), R9
+	SHLQ $0x02, R9
+	SUBQ $0x00000004, BX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (R8)
+	PREFETCHT0   64(R8)
+	ADDQ         R9, R8
+	VMOVUPS.Z    (SI), K1, Z8
+	VMOVUPS.Z    64(SI), K2, Z9
+	VBROADCASTSS (CX), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VFMADD231PS  Z9, Z10, Z1
+	VBROADCASTSS (CX)(AX*1), Z10
+	VFMADD231PS  Z8, Z10, Z2
+	VFMADD231PS  Z9, Z10, Z3
+	VBROADCASTSS (CX)(AX*2), Z10
+	VFMADD231PS  Z8, Z10, Z4
+	VFMADD231PS  Z9, Z10, Z5
+	VBROADCASTSS (DX), Z10
+	VFMADD231PS  Z8, Z10, Z6
+	VFMADD231PS  Z9, Z10, Z7
+	ADDQ         DI, SI
+	VMOVUPS.Z    (SI), K1, Z8
+	VMOVUPS.Z    64(SI), K2, Z9
+	VBROADCASTSS 4(CX), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VFMADD231PS  Z9, Z10, Z1
+	VBROADCASTSS 4(CX)(AX*1), Z10
+	VFMADD231PS  Z8, Z10, Z2
+	VFMADD231PS  Z9, Z10, Z3
+	VBROADCASTSS 4(CX)(AX*2), Z10
+	VFMADD231PS  Z8, Z10, Z4
+	VFMADD231PS  Z9, Z10, Z5
+	VBROADCASTSS 4(DX), Z10
+	VFMADD231PS  Z8, Z10, Z6
+	VFMADD231PS  Z9, Z10, Z7
+	ADDQ         DI, SI
+	VMOVUPS.Z    (SI), K1, Z8
+	VMOVUPS.Z    64(SI), K2, Z9
+	VBROADCASTSS 8(CX), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VFMADD231PS  Z9, Z10, Z1
+	VBROADCASTSS 8(CX)(AX*1), Z10
+	VFMADD231PS  Z8, Z10, Z2
+	VFMADD231PS  Z9, Z10, Z3
+	VBROADCASTSS 8(CX)(AX*2), Z10
+	VFMADD231PS  Z8, Z10, Z4
+	VFMADD231PS  Z9, Z10, Z5
+	VBROADCASTSS 8(DX), Z10
+	VFMADD231PS  Z8, Z10, Z6
+	VFMADD231PS  Z9, Z10, Z7
+	ADDQ         DI, SI
+	VMOVUPS.Z    (SI), K1, Z8
+	VMOVUPS.Z    64(SI), K2, Z9
+	VBROADCASTSS 12(CX), Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VFMADD231PS  Z9, Z10, Z1
+	VBROADCASTSS 12(CX)(AX*1), Z10
+	VFMADD231PS  Z8, Z10, Z2
+	VFMADD231PS  Z9, Z10, Z3
+	VBROADCASTSS 12(CX)(AX*2), Z10
+	VFMADD231PS  Z8, Z10, Z4
+	VFMADD231PS  Z9, Z10, Z5
+	VBROADCASTSS 12(DX), Z10
+	VFMADD231PS  Z8, Z10, Z6
+	VFMADD231PS  Z9, Z10, Z7
+	ADDQ         DI, SI
+	ADDQ         $0x00000010, CX
+	ADDQ         $0x00000010, DX
+	SUBQ         $0x00000004, BX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, BX
+	TESTQ BX, BX
+	JZ    done6
+
+one5:
 	VMOVUPS.Z    (SI), K1, Z8
 	VMOVUPS.Z    64(SI), K2, Z9
 	VBROADCASTSS (CX), Z10
@@ -1132,9 +1565,9 @@ one3:
 	ADDQ         $0x00000004, CX
 	ADDQ         $0x00000004, DX
 	SUBQ         $0x00000001, BX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSS alpha+8(FP), Z8
 	VMULPS       Z8, Z0, Z0
 	VMULPS       Z8, Z1, Z1
@@ -1150,7 +1583,7 @@ done4:
 	VBROADCASTSS beta+48(FP), Z8
 	MOVL         beta+48(FP), DX
 	ADDL         DX, DX
-	JZ           overwrite5
+	JZ           overwrite7
 	VMOVUPS.Z    (AX), K1, Z9
 	VFMADD231PS  Z9, Z8, Z0
 	VMOVUPS      Z0, K1, (AX)
@@ -1182,7 +1615,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite5:
+overwrite7:
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)
 	ADDQ    CX, AX
@@ -1198,26 +1631,9 @@ overwrite5:
 	VZEROUPPER
 	RET
 
-// func Gemm5x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+// func Gemm5x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·Gemm5x32F32AVX512(SB), NOSPLIT, $0-80
-	MOVQ         c+56(FP), AX
-	MOVQ         ldc+64(FP), CX
-	SHLQ         $0x02, CX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
+TEXT ·Gemm5x32F32AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTD cols+72(FP), Z0
 	VPCMPGTD     lane<>+0(SB), Z0, K1
 	VPCMPGTD     lane<>+64(SB), Z0, K2
@@ -1228,6 +1644,7 @@ TEXT ·Gemm5x32F32AVX512(SB), NOSPLIT, $0-80
 	MOVQ         b+32(FP), BX
 	MOVQ         ldb+40(FP), SI
 	SHLQ         $0x02, SI
+	MOVQ         next+80(FP), DI
 	VXORPS       Z0, Z0, Z0
 	VXORPS       Z1, Z1, Z1
 	VXORPS       Z2, Z2, Z2
@@ -1238,10 +1655,12 @@ TEXT ·Gemm5x32F32AVX512(SB), NOSPLIT, $0-80
 	VXORPS       Z7, Z7, Z7
 	VXORPS       Z8, Z8, Z8
 	VXORPS       Z9, Z9, Z9
-	SUBQ         $0x00000004, DX
-	JB           rest2
+	SUBQ         $0x00000018, DX
+	JLT          end2
 
 loop1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x00000040, DI
 	VMOVUPS.Z    (BX), K1, Z10
 	VMOVUPS.Z    64(BX), K2, Z11
 	VBROADCASTSS (AX), Z12
@@ -1319,13 +1738,105 @@ loop1:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000004, DX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, DX
-	JZ   done4
+end2:
+	ADDQ $0x00000018, DX
+	MOVQ c+56(FP), DI
+	MOVQ ldc+64(FP), R8
+	SHLQ $0x02, R8
+	SUBQ $0x00000004, DX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (DI)
+	PREFETCHT0   64(DI)
+	ADDQ         R8, DI
+	VMOVUPS.Z    (BX), K1, Z10
+	VMOVUPS.Z    64(BX), K2, Z11
+	VBROADCASTSS (AX), Z12
+	VFMADD231PS  Z10, Z12, Z0
+	VFMADD231PS  Z11, Z12, Z1
+	VBROADCASTSS 4(AX), Z12
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS 8(AX), Z12
+	VFMADD231PS  Z10, Z12, Z4
+	VFMADD231PS  Z11, Z12, Z5
+	VBROADCASTSS 12(AX), Z12
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	VBROADCASTSS 16(AX), Z12
+	VFMADD231PS  Z10, Z12, Z8
+	VFMADD231PS  Z11, Z12, Z9
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPS.Z    (BX), K1, Z10
+	VMOVUPS.Z    64(BX), K2, Z11
+	VBROADCASTSS (AX), Z12
+	VFMADD231PS  Z10, Z12, Z0
+	VFMADD231PS  Z11, Z12, Z1
+	VBROADCASTSS 4(AX), Z12
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS 8(AX), Z12
+	VFMADD231PS  Z10, Z12, Z4
+	VFMADD231PS  Z11, Z12, Z5
+	VBROADCASTSS 12(AX), Z12
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	VBROADCASTSS 16(AX), Z12
+	VFMADD231PS  Z10, Z12, Z8
+	VFMADD231PS  Z11, Z12, Z9
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPS.Z    (BX), K1, Z10
+	VMOVUPS.Z    64(BX), K2, Z11
+	VBROADCASTSS (AX), Z12
+	VFMADD231PS  Z10, Z12, Z0
+	VFMADD231PS  Z11, Z12, Z1
+	VBROADCASTSS 4(AX), Z12
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS 8(AX), Z12
+	VFMADD231PS  Z10, Z12, Z4
+	VFMADD231PS  Z11, Z12, Z5
+	VBROADCASTSS 12(AX), Z12
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	VBROADCASTSS 16(AX), Z12
+	VFMADD231PS  Z10, Z12, Z8
+	VFMADD231PS  Z11, Z12, Z9
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPS.Z    (BX), K1, Z10
+	VMOVUPS.Z    64(BX), K2, Z11
+	VBROADCASTSS (AX), Z12
+	VFMADD231PS  Z10, Z12, Z0
+	VFMADD231PS  Z11, Z12, Z1
+	VBROADCASTSS 4(AX), Z12
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS 8(AX), Z12
+	VFMADD231PS  Z10, Z12, Z4
+	VFMADD231PS  Z11, Z12, Z5
+	VBROADCASTSS 12(AX), Z12
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	VBROADCASTSS 16(AX), Z12
+	VFMADD231PS  Z10, Z12, Z8
+	VFMADD231PS  Z11, Z12, Z9
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	SUBQ         $0x00000004, DX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, DX
+	TESTQ DX, DX
+	JZ    done6
+
+one5:
 	VMOVUPS.Z    (BX), K1, Z10
 	VMOVUPS.Z    64(BX), K2, Z11
 	VBROADCASTSS (AX), Z12
@@ -1346,9 +1857,9 @@ one3:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000001, DX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSS alpha+8(FP), Z10
 	VMULPS       Z10, Z0, Z0
 	VMULPS       Z10, Z1, Z1
@@ -1366,7 +1877,7 @@ done4:
 	VBROADCASTSS beta+48(FP), Z10
 	MOVL         beta+48(FP), DX
 	ADDL         DX, DX
-	JZ           overwrite5
+	JZ           overwrite7
 	VMOVUPS.Z    (AX), K1, Z11
 	VFMADD231PS  Z11, Z10, Z0
 	VMOVUPS      Z0, K1, (AX)
@@ -1405,7 +1916,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite5:
+overwrite7:
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)
 	ADDQ    CX, AX
@@ -1424,26 +1935,9 @@ overwrite5:
 	VZEROUPPER
 	RET
 
-// func GemmRows5x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+// func GemmRows5x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·GemmRows5x32F32AVX512(SB), NOSPLIT, $0-80
-	MOVQ         c+56(FP), AX
-	MOVQ         ldc+64(FP), CX
-	SHLQ         $0x02, CX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
+TEXT ·GemmRows5x32F32AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTD cols+72(FP), Z0
 	VPCMPGTD     lane<>+0(SB), Z0, K1
 	VPCMPGTD     lane<>+64(SB), Z0, K2
@@ -1456,6 +1950,7 @@ TEXT ·GemmRows5x32F32AVX512(SB), NOSPLIT, $0-80
 	MOVQ         b+32(FP), SI
 	MOVQ         ldb+40(FP), DI
 	SHLQ         $0x02, DI
+	MOVQ         next+80(FP), R8
 	VXORPS       Z0, Z0, Z0
 	VXORPS       Z1, Z1, Z1
 	VXORPS       Z2, Z2, Z2
@@ -1466,10 +1961,12 @@ TEXT ·GemmRows5x32F32AVX512(SB), NOSPLIT, $0-80
 	VXORPS       Z7, Z7, Z7
 	VXORPS       Z8, Z8, Z8
 	VXORPS       Z9, Z9, Z9
-	SUBQ         $0x00000004, BX
-	JB           rest2
+	SUBQ         $0x00000018, BX
+	JLT          end2
 
 loop1:
+	PREFETCHT1   (R8)
+	ADDQ         $0x00000040, R8
 	VMOVUPS.Z    (SI), K1, Z10
 	VMOVUPS.Z    64(SI), K2, Z11
 	VBROADCASTSS (CX), Z12
@@ -1545,13 +2042,103 @@ loop1:
 	ADDQ         $0x00000010, CX
 	ADDQ         $0x00000010, DX
 	SUBQ         $0x00000004, BX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, BX
-	JZ   done4
+end2:
+	ADDQ $0x00000018, BX
+	MOVQ c+56(FP), R8
+	MOVQ ldc+64(FP), R9
+	SHLQ $0x02, R9
+	SUBQ $0x00000004, BX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (R8)
+	PREFETCHT0   64(R8)
+	ADDQ         R9, R8
+	VMOVUPS.Z    (SI), K1, Z10
+	VMOVUPS.Z    64(SI), K2, Z11
+	VBROADCASTSS (CX), Z12
+	VFMADD231PS  Z10, Z12, Z0
+	VFMADD231PS  Z11, Z12, Z1
+	VBROADCASTSS (CX)(AX*1), Z12
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS (CX)(AX*2), Z12
+	VFMADD231PS  Z10, Z12, Z4
+	VFMADD231PS  Z11, Z12, Z5
+	VBROADCASTSS (DX), Z12
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	VBROADCASTSS (DX)(AX*1), Z12
+	VFMADD231PS  Z10, Z12, Z8
+	VFMADD231PS  Z11, Z12, Z9
+	ADDQ         DI, SI
+	VMOVUPS.Z    (SI), K1, Z10
+	VMOVUPS.Z    64(SI), K2, Z11
+	VBROADCASTSS 4(CX), Z12
+	VFMADD231PS  Z10, Z12, Z0
+	VFMADD231PS  Z11, Z12, Z1
+	VBROADCASTSS 4(CX)(AX*1), Z12
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS 4(CX)(AX*2), Z12
+	VFMADD231PS  Z10, Z12, Z4
+	VFMADD231PS  Z11, Z12, Z5
+	VBROADCASTSS 4(DX), Z12
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	VBROADCASTSS 4(DX)(AX*1), Z12
+	VFMADD231PS  Z10, Z12, Z8
+	VFMADD231PS  Z11, Z12, Z9
+	ADDQ         DI, SI
+	VMOVUPS.Z    (SI), K1, Z10
+	VMOVUPS.Z    64(SI), K2, Z11
+	VBROADCASTSS 8(CX), Z12
+	VFMADD231PS  Z10, Z12, Z0
+	VFMADD231PS  Z11, Z12, Z1
+	VBROADCASTSS 8(CX)(AX*1), Z12
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS 8(CX)(AX*2), Z12
+	VFMADD231PS  Z10, Z12, Z4
+	VFMADD231PS  Z11, Z12, Z5
+	VBROADCASTSS 8(DX), Z12
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	VBROADCASTSS 8(DX)(AX*1), Z12
+	VFMADD231PS  Z10, Z12, Z8
+	VFMADD231PS  Z11, Z12, Z9
+	ADDQ         DI, SI
+	VMOVUPS.Z    (SI), K1, Z10
+	VMOVUPS.Z    64(SI), K2, Z11
+	VBROADCASTSS 12(CX), Z12
+	VFMADD231PS  Z10, Z12, Z0
+	VFMADD231PS  Z11, Z12, Z1
+	VBROADCASTSS 12(CX)(AX*1), Z12
+	VFMADD231PS  Z10, Z12, Z2
+	VFMADD231PS  Z11, Z12, Z3
+	VBROADCASTSS 12(CX)(AX*2), Z12
+	VFMADD231PS  Z10, Z12, Z4
+	VFMADD231PS  Z11, Z12, Z5
+	VBROADCASTSS 12(DX), Z12
+	VFMADD231PS  Z10, Z12, Z6
+	VFMADD231PS  Z11, Z12, Z7
+	VBROADCASTSS 12(DX)(AX*1), Z12
+	VFMADD231PS  Z10, Z12, Z8
+	VFMADD231PS  Z11, Z12, Z9
+	ADDQ         DI, SI
+	ADDQ         $0x00000010, CX
+	ADDQ         $0x00000010, DX
+	SUBQ         $0x00000004, BX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, BX
+	TESTQ BX, BX
+	JZ    done6
+
+one5:
 	VMOVUPS.Z    (SI), K1, Z10
 	VMOVUPS.Z    64(SI), K2, Z11
 	VBROADCASTSS (CX), Z12
@@ -1573,9 +2160,9 @@ one3:
 	ADDQ         $0x00000004, CX
 	ADDQ         $0x00000004, DX
 	SUBQ         $0x00000001, BX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSS alpha+8(FP), Z10
 	VMULPS       Z10, Z0, Z0
 	VMULPS       Z10, Z1, Z1
@@ -1593,7 +2180,7 @@ done4:
 	VBROADCASTSS beta+48(FP), Z10
 	MOVL         beta+48(FP), DX
 	ADDL         DX, DX
-	JZ           overwrite5
+	JZ           overwrite7
 	VMOVUPS.Z    (AX), K1, Z11
 	VFMADD231PS  Z11, Z10, Z0
 	VMOVUPS      Z0, K1, (AX)
@@ -1632,7 +2219,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite5:
+overwrite7:
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)
 	ADDQ    CX, AX
@@ -1651,29 +2238,9 @@ overwrite5:
 	VZEROUPPER
 	RET
 
-// func Gemm6x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+// func Gemm6x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·Gemm6x32F32AVX512(SB), NOSPLIT, $0-80
-	MOVQ         c+56(FP), AX
-	MOVQ         ldc+64(FP), CX
-	SHLQ         $0x02, CX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
+TEXT ·Gemm6x32F32AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTD cols+72(FP), Z0
 	VPCMPGTD     lane<>+0(SB), Z0, K1
 	VPCMPGTD     lane<>+64(SB), Z0, K2
@@ -1684,6 +2251,7 @@ TEXT ·Gemm6x32F32AVX512(SB), NOSPLIT, $0-80
 	MOVQ         b+32(FP), BX
 	MOVQ         ldb+40(FP), SI
 	SHLQ         $0x02, SI
+	MOVQ         next+80(FP), DI
 	VXORPS       Z0, Z0, Z0
 	VXORPS       Z1, Z1, Z1
 	VXORPS       Z2, Z2, Z2
@@ -1696,10 +2264,12 @@ TEXT ·Gemm6x32F32AVX512(SB), NOSPLIT, $0-80
 	VXORPS       Z9, Z9, Z9
 	VXORPS       Z10, Z10, Z10
 	VXORPS       Z11, Z11, Z11
-	SUBQ         $0x00000004, DX
-	JB           rest2
+	SUBQ         $0x0000001c, DX
+	JLT          end2
 
 loop1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x00000040, DI
 	VMOVUPS.Z    (BX), K1, Z12
 	VMOVUPS.Z    64(BX), K2, Z13
 	VBROADCASTSS (AX), Z14
@@ -1789,13 +2359,117 @@ loop1:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000004, DX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, DX
-	JZ   done4
+end2:
+	ADDQ $0x0000001c, DX
+	MOVQ c+56(FP), DI
+	MOVQ ldc+64(FP), R8
+	SHLQ $0x02, R8
+	SUBQ $0x00000004, DX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (DI)
+	PREFETCHT0   64(DI)
+	ADDQ         R8, DI
+	VMOVUPS.Z    (BX), K1, Z12
+	VMOVUPS.Z    64(BX), K2, Z13
+	VBROADCASTSS (AX), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VFMADD231PS  Z13, Z14, Z1
+	VBROADCASTSS 4(AX), Z14
+	VFMADD231PS  Z12, Z14, Z2
+	VFMADD231PS  Z13, Z14, Z3
+	VBROADCASTSS 8(AX), Z14
+	VFMADD231PS  Z12, Z14, Z4
+	VFMADD231PS  Z13, Z14, Z5
+	VBROADCASTSS 12(AX), Z14
+	VFMADD231PS  Z12, Z14, Z6
+	VFMADD231PS  Z13, Z14, Z7
+	VBROADCASTSS 16(AX), Z14
+	VFMADD231PS  Z12, Z14, Z8
+	VFMADD231PS  Z13, Z14, Z9
+	VBROADCASTSS 20(AX), Z14
+	VFMADD231PS  Z12, Z14, Z10
+	VFMADD231PS  Z13, Z14, Z11
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPS.Z    (BX), K1, Z12
+	VMOVUPS.Z    64(BX), K2, Z13
+	VBROADCASTSS (AX), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VFMADD231PS  Z13, Z14, Z1
+	VBROADCASTSS 4(AX), Z14
+	VFMADD231PS  Z12, Z14, Z2
+	VFMADD231PS  Z13, Z14, Z3
+	VBROADCASTSS 8(AX), Z14
+	VFMADD231PS  Z12, Z14, Z4
+	VFMADD231PS  Z13, Z14, Z5
+	VBROADCASTSS 12(AX), Z14
+	VFMADD231PS  Z12, Z14, Z6
+	VFMADD231PS  Z13, Z14, Z7
+	VBROADCASTSS 16(AX), Z14
+	VFMADD231PS  Z12, Z14, Z8
+	VFMADD231PS  Z13, Z14, Z9
+	VBROADCASTSS 20(AX), Z14
+	VFMADD231PS  Z12, Z14, Z10
+	VFMADD231PS  Z13, Z14, Z11
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPS.Z    (BX), K1, Z12
+	VMOVUPS.Z    64(BX), K2, Z13
+	VBROADCASTSS (AX), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VFMADD231PS  Z13, Z14, Z1
+	VBROADCASTSS 4(AX), Z14
+	VFMADD231PS  Z12, Z14, Z2
+	VFMADD231PS  Z13, Z14, Z3
+	VBROADCASTSS 8(AX), Z14
+	VFMADD231PS  Z12, Z14, Z4
+	VFMADD231PS  Z13, Z14, Z5
+	VBROADCASTSS 12(AX), Z14
+	VFMADD231PS  Z12, Z14, Z6
+	VFMADD231PS  Z13, Z14, Z7
+	VBROADCASTSS 16(AX), Z14
+	VFMADD231PS  Z12, Z14, Z8
+	VFMADD231PS  Z13, Z14, Z9
+	VBROADCASTSS 20(AX), Z14
+	VFMADD231PS  Z12, Z14, Z10
+	VFMADD231PS  Z13, Z14, Z11
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPS.Z    (BX), K1, Z12
+	VMOVUPS.Z    64(BX), K2, Z13
+	VBROADCASTSS (AX), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VFMADD231PS  Z13, Z14, Z1
+	VBROADCASTSS 4(AX), Z14
+	VFMADD231PS  Z12, Z14, Z2
+	VFMADD231PS  Z13, Z14, Z3
+	VBROADCASTSS 8(AX), Z14
+	VFMADD231PS  Z12, Z14, Z4
+	VFMADD231PS  Z13, Z14, Z5
+	VBROADCASTSS 12(AX), Z14
+	VFMADD231PS  Z12, Z14, Z6
+	VFMADD231PS  Z13, Z14, Z7
+	VBROADCASTSS 16(AX), Z14
+	VFMADD231PS  Z12, Z14, Z8
+	VFMADD231PS  Z13, Z14, Z9
+	VBROADCASTSS 20(AX), Z14
+	VFMADD231PS  Z12, Z14, Z10
+	VFMADD231PS  Z13, Z14, Z11
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	SUBQ         $0x00000004, DX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, DX
+	TESTQ DX, DX
+	JZ    done6
+
+one5:
 	VMOVUPS.Z    (BX), K1, Z12
 	VMOVUPS.Z    64(BX), K2, Z13
 	VBROADCASTSS (AX), Z14
@@ -1819,9 +2493,9 @@ one3:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000001, DX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSS alpha+8(FP), Z12
 	VMULPS       Z12, Z0, Z0
 	VMULPS       Z12, Z1, Z1
@@ -1841,7 +2515,7 @@ done4:
 	VBROADCASTSS beta+48(FP), Z12
 	MOVL         beta+48(FP), DX
 	ADDL         DX, DX
-	JZ           overwrite5
+	JZ           overwrite7
 	VMOVUPS.Z    (AX), K1, Z13
 	VFMADD231PS  Z13, Z12, Z0
 	VMOVUPS      Z0, K1, (AX)
@@ -1887,7 +2561,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite5:
+overwrite7:
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)
 	ADDQ    CX, AX
@@ -1909,29 +2583,9 @@ overwrite5:
 	VZEROUPPER
 	RET
 
-// func GemmRows6x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+// func GemmRows6x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·GemmRows6x32F32AVX512(SB), NOSPLIT, $0-80
-	MOVQ         c+56(FP), AX
-	MOVQ         ldc+64(FP), CX
-	SHLQ         $0x02, CX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
+TEXT ·GemmRows6x32F32AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTD cols+72(FP), Z0
 	VPCMPGTD     lane<>+0(SB), Z0, K1
 	VPCMPGTD     lane<>+64(SB), Z0, K2
@@ -1944,6 +2598,7 @@ TEXT ·GemmRows6x32F32AVX512(SB), NOSPLIT, $0-80
 	MOVQ         b+32(FP), SI
 	MOVQ         ldb+40(FP), DI
 	SHLQ         $0x02, DI
+	MOVQ         next+80(FP), R8
 	VXORPS       Z0, Z0, Z0
 	VXORPS       Z1, Z1, Z1
 	VXORPS       Z2, Z2, Z2
@@ -1956,10 +2611,12 @@ TEXT ·GemmRows6x32F32AVX512(SB), NOSPLIT, $0-80
 	VXORPS       Z9, Z9, Z9
 	VXORPS       Z10, Z10, Z10
 	VXORPS       Z11, Z11, Z11
-	SUBQ         $0x00000004, BX
-	JB           rest2
+	SUBQ         $0x0000001c, BX
+	JLT          end2
 
 loop1:
+	PREFETCHT1   (R8)
+	ADDQ         $0x00000040, R8
 	VMOVUPS.Z    (SI), K1, Z12
 	VMOVUPS.Z    64(SI), K2, Z13
 	VBROADCASTSS (CX), Z14
@@ -2047,13 +2704,115 @@ loop1:
 	ADDQ         $0x00000010, CX
 	ADDQ         $0x00000010, DX
 	SUBQ         $0x00000004, BX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, BX
-	JZ   done4
+end2:
+	ADDQ $0x0000001c, BX
+	MOVQ c+56(FP), R8
+	MOVQ ldc+64(FP), R9
+	SHLQ $0x02, R9
+	SUBQ $0x00000004, BX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (R8)
+	PREFETCHT0   64(R8)
+	ADDQ         R9, R8
+	VMOVUPS.Z    (SI), K1, Z12
+	VMOVUPS.Z    64(SI), K2, Z13
+	VBROADCASTSS (CX), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VFMADD231PS  Z13, Z14, Z1
+	VBROADCASTSS (CX)(AX*1), Z14
+	VFMADD231PS  Z12, Z14, Z2
+	VFMADD231PS  Z13, Z14, Z3
+	VBROADCASTSS (CX)(AX*2), Z14
+	VFMADD231PS  Z12, Z14, Z4
+	VFMADD231PS  Z13, Z14, Z5
+	VBROADCASTSS (DX), Z14
+	VFMADD231PS  Z12, Z14, Z6
+	VFMADD231PS  Z13, Z14, Z7
+	VBROADCASTSS (DX)(AX*1), Z14
+	VFMADD231PS  Z12, Z14, Z8
+	VFMADD231PS  Z13, Z14, Z9
+	VBROADCASTSS (DX)(AX*2), Z14
+	VFMADD231PS  Z12, Z14, Z10
+	VFMADD231PS  Z13, Z14, Z11
+	ADDQ         DI, SI
+	VMOVUPS.Z    (SI), K1, Z12
+	VMOVUPS.Z    64(SI), K2, Z13
+	VBROADCASTSS 4(CX), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VFMADD231PS  Z13, Z14, Z1
+	VBROADCASTSS 4(CX)(AX*1), Z14
+	VFMADD231PS  Z12, Z14, Z2
+	VFMADD231PS  Z13, Z14, Z3
+	VBROADCASTSS 4(CX)(AX*2), Z14
+	VFMADD231PS  Z12, Z14, Z4
+	VFMADD231PS  Z13, Z14, Z5
+	VBROADCASTSS 4(DX), Z14
+	VFMADD231PS  Z12, Z14, Z6
+	VFMADD231PS  Z13, Z14, Z7
+	VBROADCASTSS 4(DX)(AX*1), Z14
+	VFMADD231PS  Z12, Z14, Z8
+	VFMADD231PS  Z13, Z14, Z9
+	VBROADCASTSS 4(DX)(AX*2), Z14
+	VFMADD231PS  Z12, Z14, Z10
+	VFMADD231PS  Z13, Z14, Z11
+	ADDQ         DI, SI
+	VMOVUPS.Z    (SI), K1, Z12
+	VMOVUPS.Z    64(SI), K2, Z13
+	VBROADCASTSS 8(CX), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VFMADD231PS  Z13, Z14, Z1
+	VBROADCASTSS 8(CX)(AX*1), Z14
+	VFMADD231PS  Z12, Z14, Z2
+	VFMADD231PS  Z13, Z14, Z3
+	VBROADCASTSS 8(CX)(AX*2), Z14
+	VFMADD231PS  Z12, Z14, Z4
+	VFMADD231PS  Z13, Z14, Z5
+	VBROADCASTSS 8(DX), Z14
+	VFMADD231PS  Z12, Z14, Z6
+	VFMADD231PS  Z13, Z14, Z7
+	VBROADCASTSS 8(DX)(AX*1), Z14
+	VFMADD231PS  Z12, Z14, Z8
+	VFMADD231PS  Z13, Z14, Z9
+	VBROADCASTSS 8(DX)(AX*2), Z14
+	VFMADD231PS  Z12, Z14, Z10
+	VFMADD231PS  Z13, Z14, Z11
+	ADDQ         DI, SI
+	VMOVUPS.Z    (SI), K1, Z12
+	VMOVUPS.Z    64(SI), K2, Z13
+	VBROADCASTSS 12(CX), Z14
+	VFMADD231PS  Z12, Z14, Z0
+	VFMADD231PS  Z13, Z14, Z1
+	VBROADCASTSS 12(CX)(AX*1), Z14
+	VFMADD231PS  Z12, Z14, Z2
+	VFMADD231PS  Z13, Z14, Z3
+	VBROADCASTSS 12(CX)(AX*2), Z14
+	VFMADD231PS  Z12, Z14, Z4
+	VFMADD231PS  Z13, Z14, Z5
+	VBROADCASTSS 12(DX), Z14
+	VFMADD231PS  Z12, Z14, Z6
+	VFMADD231PS  Z13, Z14, Z7
+	VBROADCASTSS 12(DX)(AX*1), Z14
+	VFMADD231PS  Z12, Z14, Z8
+	VFMADD231PS  Z13, Z14, Z9
+	VBROADCASTSS 12(DX)(AX*2), Z14
+	VFMADD231PS  Z12, Z14, Z10
+	VFMADD231PS  Z13, Z14, Z11
+	ADDQ         DI, SI
+	ADDQ         $0x00000010, CX
+	ADDQ         $0x00000010, DX
+	SUBQ         $0x00000004, BX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, BX
+	TESTQ BX, BX
+	JZ    done6
+
+one5:
 	VMOVUPS.Z    (SI), K1, Z12
 	VMOVUPS.Z    64(SI), K2, Z13
 	VBROADCASTSS (CX), Z14
@@ -2078,9 +2837,9 @@ one3:
 	ADDQ         $0x00000004, CX
 	ADDQ         $0x00000004, DX
 	SUBQ         $0x00000001, BX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSS alpha+8(FP), Z12
 	VMULPS       Z12, Z0, Z0
 	VMULPS       Z12, Z1, Z1
@@ -2100,7 +2859,7 @@ done4:
 	VBROADCASTSS beta+48(FP), Z12
 	MOVL         beta+48(FP), DX
 	ADDL         DX, DX
-	JZ           overwrite5
+	JZ           overwrite7
 	VMOVUPS.Z    (AX), K1, Z13
 	VFMADD231PS  Z13, Z12, Z0
 	VMOVUPS      Z0, K1, (AX)
@@ -2146,7 +2905,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite5:
+overwrite7:
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)
 	ADDQ    CX, AX
@@ -2168,32 +2927,9 @@ overwrite5:
 	VZEROUPPER
 	RET
 
-// func Gemm7x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+// func Gemm7x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·Gemm7x32F32AVX512(SB), NOSPLIT, $0-80
-	MOVQ         c+56(FP), AX
-	MOVQ         ldc+64(FP), CX
-	SHLQ         $0x02, CX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
+TEXT ·Gemm7x32F32AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTD cols+72(FP), Z0
 	VPCMPGTD     lane<>+0(SB), Z0, K1
 	VPCMPGTD     lane<>+64(SB), Z0, K2
@@ -2204,6 +2940,7 @@ TEXT ·Gemm7x32F32AVX512(SB), NOSPLIT, $0-80
 	MOVQ         b+32(FP), BX
 	MOVQ         ldb+40(FP), SI
 	SHLQ         $0x02, SI
+	MOVQ         next+80(FP), DI
 	VXORPS       Z0, Z0, Z0
 	VXORPS       Z1, Z1, Z1
 	VXORPS       Z2, Z2, Z2
@@ -2218,10 +2955,12 @@ TEXT ·Gemm7x32F32AVX512(SB), NOSPLIT, $0-80
 	VXORPS       Z11, Z11, Z11
 	VXORPS       Z12, Z12, Z12
 	VXORPS       Z13, Z13, Z13
-	SUBQ         $0x00000004, DX
-	JB           rest2
+	SUBQ         $0x00000020, DX
+	JLT          end2
 
 loop1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x00000040, DI
 	VMOVUPS.Z    (BX), K1, Z14
 	VMOVUPS.Z    64(BX), K2, Z15
 	VBROADCASTSS (AX), Z16
@@ -2323,13 +3062,129 @@ loop1:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000004, DX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, DX
-	JZ   done4
+end2:
+	ADDQ $0x00000020, DX
+	MOVQ c+56(FP), DI
+	MOVQ ldc+64(FP), R8
+	SHLQ $0x02, R8
+	SUBQ $0x00000004, DX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (DI)
+	PREFETCHT0   64(DI)
+	ADDQ         R8, DI
+	VMOVUPS.Z    (BX), K1, Z14
+	VMOVUPS.Z    64(BX), K2, Z15
+	VBROADCASTSS (AX), Z16
+	VFMADD231PS  Z14, Z16, Z0
+	VFMADD231PS  Z15, Z16, Z1
+	VBROADCASTSS 4(AX), Z16
+	VFMADD231PS  Z14, Z16, Z2
+	VFMADD231PS  Z15, Z16, Z3
+	VBROADCASTSS 8(AX), Z16
+	VFMADD231PS  Z14, Z16, Z4
+	VFMADD231PS  Z15, Z16, Z5
+	VBROADCASTSS 12(AX), Z16
+	VFMADD231PS  Z14, Z16, Z6
+	VFMADD231PS  Z15, Z16, Z7
+	VBROADCASTSS 16(AX), Z16
+	VFMADD231PS  Z14, Z16, Z8
+	VFMADD231PS  Z15, Z16, Z9
+	VBROADCASTSS 20(AX), Z16
+	VFMADD231PS  Z14, Z16, Z10
+	VFMADD231PS  Z15, Z16, Z11
+	VBROADCASTSS 24(AX), Z16
+	VFMADD231PS  Z14, Z16, Z12
+	VFMADD231PS  Z15, Z16, Z13
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPS.Z    (BX), K1, Z14
+	VMOVUPS.Z    64(BX), K2, Z15
+	VBROADCASTSS (AX), Z16
+	VFMADD231PS  Z14, Z16, Z0
+	VFMADD231PS  Z15, Z16, Z1
+	VBROADCASTSS 4(AX), Z16
+	VFMADD231PS  Z14, Z16, Z2
+	VFMADD231PS  Z15, Z16, Z3
+	VBROADCASTSS 8(AX), Z16
+	VFMADD231PS  Z14, Z16, Z4
+	VFMADD231PS  Z15, Z16, Z5
+	VBROADCASTSS 12(AX), Z16
+	VFMADD231PS  Z14, Z16, Z6
+	VFMADD231PS  Z15, Z16, Z7
+	VBROADCASTSS 16(AX), Z16
+	VFMADD231PS  Z14, Z16, Z8
+	VFMADD231PS  Z15, Z16, Z9
+	VBROADCASTSS 20(AX), Z16
+	VFMADD231PS  Z14, Z16, Z10
+	VFMADD231PS  Z15, Z16, Z11
+	VBROADCASTSS 24(AX), Z16
+	VFMADD231PS  Z14, Z16, Z12
+	VFMADD231PS  Z15, Z16, Z13
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPS.Z    (BX), K1, Z14
+	VMOVUPS.Z    64(BX), K2, Z15
+	VBROADCASTSS (AX), Z16
+	VFMADD231PS  Z14, Z16, Z0
+	VFMADD231PS  Z15, Z16, Z1
+	VBROADCASTSS 4(AX), Z16
+	VFMADD231PS  Z14, Z16, Z2
+	VFMADD231PS  Z15, Z16, Z3
+	VBROADCASTSS 8(AX), Z16
+	VFMADD231PS  Z14, Z16, Z4
+	VFMADD231PS  Z15, Z16, Z5
+	VBROADCASTSS 12(AX), Z16
+	VFMADD231PS  Z14, Z16, Z6
+	VFMADD231PS  Z15, Z16, Z7
+	VBROADCASTSS 16(AX), Z16
+	VFMADD231PS  Z14, Z16, Z8
+	VFMADD231PS  Z15, Z16, Z9
+	VBROADCASTSS 20(AX), Z16
+	VFMADD231PS  Z14, Z16, Z10
+	VFMADD231PS  Z15, Z16, Z11
+	VBROADCASTSS 24(AX), Z16
+	VFMADD231PS  Z14, Z16, Z12
+	VFMADD231PS  Z15, Z16, Z13
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPS.Z    (BX), K1, Z14
+	VMOVUPS.Z    64(BX), K2, Z15
+	VBROADCASTSS (AX), Z16
+	VFMADD231PS  Z14, Z16, Z0
+	VFMADD231PS  Z15, Z16, Z1
+	VBROADCASTSS 4(AX), Z16
+	VFMADD231PS  Z14, Z16, Z2
+	VFMADD231PS  Z15, Z16, Z3
+	VBROADCASTSS 8(AX), Z16
+	VFMADD231PS  Z14, Z16, Z4
+	VFMADD231PS  Z15, Z16, Z5
+	VBROADCASTSS 12(AX), Z16
+	VFMADD231PS  Z14, Z16, Z6
+	VFMADD231PS  Z15, Z16, Z7
+	VBROADCASTSS 16(AX), Z16
+	VFMADD231PS  Z14, Z16, Z8
+	VFMADD231PS  Z15, Z16, Z9
+	VBROADCASTSS 20(AX), Z16
+	VFMADD231PS  Z14, Z16, Z10
+	VFMADD231PS  Z15, Z16, Z11
+	VBROADCASTSS 24(AX), Z16
+	VFMADD231PS  Z14, Z16, Z12
+	VFMADD231PS  Z15, Z16, Z13
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	SUBQ         $0x00000004, DX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, DX
+	TESTQ DX, DX
+	JZ    done6
+
+one5:
 	VMOVUPS.Z    (BX), K1, Z14
 	VMOVUPS.Z    64(BX), K2, Z15
 	VBROADCASTSS (AX), Z16
@@ -2356,9 +3211,9 @@ one3:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000001, DX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSS alpha+8(FP), Z14
 	VMULPS       Z14, Z0, Z0
 	VMULPS       Z14, Z1, Z1
@@ -2380,7 +3235,7 @@ done4:
 	VBROADCASTSS beta+48(FP), Z14
 	MOVL         beta+48(FP), DX
 	ADDL         DX, DX
-	JZ           overwrite5
+	JZ           overwrite7
 	VMOVUPS.Z    (AX), K1, Z15
 	VFMADD231PS  Z15, Z14, Z0
 	VMOVUPS      Z0, K1, (AX)
@@ -2433,7 +3288,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite5:
+overwrite7:
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)
 	ADDQ    CX, AX
@@ -2458,32 +3313,9 @@ overwrite5:
 	VZEROUPPER
 	RET
 
-// func GemmRows7x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+// func GemmRows7x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·GemmRows7x32F32AVX512(SB), NOSPLIT, $0-80
-	MOVQ         c+56(FP), AX
-	MOVQ         ldc+64(FP), CX
-	SHLQ         $0x02, CX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
+TEXT ·GemmRows7x32F32AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTD cols+72(FP), Z0
 	VPCMPGTD     lane<>+0(SB), Z0, K1
 	VPCMPGTD     lane<>+64(SB), Z0, K2
@@ -2498,6 +3330,7 @@ TEXT ·GemmRows7x32F32AVX512(SB), NOSPLIT, $0-80
 	MOVQ         b+32(FP), DI
 	MOVQ         ldb+40(FP), R8
 	SHLQ         $0x02, R8
+	MOVQ         next+80(FP), R9
 	VXORPS       Z0, Z0, Z0
 	VXORPS       Z1, Z1, Z1
 	VXORPS       Z2, Z2, Z2
@@ -2512,10 +3345,12 @@ TEXT ·GemmRows7x32F32AVX512(SB), NOSPLIT, $0-80
 	VXORPS       Z11, Z11, Z11
 	VXORPS       Z12, Z12, Z12
 	VXORPS       Z13, Z13, Z13
-	SUBQ         $0x00000004, SI
-	JB           rest2
+	SUBQ         $0x00000020, SI
+	JLT          end2
 
 loop1:
+	PREFETCHT1   (R9)
+	ADDQ         $0x00000040, R9
 	VMOVUPS.Z    (DI), K1, Z14
 	VMOVUPS.Z    64(DI), K2, Z15
 	VBROADCASTSS (CX), Z16
@@ -2616,13 +3451,128 @@ loop1:
 	ADDQ         $0x00000010, DX
 	ADDQ         $0x00000010, BX
 	SUBQ         $0x00000004, SI
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, SI
-	JZ   done4
+end2:
+	ADDQ $0x00000020, SI
+	MOVQ c+56(FP), R9
+	MOVQ ldc+64(FP), R10
+	SHLQ $0x02, R10
+	SUBQ $0x00000004, SI
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (DI), K1, Z14
+	VMOVUPS.Z    64(DI), K2, Z15
+	VBROADCASTSS (CX), Z16
+	VFMADD231PS  Z14, Z16, Z0
+	VFMADD231PS  Z15, Z16, Z1
+	VBROADCASTSS (CX)(AX*1), Z16
+	VFMADD231PS  Z14, Z16, Z2
+	VFMADD231PS  Z15, Z16, Z3
+	VBROADCASTSS (CX)(AX*2), Z16
+	VFMADD231PS  Z14, Z16, Z4
+	VFMADD231PS  Z15, Z16, Z5
+	VBROADCASTSS (DX), Z16
+	VFMADD231PS  Z14, Z16, Z6
+	VFMADD231PS  Z15, Z16, Z7
+	VBROADCASTSS (DX)(AX*1), Z16
+	VFMADD231PS  Z14, Z16, Z8
+	VFMADD231PS  Z15, Z16, Z9
+	VBROADCASTSS (DX)(AX*2), Z16
+	VFMADD231PS  Z14, Z16, Z10
+	VFMADD231PS  Z15, Z16, Z11
+	VBROADCASTSS (BX), Z16
+	VFMADD231PS  Z14, Z16, Z12
+	VFMADD231PS  Z15, Z16, Z13
+	ADDQ         R8, DI
+	VMOVUPS.Z    (DI), K1, Z14
+	VMOVUPS.Z    64(DI), K2, Z15
+	VBROADCASTSS 4(CX), Z16
+	VFMADD231PS  Z14, Z16, Z0
+	VFMADD231PS  Z15, Z16, Z1
+	VBROADCASTSS 4(CX)(AX*1), Z16
+	VFMADD231PS  Z14, Z16, Z2
+	VFMADD231PS  Z15, Z16, Z3
+	VBROADCASTSS 4(CX)(AX*2), Z16
+	VFMADD231PS  Z14, Z16, Z4
+	VFMADD231PS  Z15, Z16, Z5
+	VBROADCASTSS 4(DX), Z16
+	VFMADD231PS  Z14, Z16, Z6
+	VFMADD231PS  Z15, Z16, Z7
+	VBROADCASTSS 4(DX)(AX*1), Z16
+	VFMADD231PS  Z14, Z16, Z8
+	VFMADD231PS  Z15, Z16, Z9
+	VBROADCASTSS 4(DX)(AX*2), Z16
+	VFMADD231PS  Z14, Z16, Z10
+	VFMADD231PS  Z15, Z16, Z11
+	VBROADCASTSS 4(BX), Z16
+	VFMADD231PS  Z14, Z16, Z12
+	VFMADD231PS  Z15, Z16, Z13
+	ADDQ         R8, DI
+	VMOVUPS.Z    (DI), K1, Z14
+	VMOVUPS.Z    64(DI), K2, Z15
+	VBROADCASTSS 8(CX), Z16
+	VFMADD231PS  Z14, Z16, Z0
+	VFMADD231PS  Z15, Z16, Z1
+	VBROADCASTSS 8(CX)(AX*1), Z16
+	VFMADD231PS  Z14, Z16, Z2
+	VFMADD231PS  Z15, Z16, Z3
+	VBROADCASTSS 8(CX)(AX*2), Z16
+	VFMADD231PS  Z14, Z16, Z4
+	VFMADD231PS  Z15, Z16, Z5
+	VBROADCASTSS 8(DX), Z16
+	VFMADD231PS  Z14, Z16, Z6
+	VFMADD231PS  Z15, Z16, Z7
+	VBROADCASTSS 8(DX)(AX*1), Z16
+	VFMADD231PS  Z14, Z16, Z8
+	VFMADD231PS  Z15, Z16, Z9
+	VBROADCASTSS 8(DX)(AX*2), Z16
+	VFMADD231PS  Z14, Z16, Z10
+	VFMADD231PS  Z15, Z16, Z11
+	VBROADCASTSS 8(BX), Z16
+	VFMADD231PS  Z14, Z16, Z12
+	VFMADD231PS  Z15, Z16, Z13
+	ADDQ         R8, DI
+	VMOVUPS.Z    (DI), K1, Z14
+	VMOVUPS.Z    64(DI), K2, Z15
+	VBROADCASTSS 12(CX), Z16
+	VFMADD231PS  Z14, Z16, Z0
+	VFMADD231PS  Z15, Z16, Z1
+	VBROADCASTSS 12(CX)(AX*1), Z16
+	VFMADD231PS  Z14, Z16, Z2
+	VFMADD231PS  Z15, Z16, Z3
+	VBROADCASTSS 12(CX)(AX*2), Z16
+	VFMADD231PS  Z14, Z16, Z4
+	VFMADD231PS  Z15, Z16, Z5
+	VBROADCASTSS 12(DX), Z16
+	VFMADD231PS  Z14, Z16, Z6
+	VFMADD231PS  Z15, Z16, Z7
+	VBROADCASTSS 12(DX)(AX*1), Z16
+	VFMADD231PS  Z14, Z16, Z8
+	VFMADD231PS  Z15, Z16, Z9
+	VBROADCASTSS 12(DX)(AX*2), Z16
+	VFMADD231PS  Z14, Z16, Z10
+	VFMADD231PS  Z15, Z16, Z11
+	VBROADCASTSS 12(BX), Z16
+	VFMADD231PS  Z14, Z16, Z12
+	VFMADD231PS  Z15, Z16, Z13
+	ADDQ         R8, DI
+	ADDQ         $0x00000010, CX
+	ADDQ         $0x00000010, DX
+	ADDQ         $0x00000010, BX
+	SUBQ         $0x00000004, SI
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, SI
+	TESTQ SI, SI
+	JZ    done6
+
+one5:
 	VMOVUPS.Z    (DI), K1, Z14
 	VMOVUPS.Z    64(DI), K2, Z15
 	VBROADCASTSS (CX), Z16
@@ -2651,9 +3601,9 @@ one3:
 	ADDQ         $0x00000004, DX
 	ADDQ         $0x00000004, BX
 	SUBQ         $0x00000001, SI
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSS alpha+8(FP), Z14
 	VMULPS       Z14, Z0, Z0
 	VMULPS       Z14, Z1, Z1
@@ -2675,7 +3625,7 @@ done4:
 	VBROADCASTSS beta+48(FP), Z14
 	MOVL         beta+48(FP), DX
 	ADDL         DX, DX
-	JZ           overwrite5
+	JZ           overwrite7
 	VMOVUPS.Z    (AX), K1, Z15
 	VFMADD231PS  Z15, Z14, Z0
 	VMOVUPS      Z0, K1, (AX)
@@ -2728,7 +3678,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite5:
+overwrite7:
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)
 	ADDQ    CX, AX
@@ -2753,35 +3703,9 @@ overwrite5:
 	VZEROUPPER
 	RET
 
-// func Gemm8x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+// func Gemm8x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·Gemm8x32F32AVX512(SB), NOSPLIT, $0-80
-	MOVQ         c+56(FP), AX
-	MOVQ         ldc+64(FP), CX
-	SHLQ         $0x02, CX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
+TEXT ·Gemm8x32F32AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTD cols+72(FP), Z0
 	VPCMPGTD     lane<>+0(SB), Z0, K1
 	VPCMPGTD     lane<>+64(SB), Z0, K2
@@ -2792,6 +3716,7 @@ TEXT ·Gemm8x32F32AVX512(SB), NOSPLIT, $0-80
 	MOVQ         b+32(FP), BX
 	MOVQ         ldb+40(FP), SI
 	SHLQ         $0x02, SI
+	MOVQ         next+80(FP), DI
 	VXORPS       Z0, Z0, Z0
 	VXORPS       Z1, Z1, Z1
 	VXORPS       Z2, Z2, Z2
@@ -2808,10 +3733,12 @@ TEXT ·Gemm8x32F32AVX512(SB), NOSPLIT, $0-80
 	VXORPS       Z13, Z13, Z13
 	VXORPS       Z14, Z14, Z14
 	VXORPS       Z15, Z15, Z15
-	SUBQ         $0x00000004, DX
-	JB           rest2
+	SUBQ         $0x00000024, DX
+	JLT          end2
 
 loop1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x00000040, DI
 	VMOVUPS.Z    (BX), K1, Z16
 	VMOVUPS.Z    64(BX), K2, Z17
 	VBROADCASTSS (AX), Z18
@@ -2925,13 +3852,141 @@ loop1:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000004, DX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, DX
-	JZ   done4
+end2:
+	ADDQ $0x00000024, DX
+	MOVQ c+56(FP), DI
+	MOVQ ldc+64(FP), R8
+	SHLQ $0x02, R8
+	SUBQ $0x00000004, DX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (DI)
+	PREFETCHT0   64(DI)
+	ADDQ         R8, DI
+	VMOVUPS.Z    (BX), K1, Z16
+	VMOVUPS.Z    64(BX), K2, Z17
+	VBROADCASTSS (AX), Z18
+	VFMADD231PS  Z16, Z18, Z0
+	VFMADD231PS  Z17, Z18, Z1
+	VBROADCASTSS 4(AX), Z18
+	VFMADD231PS  Z16, Z18, Z2
+	VFMADD231PS  Z17, Z18, Z3
+	VBROADCASTSS 8(AX), Z18
+	VFMADD231PS  Z16, Z18, Z4
+	VFMADD231PS  Z17, Z18, Z5
+	VBROADCASTSS 12(AX), Z18
+	VFMADD231PS  Z16, Z18, Z6
+	VFMADD231PS  Z17, Z18, Z7
+	VBROADCASTSS 16(AX), Z18
+	VFMADD231PS  Z16, Z18, Z8
+	VFMADD231PS  Z17, Z18, Z9
+	VBROADCASTSS 20(AX), Z18
+	VFMADD231PS  Z16, Z18, Z10
+	VFMADD231PS  Z17, Z18, Z11
+	VBROADCASTSS 24(AX), Z18
+	VFMADD231PS  Z16, Z18, Z12
+	VFMADD231PS  Z17, Z18, Z13
+	VBROADCASTSS 28(AX), Z18
+	VFMADD231PS  Z16, Z18, Z14
+	VFMADD231PS  Z17, Z18, Z15
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPS.Z    (BX), K1, Z16
+	VMOVUPS.Z    64(BX), K2, Z17
+	VBROADCASTSS (AX), Z18
+	VFMADD231PS  Z16, Z18, Z0
+	VFMADD231PS  Z17, Z18, Z1
+	VBROADCASTSS 4(AX), Z18
+	VFMADD231PS  Z16, Z18, Z2
+	VFMADD231PS  Z17, Z18, Z3
+	VBROADCASTSS 8(AX), Z18
+	VFMADD231PS  Z16, Z18, Z4
+	VFMADD231PS  Z17, Z18, Z5
+	VBROADCASTSS 12(AX), Z18
+	VFMADD231PS  Z16, Z18, Z6
+	VFMADD231PS  Z17, Z18, Z7
+	VBROADCASTSS 16(AX), Z18
+	VFMADD231PS  Z16, Z18, Z8
+	VFMADD231PS  Z17, Z18, Z9
+	VBROADCASTSS 20(AX), Z18
+	VFMADD231PS  Z16, Z18, Z10
+	VFMADD231PS  Z17, Z18, Z11
+	VBROADCASTSS 24(AX), Z18
+	VFMADD231PS  Z16, Z18, Z12
+	VFMADD231PS  Z17, Z18, Z13
+	VBROADCASTSS 28(AX), Z18
+	VFMADD231PS  Z16, Z18, Z14
+	VFMADD231PS  Z17, Z18, Z15
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPS.Z    (BX), K1, Z16
+	VMOVUPS.Z    64(BX), K2, Z17
+	VBROADCASTSS (AX), Z18
+	VFMADD231PS  Z16, Z18, Z0
+	VFMADD231PS  Z17, Z18, Z1
+	VBROADCASTSS 4(AX), Z18
+	VFMADD231PS  Z16, Z18, Z2
+	VFMADD231PS  Z17, Z18, Z3
+	VBROADCASTSS 8(AX), Z18
+	VFMADD231PS  Z16, Z18, Z4
+	VFMADD231PS  Z17, Z18, Z5
+	VBROADCASTSS 12(AX), Z18
+	VFMADD231PS  Z16, Z18, Z6
+	VFMADD231PS  Z17, Z18, Z7
+	VBROADCASTSS 16(AX), Z18
+	VFMADD231PS  Z16, Z18, Z8
+	VFMADD231PS  Z17, Z18, Z9
+	VBROADCASTSS 20(AX), Z18
+	VFMADD231PS  Z16, Z18, Z10
+	VFMADD231PS  Z17, Z18, Z11
+	VBROADCASTSS 24(AX), Z18
+	VFMADD231PS  Z16, Z18, Z12
+	VFMADD231PS  Z17, Z18, Z13
+	VBROADCASTSS 28(AX), Z18
+	VFMADD231PS  Z16, Z18, Z14
+	VFMADD231PS  Z17, Z18, Z15
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPS.Z    (BX), K1, Z16
+	VMOVUPS.Z    64(BX), K2, Z17
+	VBROADCASTSS (AX), Z18
+	VFMADD231PS  Z16, Z18, Z0
+	VFMADD231PS  Z17, Z18, Z1
+	VBROADCASTSS 4(AX), Z18
+	VFMADD231PS  Z16, Z18, Z2
+	VFMADD231PS  Z17, Z18, Z3
+	VBROADCASTSS 8(AX), Z18
+	VFMADD231PS  Z16, Z18, Z4
+	VFMADD231PS  Z17, Z18, Z5
+	VBROADCASTSS 12(AX), Z18
+	VFMADD231PS  Z16, Z18, Z6
+	VFMADD231PS  Z17, Z18, Z7
+	VBROADCASTSS 16(AX), Z18
+	VFMADD231PS  Z16, Z18, Z8
+	VFMADD231PS  Z17, Z18, Z9
+	VBROADCASTSS 20(AX), Z18
+	VFMADD231PS  Z16, Z18, Z10
+	VFMADD231PS  Z17, Z18, Z11
+	VBROADCASTSS 24(AX), Z18
+	VFMADD231PS  Z16, Z18, Z12
+	VFMADD231PS  Z17, Z18, Z13
+	VBROADCASTSS 28(AX), Z18
+	VFMADD231PS  Z16, Z18, Z14
+	VFMADD231PS  Z17, Z18, Z15
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	SUBQ         $0x00000004, DX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, DX
+	TESTQ DX, DX
+	JZ    done6
+
+one5:
 	VMOVUPS.Z    (BX), K1, Z16
 	VMOVUPS.Z    64(BX), K2, Z17
 	VBROADCASTSS (AX), Z18
@@ -2961,9 +4016,9 @@ one3:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000001, DX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSS alpha+8(FP), Z16
 	VMULPS       Z16, Z0, Z0
 	VMULPS       Z16, Z1, Z1
@@ -2987,7 +4042,7 @@ done4:
 	VBROADCASTSS beta+48(FP), Z16
 	MOVL         beta+48(FP), DX
 	ADDL         DX, DX
-	JZ           overwrite5
+	JZ           overwrite7
 	VMOVUPS.Z    (AX), K1, Z17
 	VFMADD231PS  Z17, Z16, Z0
 	VMOVUPS      Z0, K1, (AX)
@@ -3047,7 +4102,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite5:
+overwrite7:
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)
 	ADDQ    CX, AX
@@ -3075,35 +4130,9 @@ overwrite5:
 	VZEROUPPER
 	RET
 
-// func GemmRows8x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+// func GemmRows8x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·GemmRows8x32F32AVX512(SB), NOSPLIT, $0-80
-	MOVQ         c+56(FP), AX
-	MOVQ         ldc+64(FP), CX
-	SHLQ         $0x02, CX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
+TEXT ·GemmRows8x32F32AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTD cols+72(FP), Z0
 	VPCMPGTD     lane<>+0(SB), Z0, K1
 	VPCMPGTD     lane<>+64(SB), Z0, K2
@@ -3118,6 +4147,7 @@ TEXT ·GemmRows8x32F32AVX512(SB), NOSPLIT, $0-80
 	MOVQ         b+32(FP), DI
 	MOVQ         ldb+40(FP), R8
 	SHLQ         $0x02, R8
+	MOVQ         next+80(FP), R9
 	VXORPS       Z0, Z0, Z0
 	VXORPS       Z1, Z1, Z1
 	VXORPS       Z2, Z2, Z2
@@ -3134,10 +4164,12 @@ TEXT ·GemmRows8x32F32AVX512(SB), NOSPLIT, $0-80
 	VXORPS       Z13, Z13, Z13
 	VXORPS       Z14, Z14, Z14
 	VXORPS       Z15, Z15, Z15
-	SUBQ         $0x00000004, SI
-	JB           rest2
+	SUBQ         $0x00000024, SI
+	JLT          end2
 
 loop1:
+	PREFETCHT1   (R9)
+	ADDQ         $0x00000040, R9
 	VMOVUPS.Z    (DI), K1, Z16
 	VMOVUPS.Z    64(DI), K2, Z17
 	VBROADCASTSS (CX), Z18
@@ -3250,13 +4282,140 @@ loop1:
 	ADDQ         $0x00000010, DX
 	ADDQ         $0x00000010, BX
 	SUBQ         $0x00000004, SI
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, SI
-	JZ   done4
+end2:
+	ADDQ $0x00000024, SI
+	MOVQ c+56(FP), R9
+	MOVQ ldc+64(FP), R10
+	SHLQ $0x02, R10
+	SUBQ $0x00000004, SI
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (DI), K1, Z16
+	VMOVUPS.Z    64(DI), K2, Z17
+	VBROADCASTSS (CX), Z18
+	VFMADD231PS  Z16, Z18, Z0
+	VFMADD231PS  Z17, Z18, Z1
+	VBROADCASTSS (CX)(AX*1), Z18
+	VFMADD231PS  Z16, Z18, Z2
+	VFMADD231PS  Z17, Z18, Z3
+	VBROADCASTSS (CX)(AX*2), Z18
+	VFMADD231PS  Z16, Z18, Z4
+	VFMADD231PS  Z17, Z18, Z5
+	VBROADCASTSS (DX), Z18
+	VFMADD231PS  Z16, Z18, Z6
+	VFMADD231PS  Z17, Z18, Z7
+	VBROADCASTSS (DX)(AX*1), Z18
+	VFMADD231PS  Z16, Z18, Z8
+	VFMADD231PS  Z17, Z18, Z9
+	VBROADCASTSS (DX)(AX*2), Z18
+	VFMADD231PS  Z16, Z18, Z10
+	VFMADD231PS  Z17, Z18, Z11
+	VBROADCASTSS (BX), Z18
+	VFMADD231PS  Z16, Z18, Z12
+	VFMADD231PS  Z17, Z18, Z13
+	VBROADCASTSS (BX)(AX*1), Z18
+	VFMADD231PS  Z16, Z18, Z14
+	VFMADD231PS  Z17, Z18, Z15
+	ADDQ         R8, DI
+	VMOVUPS.Z    (DI), K1, Z16
+	VMOVUPS.Z    64(DI), K2, Z17
+	VBROADCASTSS 4(CX), Z18
+	VFMADD231PS  Z16, Z18, Z0
+	VFMADD231PS  Z17, Z18, Z1
+	VBROADCASTSS 4(CX)(AX*1), Z18
+	VFMADD231PS  Z16, Z18, Z2
+	VFMADD231PS  Z17, Z18, Z3
+	VBROADCASTSS 4(CX)(AX*2), Z18
+	VFMADD231PS  Z16, Z18, Z4
+	VFMADD231PS  Z17, Z18, Z5
+	VBROADCASTSS 4(DX), Z18
+	VFMADD231PS  Z16, Z18, Z6
+	VFMADD231PS  Z17, Z18, Z7
+	VBROADCASTSS 4(DX)(AX*1), Z18
+	VFMADD231PS  Z16, Z18, Z8
+	VFMADD231PS  Z17, Z18, Z9
+	VBROADCASTSS 4(DX)(AX*2), Z18
+	VFMADD231PS  Z16, Z18, Z10
+	VFMADD231PS  Z17, Z18, Z11
+	VBROADCASTSS 4(BX), Z18
+	VFMADD231PS  Z16, Z18, Z12
+	VFMADD231PS  Z17, Z18, Z13
+	VBROADCASTSS 4(BX)(AX*1), Z18
+	VFMADD231PS  Z16, Z18, Z14
+	VFMADD231PS  Z17, Z18, Z15
+	ADDQ         R8, DI
+	VMOVUPS.Z    (DI), K1, Z16
+	VMOVUPS.Z    64(DI), K2, Z17
+	VBROADCASTSS 8(CX), Z18
+	VFMADD231PS  Z16, Z18, Z0
+	VFMADD231PS  Z17, Z18, Z1
+	VBROADCASTSS 8(CX)(AX*1), Z18
+	VFMADD231PS  Z16, Z18, Z2
+	VFMADD231PS  Z17, Z18, Z3
+	VBROADCASTSS 8(CX)(AX*2), Z18
+	VFMADD231PS  Z16, Z18, Z4
+	VFMADD231PS  Z17, Z18, Z5
+	VBROADCASTSS 8(DX), Z18
+	VFMADD231PS  Z16, Z18, Z6
+	VFMADD231PS  Z17, Z18, Z7
+	VBROADCASTSS 8(DX)(AX*1), Z18
+	VFMADD231PS  Z16, Z18, Z8
+	VFMADD231PS  Z17, Z18, Z9
+	VBROADCASTSS 8(DX)(AX*2), Z18
+	VFMADD231PS  Z16, Z18, Z10
+	VFMADD231PS  Z17, Z18, Z11
+	VBROADCASTSS 8(BX), Z18
+	VFMADD231PS  Z16, Z18, Z12
+	VFMADD231PS  Z17, Z18, Z13
+	VBROADCASTSS 8(BX)(AX*1), Z18
+	VFMADD231PS  Z16, Z18, Z14
+	VFMADD231PS  Z17, Z18, Z15
+	ADDQ         R8, DI
+	VMOVUPS.Z    (DI), K1, Z16
+	VMOVUPS.Z    64(DI), K2, Z17
+	VBROADCASTSS 12(CX), Z18
+	VFMADD231PS  Z16, Z18, Z0
+	VFMADD231PS  Z17, Z18, Z1
+	VBROADCASTSS 12(CX)(AX*1), Z18
+	VFMADD231PS  Z16, Z18, Z2
+	VFMADD231PS  Z17, Z18, Z3
+	VBROADCASTSS 12(CX)(AX*2), Z18
+	VFMADD231PS  Z16, Z18, Z4
+	VFMADD231PS  Z17, Z18, Z5
+	VBROADCASTSS 12(DX), Z18
+	VFMADD231PS  Z16, Z18, Z6
+	VFMADD231PS  Z17, Z18, Z7
+	VBROADCASTSS 12(DX)(AX*1), Z18
+	VFMADD231PS  Z16, Z18, Z8
+	VFMADD231PS  Z17, Z18, Z9
+	VBROADCASTSS 12(DX)(AX*2), Z18
+	VFMADD231PS  Z16, Z18, Z10
+	VFMADD231PS  Z17, Z18, Z11
+	VBROADCASTSS 12(BX), Z18
+	VFMADD231PS  Z16, Z18, Z12
+	VFMADD231PS  Z17, Z18, Z13
+	VBROADCASTSS 12(BX)(AX*1), Z18
+	VFMADD231PS  Z16, Z18, Z14
+	VFMADD231PS  Z17, Z18, Z15
+	ADDQ         R8, DI
+	ADDQ         $0x00000010, CX
+	ADDQ         $0x00000010, DX
+	ADDQ         $0x00000010, BX
+	SUBQ         $0x00000004, SI
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, SI
+	TESTQ SI, SI
+	JZ    done6
+
+one5:
 	VMOVUPS.Z    (DI), K1, Z16
 	VMOVUPS.Z    64(DI), K2, Z17
 	VBROADCASTSS (CX), Z18
@@ -3288,9 +4447,9 @@ one3:
 	ADDQ         $0x00000004, DX
 	ADDQ         $0x00000004, BX
 	SUBQ         $0x00000001, SI
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSS alpha+8(FP), Z16
 	VMULPS       Z16, Z0, Z0
 	VMULPS       Z16, Z1, Z1
@@ -3314,7 +4473,7 @@ done4:
 	VBROADCASTSS beta+48(FP), Z16
 	MOVL         beta+48(FP), DX
 	ADDL         DX, DX
-	JZ           overwrite5
+	JZ           overwrite7
 	VMOVUPS.Z    (AX), K1, Z17
 	VFMADD231PS  Z17, Z16, Z0
 	VMOVUPS      Z0, K1, (AX)
@@ -3374,7 +4533,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite5:
+overwrite7:
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)
 	ADDQ    CX, AX
@@ -3402,38 +4561,9 @@ overwrite5:
 	VZEROUPPER
 	RET
 
-// func Gemm9x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+// func Gemm9x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·Gemm9x32F32AVX512(SB), NOSPLIT, $0-80
-	MOVQ         c+56(FP), AX
-	MOVQ         ldc+64(FP), CX
-	SHLQ         $0x02, CX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
+TEXT ·Gemm9x32F32AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTD cols+72(FP), Z0
 	VPCMPGTD     lane<>+0(SB), Z0, K1
 	VPCMPGTD     lane<>+64(SB), Z0, K2
@@ -3444,6 +4574,7 @@ TEXT ·Gemm9x32F32AVX512(SB), NOSPLIT, $0-80
 	MOVQ         b+32(FP), BX
 	MOVQ         ldb+40(FP), SI
 	SHLQ         $0x02, SI
+	MOVQ         next+80(FP), DI
 	VXORPS       Z0, Z0, Z0
 	VXORPS       Z1, Z1, Z1
 	VXORPS       Z2, Z2, Z2
@@ -3462,10 +4593,12 @@ TEXT ·Gemm9x32F32AVX512(SB), NOSPLIT, $0-80
 	VXORPS       Z15, Z15, Z15
 	VXORPS       Z16, Z16, Z16
 	VXORPS       Z17, Z17, Z17
-	SUBQ         $0x00000004, DX
-	JB           rest2
+	SUBQ         $0x00000028, DX
+	JLT          end2
 
 loop1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x00000040, DI
 	VMOVUPS.Z    (BX), K1, Z18
 	VMOVUPS.Z    64(BX), K2, Z19
 	VBROADCASTSS (AX), Z20
@@ -3591,13 +4724,153 @@ loop1:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000004, DX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, DX
-	JZ   done4
+end2:
+	ADDQ $0x00000028, DX
+	MOVQ c+56(FP), DI
+	MOVQ ldc+64(FP), R8
+	SHLQ $0x02, R8
+	SUBQ $0x00000004, DX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (DI)
+	PREFETCHT0   64(DI)
+	ADDQ         R8, DI
+	VMOVUPS.Z    (BX), K1, Z18
+	VMOVUPS.Z    64(BX), K2, Z19
+	VBROADCASTSS (AX), Z20
+	VFMADD231PS  Z18, Z20, Z0
+	VFMADD231PS  Z19, Z20, Z1
+	VBROADCASTSS 4(AX), Z20
+	VFMADD231PS  Z18, Z20, Z2
+	VFMADD231PS  Z19, Z20, Z3
+	VBROADCASTSS 8(AX), Z20
+	VFMADD231PS  Z18, Z20, Z4
+	VFMADD231PS  Z19, Z20, Z5
+	VBROADCASTSS 12(AX), Z20
+	VFMADD231PS  Z18, Z20, Z6
+	VFMADD231PS  Z19, Z20, Z7
+	VBROADCASTSS 16(AX), Z20
+	VFMADD231PS  Z18, Z20, Z8
+	VFMADD231PS  Z19, Z20, Z9
+	VBROADCASTSS 20(AX), Z20
+	VFMADD231PS  Z18, Z20, Z10
+	VFMADD231PS  Z19, Z20, Z11
+	VBROADCASTSS 24(AX), Z20
+	VFMADD231PS  Z18, Z20, Z12
+	VFMADD231PS  Z19, Z20, Z13
+	VBROADCASTSS 28(AX), Z20
+	VFMADD231PS  Z18, Z20, Z14
+	VFMADD231PS  Z19, Z20, Z15
+	VBROADCASTSS 32(AX), Z20
+	VFMADD231PS  Z18, Z20, Z16
+	VFMADD231PS  Z19, Z20, Z17
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPS.Z    (BX), K1, Z18
+	VMOVUPS.Z    64(BX), K2, Z19
+	VBROADCASTSS (AX), Z20
+	VFMADD231PS  Z18, Z20, Z0
+	VFMADD231PS  Z19, Z20, Z1
+	VBROADCASTSS 4(AX), Z20
+	VFMADD231PS  Z18, Z20, Z2
+	VFMADD231PS  Z19, Z20, Z3
+	VBROADCASTSS 8(AX), Z20
+	VFMADD231PS  Z18, Z20, Z4
+	VFMADD231PS  Z19, Z20, Z5
+	VBROADCASTSS 12(AX), Z20
+	VFMADD231PS  Z18, Z20, Z6
+	VFMADD231PS  Z19, Z20, Z7
+	VBROADCASTSS 16(AX), Z20
+	VFMADD231PS  Z18, Z20, Z8
+	VFMADD231PS  Z19, Z20, Z9
+	VBROADCASTSS 20(AX), Z20
+	VFMADD231PS  Z18, Z20, Z10
+	VFMADD231PS  Z19, Z20, Z11
+	VBROADCASTSS 24(AX), Z20
+	VFMADD231PS  Z18, Z20, Z12
+	VFMADD231PS  Z19, Z20, Z13
+	VBROADCASTSS 28(AX), Z20
+	VFMADD231PS  Z18, Z20, Z14
+	VFMADD231PS  Z19, Z20, Z15
+	VBROADCASTSS 32(AX), Z20
+	VFMADD231PS  Z18, Z20, Z16
+	VFMADD231PS  Z19, Z20, Z17
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPS.Z    (BX), K1, Z18
+	VMOVUPS.Z    64(BX), K2, Z19
+	VBROADCASTSS (AX), Z20
+	VFMADD231PS  Z18, Z20, Z0
+	VFMADD231PS  Z19, Z20, Z1
+	VBROADCASTSS 4(AX), Z20
+	VFMADD231PS  Z18, Z20, Z2
+	VFMADD231PS  Z19, Z20, Z3
+	VBROADCASTSS 8(AX), Z20
+	VFMADD231PS  Z18, Z20, Z4
+	VFMADD231PS  Z19, Z20, Z5
+	VBROADCASTSS 12(AX), Z20
+	VFMADD231PS  Z18, Z20, Z6
+	VFMADD231PS  Z19, Z20, Z7
+	VBROADCASTSS 16(AX), Z20
+	VFMADD231PS  Z18, Z20, Z8
+	VFMADD231PS  Z19, Z20, Z9
+	VBROADCASTSS 20(AX), Z20
+	VFMADD231PS  Z18, Z20, Z10
+	VFMADD231PS  Z19, Z20, Z11
+	VBROADCASTSS 24(AX), Z20
+	VFMADD231PS  Z18, Z20, Z12
+	VFMADD231PS  Z19, Z20, Z13
+	VBROADCASTSS 28(AX), Z20
+	VFMADD231PS  Z18, Z20, Z14
+	VFMADD231PS  Z19, Z20, Z15
+	VBROADCASTSS 32(AX), Z20
+	VFMADD231PS  Z18, Z20, Z16
+	VFMADD231PS  Z19, Z20, Z17
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPS.Z    (BX), K1, Z18
+	VMOVUPS.Z    64(BX), K2, Z19
+	VBROADCASTSS (AX), Z20
+	VFMADD231PS  Z18, Z20, Z0
+	VFMADD231PS  Z19, Z20, Z1
+	VBROADCASTSS 4(AX), Z20
+	VFMADD231PS  Z18, Z20, Z2
+	VFMADD231PS  Z19, Z20, Z3
+	VBROADCASTSS 8(AX), Z20
+	VFMADD231PS  Z18, Z20, Z4
+	VFMADD231PS  Z19, Z20, Z5
+	VBROADCASTSS 12(AX), Z20
+	VFMADD231PS  Z18, Z20, Z6
+	VFMADD231PS  Z19, Z20, Z7
+	VBROADCASTSS 16(AX), Z20
+	VFMADD231PS  Z18, Z20, Z8
+	VFMADD231PS  Z19, Z20, Z9
+	VBROADCASTSS 20(AX), Z20
+	VFMADD231PS  Z18, Z20, Z10
+	VFMADD231PS  Z19, Z20, Z11
+	VBROADCASTSS 24(AX), Z20
+	VFMADD231PS  Z18, Z20, Z12
+	VFMADD231PS  Z19, Z20, Z13
+	VBROADCASTSS 28(AX), Z20
+	VFMADD231PS  Z18, Z20, Z14
+	VFMADD231PS  Z19, Z20, Z15
+	VBROADCASTSS 32(AX), Z20
+	VFMADD231PS  Z18, Z20, Z16
+	VFMADD231PS  Z19, Z20, Z17
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	SUBQ         $0x00000004, DX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, DX
+	TESTQ DX, DX
+	JZ    done6
+
+one5:
 	VMOVUPS.Z    (BX), K1, Z18
 	VMOVUPS.Z    64(BX), K2, Z19
 	VBROADCASTSS (AX), Z20
@@ -3630,9 +4903,9 @@ one3:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000001, DX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSS alpha+8(FP), Z18
 	VMULPS       Z18, Z0, Z0
 	VMULPS       Z18, Z1, Z1
@@ -3658,7 +4931,7 @@ done4:
 	VBROADCASTSS beta+48(FP), Z18
 	MOVL         beta+48(FP), DX
 	ADDL         DX, DX
-	JZ           overwrite5
+	JZ           overwrite7
 	VMOVUPS.Z    (AX), K1, Z19
 	VFMADD231PS  Z19, Z18, Z0
 	VMOVUPS      Z0, K1, (AX)
@@ -3725,7 +4998,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite5:
+overwrite7:
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)
 	ADDQ    CX, AX
@@ -3756,38 +5029,9 @@ overwrite5:
 	VZEROUPPER
 	RET
 
-// func GemmRows9x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+// func GemmRows9x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·GemmRows9x32F32AVX512(SB), NOSPLIT, $0-80
-	MOVQ         c+56(FP), AX
-	MOVQ         ldc+64(FP), CX
-	SHLQ         $0x02, CX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
+TEXT ·GemmRows9x32F32AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTD cols+72(FP), Z0
 	VPCMPGTD     lane<>+0(SB), Z0, K1
 	VPCMPGTD     lane<>+64(SB), Z0, K2
@@ -3802,6 +5046,7 @@ TEXT ·GemmRows9x32F32AVX512(SB), NOSPLIT, $0-80
 	MOVQ         b+32(FP), DI
 	MOVQ         ldb+40(FP), R8
 	SHLQ         $0x02, R8
+	MOVQ         next+80(FP), R9
 	VXORPS       Z0, Z0, Z0
 	VXORPS       Z1, Z1, Z1
 	VXORPS       Z2, Z2, Z2
@@ -3820,10 +5065,12 @@ TEXT ·GemmRows9x32F32AVX512(SB), NOSPLIT, $0-80
 	VXORPS       Z15, Z15, Z15
 	VXORPS       Z16, Z16, Z16
 	VXORPS       Z17, Z17, Z17
-	SUBQ         $0x00000004, SI
-	JB           rest2
+	SUBQ         $0x00000028, SI
+	JLT          end2
 
 loop1:
+	PREFETCHT1   (R9)
+	ADDQ         $0x00000040, R9
 	VMOVUPS.Z    (DI), K1, Z18
 	VMOVUPS.Z    64(DI), K2, Z19
 	VBROADCASTSS (CX), Z20
@@ -3948,13 +5195,152 @@ loop1:
 	ADDQ         $0x00000010, DX
 	ADDQ         $0x00000010, BX
 	SUBQ         $0x00000004, SI
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, SI
-	JZ   done4
+end2:
+	ADDQ $0x00000028, SI
+	MOVQ c+56(FP), R9
+	MOVQ ldc+64(FP), R10
+	SHLQ $0x02, R10
+	SUBQ $0x00000004, SI
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         R10, R9
+	VMOVUPS.Z    (DI), K1, Z18
+	VMOVUPS.Z    64(DI), K2, Z19
+	VBROADCASTSS (CX), Z20
+	VFMADD231PS  Z18, Z20, Z0
+	VFMADD231PS  Z19, Z20, Z1
+	VBROADCASTSS (CX)(AX*1), Z20
+	VFMADD231PS  Z18, Z20, Z2
+	VFMADD231PS  Z19, Z20, Z3
+	VBROADCASTSS (CX)(AX*2), Z20
+	VFMADD231PS  Z18, Z20, Z4
+	VFMADD231PS  Z19, Z20, Z5
+	VBROADCASTSS (DX), Z20
+	VFMADD231PS  Z18, Z20, Z6
+	VFMADD231PS  Z19, Z20, Z7
+	VBROADCASTSS (DX)(AX*1), Z20
+	VFMADD231PS  Z18, Z20, Z8
+	VFMADD231PS  Z19, Z20, Z9
+	VBROADCASTSS (DX)(AX*2), Z20
+	VFMADD231PS  Z18, Z20, Z10
+	VFMADD231PS  Z19, Z20, Z11
+	VBROADCASTSS (BX), Z20
+	VFMADD231PS  Z18, Z20, Z12
+	VFMADD231PS  Z19, Z20, Z13
+	VBROADCASTSS (BX)(AX*1), Z20
+	VFMADD231PS  Z18, Z20, Z14
+	VFMADD231PS  Z19, Z20, Z15
+	VBROADCASTSS (BX)(AX*2), Z20
+	VFMADD231PS  Z18, Z20, Z16
+	VFMADD231PS  Z19, Z20, Z17
+	ADDQ         R8, DI
+	VMOVUPS.Z    (DI), K1, Z18
+	VMOVUPS.Z    64(DI), K2, Z19
+	VBROADCASTSS 4(CX), Z20
+	VFMADD231PS  Z18, Z20, Z0
+	VFMADD231PS  Z19, Z20, Z1
+	VBROADCASTSS 4(CX)(AX*1), Z20
+	VFMADD231PS  Z18, Z20, Z2
+	VFMADD231PS  Z19, Z20, Z3
+	VBROADCASTSS 4(CX)(AX*2), Z20
+	VFMADD231PS  Z18, Z20, Z4
+	VFMADD231PS  Z19, Z20, Z5
+	VBROADCASTSS 4(DX), Z20
+	VFMADD231PS  Z18, Z20, Z6
+	VFMADD231PS  Z19, Z20, Z7
+	VBROADCASTSS 4(DX)(AX*1), Z20
+	VFMADD231PS  Z18, Z20, Z8
+	VFMADD231PS  Z19, Z20, Z9
+	VBROADCASTSS 4(DX)(AX*2), Z20
+	VFMADD231PS  Z18, Z20, Z10
+	VFMADD231PS  Z19, Z20, Z11
+	VBROADCASTSS 4(BX), Z20
+	VFMADD231PS  Z18, Z20, Z12
+	VFMADD231PS  Z19, Z20, Z13
+	VBROADCASTSS 4(BX)(AX*1), Z20
+	VFMADD231PS  Z18, Z20, Z14
+	VFMADD231PS  Z19, Z20, Z15
+	VBROADCASTSS 4(BX)(AX*2), Z20
+	VFMADD231PS  Z18, Z20, Z16
+	VFMADD231PS  Z19, Z20, Z17
+	ADDQ         R8, DI
+	VMOVUPS.Z    (DI), K1, Z18
+	VMOVUPS.Z    64(DI), K2, Z19
+	VBROADCASTSS 8(CX), Z20
+	VFMADD231PS  Z18, Z20, Z0
+	VFMADD231PS  Z19, Z20, Z1
+	VBROADCASTSS 8(CX)(AX*1), Z20
+	VFMADD231PS  Z18, Z20, Z2
+	VFMADD231PS  Z19, Z20, Z3
+	VBROADCASTSS 8(CX)(AX*2), Z20
+	VFMADD231PS  Z18, Z20, Z4
+	VFMADD231PS  Z19, Z20, Z5
+	VBROADCASTSS 8(DX), Z20
+	VFMADD231PS  Z18, Z20, Z6
+	VFMADD231PS  Z19, Z20, Z7
+	VBROADCASTSS 8(DX)(AX*1), Z20
+	VFMADD231PS  Z18, Z20, Z8
+	VFMADD231PS  Z19, Z20, Z9
+	VBROADCASTSS 8(DX)(AX*2), Z20
+	VFMADD231PS  Z18, Z20, Z10
+	VFMADD231PS  Z19, Z20, Z11
+	VBROADCASTSS 8(BX), Z20
+	VFMADD231PS  Z18, Z20, Z12
+	VFMADD231PS  Z19, Z20, Z13
+	VBROADCASTSS 8(BX)(AX*1), Z20
+	VFMADD231PS  Z18, Z20, Z14
+	VFMADD231PS  Z19, Z20, Z15
+	VBROADCASTSS 8(BX)(AX*2), Z20
+	VFMADD231PS  Z18, Z20, Z16
+	VFMADD231PS  Z19, Z20, Z17
+	ADDQ         R8, DI
+	VMOVUPS.Z    (DI), K1, Z18
+	VMOVUPS.Z    64(DI), K2, Z19
+	VBROADCASTSS 12(CX), Z20
+	VFMADD231PS  Z18, Z20, Z0
+	VFMADD231PS  Z19, Z20, Z1
+	VBROADCASTSS 12(CX)(AX*1), Z20
+	VFMADD231PS  Z18, Z20, Z2
+	VFMADD231PS  Z19, Z20, Z3
+	VBROADCASTSS 12(CX)(AX*2), Z20
+	VFMADD231PS  Z18, Z20, Z4
+	VFMADD231PS  Z19, Z20, Z5
+	VBROADCASTSS 12(DX), Z20
+	VFMADD231PS  Z18, Z20, Z6
+	VFMADD231PS  Z19, Z20, Z7
+	VBROADCASTSS 12(DX)(AX*1), Z20
+	VFMADD231PS  Z18, Z20, Z8
+	VFMADD231PS  Z19, Z20, Z9
+	VBROADCASTSS 12(DX)(AX*2), Z20
+	VFMADD231PS  Z18, Z20, Z10
+	VFMADD231PS  Z19, Z20, Z11
+	VBROADCASTSS 12(BX), Z20
+	VFMADD231PS  Z18, Z20, Z12
+	VFMADD231PS  Z19, Z20, Z13
+	VBROADCASTSS 12(BX)(AX*1), Z20
+	VFMADD231PS  Z18, Z20, Z14
+	VFMADD231PS  Z19, Z20, Z15
+	VBROADCASTSS 12(BX)(AX*2), Z20
+	VFMADD231PS  Z18, Z20, Z16
+	VFMADD231PS  Z19, Z20, Z17
+	ADDQ         R8, DI
+	ADDQ         $0x00000010, CX
+	ADDQ         $0x00000010, DX
+	ADDQ         $0x00000010, BX
+	SUBQ         $0x00000004, SI
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, SI
+	TESTQ SI, SI
+	JZ    done6
+
+one5:
 	VMOVUPS.Z    (DI), K1, Z18
 	VMOVUPS.Z    64(DI), K2, Z19
 	VBROADCASTSS (CX), Z20
@@ -3989,9 +5375,9 @@ one3:
 	ADDQ         $0x00000004, DX
 	ADDQ         $0x00000004, BX
 	SUBQ         $0x00000001, SI
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSS alpha+8(FP), Z18
 	VMULPS       Z18, Z0, Z0
 	VMULPS       Z18, Z1, Z1
@@ -4017,7 +5403,7 @@ done4:
 	VBROADCASTSS beta+48(FP), Z18
 	MOVL         beta+48(FP), DX
 	ADDL         DX, DX
-	JZ           overwrite5
+	JZ           overwrite7
 	VMOVUPS.Z    (AX), K1, Z19
 	VFMADD231PS  Z19, Z18, Z0
 	VMOVUPS      Z0, K1, (AX)
@@ -4084,7 +5470,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite5:
+overwrite7:
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)
 	ADDQ    CX, AX
@@ -4115,41 +5501,9 @@ overwrite5:
 	VZEROUPPER
 	RET
 
-// func Gemm10x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+// func Gemm10x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·Gemm10x32F32AVX512(SB), NOSPLIT, $0-80
-	MOVQ         c+56(FP), AX
-	MOVQ         ldc+64(FP), CX
-	SHLQ         $0x02, CX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
+TEXT ·Gemm10x32F32AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTD cols+72(FP), Z0
 	VPCMPGTD     lane<>+0(SB), Z0, K1
 	VPCMPGTD     lane<>+64(SB), Z0, K2
@@ -4160,6 +5514,7 @@ TEXT ·Gemm10x32F32AVX512(SB), NOSPLIT, $0-80
 	MOVQ         b+32(FP), BX
 	MOVQ         ldb+40(FP), SI
 	SHLQ         $0x02, SI
+	MOVQ         next+80(FP), DI
 	VXORPS       Z0, Z0, Z0
 	VXORPS       Z1, Z1, Z1
 	VXORPS       Z2, Z2, Z2
@@ -4180,10 +5535,12 @@ TEXT ·Gemm10x32F32AVX512(SB), NOSPLIT, $0-80
 	VXORPS       Z17, Z17, Z17
 	VXORPS       Z18, Z18, Z18
 	VXORPS       Z19, Z19, Z19
-	SUBQ         $0x00000004, DX
-	JB           rest2
+	SUBQ         $0x0000002c, DX
+	JLT          end2
 
 loop1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x00000040, DI
 	VMOVUPS.Z    (BX), K1, Z20
 	VMOVUPS.Z    64(BX), K2, Z21
 	VBROADCASTSS (AX), Z22
@@ -4321,13 +5678,165 @@ loop1:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000004, DX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, DX
-	JZ   done4
+end2:
+	ADDQ $0x0000002c, DX
+	MOVQ c+56(FP), DI
+	MOVQ ldc+64(FP), R8
+	SHLQ $0x02, R8
+	SUBQ $0x00000004, DX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (DI)
+	PREFETCHT0   64(DI)
+	ADDQ         R8, DI
+	VMOVUPS.Z    (BX), K1, Z20
+	VMOVUPS.Z    64(BX), K2, Z21
+	VBROADCASTSS (AX), Z22
+	VFMADD231PS  Z20, Z22, Z0
+	VFMADD231PS  Z21, Z22, Z1
+	VBROADCASTSS 4(AX), Z22
+	VFMADD231PS  Z20, Z22, Z2
+	VFMADD231PS  Z21, Z22, Z3
+	VBROADCASTSS 8(AX), Z22
+	VFMADD231PS  Z20, Z22, Z4
+	VFMADD231PS  Z21, Z22, Z5
+	VBROADCASTSS 12(AX), Z22
+	VFMADD231PS  Z20, Z22, Z6
+	VFMADD231PS  Z21, Z22, Z7
+	VBROADCASTSS 16(AX), Z22
+	VFMADD231PS  Z20, Z22, Z8
+	VFMADD231PS  Z21, Z22, Z9
+	VBROADCASTSS 20(AX), Z22
+	VFMADD231PS  Z20, Z22, Z10
+	VFMADD231PS  Z21, Z22, Z11
+	VBROADCASTSS 24(AX), Z22
+	VFMADD231PS  Z20, Z22, Z12
+	VFMADD231PS  Z21, Z22, Z13
+	VBROADCASTSS 28(AX), Z22
+	VFMADD231PS  Z20, Z22, Z14
+	VFMADD231PS  Z21, Z22, Z15
+	VBROADCASTSS 32(AX), Z22
+	VFMADD231PS  Z20, Z22, Z16
+	VFMADD231PS  Z21, Z22, Z17
+	VBROADCASTSS 36(AX), Z22
+	VFMADD231PS  Z20, Z22, Z18
+	VFMADD231PS  Z21, Z22, Z19
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPS.Z    (BX), K1, Z20
+	VMOVUPS.Z    64(BX), K2, Z21
+	VBROADCASTSS (AX), Z22
+	VFMADD231PS  Z20, Z22, Z0
+	VFMADD231PS  Z21, Z22, Z1
+	VBROADCASTSS 4(AX), Z22
+	VFMADD231PS  Z20, Z22, Z2
+	VFMADD231PS  Z21, Z22, Z3
+	VBROADCASTSS 8(AX), Z22
+	VFMADD231PS  Z20, Z22, Z4
+	VFMADD231PS  Z21, Z22, Z5
+	VBROADCASTSS 12(AX), Z22
+	VFMADD231PS  Z20, Z22, Z6
+	VFMADD231PS  Z21, Z22, Z7
+	VBROADCASTSS 16(AX), Z22
+	VFMADD231PS  Z20, Z22, Z8
+	VFMADD231PS  Z21, Z22, Z9
+	VBROADCASTSS 20(AX), Z22
+	VFMADD231PS  Z20, Z22, Z10
+	VFMADD231PS  Z21, Z22, Z11
+	VBROADCASTSS 24(AX), Z22
+	VFMADD231PS  Z20, Z22, Z12
+	VFMADD231PS  Z21, Z22, Z13
+	VBROADCASTSS 28(AX), Z22
+	VFMADD231PS  Z20, Z22, Z14
+	VFMADD231PS  Z21, Z22, Z15
+	VBROADCASTSS 32(AX), Z22
+	VFMADD231PS  Z20, Z22, Z16
+	VFMADD231PS  Z21, Z22, Z17
+	VBROADCASTSS 36(AX), Z22
+	VFMADD231PS  Z20, Z22, Z18
+	VFMADD231PS  Z21, Z22, Z19
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPS.Z    (BX), K1, Z20
+	VMOVUPS.Z    64(BX), K2, Z21
+	VBROADCASTSS (AX), Z22
+	VFMADD231PS  Z20, Z22, Z0
+	VFMADD231PS  Z21, Z22, Z1
+	VBROADCASTSS 4(AX), Z22
+	VFMADD231PS  Z20, Z22, Z2
+	VFMADD231PS  Z21, Z22, Z3
+	VBROADCASTSS 8(AX), Z22
+	VFMADD231PS  Z20, Z22, Z4
+	VFMADD231PS  Z21, Z22, Z5
+	VBROADCASTSS 12(AX), Z22
+	VFMADD231PS  Z20, Z22, Z6
+	VFMADD231PS  Z21, Z22, Z7
+	VBROADCASTSS 16(AX), Z22
+	VFMADD231PS  Z20, Z22, Z8
+	VFMADD231PS  Z21, Z22, Z9
+	VBROADCASTSS 20(AX), Z22
+	VFMADD231PS  Z20, Z22, Z10
+	VFMADD231PS  Z21, Z22, Z11
+	VBROADCASTSS 24(AX), Z22
+	VFMADD231PS  Z20, Z22, Z12
+	VFMADD231PS  Z21, Z22, Z13
+	VBROADCASTSS 28(AX), Z22
+	VFMADD231PS  Z20, Z22, Z14
+	VFMADD231PS  Z21, Z22, Z15
+	VBROADCASTSS 32(AX), Z22
+	VFMADD231PS  Z20, Z22, Z16
+	VFMADD231PS  Z21, Z22, Z17
+	VBROADCASTSS 36(AX), Z22
+	VFMADD231PS  Z20, Z22, Z18
+	VFMADD231PS  Z21, Z22, Z19
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPS.Z    (BX), K1, Z20
+	VMOVUPS.Z    64(BX), K2, Z21
+	VBROADCASTSS (AX), Z22
+	VFMADD231PS  Z20, Z22, Z0
+	VFMADD231PS  Z21, Z22, Z1
+	VBROADCASTSS 4(AX), Z22
+	VFMADD231PS  Z20, Z22, Z2
+	VFMADD231PS  Z21, Z22, Z3
+	VBROADCASTSS 8(AX), Z22
+	VFMADD231PS  Z20, Z22, Z4
+	VFMADD231PS  Z21, Z22, Z5
+	VBROADCASTSS 12(AX), Z22
+	VFMADD231PS  Z20, Z22, Z6
+	VFMADD231PS  Z21, Z22, Z7
+	VBROADCASTSS 16(AX), Z22
+	VFMADD231PS  Z20, Z22, Z8
+	VFMADD231PS  Z21, Z22, Z9
+	VBROADCASTSS 20(AX), Z22
+	VFMADD231PS  Z20, Z22, Z10
+	VFMADD231PS  Z21, Z22, Z11
+	VBROADCASTSS 24(AX), Z22
+	VFMADD231PS  Z20, Z22, Z12
+	VFMADD231PS  Z21, Z22, Z13
+	VBROADCASTSS 28(AX), Z22
+	VFMADD231PS  Z20, Z22, Z14
+	VFMADD231PS  Z21, Z22, Z15
+	VBROADCASTSS 32(AX), Z22
+	VFMADD231PS  Z20, Z22, Z16
+	VFMADD231PS  Z21, Z22, Z17
+	VBROADCASTSS 36(AX), Z22
+	VFMADD231PS  Z20, Z22, Z18
+	VFMADD231PS  Z21, Z22, Z19
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	SUBQ         $0x00000004, DX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, DX
+	TESTQ DX, DX
+	JZ    done6
+
+one5:
 	VMOVUPS.Z    (BX), K1, Z20
 	VMOVUPS.Z    64(BX), K2, Z21
 	VBROADCASTSS (AX), Z22
@@ -4363,9 +5872,9 @@ one3:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000001, DX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSS alpha+8(FP), Z20
 	VMULPS       Z20, Z0, Z0
 	VMULPS       Z20, Z1, Z1
@@ -4393,7 +5902,7 @@ done4:
 	VBROADCASTSS beta+48(FP), Z20
 	MOVL         beta+48(FP), DX
 	ADDL         DX, DX
-	JZ           overwrite5
+	JZ           overwrite7
 	VMOVUPS.Z    (AX), K1, Z21
 	VFMADD231PS  Z21, Z20, Z0
 	VMOVUPS      Z0, K1, (AX)
@@ -4467,7 +5976,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite5:
+overwrite7:
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)
 	ADDQ    CX, AX
@@ -4501,41 +6010,9 @@ overwrite5:
 	VZEROUPPER
 	RET
 
-// func GemmRows10x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+// func GemmRows10x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·GemmRows10x32F32AVX512(SB), NOSPLIT, $0-80
-	MOVQ         c+56(FP), AX
-	MOVQ         ldc+64(FP), CX
-	SHLQ         $0x02, CX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
+TEXT ·GemmRows10x32F32AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTD cols+72(FP), Z0
 	VPCMPGTD     lane<>+0(SB), Z0, K1
 	VPCMPGTD     lane<>+64(SB), Z0, K2
@@ -4552,6 +6029,7 @@ TEXT ·GemmRows10x32F32AVX512(SB), NOSPLIT, $0-80
 	MOVQ         b+32(FP), R8
 	MOVQ         ldb+40(FP), R9
 	SHLQ         $0x02, R9
+	MOVQ         next+80(FP), R10
 	VXORPS       Z0, Z0, Z0
 	VXORPS       Z1, Z1, Z1
 	VXORPS       Z2, Z2, Z2
@@ -4572,10 +6050,12 @@ TEXT ·GemmRows10x32F32AVX512(SB), NOSPLIT, $0-80
 	VXORPS       Z17, Z17, Z17
 	VXORPS       Z18, Z18, Z18
 	VXORPS       Z19, Z19, Z19
-	SUBQ         $0x00000004, DI
-	JB           rest2
+	SUBQ         $0x0000002c, DI
+	JLT          end2
 
 loop1:
+	PREFETCHT1   (R10)
+	ADDQ         $0x00000040, R10
 	VMOVUPS.Z    (R8), K1, Z20
 	VMOVUPS.Z    64(R8), K2, Z21
 	VBROADCASTSS (CX), Z22
@@ -4713,13 +6193,165 @@ loop1:
 	ADDQ         $0x00000010, BX
 	ADDQ         $0x00000010, SI
 	SUBQ         $0x00000004, DI
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, DI
-	JZ   done4
+end2:
+	ADDQ $0x0000002c, DI
+	MOVQ c+56(FP), R10
+	MOVQ ldc+64(FP), R11
+	SHLQ $0x02, R11
+	SUBQ $0x00000004, DI
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (R10)
+	PREFETCHT0   64(R10)
+	ADDQ         R11, R10
+	VMOVUPS.Z    (R8), K1, Z20
+	VMOVUPS.Z    64(R8), K2, Z21
+	VBROADCASTSS (CX), Z22
+	VFMADD231PS  Z20, Z22, Z0
+	VFMADD231PS  Z21, Z22, Z1
+	VBROADCASTSS (CX)(AX*1), Z22
+	VFMADD231PS  Z20, Z22, Z2
+	VFMADD231PS  Z21, Z22, Z3
+	VBROADCASTSS (CX)(AX*2), Z22
+	VFMADD231PS  Z20, Z22, Z4
+	VFMADD231PS  Z21, Z22, Z5
+	VBROADCASTSS (DX), Z22
+	VFMADD231PS  Z20, Z22, Z6
+	VFMADD231PS  Z21, Z22, Z7
+	VBROADCASTSS (DX)(AX*1), Z22
+	VFMADD231PS  Z20, Z22, Z8
+	VFMADD231PS  Z21, Z22, Z9
+	VBROADCASTSS (DX)(AX*2), Z22
+	VFMADD231PS  Z20, Z22, Z10
+	VFMADD231PS  Z21, Z22, Z11
+	VBROADCASTSS (BX), Z22
+	VFMADD231PS  Z20, Z22, Z12
+	VFMADD231PS  Z21, Z22, Z13
+	VBROADCASTSS (BX)(AX*1), Z22
+	VFMADD231PS  Z20, Z22, Z14
+	VFMADD231PS  Z21, Z22, Z15
+	VBROADCASTSS (BX)(AX*2), Z22
+	VFMADD231PS  Z20, Z22, Z16
+	VFMADD231PS  Z21, Z22, Z17
+	VBROADCASTSS (SI), Z22
+	VFMADD231PS  Z20, Z22, Z18
+	VFMADD231PS  Z21, Z22, Z19
+	ADDQ         R9, R8
+	VMOVUPS.Z    (R8), K1, Z20
+	VMOVUPS.Z    64(R8), K2, Z21
+	VBROADCASTSS 4(CX), Z22
+	VFMADD231PS  Z20, Z22, Z0
+	VFMADD231PS  Z21, Z22, Z1
+	VBROADCASTSS 4(CX)(AX*1), Z22
+	VFMADD231PS  Z20, Z22, Z2
+	VFMADD231PS  Z21, Z22, Z3
+	VBROADCASTSS 4(CX)(AX*2), Z22
+	VFMADD231PS  Z20, Z22, Z4
+	VFMADD231PS  Z21, Z22, Z5
+	VBROADCASTSS 4(DX), Z22
+	VFMADD231PS  Z20, Z22, Z6
+	VFMADD231PS  Z21, Z22, Z7
+	VBROADCASTSS 4(DX)(AX*1), Z22
+	VFMADD231PS  Z20, Z22, Z8
+	VFMADD231PS  Z21, Z22, Z9
+	VBROADCASTSS 4(DX)(AX*2), Z22
+	VFMADD231PS  Z20, Z22, Z10
+	VFMADD231PS  Z21, Z22, Z11
+	VBROADCASTSS 4(BX), Z22
+	VFMADD231PS  Z20, Z22, Z12
+	VFMADD231PS  Z21, Z22, Z13
+	VBROADCASTSS 4(BX)(AX*1), Z22
+	VFMADD231PS  Z20, Z22, Z14
+	VFMADD231PS  Z21, Z22, Z15
+	VBROADCASTSS 4(BX)(AX*2), Z22
+	VFMADD231PS  Z20, Z22, Z16
+	VFMADD231PS  Z21, Z22, Z17
+	VBROADCASTSS 4(SI), Z22
+	VFMADD231PS  Z20, Z22, Z18
+	VFMADD231PS  Z21, Z22, Z19
+	ADDQ         R9, R8
+	VMOVUPS.Z    (R8), K1, Z20
+	VMOVUPS.Z    64(R8), K2, Z21
+	VBROADCASTSS 8(CX), Z22
+	VFMADD231PS  Z20, Z22, Z0
+	VFMADD231PS  Z21, Z22, Z1
+	VBROADCASTSS 8(CX)(AX*1), Z22
+	VFMADD231PS  Z20, Z22, Z2
+	VFMADD231PS  Z21, Z22, Z3
+	VBROADCASTSS 8(CX)(AX*2), Z22
+	VFMADD231PS  Z20, Z22, Z4
+	VFMADD231PS  Z21, Z22, Z5
+	VBROADCASTSS 8(DX), Z22
+	VFMADD231PS  Z20, Z22, Z6
+	VFMADD231PS  Z21, Z22, Z7
+	VBROADCASTSS 8(DX)(AX*1), Z22
+	VFMADD231PS  Z20, Z22, Z8
+	VFMADD231PS  Z21, Z22, Z9
+	VBROADCASTSS 8(DX)(AX*2), Z22
+	VFMADD231PS  Z20, Z22, Z10
+	VFMADD231PS  Z21, Z22, Z11
+	VBROADCASTSS 8(BX), Z22
+	VFMADD231PS  Z20, Z22, Z12
+	VFMADD231PS  Z21, Z22, Z13
+	VBROADCASTSS 8(BX)(AX*1), Z22
+	VFMADD231PS  Z20, Z22, Z14
+	VFMADD231PS  Z21, Z22, Z15
+	VBROADCASTSS 8(BX)(AX*2), Z22
+	VFMADD231PS  Z20, Z22, Z16
+	VFMADD231PS  Z21, Z22, Z17
+	VBROADCASTSS 8(SI), Z22
+	VFMADD231PS  Z20, Z22, Z18
+	VFMADD231PS  Z21, Z22, Z19
+	ADDQ         R9, R8
+	VMOVUPS.Z    (R8), K1, Z20
+	VMOVUPS.Z    64(R8), K2, Z21
+	VBROADCASTSS 12(CX), Z22
+	VFMADD231PS  Z20, Z22, Z0
+	VFMADD231PS  Z21, Z22, Z1
+	VBROADCASTSS 12(CX)(AX*1), Z22
+	VFMADD231PS  Z20, Z22, Z2
+	VFMADD231PS  Z21, Z22, Z3
+	VBROADCASTSS 12(CX)(AX*2), Z22
+	VFMADD231PS  Z20, Z22, Z4
+	VFMADD231PS  Z21, Z22, Z5
+	VBROADCASTSS 12(DX), Z22
+	VFMADD231PS  Z20, Z22, Z6
+	VFMADD231PS  Z21, Z22, Z7
+	VBROADCASTSS 12(DX)(AX*1), Z22
+	VFMADD231PS  Z20, Z22, Z8
+	VFMADD231PS  Z21, Z22, Z9
+	VBROADCASTSS 12(DX)(AX*2), Z22
+	VFMADD231PS  Z20, Z22, Z10
+	VFMADD231PS  Z21, Z22, Z11
+	VBROADCASTSS 12(BX), Z22
+	VFMADD231PS  Z20, Z22, Z12
+	VFMADD231PS  Z21, Z22, Z13
+	VBROADCASTSS 12(BX)(AX*1), Z22
+	VFMADD231PS  Z20, Z22, Z14
+	VFMADD231PS  Z21, Z22, Z15
+	VBROADCASTSS 12(BX)(AX*2), Z22
+	VFMADD231PS  Z20, Z22, Z16
+	VFMADD231PS  Z21, Z22, Z17
+	VBROADCASTSS 12(SI), Z22
+	VFMADD231PS  Z20, Z22, Z18
+	VFMADD231PS  Z21, Z22, Z19
+	ADDQ         R9, R8
+	ADDQ         $0x00000010, CX
+	ADDQ         $0x00000010, DX
+	ADDQ         $0x00000010, BX
+	ADDQ         $0x00000010, SI
+	SUBQ         $0x00000004, DI
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, DI
+	TESTQ DI, DI
+	JZ    done6
+
+one5:
 	VMOVUPS.Z    (R8), K1, Z20
 	VMOVUPS.Z    64(R8), K2, Z21
 	VBROADCASTSS (CX), Z22
@@ -4758,9 +6390,9 @@ one3:
 	ADDQ         $0x00000004, BX
 	ADDQ         $0x00000004, SI
 	SUBQ         $0x00000001, DI
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSS alpha+8(FP), Z20
 	VMULPS       Z20, Z0, Z0
 	VMULPS       Z20, Z1, Z1
@@ -4788,7 +6420,7 @@ done4:
 	VBROADCASTSS beta+48(FP), Z20
 	MOVL         beta+48(FP), DX
 	ADDL         DX, DX
-	JZ           overwrite5
+	JZ           overwrite7
 	VMOVUPS.Z    (AX), K1, Z21
 	VFMADD231PS  Z21, Z20, Z0
 	VMOVUPS      Z0, K1, (AX)
@@ -4862,7 +6494,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite5:
+overwrite7:
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)
 	ADDQ    CX, AX
@@ -4896,44 +6528,9 @@ overwrite5:
 	VZEROUPPER
 	RET
 
-// func Gemm11x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+// func Gemm11x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·Gemm11x32F32AVX512(SB), NOSPLIT, $0-80
-	MOVQ         c+56(FP), AX
-	MOVQ         ldc+64(FP), CX
-	SHLQ         $0x02, CX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
+TEXT ·Gemm11x32F32AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTD cols+72(FP), Z0
 	VPCMPGTD     lane<>+0(SB), Z0, K1
 	VPCMPGTD     lane<>+64(SB), Z0, K2
@@ -4944,6 +6541,7 @@ TEXT ·Gemm11x32F32AVX512(SB), NOSPLIT, $0-80
 	MOVQ         b+32(FP), BX
 	MOVQ         ldb+40(FP), SI
 	SHLQ         $0x02, SI
+	MOVQ         next+80(FP), DI
 	VXORPS       Z0, Z0, Z0
 	VXORPS       Z1, Z1, Z1
 	VXORPS       Z2, Z2, Z2
@@ -4966,10 +6564,12 @@ TEXT ·Gemm11x32F32AVX512(SB), NOSPLIT, $0-80
 	VXORPS       Z19, Z19, Z19
 	VXORPS       Z20, Z20, Z20
 	VXORPS       Z21, Z21, Z21
-	SUBQ         $0x00000004, DX
-	JB           rest2
+	SUBQ         $0x00000030, DX
+	JLT          end2
 
 loop1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x00000040, DI
 	VMOVUPS.Z    (BX), K1, Z22
 	VMOVUPS.Z    64(BX), K2, Z23
 	VBROADCASTSS (AX), Z24
@@ -5119,13 +6719,177 @@ loop1:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000004, DX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, DX
-	JZ   done4
+end2:
+	ADDQ $0x00000030, DX
+	MOVQ c+56(FP), DI
+	MOVQ ldc+64(FP), R8
+	SHLQ $0x02, R8
+	SUBQ $0x00000004, DX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (DI)
+	PREFETCHT0   64(DI)
+	ADDQ         R8, DI
+	VMOVUPS.Z    (BX), K1, Z22
+	VMOVUPS.Z    64(BX), K2, Z23
+	VBROADCASTSS (AX), Z24
+	VFMADD231PS  Z22, Z24, Z0
+	VFMADD231PS  Z23, Z24, Z1
+	VBROADCASTSS 4(AX), Z24
+	VFMADD231PS  Z22, Z24, Z2
+	VFMADD231PS  Z23, Z24, Z3
+	VBROADCASTSS 8(AX), Z24
+	VFMADD231PS  Z22, Z24, Z4
+	VFMADD231PS  Z23, Z24, Z5
+	VBROADCASTSS 12(AX), Z24
+	VFMADD231PS  Z22, Z24, Z6
+	VFMADD231PS  Z23, Z24, Z7
+	VBROADCASTSS 16(AX), Z24
+	VFMADD231PS  Z22, Z24, Z8
+	VFMADD231PS  Z23, Z24, Z9
+	VBROADCASTSS 20(AX), Z24
+	VFMADD231PS  Z22, Z24, Z10
+	VFMADD231PS  Z23, Z24, Z11
+	VBROADCASTSS 24(AX), Z24
+	VFMADD231PS  Z22, Z24, Z12
+	VFMADD231PS  Z23, Z24, Z13
+	VBROADCASTSS 28(AX), Z24
+	VFMADD231PS  Z22, Z24, Z14
+	VFMADD231PS  Z23, Z24, Z15
+	VBROADCASTSS 32(AX), Z24
+	VFMADD231PS  Z22, Z24, Z16
+	VFMADD231PS  Z23, Z24, Z17
+	VBROADCASTSS 36(AX), Z24
+	VFMADD231PS  Z22, Z24, Z18
+	VFMADD231PS  Z23, Z24, Z19
+	VBROADCASTSS 40(AX), Z24
+	VFMADD231PS  Z22, Z24, Z20
+	VFMADD231PS  Z23, Z24, Z21
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPS.Z    (BX), K1, Z22
+	VMOVUPS.Z    64(BX), K2, Z23
+	VBROADCASTSS (AX), Z24
+	VFMADD231PS  Z22, Z24, Z0
+	VFMADD231PS  Z23, Z24, Z1
+	VBROADCASTSS 4(AX), Z24
+	VFMADD231PS  Z22, Z24, Z2
+	VFMADD231PS  Z23, Z24, Z3
+	VBROADCASTSS 8(AX), Z24
+	VFMADD231PS  Z22, Z24, Z4
+	VFMADD231PS  Z23, Z24, Z5
+	VBROADCASTSS 12(AX), Z24
+	VFMADD231PS  Z22, Z24, Z6
+	VFMADD231PS  Z23, Z24, Z7
+	VBROADCASTSS 16(AX), Z24
+	VFMADD231PS  Z22, Z24, Z8
+	VFMADD231PS  Z23, Z24, Z9
+	VBROADCASTSS 20(AX), Z24
+	VFMADD231PS  Z22, Z24, Z10
+	VFMADD231PS  Z23, Z24, Z11
+	VBROADCASTSS 24(AX), Z24
+	VFMADD231PS  Z22, Z24, Z12
+	VFMADD231PS  Z23, Z24, Z13
+	VBROADCASTSS 28(AX), Z24
+	VFMADD231PS  Z22, Z24, Z14
+	VFMADD231PS  Z23, Z24, Z15
+	VBROADCASTSS 32(AX), Z24
+	VFMADD231PS  Z22, Z24, Z16
+	VFMADD231PS  Z23, Z24, Z17
+	VBROADCASTSS 36(AX), Z24
+	VFMADD231PS  Z22, Z24, Z18
+	VFMADD231PS  Z23, Z24, Z19
+	VBROADCASTSS 40(AX), Z24
+	VFMADD231PS  Z22, Z24, Z20
+	VFMADD231PS  Z23, Z24, Z21
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPS.Z    (BX), K1, Z22
+	VMOVUPS.Z    64(BX), K2, Z23
+	VBROADCASTSS (AX), Z24
+	VFMADD231PS  Z22, Z24, Z0
+	VFMADD231PS  Z23, Z24, Z1
+	VBROADCASTSS 4(AX), Z24
+	VFMADD231PS  Z22, Z24, Z2
+	VFMADD231PS  Z23, Z24, Z3
+	VBROADCASTSS 8(AX), Z24
+	VFMADD231PS  Z22, Z24, Z4
+	VFMADD231PS  Z23, Z24, Z5
+	VBROADCASTSS 12(AX), Z24
+	VFMADD231PS  Z22, Z24, Z6
+	VFMADD231PS  Z23, Z24, Z7
+	VBROADCASTSS 16(AX), Z24
+	VFMADD231PS  Z22, Z24, Z8
+	VFMADD231PS  Z23, Z24, Z9
+	VBROADCASTSS 20(AX), Z24
+	VFMADD231PS  Z22, Z24, Z10
+	VFMADD231PS  Z23, Z24, Z11
+	VBROADCASTSS 24(AX), Z24
+	VFMADD231PS  Z22, Z24, Z12
+	VFMADD231PS  Z23, Z24, Z13
+	VBROADCASTSS 28(AX), Z24
+	VFMADD231PS  Z22, Z24, Z14
+	VFMADD231PS  Z23, Z24, Z15
+	VBROADCASTSS 32(AX), Z24
+	VFMADD231PS  Z22, Z24, Z16
+	VFMADD231PS  Z23, Z24, Z17
+	VBROADCASTSS 36(AX), Z24
+	VFMADD231PS  Z22, Z24, Z18
+	VFMADD231PS  Z23, Z24, Z19
+	VBROADCASTSS 40(AX), Z24
+	VFMADD231PS  Z22, Z24, Z20
+	VFMADD231PS  Z23, Z24, Z21
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPS.Z    (BX), K1, Z22
+	VMOVUPS.Z    64(BX), K2, Z23
+	VBROADCASTSS (AX), Z24
+	VFMADD231PS  Z22, Z24, Z0
+	VFMADD231PS  Z23, Z24, Z1
+	VBROADCASTSS 4(AX), Z24
+	VFMADD231PS  Z22, Z24, Z2
+	VFMADD231PS  Z23, Z24, Z3
+	VBROADCASTSS 8(AX), Z24
+	VFMADD231PS  Z22, Z24, Z4
+	VFMADD231PS  Z23, Z24, Z5
+	VBROADCASTSS 12(AX), Z24
+	VFMADD231PS  Z22, Z24, Z6
+	VFMADD231PS  Z23, Z24, Z7
+	VBROADCASTSS 16(AX), Z24
+	VFMADD231PS  Z22, Z24, Z8
+	VFMADD231PS  Z23, Z24, Z9
+	VBROADCASTSS 20(AX), Z24
+	VFMADD231PS  Z22, Z24, Z10
+	VFMADD231PS  Z23, Z24, Z11
+	VBROADCASTSS 24(AX), Z24
+	VFMADD231PS  Z22, Z24, Z12
+	VFMADD231PS  Z23, Z24, Z13
+	VBROADCASTSS 28(AX), Z24
+	VFMADD231PS  Z22, Z24, Z14
+	VFMADD231PS  Z23, Z24, Z15
+	VBROADCASTSS 32(AX), Z24
+	VFMADD231PS  Z22, Z24, Z16
+	VFMADD231PS  Z23, Z24, Z17
+	VBROADCASTSS 36(AX), Z24
+	VFMADD231PS  Z22, Z24, Z18
+	VFMADD231PS  Z23, Z24, Z19
+	VBROADCASTSS 40(AX), Z24
+	VFMADD231PS  Z22, Z24, Z20
+	VFMADD231PS  Z23, Z24, Z21
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	SUBQ         $0x00000004, DX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, DX
+	TESTQ DX, DX
+	JZ    done6
+
+one5:
 	VMOVUPS.Z    (BX), K1, Z22
 	VMOVUPS.Z    64(BX), K2, Z23
 	VBROADCASTSS (AX), Z24
@@ -5164,9 +6928,9 @@ one3:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000001, DX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSS alpha+8(FP), Z22
 	VMULPS       Z22, Z0, Z0
 	VMULPS       Z22, Z1, Z1
@@ -5196,7 +6960,7 @@ done4:
 	VBROADCASTSS beta+48(FP), Z22
 	MOVL         beta+48(FP), DX
 	ADDL         DX, DX
-	JZ           overwrite5
+	JZ           overwrite7
 	VMOVUPS.Z    (AX), K1, Z23
 	VFMADD231PS  Z23, Z22, Z0
 	VMOVUPS      Z0, K1, (AX)
@@ -5277,7 +7041,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite5:
+overwrite7:
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)
 	ADDQ    CX, AX
@@ -5314,44 +7078,9 @@ overwrite5:
 	VZEROUPPER
 	RET
 
-// func GemmRows11x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+// func GemmRows11x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·GemmRows11x32F32AVX512(SB), NOSPLIT, $0-80
-	MOVQ         c+56(FP), AX
-	MOVQ         ldc+64(FP), CX
-	SHLQ         $0x02, CX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
+TEXT ·GemmRows11x32F32AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTD cols+72(FP), Z0
 	VPCMPGTD     lane<>+0(SB), Z0, K1
 	VPCMPGTD     lane<>+64(SB), Z0, K2
@@ -5368,6 +7097,7 @@ TEXT ·GemmRows11x32F32AVX512(SB), NOSPLIT, $0-80
 	MOVQ         b+32(FP), R8
 	MOVQ         ldb+40(FP), R9
 	SHLQ         $0x02, R9
+	MOVQ         next+80(FP), R10
 	VXORPS       Z0, Z0, Z0
 	VXORPS       Z1, Z1, Z1
 	VXORPS       Z2, Z2, Z2
@@ -5390,10 +7120,12 @@ TEXT ·GemmRows11x32F32AVX512(SB), NOSPLIT, $0-80
 	VXORPS       Z19, Z19, Z19
 	VXORPS       Z20, Z20, Z20
 	VXORPS       Z21, Z21, Z21
-	SUBQ         $0x00000004, DI
-	JB           rest2
+	SUBQ         $0x00000030, DI
+	JLT          end2
 
 loop1:
+	PREFETCHT1   (R10)
+	ADDQ         $0x00000040, R10
 	VMOVUPS.Z    (R8), K1, Z22
 	VMOVUPS.Z    64(R8), K2, Z23
 	VBROADCASTSS (CX), Z24
@@ -5543,13 +7275,177 @@ loop1:
 	ADDQ         $0x00000010, BX
 	ADDQ         $0x00000010, SI
 	SUBQ         $0x00000004, DI
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, DI
-	JZ   done4
+end2:
+	ADDQ $0x00000030, DI
+	MOVQ c+56(FP), R10
+	MOVQ ldc+64(FP), R11
+	SHLQ $0x02, R11
+	SUBQ $0x00000004, DI
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (R10)
+	PREFETCHT0   64(R10)
+	ADDQ         R11, R10
+	VMOVUPS.Z    (R8), K1, Z22
+	VMOVUPS.Z    64(R8), K2, Z23
+	VBROADCASTSS (CX), Z24
+	VFMADD231PS  Z22, Z24, Z0
+	VFMADD231PS  Z23, Z24, Z1
+	VBROADCASTSS (CX)(AX*1), Z24
+	VFMADD231PS  Z22, Z24, Z2
+	VFMADD231PS  Z23, Z24, Z3
+	VBROADCASTSS (CX)(AX*2), Z24
+	VFMADD231PS  Z22, Z24, Z4
+	VFMADD231PS  Z23, Z24, Z5
+	VBROADCASTSS (DX), Z24
+	VFMADD231PS  Z22, Z24, Z6
+	VFMADD231PS  Z23, Z24, Z7
+	VBROADCASTSS (DX)(AX*1), Z24
+	VFMADD231PS  Z22, Z24, Z8
+	VFMADD231PS  Z23, Z24, Z9
+	VBROADCASTSS (DX)(AX*2), Z24
+	VFMADD231PS  Z22, Z24, Z10
+	VFMADD231PS  Z23, Z24, Z11
+	VBROADCASTSS (BX), Z24
+	VFMADD231PS  Z22, Z24, Z12
+	VFMADD231PS  Z23, Z24, Z13
+	VBROADCASTSS (BX)(AX*1), Z24
+	VFMADD231PS  Z22, Z24, Z14
+	VFMADD231PS  Z23, Z24, Z15
+	VBROADCASTSS (BX)(AX*2), Z24
+	VFMADD231PS  Z22, Z24, Z16
+	VFMADD231PS  Z23, Z24, Z17
+	VBROADCASTSS (SI), Z24
+	VFMADD231PS  Z22, Z24, Z18
+	VFMADD231PS  Z23, Z24, Z19
+	VBROADCASTSS (SI)(AX*1), Z24
+	VFMADD231PS  Z22, Z24, Z20
+	VFMADD231PS  Z23, Z24, Z21
+	ADDQ         R9, R8
+	VMOVUPS.Z    (R8), K1, Z22
+	VMOVUPS.Z    64(R8), K2, Z23
+	VBROADCASTSS 4(CX), Z24
+	VFMADD231PS  Z22, Z24, Z0
+	VFMADD231PS  Z23, Z24, Z1
+	VBROADCASTSS 4(CX)(AX*1), Z24
+	VFMADD231PS  Z22, Z24, Z2
+	VFMADD231PS  Z23, Z24, Z3
+	VBROADCASTSS 4(CX)(AX*2), Z24
+	VFMADD231PS  Z22, Z24, Z4
+	VFMADD231PS  Z23, Z24, Z5
+	VBROADCASTSS 4(DX), Z24
+	VFMADD231PS  Z22, Z24, Z6
+	VFMADD231PS  Z23, Z24, Z7
+	VBROADCASTSS 4(DX)(AX*1), Z24
+	VFMADD231PS  Z22, Z24, Z8
+	VFMADD231PS  Z23, Z24, Z9
+	VBROADCASTSS 4(DX)(AX*2), Z24
+	VFMADD231PS  Z22, Z24, Z10
+	VFMADD231PS  Z23, Z24, Z11
+	VBROADCASTSS 4(BX), Z24
+	VFMADD231PS  Z22, Z24, Z12
+	VFMADD231PS  Z23, Z24, Z13
+	VBROADCASTSS 4(BX)(AX*1), Z24
+	VFMADD231PS  Z22, Z24, Z14
+	VFMADD231PS  Z23, Z24, Z15
+	VBROADCASTSS 4(BX)(AX*2), Z24
+	VFMADD231PS  Z22, Z24, Z16
+	VFMADD231PS  Z23, Z24, Z17
+	VBROADCASTSS 4(SI), Z24
+	VFMADD231PS  Z22, Z24, Z18
+	VFMADD231PS  Z23, Z24, Z19
+	VBROADCASTSS 4(SI)(AX*1), Z24
+	VFMADD231PS  Z22, Z24, Z20
+	VFMADD231PS  Z23, Z24, Z21
+	ADDQ         R9, R8
+	VMOVUPS.Z    (R8), K1, Z22
+	VMOVUPS.Z    64(R8), K2, Z23
+	VBROADCASTSS 8(CX), Z24
+	VFMADD231PS  Z22, Z24, Z0
+	VFMADD231PS  Z23, Z24, Z1
+	VBROADCASTSS 8(CX)(AX*1), Z24
+	VFMADD231PS  Z22, Z24, Z2
+	VFMADD231PS  Z23, Z24, Z3
+	VBROADCASTSS 8(CX)(AX*2), Z24
+	VFMADD231PS  Z22, Z24, Z4
+	VFMADD231PS  Z23, Z24, Z5
+	VBROADCASTSS 8(DX), Z24
+	VFMADD231PS  Z22, Z24, Z6
+	VFMADD231PS  Z23, Z24, Z7
+	VBROADCASTSS 8(DX)(AX*1), Z24
+	VFMADD231PS  Z22, Z24, Z8
+	VFMADD231PS  Z23, Z24, Z9
+	VBROADCASTSS 8(DX)(AX*2), Z24
+	VFMADD231PS  Z22, Z24, Z10
+	VFMADD231PS  Z23, Z24, Z11
+	VBROADCASTSS 8(BX), Z24
+	VFMADD231PS  Z22, Z24, Z12
+	VFMADD231PS  Z23, Z24, Z13
+	VBROADCASTSS 8(BX)(AX*1), Z24
+	VFMADD231PS  Z22, Z24, Z14
+	VFMADD231PS  Z23, Z24, Z15
+	VBROADCASTSS 8(BX)(AX*2), Z24
+	VFMADD231PS  Z22, Z24, Z16
+	VFMADD231PS  Z23, Z24, Z17
+	VBROADCASTSS 8(SI), Z24
+	VFMADD231PS  Z22, Z24, Z18
+	VFMADD231PS  Z23, Z24, Z19
+	VBROADCASTSS 8(SI)(AX*1), Z24
+	VFMADD231PS  Z22, Z24, Z20
+	VFMADD231PS  Z23, Z24, Z21
+	ADDQ         R9, R8
+	VMOVUPS.Z    (R8), K1, Z22
+	VMOVUPS.Z    64(R8), K2, Z23
+	VBROADCASTSS 12(CX), Z24
+	VFMADD231PS  Z22, Z24, Z0
+	VFMADD231PS  Z23, Z24, Z1
+	VBROADCASTSS 12(CX)(AX*1), Z24
+	VFMADD231PS  Z22, Z24, Z2
+	VFMADD231PS  Z23, Z24, Z3
+	VBROADCASTSS 12(CX)(AX*2), Z24
+	VFMADD231PS  Z22, Z24, Z4
+	VFMADD231PS  Z23, Z24, Z5
+	VBROADCASTSS 12(DX), Z24
+	VFMADD231PS  Z22, Z24, Z6
+	VFMADD231PS  Z23, Z24, Z7
+	VBROADCASTSS 12(DX)(AX*1), Z24
+	VFMADD231PS  Z22, Z24, Z8
+	VFMADD231PS  Z23, Z24, Z9
+	VBROADCASTSS 12(DX)(AX*2), Z24
+	VFMADD231PS  Z22, Z24, Z10
+	VFMADD231PS  Z23, Z24, Z11
+	VBROADCASTSS 12(BX), Z24
+	VFMADD231PS  Z22, Z24, Z12
+	VFMADD231PS  Z23, Z24, Z13
+	VBROADCASTSS 12(BX)(AX*1), Z24
+	VFMADD231PS  Z22, Z24, Z14
+	VFMADD231PS  Z23, Z24, Z15
+	VBROADCASTSS 12(BX)(AX*2), Z24
+	VFMADD231PS  Z22, Z24, Z16
+	VFMADD231PS  Z23, Z24, Z17
+	VBROADCASTSS 12(SI), Z24
+	VFMADD231PS  Z22, Z24, Z18
+	VFMADD231PS  Z23, Z24, Z19
+	VBROADCASTSS 12(SI)(AX*1), Z24
+	VFMADD231PS  Z22, Z24, Z20
+	VFMADD231PS  Z23, Z24, Z21
+	ADDQ         R9, R8
+	ADDQ         $0x00000010, CX
+	ADDQ         $0x00000010, DX
+	ADDQ         $0x00000010, BX
+	ADDQ         $0x00000010, SI
+	SUBQ         $0x00000004, DI
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, DI
+	TESTQ DI, DI
+	JZ    done6
+
+one5:
 	VMOVUPS.Z    (R8), K1, Z22
 	VMOVUPS.Z    64(R8), K2, Z23
 	VBROADCASTSS (CX), Z24
@@ -5591,9 +7487,9 @@ one3:
 	ADDQ         $0x00000004, BX
 	ADDQ         $0x00000004, SI
 	SUBQ         $0x00000001, DI
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSS alpha+8(FP), Z22
 	VMULPS       Z22, Z0, Z0
 	VMULPS       Z22, Z1, Z1
@@ -5623,7 +7519,7 @@ done4:
 	VBROADCASTSS beta+48(FP), Z22
 	MOVL         beta+48(FP), DX
 	ADDL         DX, DX
-	JZ           overwrite5
+	JZ           overwrite7
 	VMOVUPS.Z    (AX), K1, Z23
 	VFMADD231PS  Z23, Z22, Z0
 	VMOVUPS      Z0, K1, (AX)
@@ -5704,7 +7600,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite5:
+overwrite7:
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)
 	ADDQ    CX, AX
@@ -5741,47 +7637,9 @@ overwrite5:
 	VZEROUPPER
 	RET
 
-// func Gemm12x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+// func Gemm12x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·Gemm12x32F32AVX512(SB), NOSPLIT, $0-80
-	MOVQ         c+56(FP), AX
-	MOVQ         ldc+64(FP), CX
-	SHLQ         $0x02, CX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
+TEXT ·Gemm12x32F32AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTD cols+72(FP), Z0
 	VPCMPGTD     lane<>+0(SB), Z0, K1
 	VPCMPGTD     lane<>+64(SB), Z0, K2
@@ -5792,6 +7650,7 @@ TEXT ·Gemm12x32F32AVX512(SB), NOSPLIT, $0-80
 	MOVQ         b+32(FP), BX
 	MOVQ         ldb+40(FP), SI
 	SHLQ         $0x02, SI
+	MOVQ         next+80(FP), DI
 	VXORPS       Z0, Z0, Z0
 	VXORPS       Z1, Z1, Z1
 	VXORPS       Z2, Z2, Z2
@@ -5816,10 +7675,12 @@ TEXT ·Gemm12x32F32AVX512(SB), NOSPLIT, $0-80
 	VXORPS       Z21, Z21, Z21
 	VXORPS       Z22, Z22, Z22
 	VXORPS       Z23, Z23, Z23
-	SUBQ         $0x00000004, DX
-	JB           rest2
+	SUBQ         $0x00000034, DX
+	JLT          end2
 
 loop1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x00000040, DI
 	VMOVUPS.Z    (BX), K1, Z24
 	VMOVUPS.Z    64(BX), K2, Z25
 	VBROADCASTSS (AX), Z26
@@ -5981,13 +7842,189 @@ loop1:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000004, DX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, DX
-	JZ   done4
+end2:
+	ADDQ $0x00000034, DX
+	MOVQ c+56(FP), DI
+	MOVQ ldc+64(FP), R8
+	SHLQ $0x02, R8
+	SUBQ $0x00000004, DX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (DI)
+	PREFETCHT0   64(DI)
+	ADDQ         R8, DI
+	VMOVUPS.Z    (BX), K1, Z24
+	VMOVUPS.Z    64(BX), K2, Z25
+	VBROADCASTSS (AX), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(AX), Z26
+	VFMADD231PS  Z24, Z26, Z2
+	VFMADD231PS  Z25, Z26, Z3
+	VBROADCASTSS 8(AX), Z26
+	VFMADD231PS  Z24, Z26, Z4
+	VFMADD231PS  Z25, Z26, Z5
+	VBROADCASTSS 12(AX), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VFMADD231PS  Z25, Z26, Z7
+	VBROADCASTSS 16(AX), Z26
+	VFMADD231PS  Z24, Z26, Z8
+	VFMADD231PS  Z25, Z26, Z9
+	VBROADCASTSS 20(AX), Z26
+	VFMADD231PS  Z24, Z26, Z10
+	VFMADD231PS  Z25, Z26, Z11
+	VBROADCASTSS 24(AX), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS 28(AX), Z26
+	VFMADD231PS  Z24, Z26, Z14
+	VFMADD231PS  Z25, Z26, Z15
+	VBROADCASTSS 32(AX), Z26
+	VFMADD231PS  Z24, Z26, Z16
+	VFMADD231PS  Z25, Z26, Z17
+	VBROADCASTSS 36(AX), Z26
+	VFMADD231PS  Z24, Z26, Z18
+	VFMADD231PS  Z25, Z26, Z19
+	VBROADCASTSS 40(AX), Z26
+	VFMADD231PS  Z24, Z26, Z20
+	VFMADD231PS  Z25, Z26, Z21
+	VBROADCASTSS 44(AX), Z26
+	VFMADD231PS  Z24, Z26, Z22
+	VFMADD231PS  Z25, Z26, Z23
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPS.Z    (BX), K1, Z24
+	VMOVUPS.Z    64(BX), K2, Z25
+	VBROADCASTSS (AX), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(AX), Z26
+	VFMADD231PS  Z24, Z26, Z2
+	VFMADD231PS  Z25, Z26, Z3
+	VBROADCASTSS 8(AX), Z26
+	VFMADD231PS  Z24, Z26, Z4
+	VFMADD231PS  Z25, Z26, Z5
+	VBROADCASTSS 12(AX), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VFMADD231PS  Z25, Z26, Z7
+	VBROADCASTSS 16(AX), Z26
+	VFMADD231PS  Z24, Z26, Z8
+	VFMADD231PS  Z25, Z26, Z9
+	VBROADCASTSS 20(AX), Z26
+	VFMADD231PS  Z24, Z26, Z10
+	VFMADD231PS  Z25, Z26, Z11
+	VBROADCASTSS 24(AX), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS 28(AX), Z26
+	VFMADD231PS  Z24, Z26, Z14
+	VFMADD231PS  Z25, Z26, Z15
+	VBROADCASTSS 32(AX), Z26
+	VFMADD231PS  Z24, Z26, Z16
+	VFMADD231PS  Z25, Z26, Z17
+	VBROADCASTSS 36(AX), Z26
+	VFMADD231PS  Z24, Z26, Z18
+	VFMADD231PS  Z25, Z26, Z19
+	VBROADCASTSS 40(AX), Z26
+	VFMADD231PS  Z24, Z26, Z20
+	VFMADD231PS  Z25, Z26, Z21
+	VBROADCASTSS 44(AX), Z26
+	VFMADD231PS  Z24, Z26, Z22
+	VFMADD231PS  Z25, Z26, Z23
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPS.Z    (BX), K1, Z24
+	VMOVUPS.Z    64(BX), K2, Z25
+	VBROADCASTSS (AX), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(AX), Z26
+	VFMADD231PS  Z24, Z26, Z2
+	VFMADD231PS  Z25, Z26, Z3
+	VBROADCASTSS 8(AX), Z26
+	VFMADD231PS  Z24, Z26, Z4
+	VFMADD231PS  Z25, Z26, Z5
+	VBROADCASTSS 12(AX), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VFMADD231PS  Z25, Z26, Z7
+	VBROADCASTSS 16(AX), Z26
+	VFMADD231PS  Z24, Z26, Z8
+	VFMADD231PS  Z25, Z26, Z9
+	VBROADCASTSS 20(AX), Z26
+	VFMADD231PS  Z24, Z26, Z10
+	VFMADD231PS  Z25, Z26, Z11
+	VBROADCASTSS 24(AX), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS 28(AX), Z26
+	VFMADD231PS  Z24, Z26, Z14
+	VFMADD231PS  Z25, Z26, Z15
+	VBROADCASTSS 32(AX), Z26
+	VFMADD231PS  Z24, Z26, Z16
+	VFMADD231PS  Z25, Z26, Z17
+	VBROADCASTSS 36(AX), Z26
+	VFMADD231PS  Z24, Z26, Z18
+	VFMADD231PS  Z25, Z26, Z19
+	VBROADCASTSS 40(AX), Z26
+	VFMADD231PS  Z24, Z26, Z20
+	VFMADD231PS  Z25, Z26, Z21
+	VBROADCASTSS 44(AX), Z26
+	VFMADD231PS  Z24, Z26, Z22
+	VFMADD231PS  Z25, Z26, Z23
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPS.Z    (BX), K1, Z24
+	VMOVUPS.Z    64(BX), K2, Z25
+	VBROADCASTSS (AX), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(AX), Z26
+	VFMADD231PS  Z24, Z26, Z2
+	VFMADD231PS  Z25, Z26, Z3
+	VBROADCASTSS 8(AX), Z26
+	VFMADD231PS  Z24, Z26, Z4
+	VFMADD231PS  Z25, Z26, Z5
+	VBROADCASTSS 12(AX), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VFMADD231PS  Z25, Z26, Z7
+	VBROADCASTSS 16(AX), Z26
+	VFMADD231PS  Z24, Z26, Z8
+	VFMADD231PS  Z25, Z26, Z9
+	VBROADCASTSS 20(AX), Z26
+	VFMADD231PS  Z24, Z26, Z10
+	VFMADD231PS  Z25, Z26, Z11
+	VBROADCASTSS 24(AX), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS 28(AX), Z26
+	VFMADD231PS  Z24, Z26, Z14
+	VFMADD231PS  Z25, Z26, Z15
+	VBROADCASTSS 32(AX), Z26
+	VFMADD231PS  Z24, Z26, Z16
+	VFMADD231PS  Z25, Z26, Z17
+	VBROADCASTSS 36(AX), Z26
+	VFMADD231PS  Z24, Z26, Z18
+	VFMADD231PS  Z25, Z26, Z19
+	VBROADCASTSS 40(AX), Z26
+	VFMADD231PS  Z24, Z26, Z20
+	VFMADD231PS  Z25, Z26, Z21
+	VBROADCASTSS 44(AX), Z26
+	VFMADD231PS  Z24, Z26, Z22
+	VFMADD231PS  Z25, Z26, Z23
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	SUBQ         $0x00000004, DX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, DX
+	TESTQ DX, DX
+	JZ    done6
+
+one5:
 	VMOVUPS.Z    (BX), K1, Z24
 	VMOVUPS.Z    64(BX), K2, Z25
 	VBROADCASTSS (AX), Z26
@@ -6029,9 +8066,9 @@ one3:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000001, DX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSS alpha+8(FP), Z24
 	VMULPS       Z24, Z0, Z0
 	VMULPS       Z24, Z1, Z1
@@ -6063,7 +8100,7 @@ done4:
 	VBROADCASTSS beta+48(FP), Z24
 	MOVL         beta+48(FP), DX
 	ADDL         DX, DX
-	JZ           overwrite5
+	JZ           overwrite7
 	VMOVUPS.Z    (AX), K1, Z25
 	VFMADD231PS  Z25, Z24, Z0
 	VMOVUPS      Z0, K1, (AX)
@@ -6151,7 +8188,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite5:
+overwrite7:
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)
 	ADDQ    CX, AX
@@ -6191,47 +8228,9 @@ overwrite5:
 	VZEROUPPER
 	RET
 
-// func GemmRows12x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+// func GemmRows12x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·GemmRows12x32F32AVX512(SB), NOSPLIT, $0-80
-	MOVQ         c+56(FP), AX
-	MOVQ         ldc+64(FP), CX
-	SHLQ         $0x02, CX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
+TEXT ·GemmRows12x32F32AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTD cols+72(FP), Z0
 	VPCMPGTD     lane<>+0(SB), Z0, K1
 	VPCMPGTD     lane<>+64(SB), Z0, K2
@@ -6248,6 +8247,7 @@ TEXT ·GemmRows12x32F32AVX512(SB), NOSPLIT, $0-80
 	MOVQ         b+32(FP), R8
 	MOVQ         ldb+40(FP), R9
 	SHLQ         $0x02, R9
+	MOVQ         next+80(FP), R10
 	VXORPS       Z0, Z0, Z0
 	VXORPS       Z1, Z1, Z1
 	VXORPS       Z2, Z2, Z2
@@ -6272,10 +8272,12 @@ TEXT ·GemmRows12x32F32AVX512(SB), NOSPLIT, $0-80
 	VXORPS       Z21, Z21, Z21
 	VXORPS       Z22, Z22, Z22
 	VXORPS       Z23, Z23, Z23
-	SUBQ         $0x00000004, DI
-	JB           rest2
+	SUBQ         $0x00000034, DI
+	JLT          end2
 
 loop1:
+	PREFETCHT1   (R10)
+	ADDQ         $0x00000040, R10
 	VMOVUPS.Z    (R8), K1, Z24
 	VMOVUPS.Z    64(R8), K2, Z25
 	VBROADCASTSS (CX), Z26
@@ -6437,13 +8439,189 @@ loop1:
 	ADDQ         $0x00000010, BX
 	ADDQ         $0x00000010, SI
 	SUBQ         $0x00000004, DI
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, DI
-	JZ   done4
+end2:
+	ADDQ $0x00000034, DI
+	MOVQ c+56(FP), R10
+	MOVQ ldc+64(FP), R11
+	SHLQ $0x02, R11
+	SUBQ $0x00000004, DI
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (R10)
+	PREFETCHT0   64(R10)
+	ADDQ         R11, R10
+	VMOVUPS.Z    (R8), K1, Z24
+	VMOVUPS.Z    64(R8), K2, Z25
+	VBROADCASTSS (CX), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS (CX)(AX*1), Z26
+	VFMADD231PS  Z24, Z26, Z2
+	VFMADD231PS  Z25, Z26, Z3
+	VBROADCASTSS (CX)(AX*2), Z26
+	VFMADD231PS  Z24, Z26, Z4
+	VFMADD231PS  Z25, Z26, Z5
+	VBROADCASTSS (DX), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VFMADD231PS  Z25, Z26, Z7
+	VBROADCASTSS (DX)(AX*1), Z26
+	VFMADD231PS  Z24, Z26, Z8
+	VFMADD231PS  Z25, Z26, Z9
+	VBROADCASTSS (DX)(AX*2), Z26
+	VFMADD231PS  Z24, Z26, Z10
+	VFMADD231PS  Z25, Z26, Z11
+	VBROADCASTSS (BX), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS (BX)(AX*1), Z26
+	VFMADD231PS  Z24, Z26, Z14
+	VFMADD231PS  Z25, Z26, Z15
+	VBROADCASTSS (BX)(AX*2), Z26
+	VFMADD231PS  Z24, Z26, Z16
+	VFMADD231PS  Z25, Z26, Z17
+	VBROADCASTSS (SI), Z26
+	VFMADD231PS  Z24, Z26, Z18
+	VFMADD231PS  Z25, Z26, Z19
+	VBROADCASTSS (SI)(AX*1), Z26
+	VFMADD231PS  Z24, Z26, Z20
+	VFMADD231PS  Z25, Z26, Z21
+	VBROADCASTSS (SI)(AX*2), Z26
+	VFMADD231PS  Z24, Z26, Z22
+	VFMADD231PS  Z25, Z26, Z23
+	ADDQ         R9, R8
+	VMOVUPS.Z    (R8), K1, Z24
+	VMOVUPS.Z    64(R8), K2, Z25
+	VBROADCASTSS 4(CX), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 4(CX)(AX*1), Z26
+	VFMADD231PS  Z24, Z26, Z2
+	VFMADD231PS  Z25, Z26, Z3
+	VBROADCASTSS 4(CX)(AX*2), Z26
+	VFMADD231PS  Z24, Z26, Z4
+	VFMADD231PS  Z25, Z26, Z5
+	VBROADCASTSS 4(DX), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VFMADD231PS  Z25, Z26, Z7
+	VBROADCASTSS 4(DX)(AX*1), Z26
+	VFMADD231PS  Z24, Z26, Z8
+	VFMADD231PS  Z25, Z26, Z9
+	VBROADCASTSS 4(DX)(AX*2), Z26
+	VFMADD231PS  Z24, Z26, Z10
+	VFMADD231PS  Z25, Z26, Z11
+	VBROADCASTSS 4(BX), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS 4(BX)(AX*1), Z26
+	VFMADD231PS  Z24, Z26, Z14
+	VFMADD231PS  Z25, Z26, Z15
+	VBROADCASTSS 4(BX)(AX*2), Z26
+	VFMADD231PS  Z24, Z26, Z16
+	VFMADD231PS  Z25, Z26, Z17
+	VBROADCASTSS 4(SI), Z26
+	VFMADD231PS  Z24, Z26, Z18
+	VFMADD231PS  Z25, Z26, Z19
+	VBROADCASTSS 4(SI)(AX*1), Z26
+	VFMADD231PS  Z24, Z26, Z20
+	VFMADD231PS  Z25, Z26, Z21
+	VBROADCASTSS 4(SI)(AX*2), Z26
+	VFMADD231PS  Z24, Z26, Z22
+	VFMADD231PS  Z25, Z26, Z23
+	ADDQ         R9, R8
+	VMOVUPS.Z    (R8), K1, Z24
+	VMOVUPS.Z    64(R8), K2, Z25
+	VBROADCASTSS 8(CX), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 8(CX)(AX*1), Z26
+	VFMADD231PS  Z24, Z26, Z2
+	VFMADD231PS  Z25, Z26, Z3
+	VBROADCASTSS 8(CX)(AX*2), Z26
+	VFMADD231PS  Z24, Z26, Z4
+	VFMADD231PS  Z25, Z26, Z5
+	VBROADCASTSS 8(DX), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VFMADD231PS  Z25, Z26, Z7
+	VBROADCASTSS 8(DX)(AX*1), Z26
+	VFMADD231PS  Z24, Z26, Z8
+	VFMADD231PS  Z25, Z26, Z9
+	VBROADCASTSS 8(DX)(AX*2), Z26
+	VFMADD231PS  Z24, Z26, Z10
+	VFMADD231PS  Z25, Z26, Z11
+	VBROADCASTSS 8(BX), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS 8(BX)(AX*1), Z26
+	VFMADD231PS  Z24, Z26, Z14
+	VFMADD231PS  Z25, Z26, Z15
+	VBROADCASTSS 8(BX)(AX*2), Z26
+	VFMADD231PS  Z24, Z26, Z16
+	VFMADD231PS  Z25, Z26, Z17
+	VBROADCASTSS 8(SI), Z26
+	VFMADD231PS  Z24, Z26, Z18
+	VFMADD231PS  Z25, Z26, Z19
+	VBROADCASTSS 8(SI)(AX*1), Z26
+	VFMADD231PS  Z24, Z26, Z20
+	VFMADD231PS  Z25, Z26, Z21
+	VBROADCASTSS 8(SI)(AX*2), Z26
+	VFMADD231PS  Z24, Z26, Z22
+	VFMADD231PS  Z25, Z26, Z23
+	ADDQ         R9, R8
+	VMOVUPS.Z    (R8), K1, Z24
+	VMOVUPS.Z    64(R8), K2, Z25
+	VBROADCASTSS 12(CX), Z26
+	VFMADD231PS  Z24, Z26, Z0
+	VFMADD231PS  Z25, Z26, Z1
+	VBROADCASTSS 12(CX)(AX*1), Z26
+	VFMADD231PS  Z24, Z26, Z2
+	VFMADD231PS  Z25, Z26, Z3
+	VBROADCASTSS 12(CX)(AX*2), Z26
+	VFMADD231PS  Z24, Z26, Z4
+	VFMADD231PS  Z25, Z26, Z5
+	VBROADCASTSS 12(DX), Z26
+	VFMADD231PS  Z24, Z26, Z6
+	VFMADD231PS  Z25, Z26, Z7
+	VBROADCASTSS 12(DX)(AX*1), Z26
+	VFMADD231PS  Z24, Z26, Z8
+	VFMADD231PS  Z25, Z26, Z9
+	VBROADCASTSS 12(DX)(AX*2), Z26
+	VFMADD231PS  Z24, Z26, Z10
+	VFMADD231PS  Z25, Z26, Z11
+	VBROADCASTSS 12(BX), Z26
+	VFMADD231PS  Z24, Z26, Z12
+	VFMADD231PS  Z25, Z26, Z13
+	VBROADCASTSS 12(BX)(AX*1), Z26
+	VFMADD231PS  Z24, Z26, Z14
+	VFMADD231PS  Z25, Z26, Z15
+	VBROADCASTSS 12(BX)(AX*2), Z26
+	VFMADD231PS  Z24, Z26, Z16
+	VFMADD231PS  Z25, Z26, Z17
+	VBROADCASTSS 12(SI), Z26
+	VFMADD231PS  Z24, Z26, Z18
+	VFMADD231PS  Z25, Z26, Z19
+	VBROADCASTSS 12(SI)(AX*1), Z26
+	VFMADD231PS  Z24, Z26, Z20
+	VFMADD231PS  Z25, Z26, Z21
+	VBROADCASTSS 12(SI)(AX*2), Z26
+	VFMADD231PS  Z24, Z26, Z22
+	VFMADD231PS  Z25, Z26, Z23
+	ADDQ         R9, R8
+	ADDQ         $0x00000010, CX
+	ADDQ         $0x00000010, DX
+	ADDQ         $0x00000010, BX
+	ADDQ         $0x00000010, SI
+	SUBQ         $0x00000004, DI
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, DI
+	TESTQ DI, DI
+	JZ    done6
+
+one5:
 	VMOVUPS.Z    (R8), K1, Z24
 	VMOVUPS.Z    64(R8), K2, Z25
 	VBROADCASTSS (CX), Z26
@@ -6488,9 +8666,9 @@ one3:
 	ADDQ         $0x00000004, BX
 	ADDQ         $0x00000004, SI
 	SUBQ         $0x00000001, DI
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSS alpha+8(FP), Z24
 	VMULPS       Z24, Z0, Z0
 	VMULPS       Z24, Z1, Z1
@@ -6522,7 +8700,7 @@ done4:
 	VBROADCASTSS beta+48(FP), Z24
 	MOVL         beta+48(FP), DX
 	ADDL         DX, DX
-	JZ           overwrite5
+	JZ           overwrite7
 	VMOVUPS.Z    (AX), K1, Z25
 	VFMADD231PS  Z25, Z24, Z0
 	VMOVUPS      Z0, K1, (AX)
@@ -6610,7 +8788,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite5:
+overwrite7:
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)
 	ADDQ    CX, AX
@@ -6650,50 +8828,9 @@ overwrite5:
 	VZEROUPPER
 	RET
 
-// func Gemm13x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+// func Gemm13x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·Gemm13x32F32AVX512(SB), NOSPLIT, $0-80
-	MOVQ         c+56(FP), AX
-	MOVQ         ldc+64(FP), CX
-	SHLQ         $0x02, CX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
+TEXT ·Gemm13x32F32AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTD cols+72(FP), Z0
 	VPCMPGTD     lane<>+0(SB), Z0, K1
 	VPCMPGTD     lane<>+64(SB), Z0, K2
@@ -6704,6 +8841,7 @@ TEXT ·Gemm13x32F32AVX512(SB), NOSPLIT, $0-80
 	MOVQ         b+32(FP), BX
 	MOVQ         ldb+40(FP), SI
 	SHLQ         $0x02, SI
+	MOVQ         next+80(FP), DI
 	VXORPS       Z0, Z0, Z0
 	VXORPS       Z1, Z1, Z1
 	VXORPS       Z2, Z2, Z2
@@ -6730,10 +8868,12 @@ TEXT ·Gemm13x32F32AVX512(SB), NOSPLIT, $0-80
 	VXORPS       Z23, Z23, Z23
 	VXORPS       Z24, Z24, Z24
 	VXORPS       Z25, Z25, Z25
-	SUBQ         $0x00000004, DX
-	JB           rest2
+	SUBQ         $0x00000038, DX
+	JLT          end2
 
 loop1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x00000040, DI
 	VMOVUPS.Z    (BX), K1, Z26
 	VMOVUPS.Z    64(BX), K2, Z27
 	VBROADCASTSS (AX), Z28
@@ -6907,13 +9047,201 @@ loop1:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000004, DX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, DX
-	JZ   done4
+end2:
+	ADDQ $0x00000038, DX
+	MOVQ c+56(FP), DI
+	MOVQ ldc+64(FP), R8
+	SHLQ $0x02, R8
+	SUBQ $0x00000004, DX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (DI)
+	PREFETCHT0   64(DI)
+	ADDQ         R8, DI
+	VMOVUPS.Z    (BX), K1, Z26
+	VMOVUPS.Z    64(BX), K2, Z27
+	VBROADCASTSS (AX), Z28
+	VFMADD231PS  Z26, Z28, Z0
+	VFMADD231PS  Z27, Z28, Z1
+	VBROADCASTSS 4(AX), Z28
+	VFMADD231PS  Z26, Z28, Z2
+	VFMADD231PS  Z27, Z28, Z3
+	VBROADCASTSS 8(AX), Z28
+	VFMADD231PS  Z26, Z28, Z4
+	VFMADD231PS  Z27, Z28, Z5
+	VBROADCASTSS 12(AX), Z28
+	VFMADD231PS  Z26, Z28, Z6
+	VFMADD231PS  Z27, Z28, Z7
+	VBROADCASTSS 16(AX), Z28
+	VFMADD231PS  Z26, Z28, Z8
+	VFMADD231PS  Z27, Z28, Z9
+	VBROADCASTSS 20(AX), Z28
+	VFMADD231PS  Z26, Z28, Z10
+	VFMADD231PS  Z27, Z28, Z11
+	VBROADCASTSS 24(AX), Z28
+	VFMADD231PS  Z26, Z28, Z12
+	VFMADD231PS  Z27, Z28, Z13
+	VBROADCASTSS 28(AX), Z28
+	VFMADD231PS  Z26, Z28, Z14
+	VFMADD231PS  Z27, Z28, Z15
+	VBROADCASTSS 32(AX), Z28
+	VFMADD231PS  Z26, Z28, Z16
+	VFMADD231PS  Z27, Z28, Z17
+	VBROADCASTSS 36(AX), Z28
+	VFMADD231PS  Z26, Z28, Z18
+	VFMADD231PS  Z27, Z28, Z19
+	VBROADCASTSS 40(AX), Z28
+	VFMADD231PS  Z26, Z28, Z20
+	VFMADD231PS  Z27, Z28, Z21
+	VBROADCASTSS 44(AX), Z28
+	VFMADD231PS  Z26, Z28, Z22
+	VFMADD231PS  Z27, Z28, Z23
+	VBROADCASTSS 48(AX), Z28
+	VFMADD231PS  Z26, Z28, Z24
+	VFMADD231PS  Z27, Z28, Z25
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPS.Z    (BX), K1, Z26
+	VMOVUPS.Z    64(BX), K2, Z27
+	VBROADCASTSS (AX), Z28
+	VFMADD231PS  Z26, Z28, Z0
+	VFMADD231PS  Z27, Z28, Z1
+	VBROADCASTSS 4(AX), Z28
+	VFMADD231PS  Z26, Z28, Z2
+	VFMADD231PS  Z27, Z28, Z3
+	VBROADCASTSS 8(AX), Z28
+	VFMADD231PS  Z26, Z28, Z4
+	VFMADD231PS  Z27, Z28, Z5
+	VBROADCASTSS 12(AX), Z28
+	VFMADD231PS  Z26, Z28, Z6
+	VFMADD231PS  Z27, Z28, Z7
+	VBROADCASTSS 16(AX), Z28
+	VFMADD231PS  Z26, Z28, Z8
+	VFMADD231PS  Z27, Z28, Z9
+	VBROADCASTSS 20(AX), Z28
+	VFMADD231PS  Z26, Z28, Z10
+	VFMADD231PS  Z27, Z28, Z11
+	VBROADCASTSS 24(AX), Z28
+	VFMADD231PS  Z26, Z28, Z12
+	VFMADD231PS  Z27, Z28, Z13
+	VBROADCASTSS 28(AX), Z28
+	VFMADD231PS  Z26, Z28, Z14
+	VFMADD231PS  Z27, Z28, Z15
+	VBROADCASTSS 32(AX), Z28
+	VFMADD231PS  Z26, Z28, Z16
+	VFMADD231PS  Z27, Z28, Z17
+	VBROADCASTSS 36(AX), Z28
+	VFMADD231PS  Z26, Z28, Z18
+	VFMADD231PS  Z27, Z28, Z19
+	VBROADCASTSS 40(AX), Z28
+	VFMADD231PS  Z26, Z28, Z20
+	VFMADD231PS  Z27, Z28, Z21
+	VBROADCASTSS 44(AX), Z28
+	VFMADD231PS  Z26, Z28, Z22
+	VFMADD231PS  Z27, Z28, Z23
+	VBROADCASTSS 48(AX), Z28
+	VFMADD231PS  Z26, Z28, Z24
+	VFMADD231PS  Z27, Z28, Z25
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPS.Z    (BX), K1, Z26
+	VMOVUPS.Z    64(BX), K2, Z27
+	VBROADCASTSS (AX), Z28
+	VFMADD231PS  Z26, Z28, Z0
+	VFMADD231PS  Z27, Z28, Z1
+	VBROADCASTSS 4(AX), Z28
+	VFMADD231PS  Z26, Z28, Z2
+	VFMADD231PS  Z27, Z28, Z3
+	VBROADCASTSS 8(AX), Z28
+	VFMADD231PS  Z26, Z28, Z4
+	VFMADD231PS  Z27, Z28, Z5
+	VBROADCASTSS 12(AX), Z28
+	VFMADD231PS  Z26, Z28, Z6
+	VFMADD231PS  Z27, Z28, Z7
+	VBROADCASTSS 16(AX), Z28
+	VFMADD231PS  Z26, Z28, Z8
+	VFMADD231PS  Z27, Z28, Z9
+	VBROADCASTSS 20(AX), Z28
+	VFMADD231PS  Z26, Z28, Z10
+	VFMADD231PS  Z27, Z28, Z11
+	VBROADCASTSS 24(AX), Z28
+	VFMADD231PS  Z26, Z28, Z12
+	VFMADD231PS  Z27, Z28, Z13
+	VBROADCASTSS 28(AX), Z28
+	VFMADD231PS  Z26, Z28, Z14
+	VFMADD231PS  Z27, Z28, Z15
+	VBROADCASTSS 32(AX), Z28
+	VFMADD231PS  Z26, Z28, Z16
+	VFMADD231PS  Z27, Z28, Z17
+	VBROADCASTSS 36(AX), Z28
+	VFMADD231PS  Z26, Z28, Z18
+	VFMADD231PS  Z27, Z28, Z19
+	VBROADCASTSS 40(AX), Z28
+	VFMADD231PS  Z26, Z28, Z20
+	VFMADD231PS  Z27, Z28, Z21
+	VBROADCASTSS 44(AX), Z28
+	VFMADD231PS  Z26, Z28, Z22
+	VFMADD231PS  Z27, Z28, Z23
+	VBROADCASTSS 48(AX), Z28
+	VFMADD231PS  Z26, Z28, Z24
+	VFMADD231PS  Z27, Z28, Z25
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPS.Z    (BX), K1, Z26
+	VMOVUPS.Z    64(BX), K2, Z27
+	VBROADCASTSS (AX), Z28
+	VFMADD231PS  Z26, Z28, Z0
+	VFMADD231PS  Z27, Z28, Z1
+	VBROADCASTSS 4(AX), Z28
+	VFMADD231PS  Z26, Z28, Z2
+	VFMADD231PS  Z27, Z28, Z3
+	VBROADCASTSS 8(AX), Z28
+	VFMADD231PS  Z26, Z28, Z4
+	VFMADD231PS  Z27, Z28, Z5
+	VBROADCASTSS 12(AX), Z28
+	VFMADD231PS  Z26, Z28, Z6
+	VFMADD231PS  Z27, Z28, Z7
+	VBROADCASTSS 16(AX), Z28
+	VFMADD231PS  Z26, Z28, Z8
+	VFMADD231PS  Z27, Z28, Z9
+	VBROADCASTSS 20(AX), Z28
+	VFMADD231PS  Z26, Z28, Z10
+	VFMADD231PS  Z27, Z28, Z11
+	VBROADCASTSS 24(AX), Z28
+	VFMADD231PS  Z26, Z28, Z12
+	VFMADD231PS  Z27, Z28, Z13
+	VBROADCASTSS 28(AX), Z28
+	VFMADD231PS  Z26, Z28, Z14
+	VFMADD231PS  Z27, Z28, Z15
+	VBROADCASTSS 32(AX), Z28
+	VFMADD231PS  Z26, Z28, Z16
+	VFMADD231PS  Z27, Z28, Z17
+	VBROADCASTSS 36(AX), Z28
+	VFMADD231PS  Z26, Z28, Z18
+	VFMADD231PS  Z27, Z28, Z19
+	VBROADCASTSS 40(AX), Z28
+	VFMADD231PS  Z26, Z28, Z20
+	VFMADD231PS  Z27, Z28, Z21
+	VBROADCASTSS 44(AX), Z28
+	VFMADD231PS  Z26, Z28, Z22
+	VFMADD231PS  Z27, Z28, Z23
+	VBROADCASTSS 48(AX), Z28
+	VFMADD231PS  Z26, Z28, Z24
+	VFMADD231PS  Z27, Z28, Z25
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	SUBQ         $0x00000004, DX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, DX
+	TESTQ DX, DX
+	JZ    done6
+
+one5:
 	VMOVUPS.Z    (BX), K1, Z26
 	VMOVUPS.Z    64(BX), K2, Z27
 	VBROADCASTSS (AX), Z28
@@ -6958,9 +9286,9 @@ one3:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000001, DX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSS alpha+8(FP), Z26
 	VMULPS       Z26, Z0, Z0
 	VMULPS       Z26, Z1, Z1
@@ -6994,7 +9322,7 @@ done4:
 	VBROADCASTSS beta+48(FP), Z26
 	MOVL         beta+48(FP), DX
 	ADDL         DX, DX
-	JZ           overwrite5
+	JZ           overwrite7
 	VMOVUPS.Z    (AX), K1, Z27
 	VFMADD231PS  Z27, Z26, Z0
 	VMOVUPS      Z0, K1, (AX)
@@ -7089,7 +9417,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite5:
+overwrite7:
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)
 	ADDQ    CX, AX
@@ -7132,50 +9460,9 @@ overwrite5:
 	VZEROUPPER
 	RET
 
-// func GemmRows13x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+// func GemmRows13x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·GemmRows13x32F32AVX512(SB), NOSPLIT, $0-80
-	MOVQ         c+56(FP), AX
-	MOVQ         ldc+64(FP), CX
-	SHLQ         $0x02, CX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
+TEXT ·GemmRows13x32F32AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTD cols+72(FP), Z0
 	VPCMPGTD     lane<>+0(SB), Z0, K1
 	VPCMPGTD     lane<>+64(SB), Z0, K2
@@ -7194,6 +9481,7 @@ TEXT ·GemmRows13x32F32AVX512(SB), NOSPLIT, $0-80
 	MOVQ         b+32(FP), R9
 	MOVQ         ldb+40(FP), R10
 	SHLQ         $0x02, R10
+	MOVQ         next+80(FP), R11
 	VXORPS       Z0, Z0, Z0
 	VXORPS       Z1, Z1, Z1
 	VXORPS       Z2, Z2, Z2
@@ -7220,10 +9508,12 @@ TEXT ·GemmRows13x32F32AVX512(SB), NOSPLIT, $0-80
 	VXORPS       Z23, Z23, Z23
 	VXORPS       Z24, Z24, Z24
 	VXORPS       Z25, Z25, Z25
-	SUBQ         $0x00000004, R8
-	JB           rest2
+	SUBQ         $0x00000038, R8
+	JLT          end2
 
 loop1:
+	PREFETCHT1   (R11)
+	ADDQ         $0x00000040, R11
 	VMOVUPS.Z    (R9), K1, Z26
 	VMOVUPS.Z    64(R9), K2, Z27
 	VBROADCASTSS (CX), Z28
@@ -7398,13 +9688,202 @@ loop1:
 	ADDQ         $0x00000010, SI
 	ADDQ         $0x00000010, DI
 	SUBQ         $0x00000004, R8
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, R8
-	JZ   done4
+end2:
+	ADDQ $0x00000038, R8
+	MOVQ c+56(FP), R11
+	MOVQ ldc+64(FP), R12
+	SHLQ $0x02, R12
+	SUBQ $0x00000004, R8
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (R11)
+	PREFETCHT0   64(R11)
+	ADDQ         R12, R11
+	VMOVUPS.Z    (R9), K1, Z26
+	VMOVUPS.Z    64(R9), K2, Z27
+	VBROADCASTSS (CX), Z28
+	VFMADD231PS  Z26, Z28, Z0
+	VFMADD231PS  Z27, Z28, Z1
+	VBROADCASTSS (CX)(AX*1), Z28
+	VFMADD231PS  Z26, Z28, Z2
+	VFMADD231PS  Z27, Z28, Z3
+	VBROADCASTSS (CX)(AX*2), Z28
+	VFMADD231PS  Z26, Z28, Z4
+	VFMADD231PS  Z27, Z28, Z5
+	VBROADCASTSS (DX), Z28
+	VFMADD231PS  Z26, Z28, Z6
+	VFMADD231PS  Z27, Z28, Z7
+	VBROADCASTSS (DX)(AX*1), Z28
+	VFMADD231PS  Z26, Z28, Z8
+	VFMADD231PS  Z27, Z28, Z9
+	VBROADCASTSS (DX)(AX*2), Z28
+	VFMADD231PS  Z26, Z28, Z10
+	VFMADD231PS  Z27, Z28, Z11
+	VBROADCASTSS (BX), Z28
+	VFMADD231PS  Z26, Z28, Z12
+	VFMADD231PS  Z27, Z28, Z13
+	VBROADCASTSS (BX)(AX*1), Z28
+	VFMADD231PS  Z26, Z28, Z14
+	VFMADD231PS  Z27, Z28, Z15
+	VBROADCASTSS (BX)(AX*2), Z28
+	VFMADD231PS  Z26, Z28, Z16
+	VFMADD231PS  Z27, Z28, Z17
+	VBROADCASTSS (SI), Z28
+	VFMADD231PS  Z26, Z28, Z18
+	VFMADD231PS  Z27, Z28, Z19
+	VBROADCASTSS (SI)(AX*1), Z28
+	VFMADD231PS  Z26, Z28, Z20
+	VFMADD231PS  Z27, Z28, Z21
+	VBROADCASTSS (SI)(AX*2), Z28
+	VFMADD231PS  Z26, Z28, Z22
+	VFMADD231PS  Z27, Z28, Z23
+	VBROADCASTSS (DI), Z28
+	VFMADD231PS  Z26, Z28, Z24
+	VFMADD231PS  Z27, Z28, Z25
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z26
+	VMOVUPS.Z    64(R9), K2, Z27
+	VBROADCASTSS 4(CX), Z28
+	VFMADD231PS  Z26, Z28, Z0
+	VFMADD231PS  Z27, Z28, Z1
+	VBROADCASTSS 4(CX)(AX*1), Z28
+	VFMADD231PS  Z26, Z28, Z2
+	VFMADD231PS  Z27, Z28, Z3
+	VBROADCASTSS 4(CX)(AX*2), Z28
+	VFMADD231PS  Z26, Z28, Z4
+	VFMADD231PS  Z27, Z28, Z5
+	VBROADCASTSS 4(DX), Z28
+	VFMADD231PS  Z26, Z28, Z6
+	VFMADD231PS  Z27, Z28, Z7
+	VBROADCASTSS 4(DX)(AX*1), Z28
+	VFMADD231PS  Z26, Z28, Z8
+	VFMADD231PS  Z27, Z28, Z9
+	VBROADCASTSS 4(DX)(AX*2), Z28
+	VFMADD231PS  Z26, Z28, Z10
+	VFMADD231PS  Z27, Z28, Z11
+	VBROADCASTSS 4(BX), Z28
+	VFMADD231PS  Z26, Z28, Z12
+	VFMADD231PS  Z27, Z28, Z13
+	VBROADCASTSS 4(BX)(AX*1), Z28
+	VFMADD231PS  Z26, Z28, Z14
+	VFMADD231PS  Z27, Z28, Z15
+	VBROADCASTSS 4(BX)(AX*2), Z28
+	VFMADD231PS  Z26, Z28, Z16
+	VFMADD231PS  Z27, Z28, Z17
+	VBROADCASTSS 4(SI), Z28
+	VFMADD231PS  Z26, Z28, Z18
+	VFMADD231PS  Z27, Z28, Z19
+	VBROADCASTSS 4(SI)(AX*1), Z28
+	VFMADD231PS  Z26, Z28, Z20
+	VFMADD231PS  Z27, Z28, Z21
+	VBROADCASTSS 4(SI)(AX*2), Z28
+	VFMADD231PS  Z26, Z28, Z22
+	VFMADD231PS  Z27, Z28, Z23
+	VBROADCASTSS 4(DI), Z28
+	VFMADD231PS  Z26, Z28, Z24
+	VFMADD231PS  Z27, Z28, Z25
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z26
+	VMOVUPS.Z    64(R9), K2, Z27
+	VBROADCASTSS 8(CX), Z28
+	VFMADD231PS  Z26, Z28, Z0
+	VFMADD231PS  Z27, Z28, Z1
+	VBROADCASTSS 8(CX)(AX*1), Z28
+	VFMADD231PS  Z26, Z28, Z2
+	VFMADD231PS  Z27, Z28, Z3
+	VBROADCASTSS 8(CX)(AX*2), Z28
+	VFMADD231PS  Z26, Z28, Z4
+	VFMADD231PS  Z27, Z28, Z5
+	VBROADCASTSS 8(DX), Z28
+	VFMADD231PS  Z26, Z28, Z6
+	VFMADD231PS  Z27, Z28, Z7
+	VBROADCASTSS 8(DX)(AX*1), Z28
+	VFMADD231PS  Z26, Z28, Z8
+	VFMADD231PS  Z27, Z28, Z9
+	VBROADCASTSS 8(DX)(AX*2), Z28
+	VFMADD231PS  Z26, Z28, Z10
+	VFMADD231PS  Z27, Z28, Z11
+	VBROADCASTSS 8(BX), Z28
+	VFMADD231PS  Z26, Z28, Z12
+	VFMADD231PS  Z27, Z28, Z13
+	VBROADCASTSS 8(BX)(AX*1), Z28
+	VFMADD231PS  Z26, Z28, Z14
+	VFMADD231PS  Z27, Z28, Z15
+	VBROADCASTSS 8(BX)(AX*2), Z28
+	VFMADD231PS  Z26, Z28, Z16
+	VFMADD231PS  Z27, Z28, Z17
+	VBROADCASTSS 8(SI), Z28
+	VFMADD231PS  Z26, Z28, Z18
+	VFMADD231PS  Z27, Z28, Z19
+	VBROADCASTSS 8(SI)(AX*1), Z28
+	VFMADD231PS  Z26, Z28, Z20
+	VFMADD231PS  Z27, Z28, Z21
+	VBROADCASTSS 8(SI)(AX*2), Z28
+	VFMADD231PS  Z26, Z28, Z22
+	VFMADD231PS  Z27, Z28, Z23
+	VBROADCASTSS 8(DI), Z28
+	VFMADD231PS  Z26, Z28, Z24
+	VFMADD231PS  Z27, Z28, Z25
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z26
+	VMOVUPS.Z    64(R9), K2, Z27
+	VBROADCASTSS 12(CX), Z28
+	VFMADD231PS  Z26, Z28, Z0
+	VFMADD231PS  Z27, Z28, Z1
+	VBROADCASTSS 12(CX)(AX*1), Z28
+	VFMADD231PS  Z26, Z28, Z2
+	VFMADD231PS  Z27, Z28, Z3
+	VBROADCASTSS 12(CX)(AX*2), Z28
+	VFMADD231PS  Z26, Z28, Z4
+	VFMADD231PS  Z27, Z28, Z5
+	VBROADCASTSS 12(DX), Z28
+	VFMADD231PS  Z26, Z28, Z6
+	VFMADD231PS  Z27, Z28, Z7
+	VBROADCASTSS 12(DX)(AX*1), Z28
+	VFMADD231PS  Z26, Z28, Z8
+	VFMADD231PS  Z27, Z28, Z9
+	VBROADCASTSS 12(DX)(AX*2), Z28
+	VFMADD231PS  Z26, Z28, Z10
+	VFMADD231PS  Z27, Z28, Z11
+	VBROADCASTSS 12(BX), Z28
+	VFMADD231PS  Z26, Z28, Z12
+	VFMADD231PS  Z27, Z28, Z13
+	VBROADCASTSS 12(BX)(AX*1), Z28
+	VFMADD231PS  Z26, Z28, Z14
+	VFMADD231PS  Z27, Z28, Z15
+	VBROADCASTSS 12(BX)(AX*2), Z28
+	VFMADD231PS  Z26, Z28, Z16
+	VFMADD231PS  Z27, Z28, Z17
+	VBROADCASTSS 12(SI), Z28
+	VFMADD231PS  Z26, Z28, Z18
+	VFMADD231PS  Z27, Z28, Z19
+	VBROADCASTSS 12(SI)(AX*1), Z28
+	VFMADD231PS  Z26, Z28, Z20
+	VFMADD231PS  Z27, Z28, Z21
+	VBROADCASTSS 12(SI)(AX*2), Z28
+	VFMADD231PS  Z26, Z28, Z22
+	VFMADD231PS  Z27, Z28, Z23
+	VBROADCASTSS 12(DI), Z28
+	VFMADD231PS  Z26, Z28, Z24
+	VFMADD231PS  Z27, Z28, Z25
+	ADDQ         R10, R9
+	ADDQ         $0x00000010, CX
+	ADDQ         $0x00000010, DX
+	ADDQ         $0x00000010, BX
+	ADDQ         $0x00000010, SI
+	ADDQ         $0x00000010, DI
+	SUBQ         $0x00000004, R8
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, R8
+	TESTQ R8, R8
+	JZ    done6
+
+one5:
 	VMOVUPS.Z    (R9), K1, Z26
 	VMOVUPS.Z    64(R9), K2, Z27
 	VBROADCASTSS (CX), Z28
@@ -7453,9 +9932,9 @@ one3:
 	ADDQ         $0x00000004, SI
 	ADDQ         $0x00000004, DI
 	SUBQ         $0x00000001, R8
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSS alpha+8(FP), Z26
 	VMULPS       Z26, Z0, Z0
 	VMULPS       Z26, Z1, Z1
@@ -7489,7 +9968,7 @@ done4:
 	VBROADCASTSS beta+48(FP), Z26
 	MOVL         beta+48(FP), DX
 	ADDL         DX, DX
-	JZ           overwrite5
+	JZ           overwrite7
 	VMOVUPS.Z    (AX), K1, Z27
 	VFMADD231PS  Z27, Z26, Z0
 	VMOVUPS      Z0, K1, (AX)
@@ -7584,7 +10063,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite5:
+overwrite7:
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)
 	ADDQ    CX, AX
@@ -7627,53 +10106,9 @@ overwrite5:
 	VZEROUPPER
 	RET
 
-// func Gemm14x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+// func Gemm14x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·Gemm14x32F32AVX512(SB), NOSPLIT, $0-80
-	MOVQ         c+56(FP), AX
-	MOVQ         ldc+64(FP), CX
-	SHLQ         $0x02, CX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
+TEXT ·Gemm14x32F32AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTD cols+72(FP), Z0
 	VPCMPGTD     lane<>+0(SB), Z0, K1
 	VPCMPGTD     lane<>+64(SB), Z0, K2
@@ -7684,6 +10119,7 @@ TEXT ·Gemm14x32F32AVX512(SB), NOSPLIT, $0-80
 	MOVQ         b+32(FP), BX
 	MOVQ         ldb+40(FP), SI
 	SHLQ         $0x02, SI
+	MOVQ         next+80(FP), DI
 	VXORPS       Z0, Z0, Z0
 	VXORPS       Z1, Z1, Z1
 	VXORPS       Z2, Z2, Z2
@@ -7712,10 +10148,12 @@ TEXT ·Gemm14x32F32AVX512(SB), NOSPLIT, $0-80
 	VXORPS       Z25, Z25, Z25
 	VXORPS       Z26, Z26, Z26
 	VXORPS       Z27, Z27, Z27
-	SUBQ         $0x00000004, DX
-	JB           rest2
+	SUBQ         $0x0000003c, DX
+	JLT          end2
 
 loop1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x00000040, DI
 	VMOVUPS.Z    (BX), K1, Z28
 	VMOVUPS.Z    64(BX), K2, Z29
 	VBROADCASTSS (AX), Z30
@@ -7901,13 +10339,213 @@ loop1:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000004, DX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, DX
-	JZ   done4
+end2:
+	ADDQ $0x0000003c, DX
+	MOVQ c+56(FP), DI
+	MOVQ ldc+64(FP), R8
+	SHLQ $0x02, R8
+	SUBQ $0x00000004, DX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (DI)
+	PREFETCHT0   64(DI)
+	ADDQ         R8, DI
+	VMOVUPS.Z    (BX), K1, Z28
+	VMOVUPS.Z    64(BX), K2, Z29
+	VBROADCASTSS (AX), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(AX), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(AX), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(AX), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 16(AX), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 20(AX), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 24(AX), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 28(AX), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 32(AX), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 36(AX), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS 40(AX), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS 44(AX), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	VBROADCASTSS 48(AX), Z30
+	VFMADD231PS  Z28, Z30, Z24
+	VFMADD231PS  Z29, Z30, Z25
+	VBROADCASTSS 52(AX), Z30
+	VFMADD231PS  Z28, Z30, Z26
+	VFMADD231PS  Z29, Z30, Z27
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPS.Z    (BX), K1, Z28
+	VMOVUPS.Z    64(BX), K2, Z29
+	VBROADCASTSS (AX), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(AX), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(AX), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(AX), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 16(AX), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 20(AX), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 24(AX), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 28(AX), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 32(AX), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 36(AX), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS 40(AX), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS 44(AX), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	VBROADCASTSS 48(AX), Z30
+	VFMADD231PS  Z28, Z30, Z24
+	VFMADD231PS  Z29, Z30, Z25
+	VBROADCASTSS 52(AX), Z30
+	VFMADD231PS  Z28, Z30, Z26
+	VFMADD231PS  Z29, Z30, Z27
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPS.Z    (BX), K1, Z28
+	VMOVUPS.Z    64(BX), K2, Z29
+	VBROADCASTSS (AX), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(AX), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(AX), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(AX), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 16(AX), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 20(AX), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 24(AX), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 28(AX), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 32(AX), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 36(AX), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS 40(AX), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS 44(AX), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	VBROADCASTSS 48(AX), Z30
+	VFMADD231PS  Z28, Z30, Z24
+	VFMADD231PS  Z29, Z30, Z25
+	VBROADCASTSS 52(AX), Z30
+	VFMADD231PS  Z28, Z30, Z26
+	VFMADD231PS  Z29, Z30, Z27
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPS.Z    (BX), K1, Z28
+	VMOVUPS.Z    64(BX), K2, Z29
+	VBROADCASTSS (AX), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(AX), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(AX), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(AX), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 16(AX), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 20(AX), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 24(AX), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 28(AX), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 32(AX), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 36(AX), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS 40(AX), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS 44(AX), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	VBROADCASTSS 48(AX), Z30
+	VFMADD231PS  Z28, Z30, Z24
+	VFMADD231PS  Z29, Z30, Z25
+	VBROADCASTSS 52(AX), Z30
+	VFMADD231PS  Z28, Z30, Z26
+	VFMADD231PS  Z29, Z30, Z27
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	SUBQ         $0x00000004, DX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, DX
+	TESTQ DX, DX
+	JZ    done6
+
+one5:
 	VMOVUPS.Z    (BX), K1, Z28
 	VMOVUPS.Z    64(BX), K2, Z29
 	VBROADCASTSS (AX), Z30
@@ -7955,9 +10593,9 @@ one3:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000001, DX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSS alpha+8(FP), Z28
 	VMULPS       Z28, Z0, Z0
 	VMULPS       Z28, Z1, Z1
@@ -7993,7 +10631,7 @@ done4:
 	VBROADCASTSS beta+48(FP), Z28
 	MOVL         beta+48(FP), DX
 	ADDL         DX, DX
-	JZ           overwrite5
+	JZ           overwrite7
 	VMOVUPS.Z    (AX), K1, Z29
 	VFMADD231PS  Z29, Z28, Z0
 	VMOVUPS      Z0, K1, (AX)
@@ -8095,7 +10733,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite5:
+overwrite7:
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)
 	ADDQ    CX, AX
@@ -8141,53 +10779,9 @@ overwrite5:
 	VZEROUPPER
 	RET
 
-// func GemmRows14x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int)
+// func GemmRows14x32F32AVX512(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc int, cols int, next *float32)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·GemmRows14x32F32AVX512(SB), NOSPLIT, $0-80
-	MOVQ         c+56(FP), AX
-	MOVQ         ldc+64(FP), CX
-	SHLQ         $0x02, CX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
+TEXT ·GemmRows14x32F32AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTD cols+72(FP), Z0
 	VPCMPGTD     lane<>+0(SB), Z0, K1
 	VPCMPGTD     lane<>+64(SB), Z0, K2
@@ -8206,6 +10800,7 @@ TEXT ·GemmRows14x32F32AVX512(SB), NOSPLIT, $0-80
 	MOVQ         b+32(FP), R9
 	MOVQ         ldb+40(FP), R10
 	SHLQ         $0x02, R10
+	MOVQ         next+80(FP), R11
 	VXORPS       Z0, Z0, Z0
 	VXORPS       Z1, Z1, Z1
 	VXORPS       Z2, Z2, Z2
@@ -8234,10 +10829,12 @@ TEXT ·GemmRows14x32F32AVX512(SB), NOSPLIT, $0-80
 	VXORPS       Z25, Z25, Z25
 	VXORPS       Z26, Z26, Z26
 	VXORPS       Z27, Z27, Z27
-	SUBQ         $0x00000004, R8
-	JB           rest2
+	SUBQ         $0x0000003c, R8
+	JLT          end2
 
 loop1:
+	PREFETCHT1   (R11)
+	ADDQ         $0x00000040, R11
 	VMOVUPS.Z    (R9), K1, Z28
 	VMOVUPS.Z    64(R9), K2, Z29
 	VBROADCASTSS (CX), Z30
@@ -8424,13 +11021,214 @@ loop1:
 	ADDQ         $0x00000010, SI
 	ADDQ         $0x00000010, DI
 	SUBQ         $0x00000004, R8
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, R8
-	JZ   done4
+end2:
+	ADDQ $0x0000003c, R8
+	MOVQ c+56(FP), R11
+	MOVQ ldc+64(FP), R12
+	SHLQ $0x02, R12
+	SUBQ $0x00000004, R8
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (R11)
+	PREFETCHT0   64(R11)
+	ADDQ         R12, R11
+	VMOVUPS.Z    (R9), K1, Z28
+	VMOVUPS.Z    64(R9), K2, Z29
+	VBROADCASTSS (CX), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS (CX)(AX*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS (CX)(AX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS (DX), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS (DX)(AX*1), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS (DX)(AX*2), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS (BX), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS (BX)(AX*1), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS (BX)(AX*2), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS (SI), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS (SI)(AX*1), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS (SI)(AX*2), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	VBROADCASTSS (DI), Z30
+	VFMADD231PS  Z28, Z30, Z24
+	VFMADD231PS  Z29, Z30, Z25
+	VBROADCASTSS (DI)(AX*1), Z30
+	VFMADD231PS  Z28, Z30, Z26
+	VFMADD231PS  Z29, Z30, Z27
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z28
+	VMOVUPS.Z    64(R9), K2, Z29
+	VBROADCASTSS 4(CX), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 4(CX)(AX*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 4(CX)(AX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 4(DX), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 4(DX)(AX*1), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 4(DX)(AX*2), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 4(BX), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 4(BX)(AX*1), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 4(BX)(AX*2), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 4(SI), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS 4(SI)(AX*1), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS 4(SI)(AX*2), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	VBROADCASTSS 4(DI), Z30
+	VFMADD231PS  Z28, Z30, Z24
+	VFMADD231PS  Z29, Z30, Z25
+	VBROADCASTSS 4(DI)(AX*1), Z30
+	VFMADD231PS  Z28, Z30, Z26
+	VFMADD231PS  Z29, Z30, Z27
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z28
+	VMOVUPS.Z    64(R9), K2, Z29
+	VBROADCASTSS 8(CX), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 8(CX)(AX*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 8(CX)(AX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 8(DX), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 8(DX)(AX*1), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 8(DX)(AX*2), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 8(BX), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 8(BX)(AX*1), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 8(BX)(AX*2), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 8(SI), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS 8(SI)(AX*1), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS 8(SI)(AX*2), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	VBROADCASTSS 8(DI), Z30
+	VFMADD231PS  Z28, Z30, Z24
+	VFMADD231PS  Z29, Z30, Z25
+	VBROADCASTSS 8(DI)(AX*1), Z30
+	VFMADD231PS  Z28, Z30, Z26
+	VFMADD231PS  Z29, Z30, Z27
+	ADDQ         R10, R9
+	VMOVUPS.Z    (R9), K1, Z28
+	VMOVUPS.Z    64(R9), K2, Z29
+	VBROADCASTSS 12(CX), Z30
+	VFMADD231PS  Z28, Z30, Z0
+	VFMADD231PS  Z29, Z30, Z1
+	VBROADCASTSS 12(CX)(AX*1), Z30
+	VFMADD231PS  Z28, Z30, Z2
+	VFMADD231PS  Z29, Z30, Z3
+	VBROADCASTSS 12(CX)(AX*2), Z30
+	VFMADD231PS  Z28, Z30, Z4
+	VFMADD231PS  Z29, Z30, Z5
+	VBROADCASTSS 12(DX), Z30
+	VFMADD231PS  Z28, Z30, Z6
+	VFMADD231PS  Z29, Z30, Z7
+	VBROADCASTSS 12(DX)(AX*1), Z30
+	VFMADD231PS  Z28, Z30, Z8
+	VFMADD231PS  Z29, Z30, Z9
+	VBROADCASTSS 12(DX)(AX*2), Z30
+	VFMADD231PS  Z28, Z30, Z10
+	VFMADD231PS  Z29, Z30, Z11
+	VBROADCASTSS 12(BX), Z30
+	VFMADD231PS  Z28, Z30, Z12
+	VFMADD231PS  Z29, Z30, Z13
+	VBROADCASTSS 12(BX)(AX*1), Z30
+	VFMADD231PS  Z28, Z30, Z14
+	VFMADD231PS  Z29, Z30, Z15
+	VBROADCASTSS 12(BX)(AX*2), Z30
+	VFMADD231PS  Z28, Z30, Z16
+	VFMADD231PS  Z29, Z30, Z17
+	VBROADCASTSS 12(SI), Z30
+	VFMADD231PS  Z28, Z30, Z18
+	VFMADD231PS  Z29, Z30, Z19
+	VBROADCASTSS 12(SI)(AX*1), Z30
+	VFMADD231PS  Z28, Z30, Z20
+	VFMADD231PS  Z29, Z30, Z21
+	VBROADCASTSS 12(SI)(AX*2), Z30
+	VFMADD231PS  Z28, Z30, Z22
+	VFMADD231PS  Z29, Z30, Z23
+	VBROADCASTSS 12(DI), Z30
+	VFMADD231PS  Z28, Z30, Z24
+	VFMADD231PS  Z29, Z30, Z25
+	VBROADCASTSS 12(DI)(AX*1), Z30
+	VFMADD231PS  Z28, Z30, Z26
+	VFMADD231PS  Z29, Z30, Z27
+	ADDQ         R10, R9
+	ADDQ         $0x00000010, CX
+	ADDQ         $0x00000010, DX
+	ADDQ         $0x00000010, BX
+	ADDQ         $0x00000010, SI
+	ADDQ         $0x00000010, DI
+	SUBQ         $0x00000004, R8
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, R8
+	TESTQ R8, R8
+	JZ    done6
+
+one5:
 	VMOVUPS.Z    (R9), K1, Z28
 	VMOVUPS.Z    64(R9), K2, Z29
 	VBROADCASTSS (CX), Z30
@@ -8482,9 +11280,9 @@ one3:
 	ADDQ         $0x00000004, SI
 	ADDQ         $0x00000004, DI
 	SUBQ         $0x00000001, R8
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSS alpha+8(FP), Z28
 	VMULPS       Z28, Z0, Z0
 	VMULPS       Z28, Z1, Z1
@@ -8520,7 +11318,7 @@ done4:
 	VBROADCASTSS beta+48(FP), Z28
 	MOVL         beta+48(FP), DX
 	ADDL         DX, DX
-	JZ           overwrite5
+	JZ           overwrite7
 	VMOVUPS.Z    (AX), K1, Z29
 	VFMADD231PS  Z29, Z28, Z0
 	VMOVUPS      Z0, K1, (AX)
@@ -8622,7 +11420,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite5:
+overwrite7:
 	VMOVUPS Z0, K1, (AX)
 	VMOVUPS Z1, K2, 64(AX)
 	ADDQ    CX, AX
@@ -9473,6 +12271,440 @@ loop1:
 	JNZ       loop1
 
 done2:
+	VZEROUPPER
+	RET
+
+// func GemmPackWideBF32AVX512(dst *float32, panel int, x *float32, ld int, k int)
+// Requires: AVX, AVX512F
+TEXT ·GemmPackWideBF32AVX512(SB), NOSPLIT, $0-40
+	MOVQ  k+32(FP), AX
+	MOVQ  x+16(FP), CX
+	MOVQ  ld+24(FP), DX
+	SHLQ  $0x02, DX
+	MOVQ  dst+0(FP), BX
+	MOVQ  panel+8(FP), SI
+	SHLQ  $0x02, SI
+	LEAQ  (BX)(SI*1), DI
+	LEAQ  (DI)(SI*1), R8
+	LEAQ  (R8)(SI*1), SI
+	TESTQ AX, AX
+	JZ    done2
+
+loop1:
+	VMOVUPS (CX), Z0
+	VMOVUPS Z0, (BX)
+	VMOVUPS 64(CX), Z0
+	VMOVUPS Z0, 64(BX)
+	ADDQ    $0x00000080, BX
+	VMOVUPS 128(CX), Z0
+	VMOVUPS Z0, (DI)
+	VMOVUPS 192(CX), Z0
+	VMOVUPS Z0, 64(DI)
+	ADDQ    $0x00000080, DI
+	VMOVUPS 256(CX), Z0
+	VMOVUPS Z0, (R8)
+	VMOVUPS 320(CX), Z0
+	VMOVUPS Z0, 64(R8)
+	ADDQ    $0x00000080, R8
+	VMOVUPS 384(CX), Z0
+	VMOVUPS Z0, (SI)
+	VMOVUPS 448(CX), Z0
+	VMOVUPS Z0, 64(SI)
+	ADDQ    $0x00000080, SI
+	ADDQ    DX, CX
+	SUBQ    $0x00000001, AX
+	JNZ     loop1
+
+done2:
+	VZEROUPPER
+	RET
+
+// func GemmPackWideAF32AVX512(dst *float32, panel int, x *float32, ld int, k int)
+// Requires: AVX, AVX512F
+TEXT ·GemmPackWideAF32AVX512(SB), NOSPLIT, $0-40
+	MOVQ  k+32(FP), AX
+	MOVQ  x+16(FP), CX
+	MOVQ  ld+24(FP), DX
+	SHLQ  $0x02, DX
+	MOVQ  dst+0(FP), BX
+	MOVQ  panel+8(FP), SI
+	SHLQ  $0x02, SI
+	LEAQ  (BX)(SI*1), DI
+	LEAQ  (DI)(SI*1), R8
+	LEAQ  (R8)(SI*1), SI
+	MOVL  $0x00003fff, R9
+	KMOVW R9, K1
+	TESTQ AX, AX
+	JZ    done2
+
+loop1:
+	VMOVUPS.Z (CX), K1, Z0
+	VMOVUPS   Z0, K1, (BX)
+	ADDQ      $0x00000038, BX
+	VMOVUPS.Z 56(CX), K1, Z0
+	VMOVUPS   Z0, K1, (DI)
+	ADDQ      $0x00000038, DI
+	VMOVUPS.Z 112(CX), K1, Z0
+	VMOVUPS   Z0, K1, (R8)
+	ADDQ      $0x00000038, R8
+	VMOVUPS.Z 168(CX), K1, Z0
+	VMOVUPS   Z0, K1, (SI)
+	ADDQ      $0x00000038, SI
+	ADDQ      DX, CX
+	SUBQ      $0x00000001, AX
+	JNZ       loop1
+
+done2:
+	VZEROUPPER
+	RET
+
+// func GemmPackWholeAF32AVX512(dst *float32, x *float32, ld int, k int)
+// Requires: AVX, AVX512F
+TEXT ·GemmPackWholeAF32AVX512(SB), NOSPLIT, $0-32
+	MOVQ  k+24(FP), AX
+	MOVQ  dst+0(FP), CX
+	MOVQ  ld+16(FP), DX
+	SHLQ  $0x02, DX
+	MOVQ  x+8(FP), BX
+	LEAQ  (BX)(DX*1), SI
+	LEAQ  (SI)(DX*2), SI
+	LEAQ  (SI)(DX*1), DI
+	LEAQ  (DI)(DX*2), DI
+	LEAQ  (DI)(DX*1), R8
+	LEAQ  (R8)(DX*2), R8
+	LEAQ  (R8)(DX*1), R9
+	LEAQ  (R9)(DX*2), R9
+	MOVL  $0x00003fff, R10
+	KMOVW R10, K1
+	SUBQ  $0x00000010, AX
+	JB    rest2
+
+loop1:
+	VMOVUPS    (BX), Z0
+	VMOVUPS    (BX)(DX*1), Z1
+	VMOVUPS    (BX)(DX*2), Z2
+	VMOVUPS    (SI), Z3
+	VMOVUPS    (SI)(DX*1), Z4
+	VMOVUPS    (SI)(DX*2), Z5
+	VMOVUPS    (DI), Z6
+	VMOVUPS    (DI)(DX*1), Z7
+	VMOVUPS    (DI)(DX*2), Z8
+	VMOVUPS    (R8), Z9
+	VMOVUPS    (R8)(DX*1), Z10
+	VMOVUPS    (R8)(DX*2), Z11
+	VMOVUPS    (R9), Z12
+	VMOVUPS    (R9)(DX*1), Z13
+	VUNPCKLPS  Z1, Z0, Z14
+	VUNPCKHPS  Z1, Z0, Z0
+	VUNPCKLPS  Z3, Z2, Z1
+	VUNPCKHPS  Z3, Z2, Z2
+	VUNPCKLPD  Z1, Z14, Z3
+	VUNPCKHPD  Z1, Z14, Z1
+	VUNPCKLPD  Z2, Z0, Z14
+	VUNPCKHPD  Z2, Z0, Z0
+	VUNPCKLPS  Z5, Z4, Z2
+	VUNPCKHPS  Z5, Z4, Z4
+	VUNPCKLPS  Z7, Z6, Z5
+	VUNPCKHPS  Z7, Z6, Z6
+	VUNPCKLPD  Z5, Z2, Z7
+	VUNPCKHPD  Z5, Z2, Z2
+	VUNPCKLPD  Z6, Z4, Z5
+	VUNPCKHPD  Z6, Z4, Z4
+	VUNPCKLPS  Z9, Z8, Z6
+	VUNPCKHPS  Z9, Z8, Z8
+	VUNPCKLPS  Z11, Z10, Z9
+	VUNPCKHPS  Z11, Z10, Z10
+	VUNPCKLPD  Z9, Z6, Z11
+	VUNPCKHPD  Z9, Z6, Z6
+	VUNPCKLPD  Z10, Z8, Z9
+	VUNPCKHPD  Z10, Z8, Z8
+	VUNPCKLPS  Z13, Z12, Z10
+	VUNPCKHPS  Z13, Z12, Z15
+	VUNPCKLPS  Z13, Z12, Z16
+	VUNPCKHPS  Z13, Z12, Z12
+	VUNPCKLPD  Z16, Z10, Z13
+	VUNPCKHPD  Z16, Z10, Z10
+	VUNPCKLPD  Z12, Z15, Z16
+	VUNPCKHPD  Z12, Z15, Z12
+	VSHUFF32X4 $0x88, Z7, Z3, Z15
+	VSHUFF32X4 $0x88, Z13, Z11, Z17
+	VSHUFF32X4 $0xdd, Z7, Z3, Z3
+	VSHUFF32X4 $0xdd, Z13, Z11, Z7
+	VSHUFF32X4 $0x88, Z17, Z15, Z11
+	VSHUFF32X4 $0x88, Z7, Z3, Z13
+	VSHUFF32X4 $0xdd, Z17, Z15, Z15
+	VSHUFF32X4 $0xdd, Z7, Z3, Z3
+	VMOVUPS    Z11, K1, (CX)
+	VMOVUPS    Z13, K1, 224(CX)
+	VMOVUPS    Z15, K1, 448(CX)
+	VMOVUPS    Z3, K1, 672(CX)
+	VSHUFF32X4 $0x88, Z2, Z1, Z3
+	VSHUFF32X4 $0x88, Z10, Z6, Z7
+	VSHUFF32X4 $0xdd, Z2, Z1, Z1
+	VSHUFF32X4 $0xdd, Z10, Z6, Z2
+	VSHUFF32X4 $0x88, Z7, Z3, Z6
+	VSHUFF32X4 $0x88, Z2, Z1, Z10
+	VSHUFF32X4 $0xdd, Z7, Z3, Z3
+	VSHUFF32X4 $0xdd, Z2, Z1, Z1
+	VMOVUPS    Z6, K1, 56(CX)
+	VMOVUPS    Z10, K1, 280(CX)
+	VMOVUPS    Z3, K1, 504(CX)
+	VMOVUPS    Z1, K1, 728(CX)
+	VSHUFF32X4 $0x88, Z5, Z14, Z1
+	VSHUFF32X4 $0x88, Z16, Z9, Z2
+	VSHUFF32X4 $0xdd, Z5, Z14, Z3
+	VSHUFF32X4 $0xdd, Z16, Z9, Z5
+	VSHUFF32X4 $0x88, Z2, Z1, Z6
+	VSHUFF32X4 $0x88, Z5, Z3, Z7
+	VSHUFF32X4 $0xdd, Z2, Z1, Z1
+	VSHUFF32X4 $0xdd, Z5, Z3, Z2
+	VMOVUPS    Z6, K1, 112(CX)
+	VMOVUPS    Z7, K1, 336(CX)
+	VMOVUPS    Z1, K1, 560(CX)
+	VMOVUPS    Z2, K1, 784(CX)
+	VSHUFF32X4 $0x88, Z4, Z0, Z1
+	VSHUFF32X4 $0x88, Z12, Z8, Z2
+	VSHUFF32X4 $0xdd, Z4, Z0, Z0
+	VSHUFF32X4 $0xdd, Z12, Z8, Z3
+	VSHUFF32X4 $0x88, Z2, Z1, Z4
+	VSHUFF32X4 $0x88, Z3, Z0, Z5
+	VSHUFF32X4 $0xdd, Z2, Z1, Z1
+	VSHUFF32X4 $0xdd, Z3, Z0, Z0
+	VMOVUPS    Z4, K1, 168(CX)
+	VMOVUPS    Z5, K1, 392(CX)
+	VMOVUPS    Z1, K1, 616(CX)
+	VMOVUPS    Z0, K1, 840(CX)
+	ADDQ       $0x00000040, BX
+	ADDQ       $0x00000040, SI
+	ADDQ       $0x00000040, DI
+	ADDQ       $0x00000040, R8
+	ADDQ       $0x00000040, R9
+	ADDQ       $0x00000380, CX
+	SUBQ       $0x00000010, AX
+	JAE        loop1
+
+rest2:
+	ADDQ $0x00000010, AX
+	JZ   done4
+
+one3:
+	VMOVSS (BX), X0
+	VMOVSS X0, (CX)
+	VMOVSS (BX)(DX*1), X0
+	VMOVSS X0, 4(CX)
+	VMOVSS (BX)(DX*2), X0
+	VMOVSS X0, 8(CX)
+	VMOVSS (SI), X0
+	VMOVSS X0, 12(CX)
+	VMOVSS (SI)(DX*1), X0
+	VMOVSS X0, 16(CX)
+	VMOVSS (SI)(DX*2), X0
+	VMOVSS X0, 20(CX)
+	VMOVSS (DI), X0
+	VMOVSS X0, 24(CX)
+	VMOVSS (DI)(DX*1), X0
+	VMOVSS X0, 28(CX)
+	VMOVSS (DI)(DX*2), X0
+	VMOVSS X0, 32(CX)
+	VMOVSS (R8), X0
+	VMOVSS X0, 36(CX)
+	VMOVSS (R8)(DX*1), X0
+	VMOVSS X0, 40(CX)
+	VMOVSS (R8)(DX*2), X0
+	VMOVSS X0, 44(CX)
+	VMOVSS (R9), X0
+	VMOVSS X0, 48(CX)
+	VMOVSS (R9)(DX*1), X0
+	VMOVSS X0, 52(CX)
+	ADDQ   $0x00000004, BX
+	ADDQ   $0x00000004, SI
+	ADDQ   $0x00000004, DI
+	ADDQ   $0x00000004, R8
+	ADDQ   $0x00000004, R9
+	ADDQ   $0x00000038, CX
+	SUBQ   $0x00000001, AX
+	JNZ    one3
+
+done4:
+	VZEROUPPER
+	RET
+
+// func GemmPackWholeBF32AVX512(dst *float32, x *float32, ld int, k int)
+// Requires: AVX, AVX512F
+TEXT ·GemmPackWholeBF32AVX512(SB), NOSPLIT, $0-32
+	MOVQ k+24(FP), AX
+	MOVQ dst+0(FP), CX
+	MOVQ ld+16(FP), DX
+	SHLQ $0x02, DX
+	MOVQ x+8(FP), BX
+	LEAQ (BX)(DX*1), SI
+	LEAQ (SI)(DX*2), SI
+	LEAQ (SI)(DX*1), DI
+	LEAQ (DI)(DX*2), DI
+	LEAQ (DI)(DX*1), R8
+	LEAQ (R8)(DX*2), R8
+	LEAQ (R8)(DX*1), R9
+	LEAQ (R9)(DX*2), R9
+	LEAQ (R9)(DX*1), R10
+	LEAQ (R10)(DX*2), R10
+	SUBQ $0x00000010, AX
+	JB   rest2
+
+loop1:
+	VMOVUPS    (BX), Z0
+	VMOVUPS    (BX)(DX*1), Z1
+	VMOVUPS    (BX)(DX*2), Z2
+	VMOVUPS    (SI), Z3
+	VMOVUPS    (SI)(DX*1), Z4
+	VMOVUPS    (SI)(DX*2), Z5
+	VMOVUPS    (DI), Z6
+	VMOVUPS    (DI)(DX*1), Z7
+	VMOVUPS    (DI)(DX*2), Z8
+	VMOVUPS    (R8), Z9
+	VMOVUPS    (R8)(DX*1), Z10
+	VMOVUPS    (R8)(DX*2), Z11
+	VMOVUPS    (R9), Z12
+	VMOVUPS    (R9)(DX*1), Z13
+	VMOVUPS    (R9)(DX*2), Z14
+	VMOVUPS    (R10), Z15
+	VUNPCKLPS  Z1, Z0, Z16
+	VUNPCKHPS  Z1, Z0, Z0
+	VUNPCKLPS  Z3, Z2, Z1
+	VUNPCKHPS  Z3, Z2, Z2
+	VUNPCKLPD  Z1, Z16, Z3
+	VUNPCKHPD  Z1, Z16, Z1
+	VUNPCKLPD  Z2, Z0, Z16
+	VUNPCKHPD  Z2, Z0, Z0
+	VUNPCKLPS  Z5, Z4, Z2
+	VUNPCKHPS  Z5, Z4, Z4
+	VUNPCKLPS  Z7, Z6, Z5
+	VUNPCKHPS  Z7, Z6, Z6
+	VUNPCKLPD  Z5, Z2, Z7
+	VUNPCKHPD  Z5, Z2, Z2
+	VUNPCKLPD  Z6, Z4, Z5
+	VUNPCKHPD  Z6, Z4, Z4
+	VUNPCKLPS  Z9, Z8, Z6
+	VUNPCKHPS  Z9, Z8, Z8
+	VUNPCKLPS  Z11, Z10, Z9
+	VUNPCKHPS  Z11, Z10, Z10
+	VUNPCKLPD  Z9, Z6, Z11
+	VUNPCKHPD  Z9, Z6, Z6
+	VUNPCKLPD  Z10, Z8, Z9
+	VUNPCKHPD  Z10, Z8, Z8
+	VUNPCKLPS  Z13, Z12, Z10
+	VUNPCKHPS  Z13, Z12, Z12
+	VUNPCKLPS  Z15, Z14, Z13
+	VUNPCKHPS  Z15, Z14, Z14
+	VUNPCKLPD  Z13, Z10, Z15
+	VUNPCKHPD  Z13, Z10, Z10
+	VUNPCKLPD  Z14, Z12, Z13
+	VUNPCKHPD  Z14, Z12, Z12
+	VSHUFF32X4 $0x88, Z7, Z3, Z14
+	VSHUFF32X4 $0x88, Z15, Z11, Z17
+	VSHUFF32X4 $0xdd, Z7, Z3, Z3
+	VSHUFF32X4 $0xdd, Z15, Z11, Z7
+	VSHUFF32X4 $0x88, Z17, Z14, Z11
+	VSHUFF32X4 $0x88, Z7, Z3, Z15
+	VSHUFF32X4 $0xdd, Z17, Z14, Z14
+	VSHUFF32X4 $0xdd, Z7, Z3, Z3
+	VMOVUPS    Z11, (CX)
+	VMOVUPS    Z15, 512(CX)
+	VMOVUPS    Z14, 1024(CX)
+	VMOVUPS    Z3, 1536(CX)
+	VSHUFF32X4 $0x88, Z2, Z1, Z3
+	VSHUFF32X4 $0x88, Z10, Z6, Z7
+	VSHUFF32X4 $0xdd, Z2, Z1, Z1
+	VSHUFF32X4 $0xdd, Z10, Z6, Z2
+	VSHUFF32X4 $0x88, Z7, Z3, Z6
+	VSHUFF32X4 $0x88, Z2, Z1, Z10
+	VSHUFF32X4 $0xdd, Z7, Z3, Z3
+	VSHUFF32X4 $0xdd, Z2, Z1, Z1
+	VMOVUPS    Z6, 128(CX)
+	VMOVUPS    Z10, 640(CX)
+	VMOVUPS    Z3, 1152(CX)
+	VMOVUPS    Z1, 1664(CX)
+	VSHUFF32X4 $0x88, Z5, Z16, Z1
+	VSHUFF32X4 $0x88, Z13, Z9, Z2
+	VSHUFF32X4 $0xdd, Z5, Z16, Z3
+	VSHUFF32X4 $0xdd, Z13, Z9, Z5
+	VSHUFF32X4 $0x88, Z2, Z1, Z6
+	VSHUFF32X4 $0x88, Z5, Z3, Z7
+	VSHUFF32X4 $0xdd, Z2, Z1, Z1
+	VSHUFF32X4 $0xdd, Z5, Z3, Z2
+	VMOVUPS    Z6, 256(CX)
+	VMOVUPS    Z7, 768(CX)
+	VMOVUPS    Z1, 1280(CX)
+	VMOVUPS    Z2, 1792(CX)
+	VSHUFF32X4 $0x88, Z4, Z0, Z1
+	VSHUFF32X4 $0x88, Z12, Z8, Z2
+	VSHUFF32X4 $0xdd, Z4, Z0, Z0
+	VSHUFF32X4 $0xdd, Z12, Z8, Z3
+	VSHUFF32X4 $0x88, Z2, Z1, Z4
+	VSHUFF32X4 $0x88, Z3, Z0, Z5
+	VSHUFF32X4 $0xdd, Z2, Z1, Z1
+	VSHUFF32X4 $0xdd, Z3, Z0, Z0
+	VMOVUPS    Z4, 384(CX)
+	VMOVUPS    Z5, 896(CX)
+	VMOVUPS    Z1, 1408(CX)
+	VMOVUPS    Z0, 1920(CX)
+	ADDQ       $0x00000040, BX
+	ADDQ       $0x00000040, SI
+	ADDQ       $0x00000040, DI
+	ADDQ       $0x00000040, R8
+	ADDQ       $0x00000040, R9
+	ADDQ       $0x00000040, R10
+	ADDQ       $0x00000800, CX
+	SUBQ       $0x00000010, AX
+	JAE        loop1
+
+rest2:
+	ADDQ $0x00000010, AX
+	JZ   done4
+
+one3:
+	VMOVSS (BX), X0
+	VMOVSS X0, (CX)
+	VMOVSS (BX)(DX*1), X0
+	VMOVSS X0, 4(CX)
+	VMOVSS (BX)(DX*2), X0
+	VMOVSS X0, 8(CX)
+	VMOVSS (SI), X0
+	VMOVSS X0, 12(CX)
+	VMOVSS (SI)(DX*1), X0
+	VMOVSS X0, 16(CX)
+	VMOVSS (SI)(DX*2), X0
+	VMOVSS X0, 20(CX)
+	VMOVSS (DI), X0
+	VMOVSS X0, 24(CX)
+	VMOVSS (DI)(DX*1), X0
+	VMOVSS X0, 28(CX)
+	VMOVSS (DI)(DX*2), X0
+	VMOVSS X0, 32(CX)
+	VMOVSS (R8), X0
+	VMOVSS X0, 36(CX)
+	VMOVSS (R8)(DX*1), X0
+	VMOVSS X0, 40(CX)
+	VMOVSS (R8)(DX*2), X0
+	VMOVSS X0, 44(CX)
+	VMOVSS (R9), X0
+	VMOVSS X0, 48(CX)
+	VMOVSS (R9)(DX*1), X0
+	VMOVSS X0, 52(CX)
+	VMOVSS (R9)(DX*2), X0
+	VMOVSS X0, 56(CX)
+	VMOVSS (R10), X0
+	VMOVSS X0, 60(CX)
+	ADDQ   $0x00000004, BX
+	ADDQ   $0x00000004, SI
+	ADDQ   $0x00000004, DI
+	ADDQ   $0x00000004, R8
+	ADDQ   $0x00000004, R9
+	ADDQ   $0x00000004, R10
+	ADDQ   $0x00000080, CX
+	SUBQ   $0x00000001, AX
+	JNZ    one3
+
+done4:
 	VZEROUPPER
 	RET
 

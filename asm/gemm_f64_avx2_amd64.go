@@ -8,109 +8,109 @@ package asm
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads 8 elements of each row of b, and does not read c where beta = 0.
+// It reads 8 elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func Gemm1x8F64AVX2(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+func Gemm1x8F64AVX2(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 
 // GemmRows1x8F64AVX2 updates 1 rows of C and their first cols <= 8 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads 8 elements of each row of b, and does not read c where beta = 0.
+// It reads 8 elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func GemmRows1x8F64AVX2(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+func GemmRows1x8F64AVX2(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 
 // Gemm2x8F64AVX2 updates 2 rows of C and their first cols <= 8 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads 8 elements of each row of b, and does not read c where beta = 0.
+// It reads 8 elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func Gemm2x8F64AVX2(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+func Gemm2x8F64AVX2(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 
 // GemmRows2x8F64AVX2 updates 2 rows of C and their first cols <= 8 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads 8 elements of each row of b, and does not read c where beta = 0.
+// It reads 8 elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func GemmRows2x8F64AVX2(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+func GemmRows2x8F64AVX2(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 
 // Gemm3x8F64AVX2 updates 3 rows of C and their first cols <= 8 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads 8 elements of each row of b, and does not read c where beta = 0.
+// It reads 8 elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func Gemm3x8F64AVX2(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+func Gemm3x8F64AVX2(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 
 // GemmRows3x8F64AVX2 updates 3 rows of C and their first cols <= 8 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads 8 elements of each row of b, and does not read c where beta = 0.
+// It reads 8 elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func GemmRows3x8F64AVX2(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+func GemmRows3x8F64AVX2(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 
 // Gemm4x8F64AVX2 updates 4 rows of C and their first cols <= 8 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads 8 elements of each row of b, and does not read c where beta = 0.
+// It reads 8 elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func Gemm4x8F64AVX2(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+func Gemm4x8F64AVX2(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 
 // GemmRows4x8F64AVX2 updates 4 rows of C and their first cols <= 8 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads 8 elements of each row of b, and does not read c where beta = 0.
+// It reads 8 elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func GemmRows4x8F64AVX2(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+func GemmRows4x8F64AVX2(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 
 // Gemm5x8F64AVX2 updates 5 rows of C and their first cols <= 8 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads 8 elements of each row of b, and does not read c where beta = 0.
+// It reads 8 elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func Gemm5x8F64AVX2(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+func Gemm5x8F64AVX2(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 
 // GemmRows5x8F64AVX2 updates 5 rows of C and their first cols <= 8 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads 8 elements of each row of b, and does not read c where beta = 0.
+// It reads 8 elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func GemmRows5x8F64AVX2(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+func GemmRows5x8F64AVX2(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 
 // Gemm6x8F64AVX2 updates 6 rows of C and their first cols <= 8 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads 8 elements of each row of b, and does not read c where beta = 0.
+// It reads 8 elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func Gemm6x8F64AVX2(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+func Gemm6x8F64AVX2(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 
 // GemmRows6x8F64AVX2 updates 6 rows of C and their first cols <= 8 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads 8 elements of each row of b, and does not read c where beta = 0.
+// It reads 8 elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func GemmRows6x8F64AVX2(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+func GemmRows6x8F64AVX2(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 
 // GemmDots1x1F64AVX2 sets
 //
@@ -162,6 +162,11 @@ func GemmPackRows2F64AVX2(dst *float64, width int, x *float64, ld int, k int)
 //
 //go:noescape
 func GemmPackColsBF64AVX2(dst *float64, x *float64, ld int, cols int, k int)
+
+// GemmPackWideBF64AVX2 sets dst[p*panel+l*8+i] = x[l*ld+p*8+i] for p < 4, i < 8, l < k.
+//
+//go:noescape
+func GemmPackWideBF64AVX2(dst *float64, panel int, x *float64, ld int, k int)
 
 // GemmPackColsAF64AVX2 sets dst[l*6+i] = x[l*ld+i] for i < cols, and 0 for cols <= i < 6, l < k.
 //

@@ -4,26 +4,25 @@
 
 #include "textflag.h"
 
-// func Gemm1x8F64AVX2(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+// func Gemm1x8F64AVX2(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·Gemm1x8F64AVX2(SB), NOSPLIT, $0-80
-	MOVQ       c+56(FP), AX
-	MOVQ       ldc+64(FP), CX
-	SHLQ       $0x03, CX
-	PREFETCHT0 (AX)
-	MOVQ       a+16(FP), AX
-	MOVQ       lda+24(FP), CX
-	SHLQ       $0x03, CX
-	MOVQ       k+0(FP), DX
-	MOVQ       b+32(FP), BX
-	MOVQ       ldb+40(FP), SI
-	SHLQ       $0x03, SI
-	VXORPD     Y0, Y0, Y0
-	VXORPD     Y1, Y1, Y1
-	SUBQ       $0x00000004, DX
-	JB         rest2
+TEXT ·Gemm1x8F64AVX2(SB), NOSPLIT, $0-88
+	MOVQ   a+16(FP), AX
+	MOVQ   lda+24(FP), CX
+	SHLQ   $0x03, CX
+	MOVQ   k+0(FP), DX
+	MOVQ   b+32(FP), BX
+	MOVQ   ldb+40(FP), SI
+	SHLQ   $0x03, SI
+	MOVQ   next+80(FP), DI
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+	SUBQ   $0x00000008, DX
+	JLT    end2
 
 loop1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x00000040, DI
 	VMOVUPD      (BX), Y2
 	VMOVUPD      32(BX), Y3
 	VBROADCASTSD (AX), Y4
@@ -53,13 +52,56 @@ loop1:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000004, DX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, DX
-	JZ   done4
+end2:
+	ADDQ $0x00000008, DX
+	MOVQ c+56(FP), DI
+	MOVQ ldc+64(FP), R8
+	SHLQ $0x03, R8
+	SUBQ $0x00000004, DX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (DI)
+	ADDQ         R8, DI
+	VMOVUPD      (BX), Y2
+	VMOVUPD      32(BX), Y3
+	VBROADCASTSD (AX), Y4
+	VFMADD231PD  Y2, Y4, Y0
+	VFMADD231PD  Y3, Y4, Y1
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPD      (BX), Y2
+	VMOVUPD      32(BX), Y3
+	VBROADCASTSD (AX), Y4
+	VFMADD231PD  Y2, Y4, Y0
+	VFMADD231PD  Y3, Y4, Y1
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPD      (BX), Y2
+	VMOVUPD      32(BX), Y3
+	VBROADCASTSD (AX), Y4
+	VFMADD231PD  Y2, Y4, Y0
+	VFMADD231PD  Y3, Y4, Y1
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPD      (BX), Y2
+	VMOVUPD      32(BX), Y3
+	VBROADCASTSD (AX), Y4
+	VFMADD231PD  Y2, Y4, Y0
+	VFMADD231PD  Y3, Y4, Y1
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	SUBQ         $0x00000004, DX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, DX
+	TESTQ DX, DX
+	JZ    done6
+
+one5:
 	VMOVUPD      (BX), Y2
 	VMOVUPD      32(BX), Y3
 	VBROADCASTSD (AX), Y4
@@ -68,9 +110,9 @@ one3:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000001, DX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSD alpha+8(FP), Y2
 	VMULPD       Y2, Y0, Y0
 	VMULPD       Y2, Y1, Y1
@@ -79,11 +121,11 @@ done4:
 	SHLQ         $0x03, CX
 	MOVQ         cols+72(FP), DX
 	CMPQ         DX, $0x00000008
-	JB           edge5
+	JB           edge7
 	VBROADCASTSD beta+48(FP), Y2
 	MOVQ         beta+48(FP), DX
 	ADDQ         DX, DX
-	JZ           overwrite6
+	JZ           overwrite8
 	VFMADD231PD  (AX), Y2, Y0
 	VMOVUPD      Y0, (AX)
 	VFMADD231PD  32(AX), Y2, Y1
@@ -92,21 +134,21 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite6:
+overwrite8:
 	VMOVUPD Y0, (AX)
 	VMOVUPD Y1, 32(AX)
 	ADDQ    CX, AX
 	VZEROUPPER
 	RET
 
-edge5:
+edge7:
 	VPBROADCASTQ cols+72(FP), Y2
 	VPCMPGTQ     lane<>+0(SB), Y2, Y3
 	VPCMPGTQ     lane<>+32(SB), Y2, Y2
 	VBROADCASTSD beta+48(FP), Y4
 	MOVQ         beta+48(FP), DX
 	ADDQ         DX, DX
-	JZ           overwrite7
+	JZ           overwrite9
 	VMASKMOVPD   (AX), Y3, Y5
 	VFMADD231PD  Y5, Y4, Y0
 	VMASKMOVPD   Y0, Y3, (AX)
@@ -117,7 +159,7 @@ edge5:
 	VZEROUPPER
 	RET
 
-overwrite7:
+overwrite9:
 	VMASKMOVPD Y0, Y3, (AX)
 	VMASKMOVPD Y1, Y2, 32(AX)
 	ADDQ       CX, AX
@@ -134,26 +176,25 @@ DATA lane<>+48(SB)/8, $0x0000000000000006
 DATA lane<>+56(SB)/8, $0x0000000000000007
 GLOBL lane<>(SB), RODATA|NOPTR, $64
 
-// func GemmRows1x8F64AVX2(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+// func GemmRows1x8F64AVX2(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·GemmRows1x8F64AVX2(SB), NOSPLIT, $0-80
-	MOVQ       c+56(FP), AX
-	MOVQ       ldc+64(FP), CX
-	SHLQ       $0x03, CX
-	PREFETCHT0 (AX)
-	MOVQ       lda+24(FP), AX
-	SHLQ       $0x03, AX
-	MOVQ       a+16(FP), AX
-	MOVQ       k+0(FP), CX
-	MOVQ       b+32(FP), DX
-	MOVQ       ldb+40(FP), BX
-	SHLQ       $0x03, BX
-	VXORPD     Y0, Y0, Y0
-	VXORPD     Y1, Y1, Y1
-	SUBQ       $0x00000004, CX
-	JB         rest2
+TEXT ·GemmRows1x8F64AVX2(SB), NOSPLIT, $0-88
+	MOVQ   lda+24(FP), AX
+	SHLQ   $0x03, AX
+	MOVQ   a+16(FP), AX
+	MOVQ   k+0(FP), CX
+	MOVQ   b+32(FP), DX
+	MOVQ   ldb+40(FP), BX
+	SHLQ   $0x03, BX
+	MOVQ   next+80(FP), SI
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+	SUBQ   $0x00000008, CX
+	JLT    end2
 
 loop1:
+	PREFETCHT1   (SI)
+	ADDQ         $0x00000040, SI
 	VMOVUPD      (DX), Y2
 	VMOVUPD      32(DX), Y3
 	VBROADCASTSD (AX), Y4
@@ -180,13 +221,53 @@ loop1:
 	ADDQ         BX, DX
 	ADDQ         $0x00000020, AX
 	SUBQ         $0x00000004, CX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, CX
-	JZ   done4
+end2:
+	ADDQ $0x00000008, CX
+	MOVQ c+56(FP), SI
+	MOVQ ldc+64(FP), DI
+	SHLQ $0x03, DI
+	SUBQ $0x00000004, CX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (SI)
+	ADDQ         DI, SI
+	VMOVUPD      (DX), Y2
+	VMOVUPD      32(DX), Y3
+	VBROADCASTSD (AX), Y4
+	VFMADD231PD  Y2, Y4, Y0
+	VFMADD231PD  Y3, Y4, Y1
+	ADDQ         BX, DX
+	VMOVUPD      (DX), Y2
+	VMOVUPD      32(DX), Y3
+	VBROADCASTSD 8(AX), Y4
+	VFMADD231PD  Y2, Y4, Y0
+	VFMADD231PD  Y3, Y4, Y1
+	ADDQ         BX, DX
+	VMOVUPD      (DX), Y2
+	VMOVUPD      32(DX), Y3
+	VBROADCASTSD 16(AX), Y4
+	VFMADD231PD  Y2, Y4, Y0
+	VFMADD231PD  Y3, Y4, Y1
+	ADDQ         BX, DX
+	VMOVUPD      (DX), Y2
+	VMOVUPD      32(DX), Y3
+	VBROADCASTSD 24(AX), Y4
+	VFMADD231PD  Y2, Y4, Y0
+	VFMADD231PD  Y3, Y4, Y1
+	ADDQ         BX, DX
+	ADDQ         $0x00000020, AX
+	SUBQ         $0x00000004, CX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, CX
+	TESTQ CX, CX
+	JZ    done6
+
+one5:
 	VMOVUPD      (DX), Y2
 	VMOVUPD      32(DX), Y3
 	VBROADCASTSD (AX), Y4
@@ -195,9 +276,9 @@ one3:
 	ADDQ         BX, DX
 	ADDQ         $0x00000008, AX
 	SUBQ         $0x00000001, CX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSD alpha+8(FP), Y2
 	VMULPD       Y2, Y0, Y0
 	VMULPD       Y2, Y1, Y1
@@ -206,11 +287,11 @@ done4:
 	SHLQ         $0x03, CX
 	MOVQ         cols+72(FP), DX
 	CMPQ         DX, $0x00000008
-	JB           edge5
+	JB           edge7
 	VBROADCASTSD beta+48(FP), Y2
 	MOVQ         beta+48(FP), DX
 	ADDQ         DX, DX
-	JZ           overwrite6
+	JZ           overwrite8
 	VFMADD231PD  (AX), Y2, Y0
 	VMOVUPD      Y0, (AX)
 	VFMADD231PD  32(AX), Y2, Y1
@@ -219,21 +300,21 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite6:
+overwrite8:
 	VMOVUPD Y0, (AX)
 	VMOVUPD Y1, 32(AX)
 	ADDQ    CX, AX
 	VZEROUPPER
 	RET
 
-edge5:
+edge7:
 	VPBROADCASTQ cols+72(FP), Y2
 	VPCMPGTQ     lane<>+0(SB), Y2, Y3
 	VPCMPGTQ     lane<>+32(SB), Y2, Y2
 	VBROADCASTSD beta+48(FP), Y4
 	MOVQ         beta+48(FP), DX
 	ADDQ         DX, DX
-	JZ           overwrite7
+	JZ           overwrite9
 	VMASKMOVPD   (AX), Y3, Y5
 	VFMADD231PD  Y5, Y4, Y0
 	VMASKMOVPD   Y0, Y3, (AX)
@@ -244,37 +325,34 @@ edge5:
 	VZEROUPPER
 	RET
 
-overwrite7:
+overwrite9:
 	VMASKMOVPD Y0, Y3, (AX)
 	VMASKMOVPD Y1, Y2, 32(AX)
 	ADDQ       CX, AX
 	VZEROUPPER
 	RET
 
-// func Gemm2x8F64AVX2(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+// func Gemm2x8F64AVX2(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·Gemm2x8F64AVX2(SB), NOSPLIT, $0-80
-	MOVQ       c+56(FP), AX
-	MOVQ       ldc+64(FP), CX
-	SHLQ       $0x03, CX
-	PREFETCHT0 (AX)
-	ADDQ       CX, AX
-	PREFETCHT0 (AX)
-	MOVQ       a+16(FP), AX
-	MOVQ       lda+24(FP), CX
-	SHLQ       $0x03, CX
-	MOVQ       k+0(FP), DX
-	MOVQ       b+32(FP), BX
-	MOVQ       ldb+40(FP), SI
-	SHLQ       $0x03, SI
-	VXORPD     Y0, Y0, Y0
-	VXORPD     Y1, Y1, Y1
-	VXORPD     Y2, Y2, Y2
-	VXORPD     Y3, Y3, Y3
-	SUBQ       $0x00000004, DX
-	JB         rest2
+TEXT ·Gemm2x8F64AVX2(SB), NOSPLIT, $0-88
+	MOVQ   a+16(FP), AX
+	MOVQ   lda+24(FP), CX
+	SHLQ   $0x03, CX
+	MOVQ   k+0(FP), DX
+	MOVQ   b+32(FP), BX
+	MOVQ   ldb+40(FP), SI
+	SHLQ   $0x03, SI
+	MOVQ   next+80(FP), DI
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	SUBQ   $0x0000000c, DX
+	JLT    end2
 
 loop1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x00000040, DI
 	VMOVUPD      (BX), Y4
 	VMOVUPD      32(BX), Y5
 	VBROADCASTSD (AX), Y6
@@ -316,13 +394,68 @@ loop1:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000004, DX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, DX
-	JZ   done4
+end2:
+	ADDQ $0x0000000c, DX
+	MOVQ c+56(FP), DI
+	MOVQ ldc+64(FP), R8
+	SHLQ $0x03, R8
+	SUBQ $0x00000004, DX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (DI)
+	ADDQ         R8, DI
+	VMOVUPD      (BX), Y4
+	VMOVUPD      32(BX), Y5
+	VBROADCASTSD (AX), Y6
+	VFMADD231PD  Y4, Y6, Y0
+	VFMADD231PD  Y5, Y6, Y1
+	VBROADCASTSD 8(AX), Y6
+	VFMADD231PD  Y4, Y6, Y2
+	VFMADD231PD  Y5, Y6, Y3
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPD      (BX), Y4
+	VMOVUPD      32(BX), Y5
+	VBROADCASTSD (AX), Y6
+	VFMADD231PD  Y4, Y6, Y0
+	VFMADD231PD  Y5, Y6, Y1
+	VBROADCASTSD 8(AX), Y6
+	VFMADD231PD  Y4, Y6, Y2
+	VFMADD231PD  Y5, Y6, Y3
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPD      (BX), Y4
+	VMOVUPD      32(BX), Y5
+	VBROADCASTSD (AX), Y6
+	VFMADD231PD  Y4, Y6, Y0
+	VFMADD231PD  Y5, Y6, Y1
+	VBROADCASTSD 8(AX), Y6
+	VFMADD231PD  Y4, Y6, Y2
+	VFMADD231PD  Y5, Y6, Y3
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPD      (BX), Y4
+	VMOVUPD      32(BX), Y5
+	VBROADCASTSD (AX), Y6
+	VFMADD231PD  Y4, Y6, Y0
+	VFMADD231PD  Y5, Y6, Y1
+	VBROADCASTSD 8(AX), Y6
+	VFMADD231PD  Y4, Y6, Y2
+	VFMADD231PD  Y5, Y6, Y3
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	SUBQ         $0x00000004, DX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, DX
+	TESTQ DX, DX
+	JZ    done6
+
+one5:
 	VMOVUPD      (BX), Y4
 	VMOVUPD      32(BX), Y5
 	VBROADCASTSD (AX), Y6
@@ -334,9 +467,9 @@ one3:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000001, DX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSD alpha+8(FP), Y4
 	VMULPD       Y4, Y0, Y0
 	VMULPD       Y4, Y1, Y1
@@ -347,11 +480,11 @@ done4:
 	SHLQ         $0x03, CX
 	MOVQ         cols+72(FP), DX
 	CMPQ         DX, $0x00000008
-	JB           edge5
+	JB           edge7
 	VBROADCASTSD beta+48(FP), Y4
 	MOVQ         beta+48(FP), DX
 	ADDQ         DX, DX
-	JZ           overwrite6
+	JZ           overwrite8
 	VFMADD231PD  (AX), Y4, Y0
 	VMOVUPD      Y0, (AX)
 	VFMADD231PD  32(AX), Y4, Y1
@@ -365,7 +498,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite6:
+overwrite8:
 	VMOVUPD Y0, (AX)
 	VMOVUPD Y1, 32(AX)
 	ADDQ    CX, AX
@@ -375,14 +508,14 @@ overwrite6:
 	VZEROUPPER
 	RET
 
-edge5:
+edge7:
 	VPBROADCASTQ cols+72(FP), Y4
 	VPCMPGTQ     lane<>+0(SB), Y4, Y5
 	VPCMPGTQ     lane<>+32(SB), Y4, Y4
 	VBROADCASTSD beta+48(FP), Y6
 	MOVQ         beta+48(FP), DX
 	ADDQ         DX, DX
-	JZ           overwrite7
+	JZ           overwrite9
 	VMASKMOVPD   (AX), Y5, Y7
 	VFMADD231PD  Y7, Y6, Y0
 	VMASKMOVPD   Y0, Y5, (AX)
@@ -400,7 +533,7 @@ edge5:
 	VZEROUPPER
 	RET
 
-overwrite7:
+overwrite9:
 	VMASKMOVPD Y0, Y5, (AX)
 	VMASKMOVPD Y1, Y4, 32(AX)
 	ADDQ       CX, AX
@@ -410,30 +543,27 @@ overwrite7:
 	VZEROUPPER
 	RET
 
-// func GemmRows2x8F64AVX2(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+// func GemmRows2x8F64AVX2(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·GemmRows2x8F64AVX2(SB), NOSPLIT, $0-80
-	MOVQ       c+56(FP), AX
-	MOVQ       ldc+64(FP), CX
-	SHLQ       $0x03, CX
-	PREFETCHT0 (AX)
-	ADDQ       CX, AX
-	PREFETCHT0 (AX)
-	MOVQ       lda+24(FP), AX
-	SHLQ       $0x03, AX
-	MOVQ       a+16(FP), CX
-	MOVQ       k+0(FP), DX
-	MOVQ       b+32(FP), BX
-	MOVQ       ldb+40(FP), SI
-	SHLQ       $0x03, SI
-	VXORPD     Y0, Y0, Y0
-	VXORPD     Y1, Y1, Y1
-	VXORPD     Y2, Y2, Y2
-	VXORPD     Y3, Y3, Y3
-	SUBQ       $0x00000004, DX
-	JB         rest2
+TEXT ·GemmRows2x8F64AVX2(SB), NOSPLIT, $0-88
+	MOVQ   lda+24(FP), AX
+	SHLQ   $0x03, AX
+	MOVQ   a+16(FP), CX
+	MOVQ   k+0(FP), DX
+	MOVQ   b+32(FP), BX
+	MOVQ   ldb+40(FP), SI
+	SHLQ   $0x03, SI
+	MOVQ   next+80(FP), DI
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	SUBQ   $0x0000000c, DX
+	JLT    end2
 
 loop1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x00000040, DI
 	VMOVUPD      (BX), Y4
 	VMOVUPD      32(BX), Y5
 	VBROADCASTSD (CX), Y6
@@ -472,13 +602,65 @@ loop1:
 	ADDQ         SI, BX
 	ADDQ         $0x00000020, CX
 	SUBQ         $0x00000004, DX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, DX
-	JZ   done4
+end2:
+	ADDQ $0x0000000c, DX
+	MOVQ c+56(FP), DI
+	MOVQ ldc+64(FP), R8
+	SHLQ $0x03, R8
+	SUBQ $0x00000004, DX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (DI)
+	ADDQ         R8, DI
+	VMOVUPD      (BX), Y4
+	VMOVUPD      32(BX), Y5
+	VBROADCASTSD (CX), Y6
+	VFMADD231PD  Y4, Y6, Y0
+	VFMADD231PD  Y5, Y6, Y1
+	VBROADCASTSD (CX)(AX*1), Y6
+	VFMADD231PD  Y4, Y6, Y2
+	VFMADD231PD  Y5, Y6, Y3
+	ADDQ         SI, BX
+	VMOVUPD      (BX), Y4
+	VMOVUPD      32(BX), Y5
+	VBROADCASTSD 8(CX), Y6
+	VFMADD231PD  Y4, Y6, Y0
+	VFMADD231PD  Y5, Y6, Y1
+	VBROADCASTSD 8(CX)(AX*1), Y6
+	VFMADD231PD  Y4, Y6, Y2
+	VFMADD231PD  Y5, Y6, Y3
+	ADDQ         SI, BX
+	VMOVUPD      (BX), Y4
+	VMOVUPD      32(BX), Y5
+	VBROADCASTSD 16(CX), Y6
+	VFMADD231PD  Y4, Y6, Y0
+	VFMADD231PD  Y5, Y6, Y1
+	VBROADCASTSD 16(CX)(AX*1), Y6
+	VFMADD231PD  Y4, Y6, Y2
+	VFMADD231PD  Y5, Y6, Y3
+	ADDQ         SI, BX
+	VMOVUPD      (BX), Y4
+	VMOVUPD      32(BX), Y5
+	VBROADCASTSD 24(CX), Y6
+	VFMADD231PD  Y4, Y6, Y0
+	VFMADD231PD  Y5, Y6, Y1
+	VBROADCASTSD 24(CX)(AX*1), Y6
+	VFMADD231PD  Y4, Y6, Y2
+	VFMADD231PD  Y5, Y6, Y3
+	ADDQ         SI, BX
+	ADDQ         $0x00000020, CX
+	SUBQ         $0x00000004, DX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, DX
+	TESTQ DX, DX
+	JZ    done6
+
+one5:
 	VMOVUPD      (BX), Y4
 	VMOVUPD      32(BX), Y5
 	VBROADCASTSD (CX), Y6
@@ -490,9 +672,9 @@ one3:
 	ADDQ         SI, BX
 	ADDQ         $0x00000008, CX
 	SUBQ         $0x00000001, DX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSD alpha+8(FP), Y4
 	VMULPD       Y4, Y0, Y0
 	VMULPD       Y4, Y1, Y1
@@ -503,11 +685,11 @@ done4:
 	SHLQ         $0x03, CX
 	MOVQ         cols+72(FP), DX
 	CMPQ         DX, $0x00000008
-	JB           edge5
+	JB           edge7
 	VBROADCASTSD beta+48(FP), Y4
 	MOVQ         beta+48(FP), DX
 	ADDQ         DX, DX
-	JZ           overwrite6
+	JZ           overwrite8
 	VFMADD231PD  (AX), Y4, Y0
 	VMOVUPD      Y0, (AX)
 	VFMADD231PD  32(AX), Y4, Y1
@@ -521,7 +703,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite6:
+overwrite8:
 	VMOVUPD Y0, (AX)
 	VMOVUPD Y1, 32(AX)
 	ADDQ    CX, AX
@@ -531,14 +713,14 @@ overwrite6:
 	VZEROUPPER
 	RET
 
-edge5:
+edge7:
 	VPBROADCASTQ cols+72(FP), Y4
 	VPCMPGTQ     lane<>+0(SB), Y4, Y5
 	VPCMPGTQ     lane<>+32(SB), Y4, Y4
 	VBROADCASTSD beta+48(FP), Y6
 	MOVQ         beta+48(FP), DX
 	ADDQ         DX, DX
-	JZ           overwrite7
+	JZ           overwrite9
 	VMASKMOVPD   (AX), Y5, Y7
 	VFMADD231PD  Y7, Y6, Y0
 	VMASKMOVPD   Y0, Y5, (AX)
@@ -556,7 +738,7 @@ edge5:
 	VZEROUPPER
 	RET
 
-overwrite7:
+overwrite9:
 	VMASKMOVPD Y0, Y5, (AX)
 	VMASKMOVPD Y1, Y4, 32(AX)
 	ADDQ       CX, AX
@@ -566,34 +748,29 @@ overwrite7:
 	VZEROUPPER
 	RET
 
-// func Gemm3x8F64AVX2(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+// func Gemm3x8F64AVX2(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·Gemm3x8F64AVX2(SB), NOSPLIT, $0-80
-	MOVQ       c+56(FP), AX
-	MOVQ       ldc+64(FP), CX
-	SHLQ       $0x03, CX
-	PREFETCHT0 (AX)
-	ADDQ       CX, AX
-	PREFETCHT0 (AX)
-	ADDQ       CX, AX
-	PREFETCHT0 (AX)
-	MOVQ       a+16(FP), AX
-	MOVQ       lda+24(FP), CX
-	SHLQ       $0x03, CX
-	MOVQ       k+0(FP), DX
-	MOVQ       b+32(FP), BX
-	MOVQ       ldb+40(FP), SI
-	SHLQ       $0x03, SI
-	VXORPD     Y0, Y0, Y0
-	VXORPD     Y1, Y1, Y1
-	VXORPD     Y2, Y2, Y2
-	VXORPD     Y3, Y3, Y3
-	VXORPD     Y4, Y4, Y4
-	VXORPD     Y5, Y5, Y5
-	SUBQ       $0x00000004, DX
-	JB         rest2
+TEXT ·Gemm3x8F64AVX2(SB), NOSPLIT, $0-88
+	MOVQ   a+16(FP), AX
+	MOVQ   lda+24(FP), CX
+	SHLQ   $0x03, CX
+	MOVQ   k+0(FP), DX
+	MOVQ   b+32(FP), BX
+	MOVQ   ldb+40(FP), SI
+	SHLQ   $0x03, SI
+	MOVQ   next+80(FP), DI
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	VXORPD Y4, Y4, Y4
+	VXORPD Y5, Y5, Y5
+	SUBQ   $0x00000010, DX
+	JLT    end2
 
 loop1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x00000040, DI
 	VMOVUPD      (BX), Y6
 	VMOVUPD      32(BX), Y7
 	VBROADCASTSD (AX), Y8
@@ -647,13 +824,80 @@ loop1:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000004, DX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, DX
-	JZ   done4
+end2:
+	ADDQ $0x00000010, DX
+	MOVQ c+56(FP), DI
+	MOVQ ldc+64(FP), R8
+	SHLQ $0x03, R8
+	SUBQ $0x00000004, DX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (DI)
+	ADDQ         R8, DI
+	VMOVUPD      (BX), Y6
+	VMOVUPD      32(BX), Y7
+	VBROADCASTSD (AX), Y8
+	VFMADD231PD  Y6, Y8, Y0
+	VFMADD231PD  Y7, Y8, Y1
+	VBROADCASTSD 8(AX), Y8
+	VFMADD231PD  Y6, Y8, Y2
+	VFMADD231PD  Y7, Y8, Y3
+	VBROADCASTSD 16(AX), Y8
+	VFMADD231PD  Y6, Y8, Y4
+	VFMADD231PD  Y7, Y8, Y5
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPD      (BX), Y6
+	VMOVUPD      32(BX), Y7
+	VBROADCASTSD (AX), Y8
+	VFMADD231PD  Y6, Y8, Y0
+	VFMADD231PD  Y7, Y8, Y1
+	VBROADCASTSD 8(AX), Y8
+	VFMADD231PD  Y6, Y8, Y2
+	VFMADD231PD  Y7, Y8, Y3
+	VBROADCASTSD 16(AX), Y8
+	VFMADD231PD  Y6, Y8, Y4
+	VFMADD231PD  Y7, Y8, Y5
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPD      (BX), Y6
+	VMOVUPD      32(BX), Y7
+	VBROADCASTSD (AX), Y8
+	VFMADD231PD  Y6, Y8, Y0
+	VFMADD231PD  Y7, Y8, Y1
+	VBROADCASTSD 8(AX), Y8
+	VFMADD231PD  Y6, Y8, Y2
+	VFMADD231PD  Y7, Y8, Y3
+	VBROADCASTSD 16(AX), Y8
+	VFMADD231PD  Y6, Y8, Y4
+	VFMADD231PD  Y7, Y8, Y5
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPD      (BX), Y6
+	VMOVUPD      32(BX), Y7
+	VBROADCASTSD (AX), Y8
+	VFMADD231PD  Y6, Y8, Y0
+	VFMADD231PD  Y7, Y8, Y1
+	VBROADCASTSD 8(AX), Y8
+	VFMADD231PD  Y6, Y8, Y2
+	VFMADD231PD  Y7, Y8, Y3
+	VBROADCASTSD 16(AX), Y8
+	VFMADD231PD  Y6, Y8, Y4
+	VFMADD231PD  Y7, Y8, Y5
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	SUBQ         $0x00000004, DX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, DX
+	TESTQ DX, DX
+	JZ    done6
+
+one5:
 	VMOVUPD      (BX), Y6
 	VMOVUPD      32(BX), Y7
 	VBROADCASTSD (AX), Y8
@@ -668,9 +912,9 @@ one3:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000001, DX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSD alpha+8(FP), Y6
 	VMULPD       Y6, Y0, Y0
 	VMULPD       Y6, Y1, Y1
@@ -683,11 +927,11 @@ done4:
 	SHLQ         $0x03, CX
 	MOVQ         cols+72(FP), DX
 	CMPQ         DX, $0x00000008
-	JB           edge5
+	JB           edge7
 	VBROADCASTSD beta+48(FP), Y6
 	MOVQ         beta+48(FP), DX
 	ADDQ         DX, DX
-	JZ           overwrite6
+	JZ           overwrite8
 	VFMADD231PD  (AX), Y6, Y0
 	VMOVUPD      Y0, (AX)
 	VFMADD231PD  32(AX), Y6, Y1
@@ -706,7 +950,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite6:
+overwrite8:
 	VMOVUPD Y0, (AX)
 	VMOVUPD Y1, 32(AX)
 	ADDQ    CX, AX
@@ -719,14 +963,14 @@ overwrite6:
 	VZEROUPPER
 	RET
 
-edge5:
+edge7:
 	VPBROADCASTQ cols+72(FP), Y6
 	VPCMPGTQ     lane<>+0(SB), Y6, Y7
 	VPCMPGTQ     lane<>+32(SB), Y6, Y6
 	VBROADCASTSD beta+48(FP), Y8
 	MOVQ         beta+48(FP), DX
 	ADDQ         DX, DX
-	JZ           overwrite7
+	JZ           overwrite9
 	VMASKMOVPD   (AX), Y7, Y9
 	VFMADD231PD  Y9, Y8, Y0
 	VMASKMOVPD   Y0, Y7, (AX)
@@ -751,7 +995,7 @@ edge5:
 	VZEROUPPER
 	RET
 
-overwrite7:
+overwrite9:
 	VMASKMOVPD Y0, Y7, (AX)
 	VMASKMOVPD Y1, Y6, 32(AX)
 	ADDQ       CX, AX
@@ -764,34 +1008,29 @@ overwrite7:
 	VZEROUPPER
 	RET
 
-// func GemmRows3x8F64AVX2(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+// func GemmRows3x8F64AVX2(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·GemmRows3x8F64AVX2(SB), NOSPLIT, $0-80
-	MOVQ       c+56(FP), AX
-	MOVQ       ldc+64(FP), CX
-	SHLQ       $0x03, CX
-	PREFETCHT0 (AX)
-	ADDQ       CX, AX
-	PREFETCHT0 (AX)
-	ADDQ       CX, AX
-	PREFETCHT0 (AX)
-	MOVQ       lda+24(FP), AX
-	SHLQ       $0x03, AX
-	MOVQ       a+16(FP), CX
-	MOVQ       k+0(FP), DX
-	MOVQ       b+32(FP), BX
-	MOVQ       ldb+40(FP), SI
-	SHLQ       $0x03, SI
-	VXORPD     Y0, Y0, Y0
-	VXORPD     Y1, Y1, Y1
-	VXORPD     Y2, Y2, Y2
-	VXORPD     Y3, Y3, Y3
-	VXORPD     Y4, Y4, Y4
-	VXORPD     Y5, Y5, Y5
-	SUBQ       $0x00000004, DX
-	JB         rest2
+TEXT ·GemmRows3x8F64AVX2(SB), NOSPLIT, $0-88
+	MOVQ   lda+24(FP), AX
+	SHLQ   $0x03, AX
+	MOVQ   a+16(FP), CX
+	MOVQ   k+0(FP), DX
+	MOVQ   b+32(FP), BX
+	MOVQ   ldb+40(FP), SI
+	SHLQ   $0x03, SI
+	MOVQ   next+80(FP), DI
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	VXORPD Y4, Y4, Y4
+	VXORPD Y5, Y5, Y5
+	SUBQ   $0x00000010, DX
+	JLT    end2
 
 loop1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x00000040, DI
 	VMOVUPD      (BX), Y6
 	VMOVUPD      32(BX), Y7
 	VBROADCASTSD (CX), Y8
@@ -842,13 +1081,77 @@ loop1:
 	ADDQ         SI, BX
 	ADDQ         $0x00000020, CX
 	SUBQ         $0x00000004, DX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, DX
-	JZ   done4
+end2:
+	ADDQ $0x00000010, DX
+	MOVQ c+56(FP), DI
+	MOVQ ldc+64(FP), R8
+	SHLQ $0x03, R8
+	SUBQ $0x00000004, DX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (DI)
+	ADDQ         R8, DI
+	VMOVUPD      (BX), Y6
+	VMOVUPD      32(BX), Y7
+	VBROADCASTSD (CX), Y8
+	VFMADD231PD  Y6, Y8, Y0
+	VFMADD231PD  Y7, Y8, Y1
+	VBROADCASTSD (CX)(AX*1), Y8
+	VFMADD231PD  Y6, Y8, Y2
+	VFMADD231PD  Y7, Y8, Y3
+	VBROADCASTSD (CX)(AX*2), Y8
+	VFMADD231PD  Y6, Y8, Y4
+	VFMADD231PD  Y7, Y8, Y5
+	ADDQ         SI, BX
+	VMOVUPD      (BX), Y6
+	VMOVUPD      32(BX), Y7
+	VBROADCASTSD 8(CX), Y8
+	VFMADD231PD  Y6, Y8, Y0
+	VFMADD231PD  Y7, Y8, Y1
+	VBROADCASTSD 8(CX)(AX*1), Y8
+	VFMADD231PD  Y6, Y8, Y2
+	VFMADD231PD  Y7, Y8, Y3
+	VBROADCASTSD 8(CX)(AX*2), Y8
+	VFMADD231PD  Y6, Y8, Y4
+	VFMADD231PD  Y7, Y8, Y5
+	ADDQ         SI, BX
+	VMOVUPD      (BX), Y6
+	VMOVUPD      32(BX), Y7
+	VBROADCASTSD 16(CX), Y8
+	VFMADD231PD  Y6, Y8, Y0
+	VFMADD231PD  Y7, Y8, Y1
+	VBROADCASTSD 16(CX)(AX*1), Y8
+	VFMADD231PD  Y6, Y8, Y2
+	VFMADD231PD  Y7, Y8, Y3
+	VBROADCASTSD 16(CX)(AX*2), Y8
+	VFMADD231PD  Y6, Y8, Y4
+	VFMADD231PD  Y7, Y8, Y5
+	ADDQ         SI, BX
+	VMOVUPD      (BX), Y6
+	VMOVUPD      32(BX), Y7
+	VBROADCASTSD 24(CX), Y8
+	VFMADD231PD  Y6, Y8, Y0
+	VFMADD231PD  Y7, Y8, Y1
+	VBROADCASTSD 24(CX)(AX*1), Y8
+	VFMADD231PD  Y6, Y8, Y2
+	VFMADD231PD  Y7, Y8, Y3
+	VBROADCASTSD 24(CX)(AX*2), Y8
+	VFMADD231PD  Y6, Y8, Y4
+	VFMADD231PD  Y7, Y8, Y5
+	ADDQ         SI, BX
+	ADDQ         $0x00000020, CX
+	SUBQ         $0x00000004, DX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, DX
+	TESTQ DX, DX
+	JZ    done6
+
+one5:
 	VMOVUPD      (BX), Y6
 	VMOVUPD      32(BX), Y7
 	VBROADCASTSD (CX), Y8
@@ -863,9 +1166,9 @@ one3:
 	ADDQ         SI, BX
 	ADDQ         $0x00000008, CX
 	SUBQ         $0x00000001, DX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSD alpha+8(FP), Y6
 	VMULPD       Y6, Y0, Y0
 	VMULPD       Y6, Y1, Y1
@@ -878,11 +1181,11 @@ done4:
 	SHLQ         $0x03, CX
 	MOVQ         cols+72(FP), DX
 	CMPQ         DX, $0x00000008
-	JB           edge5
+	JB           edge7
 	VBROADCASTSD beta+48(FP), Y6
 	MOVQ         beta+48(FP), DX
 	ADDQ         DX, DX
-	JZ           overwrite6
+	JZ           overwrite8
 	VFMADD231PD  (AX), Y6, Y0
 	VMOVUPD      Y0, (AX)
 	VFMADD231PD  32(AX), Y6, Y1
@@ -901,7 +1204,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite6:
+overwrite8:
 	VMOVUPD Y0, (AX)
 	VMOVUPD Y1, 32(AX)
 	ADDQ    CX, AX
@@ -914,14 +1217,14 @@ overwrite6:
 	VZEROUPPER
 	RET
 
-edge5:
+edge7:
 	VPBROADCASTQ cols+72(FP), Y6
 	VPCMPGTQ     lane<>+0(SB), Y6, Y7
 	VPCMPGTQ     lane<>+32(SB), Y6, Y6
 	VBROADCASTSD beta+48(FP), Y8
 	MOVQ         beta+48(FP), DX
 	ADDQ         DX, DX
-	JZ           overwrite7
+	JZ           overwrite9
 	VMASKMOVPD   (AX), Y7, Y9
 	VFMADD231PD  Y9, Y8, Y0
 	VMASKMOVPD   Y0, Y7, (AX)
@@ -946,7 +1249,7 @@ edge5:
 	VZEROUPPER
 	RET
 
-overwrite7:
+overwrite9:
 	VMASKMOVPD Y0, Y7, (AX)
 	VMASKMOVPD Y1, Y6, 32(AX)
 	ADDQ       CX, AX
@@ -959,38 +1262,31 @@ overwrite7:
 	VZEROUPPER
 	RET
 
-// func Gemm4x8F64AVX2(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+// func Gemm4x8F64AVX2(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·Gemm4x8F64AVX2(SB), NOSPLIT, $0-80
-	MOVQ       c+56(FP), AX
-	MOVQ       ldc+64(FP), CX
-	SHLQ       $0x03, CX
-	PREFETCHT0 (AX)
-	ADDQ       CX, AX
-	PREFETCHT0 (AX)
-	ADDQ       CX, AX
-	PREFETCHT0 (AX)
-	ADDQ       CX, AX
-	PREFETCHT0 (AX)
-	MOVQ       a+16(FP), AX
-	MOVQ       lda+24(FP), CX
-	SHLQ       $0x03, CX
-	MOVQ       k+0(FP), DX
-	MOVQ       b+32(FP), BX
-	MOVQ       ldb+40(FP), SI
-	SHLQ       $0x03, SI
-	VXORPD     Y0, Y0, Y0
-	VXORPD     Y1, Y1, Y1
-	VXORPD     Y2, Y2, Y2
-	VXORPD     Y3, Y3, Y3
-	VXORPD     Y4, Y4, Y4
-	VXORPD     Y5, Y5, Y5
-	VXORPD     Y6, Y6, Y6
-	VXORPD     Y7, Y7, Y7
-	SUBQ       $0x00000004, DX
-	JB         rest2
+TEXT ·Gemm4x8F64AVX2(SB), NOSPLIT, $0-88
+	MOVQ   a+16(FP), AX
+	MOVQ   lda+24(FP), CX
+	SHLQ   $0x03, CX
+	MOVQ   k+0(FP), DX
+	MOVQ   b+32(FP), BX
+	MOVQ   ldb+40(FP), SI
+	SHLQ   $0x03, SI
+	MOVQ   next+80(FP), DI
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	VXORPD Y4, Y4, Y4
+	VXORPD Y5, Y5, Y5
+	VXORPD Y6, Y6, Y6
+	VXORPD Y7, Y7, Y7
+	SUBQ   $0x00000014, DX
+	JLT    end2
 
 loop1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x00000040, DI
 	VMOVUPD      (BX), Y8
 	VMOVUPD      32(BX), Y9
 	VBROADCASTSD (AX), Y10
@@ -1056,13 +1352,92 @@ loop1:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000004, DX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, DX
-	JZ   done4
+end2:
+	ADDQ $0x00000014, DX
+	MOVQ c+56(FP), DI
+	MOVQ ldc+64(FP), R8
+	SHLQ $0x03, R8
+	SUBQ $0x00000004, DX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (DI)
+	ADDQ         R8, DI
+	VMOVUPD      (BX), Y8
+	VMOVUPD      32(BX), Y9
+	VBROADCASTSD (AX), Y10
+	VFMADD231PD  Y8, Y10, Y0
+	VFMADD231PD  Y9, Y10, Y1
+	VBROADCASTSD 8(AX), Y10
+	VFMADD231PD  Y8, Y10, Y2
+	VFMADD231PD  Y9, Y10, Y3
+	VBROADCASTSD 16(AX), Y10
+	VFMADD231PD  Y8, Y10, Y4
+	VFMADD231PD  Y9, Y10, Y5
+	VBROADCASTSD 24(AX), Y10
+	VFMADD231PD  Y8, Y10, Y6
+	VFMADD231PD  Y9, Y10, Y7
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPD      (BX), Y8
+	VMOVUPD      32(BX), Y9
+	VBROADCASTSD (AX), Y10
+	VFMADD231PD  Y8, Y10, Y0
+	VFMADD231PD  Y9, Y10, Y1
+	VBROADCASTSD 8(AX), Y10
+	VFMADD231PD  Y8, Y10, Y2
+	VFMADD231PD  Y9, Y10, Y3
+	VBROADCASTSD 16(AX), Y10
+	VFMADD231PD  Y8, Y10, Y4
+	VFMADD231PD  Y9, Y10, Y5
+	VBROADCASTSD 24(AX), Y10
+	VFMADD231PD  Y8, Y10, Y6
+	VFMADD231PD  Y9, Y10, Y7
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPD      (BX), Y8
+	VMOVUPD      32(BX), Y9
+	VBROADCASTSD (AX), Y10
+	VFMADD231PD  Y8, Y10, Y0
+	VFMADD231PD  Y9, Y10, Y1
+	VBROADCASTSD 8(AX), Y10
+	VFMADD231PD  Y8, Y10, Y2
+	VFMADD231PD  Y9, Y10, Y3
+	VBROADCASTSD 16(AX), Y10
+	VFMADD231PD  Y8, Y10, Y4
+	VFMADD231PD  Y9, Y10, Y5
+	VBROADCASTSD 24(AX), Y10
+	VFMADD231PD  Y8, Y10, Y6
+	VFMADD231PD  Y9, Y10, Y7
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPD      (BX), Y8
+	VMOVUPD      32(BX), Y9
+	VBROADCASTSD (AX), Y10
+	VFMADD231PD  Y8, Y10, Y0
+	VFMADD231PD  Y9, Y10, Y1
+	VBROADCASTSD 8(AX), Y10
+	VFMADD231PD  Y8, Y10, Y2
+	VFMADD231PD  Y9, Y10, Y3
+	VBROADCASTSD 16(AX), Y10
+	VFMADD231PD  Y8, Y10, Y4
+	VFMADD231PD  Y9, Y10, Y5
+	VBROADCASTSD 24(AX), Y10
+	VFMADD231PD  Y8, Y10, Y6
+	VFMADD231PD  Y9, Y10, Y7
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	SUBQ         $0x00000004, DX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, DX
+	TESTQ DX, DX
+	JZ    done6
+
+one5:
 	VMOVUPD      (BX), Y8
 	VMOVUPD      32(BX), Y9
 	VBROADCASTSD (AX), Y10
@@ -1080,9 +1455,9 @@ one3:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000001, DX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSD alpha+8(FP), Y8
 	VMULPD       Y8, Y0, Y0
 	VMULPD       Y8, Y1, Y1
@@ -1097,11 +1472,11 @@ done4:
 	SHLQ         $0x03, CX
 	MOVQ         cols+72(FP), DX
 	CMPQ         DX, $0x00000008
-	JB           edge5
+	JB           edge7
 	VBROADCASTSD beta+48(FP), Y8
 	MOVQ         beta+48(FP), DX
 	ADDQ         DX, DX
-	JZ           overwrite6
+	JZ           overwrite8
 	VFMADD231PD  (AX), Y8, Y0
 	VMOVUPD      Y0, (AX)
 	VFMADD231PD  32(AX), Y8, Y1
@@ -1125,7 +1500,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite6:
+overwrite8:
 	VMOVUPD Y0, (AX)
 	VMOVUPD Y1, 32(AX)
 	ADDQ    CX, AX
@@ -1141,14 +1516,14 @@ overwrite6:
 	VZEROUPPER
 	RET
 
-edge5:
+edge7:
 	VPBROADCASTQ cols+72(FP), Y8
 	VPCMPGTQ     lane<>+0(SB), Y8, Y9
 	VPCMPGTQ     lane<>+32(SB), Y8, Y8
 	VBROADCASTSD beta+48(FP), Y10
 	MOVQ         beta+48(FP), DX
 	ADDQ         DX, DX
-	JZ           overwrite7
+	JZ           overwrite9
 	VMASKMOVPD   (AX), Y9, Y11
 	VFMADD231PD  Y11, Y10, Y0
 	VMASKMOVPD   Y0, Y9, (AX)
@@ -1180,7 +1555,7 @@ edge5:
 	VZEROUPPER
 	RET
 
-overwrite7:
+overwrite9:
 	VMASKMOVPD Y0, Y9, (AX)
 	VMASKMOVPD Y1, Y8, 32(AX)
 	ADDQ       CX, AX
@@ -1196,40 +1571,33 @@ overwrite7:
 	VZEROUPPER
 	RET
 
-// func GemmRows4x8F64AVX2(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+// func GemmRows4x8F64AVX2(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·GemmRows4x8F64AVX2(SB), NOSPLIT, $0-80
-	MOVQ       c+56(FP), AX
-	MOVQ       ldc+64(FP), CX
-	SHLQ       $0x03, CX
-	PREFETCHT0 (AX)
-	ADDQ       CX, AX
-	PREFETCHT0 (AX)
-	ADDQ       CX, AX
-	PREFETCHT0 (AX)
-	ADDQ       CX, AX
-	PREFETCHT0 (AX)
-	MOVQ       lda+24(FP), AX
-	SHLQ       $0x03, AX
-	MOVQ       a+16(FP), CX
-	LEAQ       (CX)(AX*1), DX
-	LEAQ       (DX)(AX*2), DX
-	MOVQ       k+0(FP), BX
-	MOVQ       b+32(FP), SI
-	MOVQ       ldb+40(FP), DI
-	SHLQ       $0x03, DI
-	VXORPD     Y0, Y0, Y0
-	VXORPD     Y1, Y1, Y1
-	VXORPD     Y2, Y2, Y2
-	VXORPD     Y3, Y3, Y3
-	VXORPD     Y4, Y4, Y4
-	VXORPD     Y5, Y5, Y5
-	VXORPD     Y6, Y6, Y6
-	VXORPD     Y7, Y7, Y7
-	SUBQ       $0x00000004, BX
-	JB         rest2
+TEXT ·GemmRows4x8F64AVX2(SB), NOSPLIT, $0-88
+	MOVQ   lda+24(FP), AX
+	SHLQ   $0x03, AX
+	MOVQ   a+16(FP), CX
+	LEAQ   (CX)(AX*1), DX
+	LEAQ   (DX)(AX*2), DX
+	MOVQ   k+0(FP), BX
+	MOVQ   b+32(FP), SI
+	MOVQ   ldb+40(FP), DI
+	SHLQ   $0x03, DI
+	MOVQ   next+80(FP), R8
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	VXORPD Y4, Y4, Y4
+	VXORPD Y5, Y5, Y5
+	VXORPD Y6, Y6, Y6
+	VXORPD Y7, Y7, Y7
+	SUBQ   $0x00000014, BX
+	JLT    end2
 
 loop1:
+	PREFETCHT1   (R8)
+	ADDQ         $0x00000040, R8
 	VMOVUPD      (SI), Y8
 	VMOVUPD      32(SI), Y9
 	VBROADCASTSD (CX), Y10
@@ -1293,13 +1661,90 @@ loop1:
 	ADDQ         $0x00000020, CX
 	ADDQ         $0x00000020, DX
 	SUBQ         $0x00000004, BX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, BX
-	JZ   done4
+end2:
+	ADDQ $0x00000014, BX
+	MOVQ c+56(FP), R8
+	MOVQ ldc+64(FP), R9
+	SHLQ $0x03, R9
+	SUBQ $0x00000004, BX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (R8)
+	ADDQ         R9, R8
+	VMOVUPD      (SI), Y8
+	VMOVUPD      32(SI), Y9
+	VBROADCASTSD (CX), Y10
+	VFMADD231PD  Y8, Y10, Y0
+	VFMADD231PD  Y9, Y10, Y1
+	VBROADCASTSD (CX)(AX*1), Y10
+	VFMADD231PD  Y8, Y10, Y2
+	VFMADD231PD  Y9, Y10, Y3
+	VBROADCASTSD (CX)(AX*2), Y10
+	VFMADD231PD  Y8, Y10, Y4
+	VFMADD231PD  Y9, Y10, Y5
+	VBROADCASTSD (DX), Y10
+	VFMADD231PD  Y8, Y10, Y6
+	VFMADD231PD  Y9, Y10, Y7
+	ADDQ         DI, SI
+	VMOVUPD      (SI), Y8
+	VMOVUPD      32(SI), Y9
+	VBROADCASTSD 8(CX), Y10
+	VFMADD231PD  Y8, Y10, Y0
+	VFMADD231PD  Y9, Y10, Y1
+	VBROADCASTSD 8(CX)(AX*1), Y10
+	VFMADD231PD  Y8, Y10, Y2
+	VFMADD231PD  Y9, Y10, Y3
+	VBROADCASTSD 8(CX)(AX*2), Y10
+	VFMADD231PD  Y8, Y10, Y4
+	VFMADD231PD  Y9, Y10, Y5
+	VBROADCASTSD 8(DX), Y10
+	VFMADD231PD  Y8, Y10, Y6
+	VFMADD231PD  Y9, Y10, Y7
+	ADDQ         DI, SI
+	VMOVUPD      (SI), Y8
+	VMOVUPD      32(SI), Y9
+	VBROADCASTSD 16(CX), Y10
+	VFMADD231PD  Y8, Y10, Y0
+	VFMADD231PD  Y9, Y10, Y1
+	VBROADCASTSD 16(CX)(AX*1), Y10
+	VFMADD231PD  Y8, Y10, Y2
+	VFMADD231PD  Y9, Y10, Y3
+	VBROADCASTSD 16(CX)(AX*2), Y10
+	VFMADD231PD  Y8, Y10, Y4
+	VFMADD231PD  Y9, Y10, Y5
+	VBROADCASTSD 16(DX), Y10
+	VFMADD231PD  Y8, Y10, Y6
+	VFMADD231PD  Y9, Y10, Y7
+	ADDQ         DI, SI
+	VMOVUPD      (SI), Y8
+	VMOVUPD      32(SI), Y9
+	VBROADCASTSD 24(CX), Y10
+	VFMADD231PD  Y8, Y10, Y0
+	VFMADD231PD  Y9, Y10, Y1
+	VBROADCASTSD 24(CX)(AX*1), Y10
+	VFMADD231PD  Y8, Y10, Y2
+	VFMADD231PD  Y9, Y10, Y3
+	VBROADCASTSD 24(CX)(AX*2), Y10
+	VFMADD231PD  Y8, Y10, Y4
+	VFMADD231PD  Y9, Y10, Y5
+	VBROADCASTSD 24(DX), Y10
+	VFMADD231PD  Y8, Y10, Y6
+	VFMADD231PD  Y9, Y10, Y7
+	ADDQ         DI, SI
+	ADDQ         $0x00000020, CX
+	ADDQ         $0x00000020, DX
+	SUBQ         $0x00000004, BX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, BX
+	TESTQ BX, BX
+	JZ    done6
+
+one5:
 	VMOVUPD      (SI), Y8
 	VMOVUPD      32(SI), Y9
 	VBROADCASTSD (CX), Y10
@@ -1318,9 +1763,9 @@ one3:
 	ADDQ         $0x00000008, CX
 	ADDQ         $0x00000008, DX
 	SUBQ         $0x00000001, BX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSD alpha+8(FP), Y8
 	VMULPD       Y8, Y0, Y0
 	VMULPD       Y8, Y1, Y1
@@ -1335,11 +1780,11 @@ done4:
 	SHLQ         $0x03, CX
 	MOVQ         cols+72(FP), DX
 	CMPQ         DX, $0x00000008
-	JB           edge5
+	JB           edge7
 	VBROADCASTSD beta+48(FP), Y8
 	MOVQ         beta+48(FP), DX
 	ADDQ         DX, DX
-	JZ           overwrite6
+	JZ           overwrite8
 	VFMADD231PD  (AX), Y8, Y0
 	VMOVUPD      Y0, (AX)
 	VFMADD231PD  32(AX), Y8, Y1
@@ -1363,7 +1808,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite6:
+overwrite8:
 	VMOVUPD Y0, (AX)
 	VMOVUPD Y1, 32(AX)
 	ADDQ    CX, AX
@@ -1379,14 +1824,14 @@ overwrite6:
 	VZEROUPPER
 	RET
 
-edge5:
+edge7:
 	VPBROADCASTQ cols+72(FP), Y8
 	VPCMPGTQ     lane<>+0(SB), Y8, Y9
 	VPCMPGTQ     lane<>+32(SB), Y8, Y8
 	VBROADCASTSD beta+48(FP), Y10
 	MOVQ         beta+48(FP), DX
 	ADDQ         DX, DX
-	JZ           overwrite7
+	JZ           overwrite9
 	VMASKMOVPD   (AX), Y9, Y11
 	VFMADD231PD  Y11, Y10, Y0
 	VMASKMOVPD   Y0, Y9, (AX)
@@ -1418,7 +1863,7 @@ edge5:
 	VZEROUPPER
 	RET
 
-overwrite7:
+overwrite9:
 	VMASKMOVPD Y0, Y9, (AX)
 	VMASKMOVPD Y1, Y8, 32(AX)
 	ADDQ       CX, AX
@@ -1434,42 +1879,33 @@ overwrite7:
 	VZEROUPPER
 	RET
 
-// func Gemm5x8F64AVX2(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+// func Gemm5x8F64AVX2(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·Gemm5x8F64AVX2(SB), NOSPLIT, $0-80
-	MOVQ       c+56(FP), AX
-	MOVQ       ldc+64(FP), CX
-	SHLQ       $0x03, CX
-	PREFETCHT0 (AX)
-	ADDQ       CX, AX
-	PREFETCHT0 (AX)
-	ADDQ       CX, AX
-	PREFETCHT0 (AX)
-	ADDQ       CX, AX
-	PREFETCHT0 (AX)
-	ADDQ       CX, AX
-	PREFETCHT0 (AX)
-	MOVQ       a+16(FP), AX
-	MOVQ       lda+24(FP), CX
-	SHLQ       $0x03, CX
-	MOVQ       k+0(FP), DX
-	MOVQ       b+32(FP), BX
-	MOVQ       ldb+40(FP), SI
-	SHLQ       $0x03, SI
-	VXORPD     Y0, Y0, Y0
-	VXORPD     Y1, Y1, Y1
-	VXORPD     Y2, Y2, Y2
-	VXORPD     Y3, Y3, Y3
-	VXORPD     Y4, Y4, Y4
-	VXORPD     Y5, Y5, Y5
-	VXORPD     Y6, Y6, Y6
-	VXORPD     Y7, Y7, Y7
-	VXORPD     Y8, Y8, Y8
-	VXORPD     Y9, Y9, Y9
-	SUBQ       $0x00000004, DX
-	JB         rest2
+TEXT ·Gemm5x8F64AVX2(SB), NOSPLIT, $0-88
+	MOVQ   a+16(FP), AX
+	MOVQ   lda+24(FP), CX
+	SHLQ   $0x03, CX
+	MOVQ   k+0(FP), DX
+	MOVQ   b+32(FP), BX
+	MOVQ   ldb+40(FP), SI
+	SHLQ   $0x03, SI
+	MOVQ   next+80(FP), DI
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	VXORPD Y4, Y4, Y4
+	VXORPD Y5, Y5, Y5
+	VXORPD Y6, Y6, Y6
+	VXORPD Y7, Y7, Y7
+	VXORPD Y8, Y8, Y8
+	VXORPD Y9, Y9, Y9
+	SUBQ   $0x00000018, DX
+	JLT    end2
 
 loop1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x00000040, DI
 	VMOVUPD      (BX), Y10
 	VMOVUPD      32(BX), Y11
 	VBROADCASTSD (AX), Y12
@@ -1547,13 +1983,104 @@ loop1:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000004, DX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, DX
-	JZ   done4
+end2:
+	ADDQ $0x00000018, DX
+	MOVQ c+56(FP), DI
+	MOVQ ldc+64(FP), R8
+	SHLQ $0x03, R8
+	SUBQ $0x00000004, DX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (DI)
+	ADDQ         R8, DI
+	VMOVUPD      (BX), Y10
+	VMOVUPD      32(BX), Y11
+	VBROADCASTSD (AX), Y12
+	VFMADD231PD  Y10, Y12, Y0
+	VFMADD231PD  Y11, Y12, Y1
+	VBROADCASTSD 8(AX), Y12
+	VFMADD231PD  Y10, Y12, Y2
+	VFMADD231PD  Y11, Y12, Y3
+	VBROADCASTSD 16(AX), Y12
+	VFMADD231PD  Y10, Y12, Y4
+	VFMADD231PD  Y11, Y12, Y5
+	VBROADCASTSD 24(AX), Y12
+	VFMADD231PD  Y10, Y12, Y6
+	VFMADD231PD  Y11, Y12, Y7
+	VBROADCASTSD 32(AX), Y12
+	VFMADD231PD  Y10, Y12, Y8
+	VFMADD231PD  Y11, Y12, Y9
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPD      (BX), Y10
+	VMOVUPD      32(BX), Y11
+	VBROADCASTSD (AX), Y12
+	VFMADD231PD  Y10, Y12, Y0
+	VFMADD231PD  Y11, Y12, Y1
+	VBROADCASTSD 8(AX), Y12
+	VFMADD231PD  Y10, Y12, Y2
+	VFMADD231PD  Y11, Y12, Y3
+	VBROADCASTSD 16(AX), Y12
+	VFMADD231PD  Y10, Y12, Y4
+	VFMADD231PD  Y11, Y12, Y5
+	VBROADCASTSD 24(AX), Y12
+	VFMADD231PD  Y10, Y12, Y6
+	VFMADD231PD  Y11, Y12, Y7
+	VBROADCASTSD 32(AX), Y12
+	VFMADD231PD  Y10, Y12, Y8
+	VFMADD231PD  Y11, Y12, Y9
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPD      (BX), Y10
+	VMOVUPD      32(BX), Y11
+	VBROADCASTSD (AX), Y12
+	VFMADD231PD  Y10, Y12, Y0
+	VFMADD231PD  Y11, Y12, Y1
+	VBROADCASTSD 8(AX), Y12
+	VFMADD231PD  Y10, Y12, Y2
+	VFMADD231PD  Y11, Y12, Y3
+	VBROADCASTSD 16(AX), Y12
+	VFMADD231PD  Y10, Y12, Y4
+	VFMADD231PD  Y11, Y12, Y5
+	VBROADCASTSD 24(AX), Y12
+	VFMADD231PD  Y10, Y12, Y6
+	VFMADD231PD  Y11, Y12, Y7
+	VBROADCASTSD 32(AX), Y12
+	VFMADD231PD  Y10, Y12, Y8
+	VFMADD231PD  Y11, Y12, Y9
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPD      (BX), Y10
+	VMOVUPD      32(BX), Y11
+	VBROADCASTSD (AX), Y12
+	VFMADD231PD  Y10, Y12, Y0
+	VFMADD231PD  Y11, Y12, Y1
+	VBROADCASTSD 8(AX), Y12
+	VFMADD231PD  Y10, Y12, Y2
+	VFMADD231PD  Y11, Y12, Y3
+	VBROADCASTSD 16(AX), Y12
+	VFMADD231PD  Y10, Y12, Y4
+	VFMADD231PD  Y11, Y12, Y5
+	VBROADCASTSD 24(AX), Y12
+	VFMADD231PD  Y10, Y12, Y6
+	VFMADD231PD  Y11, Y12, Y7
+	VBROADCASTSD 32(AX), Y12
+	VFMADD231PD  Y10, Y12, Y8
+	VFMADD231PD  Y11, Y12, Y9
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	SUBQ         $0x00000004, DX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, DX
+	TESTQ DX, DX
+	JZ    done6
+
+one5:
 	VMOVUPD      (BX), Y10
 	VMOVUPD      32(BX), Y11
 	VBROADCASTSD (AX), Y12
@@ -1574,9 +2101,9 @@ one3:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000001, DX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSD alpha+8(FP), Y10
 	VMULPD       Y10, Y0, Y0
 	VMULPD       Y10, Y1, Y1
@@ -1593,11 +2120,11 @@ done4:
 	SHLQ         $0x03, CX
 	MOVQ         cols+72(FP), DX
 	CMPQ         DX, $0x00000008
-	JB           edge5
+	JB           edge7
 	VBROADCASTSD beta+48(FP), Y10
 	MOVQ         beta+48(FP), DX
 	ADDQ         DX, DX
-	JZ           overwrite6
+	JZ           overwrite8
 	VFMADD231PD  (AX), Y10, Y0
 	VMOVUPD      Y0, (AX)
 	VFMADD231PD  32(AX), Y10, Y1
@@ -1626,7 +2153,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite6:
+overwrite8:
 	VMOVUPD Y0, (AX)
 	VMOVUPD Y1, 32(AX)
 	ADDQ    CX, AX
@@ -1645,14 +2172,14 @@ overwrite6:
 	VZEROUPPER
 	RET
 
-edge5:
+edge7:
 	VPBROADCASTQ cols+72(FP), Y10
 	VPCMPGTQ     lane<>+0(SB), Y10, Y11
 	VPCMPGTQ     lane<>+32(SB), Y10, Y10
 	VBROADCASTSD beta+48(FP), Y12
 	MOVQ         beta+48(FP), DX
 	ADDQ         DX, DX
-	JZ           overwrite7
+	JZ           overwrite9
 	VMASKMOVPD   (AX), Y11, Y13
 	VFMADD231PD  Y13, Y12, Y0
 	VMASKMOVPD   Y0, Y11, (AX)
@@ -1691,7 +2218,7 @@ edge5:
 	VZEROUPPER
 	RET
 
-overwrite7:
+overwrite9:
 	VMASKMOVPD Y0, Y11, (AX)
 	VMASKMOVPD Y1, Y10, 32(AX)
 	ADDQ       CX, AX
@@ -1710,44 +2237,35 @@ overwrite7:
 	VZEROUPPER
 	RET
 
-// func GemmRows5x8F64AVX2(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+// func GemmRows5x8F64AVX2(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·GemmRows5x8F64AVX2(SB), NOSPLIT, $0-80
-	MOVQ       c+56(FP), AX
-	MOVQ       ldc+64(FP), CX
-	SHLQ       $0x03, CX
-	PREFETCHT0 (AX)
-	ADDQ       CX, AX
-	PREFETCHT0 (AX)
-	ADDQ       CX, AX
-	PREFETCHT0 (AX)
-	ADDQ       CX, AX
-	PREFETCHT0 (AX)
-	ADDQ       CX, AX
-	PREFETCHT0 (AX)
-	MOVQ       lda+24(FP), AX
-	SHLQ       $0x03, AX
-	MOVQ       a+16(FP), CX
-	LEAQ       (CX)(AX*1), DX
-	LEAQ       (DX)(AX*2), DX
-	MOVQ       k+0(FP), BX
-	MOVQ       b+32(FP), SI
-	MOVQ       ldb+40(FP), DI
-	SHLQ       $0x03, DI
-	VXORPD     Y0, Y0, Y0
-	VXORPD     Y1, Y1, Y1
-	VXORPD     Y2, Y2, Y2
-	VXORPD     Y3, Y3, Y3
-	VXORPD     Y4, Y4, Y4
-	VXORPD     Y5, Y5, Y5
-	VXORPD     Y6, Y6, Y6
-	VXORPD     Y7, Y7, Y7
-	VXORPD     Y8, Y8, Y8
-	VXORPD     Y9, Y9, Y9
-	SUBQ       $0x00000004, BX
-	JB         rest2
+TEXT ·GemmRows5x8F64AVX2(SB), NOSPLIT, $0-88
+	MOVQ   lda+24(FP), AX
+	SHLQ   $0x03, AX
+	MOVQ   a+16(FP), CX
+	LEAQ   (CX)(AX*1), DX
+	LEAQ   (DX)(AX*2), DX
+	MOVQ   k+0(FP), BX
+	MOVQ   b+32(FP), SI
+	MOVQ   ldb+40(FP), DI
+	SHLQ   $0x03, DI
+	MOVQ   next+80(FP), R8
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	VXORPD Y4, Y4, Y4
+	VXORPD Y5, Y5, Y5
+	VXORPD Y6, Y6, Y6
+	VXORPD Y7, Y7, Y7
+	VXORPD Y8, Y8, Y8
+	VXORPD Y9, Y9, Y9
+	SUBQ   $0x00000018, BX
+	JLT    end2
 
 loop1:
+	PREFETCHT1   (R8)
+	ADDQ         $0x00000040, R8
 	VMOVUPD      (SI), Y10
 	VMOVUPD      32(SI), Y11
 	VBROADCASTSD (CX), Y12
@@ -1823,13 +2341,102 @@ loop1:
 	ADDQ         $0x00000020, CX
 	ADDQ         $0x00000020, DX
 	SUBQ         $0x00000004, BX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, BX
-	JZ   done4
+end2:
+	ADDQ $0x00000018, BX
+	MOVQ c+56(FP), R8
+	MOVQ ldc+64(FP), R9
+	SHLQ $0x03, R9
+	SUBQ $0x00000004, BX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (R8)
+	ADDQ         R9, R8
+	VMOVUPD      (SI), Y10
+	VMOVUPD      32(SI), Y11
+	VBROADCASTSD (CX), Y12
+	VFMADD231PD  Y10, Y12, Y0
+	VFMADD231PD  Y11, Y12, Y1
+	VBROADCASTSD (CX)(AX*1), Y12
+	VFMADD231PD  Y10, Y12, Y2
+	VFMADD231PD  Y11, Y12, Y3
+	VBROADCASTSD (CX)(AX*2), Y12
+	VFMADD231PD  Y10, Y12, Y4
+	VFMADD231PD  Y11, Y12, Y5
+	VBROADCASTSD (DX), Y12
+	VFMADD231PD  Y10, Y12, Y6
+	VFMADD231PD  Y11, Y12, Y7
+	VBROADCASTSD (DX)(AX*1), Y12
+	VFMADD231PD  Y10, Y12, Y8
+	VFMADD231PD  Y11, Y12, Y9
+	ADDQ         DI, SI
+	VMOVUPD      (SI), Y10
+	VMOVUPD      32(SI), Y11
+	VBROADCASTSD 8(CX), Y12
+	VFMADD231PD  Y10, Y12, Y0
+	VFMADD231PD  Y11, Y12, Y1
+	VBROADCASTSD 8(CX)(AX*1), Y12
+	VFMADD231PD  Y10, Y12, Y2
+	VFMADD231PD  Y11, Y12, Y3
+	VBROADCASTSD 8(CX)(AX*2), Y12
+	VFMADD231PD  Y10, Y12, Y4
+	VFMADD231PD  Y11, Y12, Y5
+	VBROADCASTSD 8(DX), Y12
+	VFMADD231PD  Y10, Y12, Y6
+	VFMADD231PD  Y11, Y12, Y7
+	VBROADCASTSD 8(DX)(AX*1), Y12
+	VFMADD231PD  Y10, Y12, Y8
+	VFMADD231PD  Y11, Y12, Y9
+	ADDQ         DI, SI
+	VMOVUPD      (SI), Y10
+	VMOVUPD      32(SI), Y11
+	VBROADCASTSD 16(CX), Y12
+	VFMADD231PD  Y10, Y12, Y0
+	VFMADD231PD  Y11, Y12, Y1
+	VBROADCASTSD 16(CX)(AX*1), Y12
+	VFMADD231PD  Y10, Y12, Y2
+	VFMADD231PD  Y11, Y12, Y3
+	VBROADCASTSD 16(CX)(AX*2), Y12
+	VFMADD231PD  Y10, Y12, Y4
+	VFMADD231PD  Y11, Y12, Y5
+	VBROADCASTSD 16(DX), Y12
+	VFMADD231PD  Y10, Y12, Y6
+	VFMADD231PD  Y11, Y12, Y7
+	VBROADCASTSD 16(DX)(AX*1), Y12
+	VFMADD231PD  Y10, Y12, Y8
+	VFMADD231PD  Y11, Y12, Y9
+	ADDQ         DI, SI
+	VMOVUPD      (SI), Y10
+	VMOVUPD      32(SI), Y11
+	VBROADCASTSD 24(CX), Y12
+	VFMADD231PD  Y10, Y12, Y0
+	VFMADD231PD  Y11, Y12, Y1
+	VBROADCASTSD 24(CX)(AX*1), Y12
+	VFMADD231PD  Y10, Y12, Y2
+	VFMADD231PD  Y11, Y12, Y3
+	VBROADCASTSD 24(CX)(AX*2), Y12
+	VFMADD231PD  Y10, Y12, Y4
+	VFMADD231PD  Y11, Y12, Y5
+	VBROADCASTSD 24(DX), Y12
+	VFMADD231PD  Y10, Y12, Y6
+	VFMADD231PD  Y11, Y12, Y7
+	VBROADCASTSD 24(DX)(AX*1), Y12
+	VFMADD231PD  Y10, Y12, Y8
+	VFMADD231PD  Y11, Y12, Y9
+	ADDQ         DI, SI
+	ADDQ         $0x00000020, CX
+	ADDQ         $0x00000020, DX
+	SUBQ         $0x00000004, BX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, BX
+	TESTQ BX, BX
+	JZ    done6
+
+one5:
 	VMOVUPD      (SI), Y10
 	VMOVUPD      32(SI), Y11
 	VBROADCASTSD (CX), Y12
@@ -1851,9 +2458,9 @@ one3:
 	ADDQ         $0x00000008, CX
 	ADDQ         $0x00000008, DX
 	SUBQ         $0x00000001, BX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSD alpha+8(FP), Y10
 	VMULPD       Y10, Y0, Y0
 	VMULPD       Y10, Y1, Y1
@@ -1870,11 +2477,11 @@ done4:
 	SHLQ         $0x03, CX
 	MOVQ         cols+72(FP), DX
 	CMPQ         DX, $0x00000008
-	JB           edge5
+	JB           edge7
 	VBROADCASTSD beta+48(FP), Y10
 	MOVQ         beta+48(FP), DX
 	ADDQ         DX, DX
-	JZ           overwrite6
+	JZ           overwrite8
 	VFMADD231PD  (AX), Y10, Y0
 	VMOVUPD      Y0, (AX)
 	VFMADD231PD  32(AX), Y10, Y1
@@ -1903,7 +2510,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite6:
+overwrite8:
 	VMOVUPD Y0, (AX)
 	VMOVUPD Y1, 32(AX)
 	ADDQ    CX, AX
@@ -1922,14 +2529,14 @@ overwrite6:
 	VZEROUPPER
 	RET
 
-edge5:
+edge7:
 	VPBROADCASTQ cols+72(FP), Y10
 	VPCMPGTQ     lane<>+0(SB), Y10, Y11
 	VPCMPGTQ     lane<>+32(SB), Y10, Y10
 	VBROADCASTSD beta+48(FP), Y12
 	MOVQ         beta+48(FP), DX
 	ADDQ         DX, DX
-	JZ           overwrite7
+	JZ           overwrite9
 	VMASKMOVPD   (AX), Y11, Y13
 	VFMADD231PD  Y13, Y12, Y0
 	VMASKMOVPD   Y0, Y11, (AX)
@@ -1968,7 +2575,7 @@ edge5:
 	VZEROUPPER
 	RET
 
-overwrite7:
+overwrite9:
 	VMASKMOVPD Y0, Y11, (AX)
 	VMASKMOVPD Y1, Y10, 32(AX)
 	ADDQ       CX, AX
@@ -1987,46 +2594,35 @@ overwrite7:
 	VZEROUPPER
 	RET
 
-// func Gemm6x8F64AVX2(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+// func Gemm6x8F64AVX2(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·Gemm6x8F64AVX2(SB), NOSPLIT, $0-80
-	MOVQ       c+56(FP), AX
-	MOVQ       ldc+64(FP), CX
-	SHLQ       $0x03, CX
-	PREFETCHT0 (AX)
-	ADDQ       CX, AX
-	PREFETCHT0 (AX)
-	ADDQ       CX, AX
-	PREFETCHT0 (AX)
-	ADDQ       CX, AX
-	PREFETCHT0 (AX)
-	ADDQ       CX, AX
-	PREFETCHT0 (AX)
-	ADDQ       CX, AX
-	PREFETCHT0 (AX)
-	MOVQ       a+16(FP), AX
-	MOVQ       lda+24(FP), CX
-	SHLQ       $0x03, CX
-	MOVQ       k+0(FP), DX
-	MOVQ       b+32(FP), BX
-	MOVQ       ldb+40(FP), SI
-	SHLQ       $0x03, SI
-	VXORPD     Y0, Y0, Y0
-	VXORPD     Y1, Y1, Y1
-	VXORPD     Y2, Y2, Y2
-	VXORPD     Y3, Y3, Y3
-	VXORPD     Y4, Y4, Y4
-	VXORPD     Y5, Y5, Y5
-	VXORPD     Y6, Y6, Y6
-	VXORPD     Y7, Y7, Y7
-	VXORPD     Y8, Y8, Y8
-	VXORPD     Y9, Y9, Y9
-	VXORPD     Y10, Y10, Y10
-	VXORPD     Y11, Y11, Y11
-	SUBQ       $0x00000004, DX
-	JB         rest2
+TEXT ·Gemm6x8F64AVX2(SB), NOSPLIT, $0-88
+	MOVQ   a+16(FP), AX
+	MOVQ   lda+24(FP), CX
+	SHLQ   $0x03, CX
+	MOVQ   k+0(FP), DX
+	MOVQ   b+32(FP), BX
+	MOVQ   ldb+40(FP), SI
+	SHLQ   $0x03, SI
+	MOVQ   next+80(FP), DI
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	VXORPD Y4, Y4, Y4
+	VXORPD Y5, Y5, Y5
+	VXORPD Y6, Y6, Y6
+	VXORPD Y7, Y7, Y7
+	VXORPD Y8, Y8, Y8
+	VXORPD Y9, Y9, Y9
+	VXORPD Y10, Y10, Y10
+	VXORPD Y11, Y11, Y11
+	SUBQ   $0x0000001c, DX
+	JLT    end2
 
 loop1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x00000040, DI
 	VMOVUPD      (BX), Y12
 	VMOVUPD      32(BX), Y13
 	VBROADCASTSD (AX), Y14
@@ -2116,13 +2712,116 @@ loop1:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000004, DX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, DX
-	JZ   done4
+end2:
+	ADDQ $0x0000001c, DX
+	MOVQ c+56(FP), DI
+	MOVQ ldc+64(FP), R8
+	SHLQ $0x03, R8
+	SUBQ $0x00000004, DX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (DI)
+	ADDQ         R8, DI
+	VMOVUPD      (BX), Y12
+	VMOVUPD      32(BX), Y13
+	VBROADCASTSD (AX), Y14
+	VFMADD231PD  Y12, Y14, Y0
+	VFMADD231PD  Y13, Y14, Y1
+	VBROADCASTSD 8(AX), Y14
+	VFMADD231PD  Y12, Y14, Y2
+	VFMADD231PD  Y13, Y14, Y3
+	VBROADCASTSD 16(AX), Y14
+	VFMADD231PD  Y12, Y14, Y4
+	VFMADD231PD  Y13, Y14, Y5
+	VBROADCASTSD 24(AX), Y14
+	VFMADD231PD  Y12, Y14, Y6
+	VFMADD231PD  Y13, Y14, Y7
+	VBROADCASTSD 32(AX), Y14
+	VFMADD231PD  Y12, Y14, Y8
+	VFMADD231PD  Y13, Y14, Y9
+	VBROADCASTSD 40(AX), Y14
+	VFMADD231PD  Y12, Y14, Y10
+	VFMADD231PD  Y13, Y14, Y11
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPD      (BX), Y12
+	VMOVUPD      32(BX), Y13
+	VBROADCASTSD (AX), Y14
+	VFMADD231PD  Y12, Y14, Y0
+	VFMADD231PD  Y13, Y14, Y1
+	VBROADCASTSD 8(AX), Y14
+	VFMADD231PD  Y12, Y14, Y2
+	VFMADD231PD  Y13, Y14, Y3
+	VBROADCASTSD 16(AX), Y14
+	VFMADD231PD  Y12, Y14, Y4
+	VFMADD231PD  Y13, Y14, Y5
+	VBROADCASTSD 24(AX), Y14
+	VFMADD231PD  Y12, Y14, Y6
+	VFMADD231PD  Y13, Y14, Y7
+	VBROADCASTSD 32(AX), Y14
+	VFMADD231PD  Y12, Y14, Y8
+	VFMADD231PD  Y13, Y14, Y9
+	VBROADCASTSD 40(AX), Y14
+	VFMADD231PD  Y12, Y14, Y10
+	VFMADD231PD  Y13, Y14, Y11
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPD      (BX), Y12
+	VMOVUPD      32(BX), Y13
+	VBROADCASTSD (AX), Y14
+	VFMADD231PD  Y12, Y14, Y0
+	VFMADD231PD  Y13, Y14, Y1
+	VBROADCASTSD 8(AX), Y14
+	VFMADD231PD  Y12, Y14, Y2
+	VFMADD231PD  Y13, Y14, Y3
+	VBROADCASTSD 16(AX), Y14
+	VFMADD231PD  Y12, Y14, Y4
+	VFMADD231PD  Y13, Y14, Y5
+	VBROADCASTSD 24(AX), Y14
+	VFMADD231PD  Y12, Y14, Y6
+	VFMADD231PD  Y13, Y14, Y7
+	VBROADCASTSD 32(AX), Y14
+	VFMADD231PD  Y12, Y14, Y8
+	VFMADD231PD  Y13, Y14, Y9
+	VBROADCASTSD 40(AX), Y14
+	VFMADD231PD  Y12, Y14, Y10
+	VFMADD231PD  Y13, Y14, Y11
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPD      (BX), Y12
+	VMOVUPD      32(BX), Y13
+	VBROADCASTSD (AX), Y14
+	VFMADD231PD  Y12, Y14, Y0
+	VFMADD231PD  Y13, Y14, Y1
+	VBROADCASTSD 8(AX), Y14
+	VFMADD231PD  Y12, Y14, Y2
+	VFMADD231PD  Y13, Y14, Y3
+	VBROADCASTSD 16(AX), Y14
+	VFMADD231PD  Y12, Y14, Y4
+	VFMADD231PD  Y13, Y14, Y5
+	VBROADCASTSD 24(AX), Y14
+	VFMADD231PD  Y12, Y14, Y6
+	VFMADD231PD  Y13, Y14, Y7
+	VBROADCASTSD 32(AX), Y14
+	VFMADD231PD  Y12, Y14, Y8
+	VFMADD231PD  Y13, Y14, Y9
+	VBROADCASTSD 40(AX), Y14
+	VFMADD231PD  Y12, Y14, Y10
+	VFMADD231PD  Y13, Y14, Y11
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	SUBQ         $0x00000004, DX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, DX
+	TESTQ DX, DX
+	JZ    done6
+
+one5:
 	VMOVUPD      (BX), Y12
 	VMOVUPD      32(BX), Y13
 	VBROADCASTSD (AX), Y14
@@ -2146,9 +2845,9 @@ one3:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000001, DX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSD alpha+8(FP), Y12
 	VMULPD       Y12, Y0, Y0
 	VMULPD       Y12, Y1, Y1
@@ -2167,11 +2866,11 @@ done4:
 	SHLQ         $0x03, CX
 	MOVQ         cols+72(FP), DX
 	CMPQ         DX, $0x00000008
-	JB           edge5
+	JB           edge7
 	VBROADCASTSD beta+48(FP), Y12
 	MOVQ         beta+48(FP), DX
 	ADDQ         DX, DX
-	JZ           overwrite6
+	JZ           overwrite8
 	VFMADD231PD  (AX), Y12, Y0
 	VMOVUPD      Y0, (AX)
 	VFMADD231PD  32(AX), Y12, Y1
@@ -2205,7 +2904,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite6:
+overwrite8:
 	VMOVUPD Y0, (AX)
 	VMOVUPD Y1, 32(AX)
 	ADDQ    CX, AX
@@ -2227,14 +2926,14 @@ overwrite6:
 	VZEROUPPER
 	RET
 
-edge5:
+edge7:
 	VPBROADCASTQ cols+72(FP), Y12
 	VPCMPGTQ     lane<>+0(SB), Y12, Y13
 	VPCMPGTQ     lane<>+32(SB), Y12, Y12
 	VBROADCASTSD beta+48(FP), Y14
 	MOVQ         beta+48(FP), DX
 	ADDQ         DX, DX
-	JZ           overwrite7
+	JZ           overwrite9
 	VMASKMOVPD   (AX), Y13, Y15
 	VFMADD231PD  Y15, Y14, Y0
 	VMASKMOVPD   Y0, Y13, (AX)
@@ -2280,7 +2979,7 @@ edge5:
 	VZEROUPPER
 	RET
 
-overwrite7:
+overwrite9:
 	VMASKMOVPD Y0, Y13, (AX)
 	VMASKMOVPD Y1, Y12, 32(AX)
 	ADDQ       CX, AX
@@ -2302,48 +3001,37 @@ overwrite7:
 	VZEROUPPER
 	RET
 
-// func GemmRows6x8F64AVX2(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+// func GemmRows6x8F64AVX2(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·GemmRows6x8F64AVX2(SB), NOSPLIT, $0-80
-	MOVQ       c+56(FP), AX
-	MOVQ       ldc+64(FP), CX
-	SHLQ       $0x03, CX
-	PREFETCHT0 (AX)
-	ADDQ       CX, AX
-	PREFETCHT0 (AX)
-	ADDQ       CX, AX
-	PREFETCHT0 (AX)
-	ADDQ       CX, AX
-	PREFETCHT0 (AX)
-	ADDQ       CX, AX
-	PREFETCHT0 (AX)
-	ADDQ       CX, AX
-	PREFETCHT0 (AX)
-	MOVQ       lda+24(FP), AX
-	SHLQ       $0x03, AX
-	MOVQ       a+16(FP), CX
-	LEAQ       (CX)(AX*1), DX
-	LEAQ       (DX)(AX*2), DX
-	MOVQ       k+0(FP), BX
-	MOVQ       b+32(FP), SI
-	MOVQ       ldb+40(FP), DI
-	SHLQ       $0x03, DI
-	VXORPD     Y0, Y0, Y0
-	VXORPD     Y1, Y1, Y1
-	VXORPD     Y2, Y2, Y2
-	VXORPD     Y3, Y3, Y3
-	VXORPD     Y4, Y4, Y4
-	VXORPD     Y5, Y5, Y5
-	VXORPD     Y6, Y6, Y6
-	VXORPD     Y7, Y7, Y7
-	VXORPD     Y8, Y8, Y8
-	VXORPD     Y9, Y9, Y9
-	VXORPD     Y10, Y10, Y10
-	VXORPD     Y11, Y11, Y11
-	SUBQ       $0x00000004, BX
-	JB         rest2
+TEXT ·GemmRows6x8F64AVX2(SB), NOSPLIT, $0-88
+	MOVQ   lda+24(FP), AX
+	SHLQ   $0x03, AX
+	MOVQ   a+16(FP), CX
+	LEAQ   (CX)(AX*1), DX
+	LEAQ   (DX)(AX*2), DX
+	MOVQ   k+0(FP), BX
+	MOVQ   b+32(FP), SI
+	MOVQ   ldb+40(FP), DI
+	SHLQ   $0x03, DI
+	MOVQ   next+80(FP), R8
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	VXORPD Y4, Y4, Y4
+	VXORPD Y5, Y5, Y5
+	VXORPD Y6, Y6, Y6
+	VXORPD Y7, Y7, Y7
+	VXORPD Y8, Y8, Y8
+	VXORPD Y9, Y9, Y9
+	VXORPD Y10, Y10, Y10
+	VXORPD Y11, Y11, Y11
+	SUBQ   $0x0000001c, BX
+	JLT    end2
 
 loop1:
+	PREFETCHT1   (R8)
+	ADDQ         $0x00000040, R8
 	VMOVUPD      (SI), Y12
 	VMOVUPD      32(SI), Y13
 	VBROADCASTSD (CX), Y14
@@ -2431,13 +3119,114 @@ loop1:
 	ADDQ         $0x00000020, CX
 	ADDQ         $0x00000020, DX
 	SUBQ         $0x00000004, BX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, BX
-	JZ   done4
+end2:
+	ADDQ $0x0000001c, BX
+	MOVQ c+56(FP), R8
+	MOVQ ldc+64(FP), R9
+	SHLQ $0x03, R9
+	SUBQ $0x00000004, BX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (R8)
+	ADDQ         R9, R8
+	VMOVUPD      (SI), Y12
+	VMOVUPD      32(SI), Y13
+	VBROADCASTSD (CX), Y14
+	VFMADD231PD  Y12, Y14, Y0
+	VFMADD231PD  Y13, Y14, Y1
+	VBROADCASTSD (CX)(AX*1), Y14
+	VFMADD231PD  Y12, Y14, Y2
+	VFMADD231PD  Y13, Y14, Y3
+	VBROADCASTSD (CX)(AX*2), Y14
+	VFMADD231PD  Y12, Y14, Y4
+	VFMADD231PD  Y13, Y14, Y5
+	VBROADCASTSD (DX), Y14
+	VFMADD231PD  Y12, Y14, Y6
+	VFMADD231PD  Y13, Y14, Y7
+	VBROADCASTSD (DX)(AX*1), Y14
+	VFMADD231PD  Y12, Y14, Y8
+	VFMADD231PD  Y13, Y14, Y9
+	VBROADCASTSD (DX)(AX*2), Y14
+	VFMADD231PD  Y12, Y14, Y10
+	VFMADD231PD  Y13, Y14, Y11
+	ADDQ         DI, SI
+	VMOVUPD      (SI), Y12
+	VMOVUPD      32(SI), Y13
+	VBROADCASTSD 8(CX), Y14
+	VFMADD231PD  Y12, Y14, Y0
+	VFMADD231PD  Y13, Y14, Y1
+	VBROADCASTSD 8(CX)(AX*1), Y14
+	VFMADD231PD  Y12, Y14, Y2
+	VFMADD231PD  Y13, Y14, Y3
+	VBROADCASTSD 8(CX)(AX*2), Y14
+	VFMADD231PD  Y12, Y14, Y4
+	VFMADD231PD  Y13, Y14, Y5
+	VBROADCASTSD 8(DX), Y14
+	VFMADD231PD  Y12, Y14, Y6
+	VFMADD231PD  Y13, Y14, Y7
+	VBROADCASTSD 8(DX)(AX*1), Y14
+	VFMADD231PD  Y12, Y14, Y8
+	VFMADD231PD  Y13, Y14, Y9
+	VBROADCASTSD 8(DX)(AX*2), Y14
+	VFMADD231PD  Y12, Y14, Y10
+	VFMADD231PD  Y13, Y14, Y11
+	ADDQ         DI, SI
+	VMOVUPD      (SI), Y12
+	VMOVUPD      32(SI), Y13
+	VBROADCASTSD 16(CX), Y14
+	VFMADD231PD  Y12, Y14, Y0
+	VFMADD231PD  Y13, Y14, Y1
+	VBROADCASTSD 16(CX)(AX*1), Y14
+	VFMADD231PD  Y12, Y14, Y2
+	VFMADD231PD  Y13, Y14, Y3
+	VBROADCASTSD 16(CX)(AX*2), Y14
+	VFMADD231PD  Y12, Y14, Y4
+	VFMADD231PD  Y13, Y14, Y5
+	VBROADCASTSD 16(DX), Y14
+	VFMADD231PD  Y12, Y14, Y6
+	VFMADD231PD  Y13, Y14, Y7
+	VBROADCASTSD 16(DX)(AX*1), Y14
+	VFMADD231PD  Y12, Y14, Y8
+	VFMADD231PD  Y13, Y14, Y9
+	VBROADCASTSD 16(DX)(AX*2), Y14
+	VFMADD231PD  Y12, Y14, Y10
+	VFMADD231PD  Y13, Y14, Y11
+	ADDQ         DI, SI
+	VMOVUPD      (SI), Y12
+	VMOVUPD      32(SI), Y13
+	VBROADCASTSD 24(CX), Y14
+	VFMADD231PD  Y12, Y14, Y0
+	VFMADD231PD  Y13, Y14, Y1
+	VBROADCASTSD 24(CX)(AX*1), Y14
+	VFMADD231PD  Y12, Y14, Y2
+	VFMADD231PD  Y13, Y14, Y3
+	VBROADCASTSD 24(CX)(AX*2), Y14
+	VFMADD231PD  Y12, Y14, Y4
+	VFMADD231PD  Y13, Y14, Y5
+	VBROADCASTSD 24(DX), Y14
+	VFMADD231PD  Y12, Y14, Y6
+	VFMADD231PD  Y13, Y14, Y7
+	VBROADCASTSD 24(DX)(AX*1), Y14
+	VFMADD231PD  Y12, Y14, Y8
+	VFMADD231PD  Y13, Y14, Y9
+	VBROADCASTSD 24(DX)(AX*2), Y14
+	VFMADD231PD  Y12, Y14, Y10
+	VFMADD231PD  Y13, Y14, Y11
+	ADDQ         DI, SI
+	ADDQ         $0x00000020, CX
+	ADDQ         $0x00000020, DX
+	SUBQ         $0x00000004, BX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, BX
+	TESTQ BX, BX
+	JZ    done6
+
+one5:
 	VMOVUPD      (SI), Y12
 	VMOVUPD      32(SI), Y13
 	VBROADCASTSD (CX), Y14
@@ -2462,9 +3251,9 @@ one3:
 	ADDQ         $0x00000008, CX
 	ADDQ         $0x00000008, DX
 	SUBQ         $0x00000001, BX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSD alpha+8(FP), Y12
 	VMULPD       Y12, Y0, Y0
 	VMULPD       Y12, Y1, Y1
@@ -2483,11 +3272,11 @@ done4:
 	SHLQ         $0x03, CX
 	MOVQ         cols+72(FP), DX
 	CMPQ         DX, $0x00000008
-	JB           edge5
+	JB           edge7
 	VBROADCASTSD beta+48(FP), Y12
 	MOVQ         beta+48(FP), DX
 	ADDQ         DX, DX
-	JZ           overwrite6
+	JZ           overwrite8
 	VFMADD231PD  (AX), Y12, Y0
 	VMOVUPD      Y0, (AX)
 	VFMADD231PD  32(AX), Y12, Y1
@@ -2521,7 +3310,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite6:
+overwrite8:
 	VMOVUPD Y0, (AX)
 	VMOVUPD Y1, 32(AX)
 	ADDQ    CX, AX
@@ -2543,14 +3332,14 @@ overwrite6:
 	VZEROUPPER
 	RET
 
-edge5:
+edge7:
 	VPBROADCASTQ cols+72(FP), Y12
 	VPCMPGTQ     lane<>+0(SB), Y12, Y13
 	VPCMPGTQ     lane<>+32(SB), Y12, Y12
 	VBROADCASTSD beta+48(FP), Y14
 	MOVQ         beta+48(FP), DX
 	ADDQ         DX, DX
-	JZ           overwrite7
+	JZ           overwrite9
 	VMASKMOVPD   (AX), Y13, Y15
 	VFMADD231PD  Y15, Y14, Y0
 	VMASKMOVPD   Y0, Y13, (AX)
@@ -2596,7 +3385,7 @@ edge5:
 	VZEROUPPER
 	RET
 
-overwrite7:
+overwrite9:
 	VMASKMOVPD Y0, Y13, (AX)
 	VMASKMOVPD Y1, Y12, 32(AX)
 	ADDQ       CX, AX
@@ -3342,6 +4131,51 @@ loop1:
 	ADDQ       $0x00000040, BX
 	SUBQ       $0x00000001, AX
 	JNZ        loop1
+
+done2:
+	VZEROUPPER
+	RET
+
+// func GemmPackWideBF64AVX2(dst *float64, panel int, x *float64, ld int, k int)
+// Requires: AVX
+TEXT ·GemmPackWideBF64AVX2(SB), NOSPLIT, $0-40
+	MOVQ  k+32(FP), AX
+	MOVQ  x+16(FP), CX
+	MOVQ  ld+24(FP), DX
+	SHLQ  $0x03, DX
+	MOVQ  dst+0(FP), BX
+	MOVQ  panel+8(FP), SI
+	SHLQ  $0x03, SI
+	LEAQ  (BX)(SI*1), DI
+	LEAQ  (DI)(SI*1), R8
+	LEAQ  (R8)(SI*1), SI
+	TESTQ AX, AX
+	JZ    done2
+
+loop1:
+	VMOVUPD (CX), Y0
+	VMOVUPD Y0, (BX)
+	VMOVUPD 32(CX), Y0
+	VMOVUPD Y0, 32(BX)
+	ADDQ    $0x00000040, BX
+	VMOVUPD 64(CX), Y0
+	VMOVUPD Y0, (DI)
+	VMOVUPD 96(CX), Y0
+	VMOVUPD Y0, 32(DI)
+	ADDQ    $0x00000040, DI
+	VMOVUPD 128(CX), Y0
+	VMOVUPD Y0, (R8)
+	VMOVUPD 160(CX), Y0
+	VMOVUPD Y0, 32(R8)
+	ADDQ    $0x00000040, R8
+	VMOVUPD 192(CX), Y0
+	VMOVUPD Y0, (SI)
+	VMOVUPD 224(CX), Y0
+	VMOVUPD Y0, 32(SI)
+	ADDQ    $0x00000040, SI
+	ADDQ    DX, CX
+	SUBQ    $0x00000001, AX
+	JNZ     loop1
 
 done2:
 	VZEROUPPER

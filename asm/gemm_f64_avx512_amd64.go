@@ -8,253 +8,253 @@ package asm
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads cols elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func Gemm1x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+func Gemm1x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 
 // GemmRows1x16F64AVX512 updates 1 rows of C and their first cols <= 16 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads cols elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func GemmRows1x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+func GemmRows1x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 
 // Gemm2x16F64AVX512 updates 2 rows of C and their first cols <= 16 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads cols elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func Gemm2x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+func Gemm2x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 
 // GemmRows2x16F64AVX512 updates 2 rows of C and their first cols <= 16 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads cols elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func GemmRows2x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+func GemmRows2x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 
 // Gemm3x16F64AVX512 updates 3 rows of C and their first cols <= 16 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads cols elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func Gemm3x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+func Gemm3x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 
 // GemmRows3x16F64AVX512 updates 3 rows of C and their first cols <= 16 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads cols elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func GemmRows3x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+func GemmRows3x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 
 // Gemm4x16F64AVX512 updates 4 rows of C and their first cols <= 16 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads cols elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func Gemm4x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+func Gemm4x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 
 // GemmRows4x16F64AVX512 updates 4 rows of C and their first cols <= 16 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads cols elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func GemmRows4x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+func GemmRows4x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 
 // Gemm5x16F64AVX512 updates 5 rows of C and their first cols <= 16 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads cols elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func Gemm5x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+func Gemm5x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 
 // GemmRows5x16F64AVX512 updates 5 rows of C and their first cols <= 16 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads cols elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func GemmRows5x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+func GemmRows5x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 
 // Gemm6x16F64AVX512 updates 6 rows of C and their first cols <= 16 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads cols elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func Gemm6x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+func Gemm6x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 
 // GemmRows6x16F64AVX512 updates 6 rows of C and their first cols <= 16 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads cols elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func GemmRows6x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+func GemmRows6x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 
 // Gemm7x16F64AVX512 updates 7 rows of C and their first cols <= 16 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads cols elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func Gemm7x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+func Gemm7x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 
 // GemmRows7x16F64AVX512 updates 7 rows of C and their first cols <= 16 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads cols elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func GemmRows7x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+func GemmRows7x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 
 // Gemm8x16F64AVX512 updates 8 rows of C and their first cols <= 16 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads cols elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func Gemm8x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+func Gemm8x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 
 // GemmRows8x16F64AVX512 updates 8 rows of C and their first cols <= 16 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads cols elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func GemmRows8x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+func GemmRows8x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 
 // Gemm9x16F64AVX512 updates 9 rows of C and their first cols <= 16 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads cols elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func Gemm9x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+func Gemm9x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 
 // GemmRows9x16F64AVX512 updates 9 rows of C and their first cols <= 16 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads cols elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func GemmRows9x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+func GemmRows9x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 
 // Gemm10x16F64AVX512 updates 10 rows of C and their first cols <= 16 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads cols elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func Gemm10x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+func Gemm10x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 
 // GemmRows10x16F64AVX512 updates 10 rows of C and their first cols <= 16 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads cols elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func GemmRows10x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+func GemmRows10x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 
 // Gemm11x16F64AVX512 updates 11 rows of C and their first cols <= 16 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads cols elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func Gemm11x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+func Gemm11x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 
 // GemmRows11x16F64AVX512 updates 11 rows of C and their first cols <= 16 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads cols elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func GemmRows11x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+func GemmRows11x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 
 // Gemm12x16F64AVX512 updates 12 rows of C and their first cols <= 16 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads cols elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func Gemm12x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+func Gemm12x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 
 // GemmRows12x16F64AVX512 updates 12 rows of C and their first cols <= 16 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads cols elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func GemmRows12x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+func GemmRows12x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 
 // Gemm13x16F64AVX512 updates 13 rows of C and their first cols <= 16 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads cols elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func Gemm13x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+func Gemm13x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 
 // GemmRows13x16F64AVX512 updates 13 rows of C and their first cols <= 16 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads cols elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func GemmRows13x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+func GemmRows13x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 
 // Gemm14x16F64AVX512 updates 14 rows of C and their first cols <= 16 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads cols elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func Gemm14x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+func Gemm14x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 
 // GemmRows14x16F64AVX512 updates 14 rows of C and their first cols <= 16 columns:
 //
 //	c[i*ldc+j] = alpha sum_l a[i*lda+l] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 //
-// It reads cols elements of each row of b, and does not read c where beta = 0.
+// It reads cols elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.
 //
 //go:noescape
-func GemmRows14x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+func GemmRows14x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 
 // GemmDots1x1F64AVX512 sets
 //
@@ -306,6 +306,26 @@ func GemmPackRows2F64AVX512(dst *float64, width int, x *float64, ld int, k int)
 //
 //go:noescape
 func GemmPackColsBF64AVX512(dst *float64, x *float64, ld int, cols int, k int)
+
+// GemmPackWideBF64AVX512 sets dst[p*panel+l*16+i] = x[l*ld+p*16+i] for p < 4, i < 16, l < k.
+//
+//go:noescape
+func GemmPackWideBF64AVX512(dst *float64, panel int, x *float64, ld int, k int)
+
+// GemmPackWideAF64AVX512 sets dst[p*panel+l*14+i] = x[l*ld+p*14+i] for p < 4, i < 14, l < k.
+//
+//go:noescape
+func GemmPackWideAF64AVX512(dst *float64, panel int, x *float64, ld int, k int)
+
+// GemmPackWholeAF64AVX512 sets dst[l*14+i] = x[i*ld+l] for i < 14, l < k.
+//
+//go:noescape
+func GemmPackWholeAF64AVX512(dst *float64, x *float64, ld int, k int)
+
+// GemmPackWholeBF64AVX512 sets dst[l*16+i] = x[i*ld+l] for i < 16, l < k.
+//
+//go:noescape
+func GemmPackWholeBF64AVX512(dst *float64, x *float64, ld int, k int)
 
 // GemmPackColsAF64AVX512 sets dst[l*14+i] = x[l*ld+i] for i < cols, and 0 for cols <= i < 14, l < k.
 //

@@ -4,14 +4,9 @@
 
 #include "textflag.h"
 
-// func Gemm1x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+// func Gemm1x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·Gemm1x16F64AVX512(SB), NOSPLIT, $0-80
-	MOVQ         c+56(FP), AX
-	MOVQ         ldc+64(FP), CX
-	SHLQ         $0x03, CX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
+TEXT ·Gemm1x16F64AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTQ cols+72(FP), Z0
 	VPCMPGTQ     lane<>+0(SB), Z0, K1
 	VPCMPGTQ     lane<>+64(SB), Z0, K2
@@ -22,12 +17,15 @@ TEXT ·Gemm1x16F64AVX512(SB), NOSPLIT, $0-80
 	MOVQ         b+32(FP), BX
 	MOVQ         ldb+40(FP), SI
 	SHLQ         $0x03, SI
+	MOVQ         next+80(FP), DI
 	VXORPD       Z0, Z0, Z0
 	VXORPD       Z1, Z1, Z1
-	SUBQ         $0x00000004, DX
-	JB           rest2
+	SUBQ         $0x00000008, DX
+	JLT          end2
 
 loop1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x00000040, DI
 	VMOVUPD.Z    (BX), K1, Z2
 	VMOVUPD.Z    64(BX), K2, Z3
 	VBROADCASTSD (AX), Z4
@@ -57,13 +55,57 @@ loop1:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000004, DX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, DX
-	JZ   done4
+end2:
+	ADDQ $0x00000008, DX
+	MOVQ c+56(FP), DI
+	MOVQ ldc+64(FP), R8
+	SHLQ $0x03, R8
+	SUBQ $0x00000004, DX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (DI)
+	PREFETCHT0   64(DI)
+	ADDQ         R8, DI
+	VMOVUPD.Z    (BX), K1, Z2
+	VMOVUPD.Z    64(BX), K2, Z3
+	VBROADCASTSD (AX), Z4
+	VFMADD231PD  Z2, Z4, Z0
+	VFMADD231PD  Z3, Z4, Z1
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPD.Z    (BX), K1, Z2
+	VMOVUPD.Z    64(BX), K2, Z3
+	VBROADCASTSD (AX), Z4
+	VFMADD231PD  Z2, Z4, Z0
+	VFMADD231PD  Z3, Z4, Z1
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPD.Z    (BX), K1, Z2
+	VMOVUPD.Z    64(BX), K2, Z3
+	VBROADCASTSD (AX), Z4
+	VFMADD231PD  Z2, Z4, Z0
+	VFMADD231PD  Z3, Z4, Z1
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPD.Z    (BX), K1, Z2
+	VMOVUPD.Z    64(BX), K2, Z3
+	VBROADCASTSD (AX), Z4
+	VFMADD231PD  Z2, Z4, Z0
+	VFMADD231PD  Z3, Z4, Z1
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	SUBQ         $0x00000004, DX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, DX
+	TESTQ DX, DX
+	JZ    done6
+
+one5:
 	VMOVUPD.Z    (BX), K1, Z2
 	VMOVUPD.Z    64(BX), K2, Z3
 	VBROADCASTSD (AX), Z4
@@ -72,9 +114,9 @@ one3:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000001, DX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSD alpha+8(FP), Z2
 	VMULPD       Z2, Z0, Z0
 	VMULPD       Z2, Z1, Z1
@@ -84,7 +126,7 @@ done4:
 	VBROADCASTSD beta+48(FP), Z2
 	MOVQ         beta+48(FP), DX
 	ADDQ         DX, DX
-	JZ           overwrite5
+	JZ           overwrite7
 	VMOVUPD.Z    (AX), K1, Z3
 	VFMADD231PD  Z3, Z2, Z0
 	VMOVUPD      Z0, K1, (AX)
@@ -95,7 +137,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite5:
+overwrite7:
 	VMOVUPD Z0, K1, (AX)
 	VMOVUPD Z1, K2, 64(AX)
 	ADDQ    CX, AX
@@ -120,14 +162,9 @@ DATA lane<>+112(SB)/8, $0x000000000000000e
 DATA lane<>+120(SB)/8, $0x000000000000000f
 GLOBL lane<>(SB), RODATA|NOPTR, $128
 
-// func GemmRows1x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+// func GemmRows1x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·GemmRows1x16F64AVX512(SB), NOSPLIT, $0-80
-	MOVQ         c+56(FP), AX
-	MOVQ         ldc+64(FP), CX
-	SHLQ         $0x03, CX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
+TEXT ·GemmRows1x16F64AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTQ cols+72(FP), Z0
 	VPCMPGTQ     lane<>+0(SB), Z0, K1
 	VPCMPGTQ     lane<>+64(SB), Z0, K2
@@ -138,12 +175,15 @@ TEXT ·GemmRows1x16F64AVX512(SB), NOSPLIT, $0-80
 	MOVQ         b+32(FP), DX
 	MOVQ         ldb+40(FP), BX
 	SHLQ         $0x03, BX
+	MOVQ         next+80(FP), SI
 	VXORPD       Z0, Z0, Z0
 	VXORPD       Z1, Z1, Z1
-	SUBQ         $0x00000004, CX
-	JB           rest2
+	SUBQ         $0x00000008, CX
+	JLT          end2
 
 loop1:
+	PREFETCHT1   (SI)
+	ADDQ         $0x00000040, SI
 	VMOVUPD.Z    (DX), K1, Z2
 	VMOVUPD.Z    64(DX), K2, Z3
 	VBROADCASTSD (AX), Z4
@@ -170,13 +210,54 @@ loop1:
 	ADDQ         BX, DX
 	ADDQ         $0x00000020, AX
 	SUBQ         $0x00000004, CX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, CX
-	JZ   done4
+end2:
+	ADDQ $0x00000008, CX
+	MOVQ c+56(FP), SI
+	MOVQ ldc+64(FP), DI
+	SHLQ $0x03, DI
+	SUBQ $0x00000004, CX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (SI)
+	PREFETCHT0   64(SI)
+	ADDQ         DI, SI
+	VMOVUPD.Z    (DX), K1, Z2
+	VMOVUPD.Z    64(DX), K2, Z3
+	VBROADCASTSD (AX), Z4
+	VFMADD231PD  Z2, Z4, Z0
+	VFMADD231PD  Z3, Z4, Z1
+	ADDQ         BX, DX
+	VMOVUPD.Z    (DX), K1, Z2
+	VMOVUPD.Z    64(DX), K2, Z3
+	VBROADCASTSD 8(AX), Z4
+	VFMADD231PD  Z2, Z4, Z0
+	VFMADD231PD  Z3, Z4, Z1
+	ADDQ         BX, DX
+	VMOVUPD.Z    (DX), K1, Z2
+	VMOVUPD.Z    64(DX), K2, Z3
+	VBROADCASTSD 16(AX), Z4
+	VFMADD231PD  Z2, Z4, Z0
+	VFMADD231PD  Z3, Z4, Z1
+	ADDQ         BX, DX
+	VMOVUPD.Z    (DX), K1, Z2
+	VMOVUPD.Z    64(DX), K2, Z3
+	VBROADCASTSD 24(AX), Z4
+	VFMADD231PD  Z2, Z4, Z0
+	VFMADD231PD  Z3, Z4, Z1
+	ADDQ         BX, DX
+	ADDQ         $0x00000020, AX
+	SUBQ         $0x00000004, CX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, CX
+	TESTQ CX, CX
+	JZ    done6
+
+one5:
 	VMOVUPD.Z    (DX), K1, Z2
 	VMOVUPD.Z    64(DX), K2, Z3
 	VBROADCASTSD (AX), Z4
@@ -185,9 +266,9 @@ one3:
 	ADDQ         BX, DX
 	ADDQ         $0x00000008, AX
 	SUBQ         $0x00000001, CX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSD alpha+8(FP), Z2
 	VMULPD       Z2, Z0, Z0
 	VMULPD       Z2, Z1, Z1
@@ -197,7 +278,7 @@ done4:
 	VBROADCASTSD beta+48(FP), Z2
 	MOVQ         beta+48(FP), DX
 	ADDQ         DX, DX
-	JZ           overwrite5
+	JZ           overwrite7
 	VMOVUPD.Z    (AX), K1, Z3
 	VFMADD231PD  Z3, Z2, Z0
 	VMOVUPD      Z0, K1, (AX)
@@ -208,24 +289,16 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite5:
+overwrite7:
 	VMOVUPD Z0, K1, (AX)
 	VMOVUPD Z1, K2, 64(AX)
 	ADDQ    CX, AX
 	VZEROUPPER
 	RET
 
-// func Gemm2x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+// func Gemm2x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·Gemm2x16F64AVX512(SB), NOSPLIT, $0-80
-	MOVQ         c+56(FP), AX
-	MOVQ         ldc+64(FP), CX
-	SHLQ         $0x03, CX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
+TEXT ·Gemm2x16F64AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTQ cols+72(FP), Z0
 	VPCMPGTQ     lane<>+0(SB), Z0, K1
 	VPCMPGTQ     lane<>+64(SB), Z0, K2
@@ -236,14 +309,17 @@ TEXT ·Gemm2x16F64AVX512(SB), NOSPLIT, $0-80
 	MOVQ         b+32(FP), BX
 	MOVQ         ldb+40(FP), SI
 	SHLQ         $0x03, SI
+	MOVQ         next+80(FP), DI
 	VXORPD       Z0, Z0, Z0
 	VXORPD       Z1, Z1, Z1
 	VXORPD       Z2, Z2, Z2
 	VXORPD       Z3, Z3, Z3
-	SUBQ         $0x00000004, DX
-	JB           rest2
+	SUBQ         $0x0000000c, DX
+	JLT          end2
 
 loop1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x00000040, DI
 	VMOVUPD.Z    (BX), K1, Z4
 	VMOVUPD.Z    64(BX), K2, Z5
 	VBROADCASTSD (AX), Z6
@@ -285,13 +361,69 @@ loop1:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000004, DX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, DX
-	JZ   done4
+end2:
+	ADDQ $0x0000000c, DX
+	MOVQ c+56(FP), DI
+	MOVQ ldc+64(FP), R8
+	SHLQ $0x03, R8
+	SUBQ $0x00000004, DX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (DI)
+	PREFETCHT0   64(DI)
+	ADDQ         R8, DI
+	VMOVUPD.Z    (BX), K1, Z4
+	VMOVUPD.Z    64(BX), K2, Z5
+	VBROADCASTSD (AX), Z6
+	VFMADD231PD  Z4, Z6, Z0
+	VFMADD231PD  Z5, Z6, Z1
+	VBROADCASTSD 8(AX), Z6
+	VFMADD231PD  Z4, Z6, Z2
+	VFMADD231PD  Z5, Z6, Z3
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPD.Z    (BX), K1, Z4
+	VMOVUPD.Z    64(BX), K2, Z5
+	VBROADCASTSD (AX), Z6
+	VFMADD231PD  Z4, Z6, Z0
+	VFMADD231PD  Z5, Z6, Z1
+	VBROADCASTSD 8(AX), Z6
+	VFMADD231PD  Z4, Z6, Z2
+	VFMADD231PD  Z5, Z6, Z3
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPD.Z    (BX), K1, Z4
+	VMOVUPD.Z    64(BX), K2, Z5
+	VBROADCASTSD (AX), Z6
+	VFMADD231PD  Z4, Z6, Z0
+	VFMADD231PD  Z5, Z6, Z1
+	VBROADCASTSD 8(AX), Z6
+	VFMADD231PD  Z4, Z6, Z2
+	VFMADD231PD  Z5, Z6, Z3
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPD.Z    (BX), K1, Z4
+	VMOVUPD.Z    64(BX), K2, Z5
+	VBROADCASTSD (AX), Z6
+	VFMADD231PD  Z4, Z6, Z0
+	VFMADD231PD  Z5, Z6, Z1
+	VBROADCASTSD 8(AX), Z6
+	VFMADD231PD  Z4, Z6, Z2
+	VFMADD231PD  Z5, Z6, Z3
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	SUBQ         $0x00000004, DX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, DX
+	TESTQ DX, DX
+	JZ    done6
+
+one5:
 	VMOVUPD.Z    (BX), K1, Z4
 	VMOVUPD.Z    64(BX), K2, Z5
 	VBROADCASTSD (AX), Z6
@@ -303,9 +435,9 @@ one3:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000001, DX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSD alpha+8(FP), Z4
 	VMULPD       Z4, Z0, Z0
 	VMULPD       Z4, Z1, Z1
@@ -317,7 +449,7 @@ done4:
 	VBROADCASTSD beta+48(FP), Z4
 	MOVQ         beta+48(FP), DX
 	ADDQ         DX, DX
-	JZ           overwrite5
+	JZ           overwrite7
 	VMOVUPD.Z    (AX), K1, Z5
 	VFMADD231PD  Z5, Z4, Z0
 	VMOVUPD      Z0, K1, (AX)
@@ -335,7 +467,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite5:
+overwrite7:
 	VMOVUPD Z0, K1, (AX)
 	VMOVUPD Z1, K2, 64(AX)
 	ADDQ    CX, AX
@@ -345,17 +477,9 @@ overwrite5:
 	VZEROUPPER
 	RET
 
-// func GemmRows2x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+// func GemmRows2x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·GemmRows2x16F64AVX512(SB), NOSPLIT, $0-80
-	MOVQ         c+56(FP), AX
-	MOVQ         ldc+64(FP), CX
-	SHLQ         $0x03, CX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
+TEXT ·GemmRows2x16F64AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTQ cols+72(FP), Z0
 	VPCMPGTQ     lane<>+0(SB), Z0, K1
 	VPCMPGTQ     lane<>+64(SB), Z0, K2
@@ -366,14 +490,17 @@ TEXT ·GemmRows2x16F64AVX512(SB), NOSPLIT, $0-80
 	MOVQ         b+32(FP), BX
 	MOVQ         ldb+40(FP), SI
 	SHLQ         $0x03, SI
+	MOVQ         next+80(FP), DI
 	VXORPD       Z0, Z0, Z0
 	VXORPD       Z1, Z1, Z1
 	VXORPD       Z2, Z2, Z2
 	VXORPD       Z3, Z3, Z3
-	SUBQ         $0x00000004, DX
-	JB           rest2
+	SUBQ         $0x0000000c, DX
+	JLT          end2
 
 loop1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x00000040, DI
 	VMOVUPD.Z    (BX), K1, Z4
 	VMOVUPD.Z    64(BX), K2, Z5
 	VBROADCASTSD (CX), Z6
@@ -412,13 +539,66 @@ loop1:
 	ADDQ         SI, BX
 	ADDQ         $0x00000020, CX
 	SUBQ         $0x00000004, DX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, DX
-	JZ   done4
+end2:
+	ADDQ $0x0000000c, DX
+	MOVQ c+56(FP), DI
+	MOVQ ldc+64(FP), R8
+	SHLQ $0x03, R8
+	SUBQ $0x00000004, DX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (DI)
+	PREFETCHT0   64(DI)
+	ADDQ         R8, DI
+	VMOVUPD.Z    (BX), K1, Z4
+	VMOVUPD.Z    64(BX), K2, Z5
+	VBROADCASTSD (CX), Z6
+	VFMADD231PD  Z4, Z6, Z0
+	VFMADD231PD  Z5, Z6, Z1
+	VBROADCASTSD (CX)(AX*1), Z6
+	VFMADD231PD  Z4, Z6, Z2
+	VFMADD231PD  Z5, Z6, Z3
+	ADDQ         SI, BX
+	VMOVUPD.Z    (BX), K1, Z4
+	VMOVUPD.Z    64(BX), K2, Z5
+	VBROADCASTSD 8(CX), Z6
+	VFMADD231PD  Z4, Z6, Z0
+	VFMADD231PD  Z5, Z6, Z1
+	VBROADCASTSD 8(CX)(AX*1), Z6
+	VFMADD231PD  Z4, Z6, Z2
+	VFMADD231PD  Z5, Z6, Z3
+	ADDQ         SI, BX
+	VMOVUPD.Z    (BX), K1, Z4
+	VMOVUPD.Z    64(BX), K2, Z5
+	VBROADCASTSD 16(CX), Z6
+	VFMADD231PD  Z4, Z6, Z0
+	VFMADD231PD  Z5, Z6, Z1
+	VBROADCASTSD 16(CX)(AX*1), Z6
+	VFMADD231PD  Z4, Z6, Z2
+	VFMADD231PD  Z5, Z6, Z3
+	ADDQ         SI, BX
+	VMOVUPD.Z    (BX), K1, Z4
+	VMOVUPD.Z    64(BX), K2, Z5
+	VBROADCASTSD 24(CX), Z6
+	VFMADD231PD  Z4, Z6, Z0
+	VFMADD231PD  Z5, Z6, Z1
+	VBROADCASTSD 24(CX)(AX*1), Z6
+	VFMADD231PD  Z4, Z6, Z2
+	VFMADD231PD  Z5, Z6, Z3
+	ADDQ         SI, BX
+	ADDQ         $0x00000020, CX
+	SUBQ         $0x00000004, DX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, DX
+	TESTQ DX, DX
+	JZ    done6
+
+one5:
 	VMOVUPD.Z    (BX), K1, Z4
 	VMOVUPD.Z    64(BX), K2, Z5
 	VBROADCASTSD (CX), Z6
@@ -430,9 +610,9 @@ one3:
 	ADDQ         SI, BX
 	ADDQ         $0x00000008, CX
 	SUBQ         $0x00000001, DX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSD alpha+8(FP), Z4
 	VMULPD       Z4, Z0, Z0
 	VMULPD       Z4, Z1, Z1
@@ -444,7 +624,7 @@ done4:
 	VBROADCASTSD beta+48(FP), Z4
 	MOVQ         beta+48(FP), DX
 	ADDQ         DX, DX
-	JZ           overwrite5
+	JZ           overwrite7
 	VMOVUPD.Z    (AX), K1, Z5
 	VFMADD231PD  Z5, Z4, Z0
 	VMOVUPD      Z0, K1, (AX)
@@ -462,7 +642,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite5:
+overwrite7:
 	VMOVUPD Z0, K1, (AX)
 	VMOVUPD Z1, K2, 64(AX)
 	ADDQ    CX, AX
@@ -472,20 +652,9 @@ overwrite5:
 	VZEROUPPER
 	RET
 
-// func Gemm3x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+// func Gemm3x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·Gemm3x16F64AVX512(SB), NOSPLIT, $0-80
-	MOVQ         c+56(FP), AX
-	MOVQ         ldc+64(FP), CX
-	SHLQ         $0x03, CX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
+TEXT ·Gemm3x16F64AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTQ cols+72(FP), Z0
 	VPCMPGTQ     lane<>+0(SB), Z0, K1
 	VPCMPGTQ     lane<>+64(SB), Z0, K2
@@ -496,16 +665,19 @@ TEXT ·Gemm3x16F64AVX512(SB), NOSPLIT, $0-80
 	MOVQ         b+32(FP), BX
 	MOVQ         ldb+40(FP), SI
 	SHLQ         $0x03, SI
+	MOVQ         next+80(FP), DI
 	VXORPD       Z0, Z0, Z0
 	VXORPD       Z1, Z1, Z1
 	VXORPD       Z2, Z2, Z2
 	VXORPD       Z3, Z3, Z3
 	VXORPD       Z4, Z4, Z4
 	VXORPD       Z5, Z5, Z5
-	SUBQ         $0x00000004, DX
-	JB           rest2
+	SUBQ         $0x00000010, DX
+	JLT          end2
 
 loop1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x00000040, DI
 	VMOVUPD.Z    (BX), K1, Z6
 	VMOVUPD.Z    64(BX), K2, Z7
 	VBROADCASTSD (AX), Z8
@@ -559,13 +731,81 @@ loop1:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000004, DX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, DX
-	JZ   done4
+end2:
+	ADDQ $0x00000010, DX
+	MOVQ c+56(FP), DI
+	MOVQ ldc+64(FP), R8
+	SHLQ $0x03, R8
+	SUBQ $0x00000004, DX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (DI)
+	PREFETCHT0   64(DI)
+	ADDQ         R8, DI
+	VMOVUPD.Z    (BX), K1, Z6
+	VMOVUPD.Z    64(BX), K2, Z7
+	VBROADCASTSD (AX), Z8
+	VFMADD231PD  Z6, Z8, Z0
+	VFMADD231PD  Z7, Z8, Z1
+	VBROADCASTSD 8(AX), Z8
+	VFMADD231PD  Z6, Z8, Z2
+	VFMADD231PD  Z7, Z8, Z3
+	VBROADCASTSD 16(AX), Z8
+	VFMADD231PD  Z6, Z8, Z4
+	VFMADD231PD  Z7, Z8, Z5
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPD.Z    (BX), K1, Z6
+	VMOVUPD.Z    64(BX), K2, Z7
+	VBROADCASTSD (AX), Z8
+	VFMADD231PD  Z6, Z8, Z0
+	VFMADD231PD  Z7, Z8, Z1
+	VBROADCASTSD 8(AX), Z8
+	VFMADD231PD  Z6, Z8, Z2
+	VFMADD231PD  Z7, Z8, Z3
+	VBROADCASTSD 16(AX), Z8
+	VFMADD231PD  Z6, Z8, Z4
+	VFMADD231PD  Z7, Z8, Z5
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPD.Z    (BX), K1, Z6
+	VMOVUPD.Z    64(BX), K2, Z7
+	VBROADCASTSD (AX), Z8
+	VFMADD231PD  Z6, Z8, Z0
+	VFMADD231PD  Z7, Z8, Z1
+	VBROADCASTSD 8(AX), Z8
+	VFMADD231PD  Z6, Z8, Z2
+	VFMADD231PD  Z7, Z8, Z3
+	VBROADCASTSD 16(AX), Z8
+	VFMADD231PD  Z6, Z8, Z4
+	VFMADD231PD  Z7, Z8, Z5
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPD.Z    (BX), K1, Z6
+	VMOVUPD.Z    64(BX), K2, Z7
+	VBROADCASTSD (AX), Z8
+	VFMADD231PD  Z6, Z8, Z0
+	VFMADD231PD  Z7, Z8, Z1
+	VBROADCASTSD 8(AX), Z8
+	VFMADD231PD  Z6, Z8, Z2
+	VFMADD231PD  Z7, Z8, Z3
+	VBROADCASTSD 16(AX), Z8
+	VFMADD231PD  Z6, Z8, Z4
+	VFMADD231PD  Z7, Z8, Z5
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	SUBQ         $0x00000004, DX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, DX
+	TESTQ DX, DX
+	JZ    done6
+
+one5:
 	VMOVUPD.Z    (BX), K1, Z6
 	VMOVUPD.Z    64(BX), K2, Z7
 	VBROADCASTSD (AX), Z8
@@ -580,9 +820,9 @@ one3:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000001, DX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSD alpha+8(FP), Z6
 	VMULPD       Z6, Z0, Z0
 	VMULPD       Z6, Z1, Z1
@@ -596,7 +836,7 @@ done4:
 	VBROADCASTSD beta+48(FP), Z6
 	MOVQ         beta+48(FP), DX
 	ADDQ         DX, DX
-	JZ           overwrite5
+	JZ           overwrite7
 	VMOVUPD.Z    (AX), K1, Z7
 	VFMADD231PD  Z7, Z6, Z0
 	VMOVUPD      Z0, K1, (AX)
@@ -621,7 +861,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite5:
+overwrite7:
 	VMOVUPD Z0, K1, (AX)
 	VMOVUPD Z1, K2, 64(AX)
 	ADDQ    CX, AX
@@ -634,20 +874,9 @@ overwrite5:
 	VZEROUPPER
 	RET
 
-// func GemmRows3x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+// func GemmRows3x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·GemmRows3x16F64AVX512(SB), NOSPLIT, $0-80
-	MOVQ         c+56(FP), AX
-	MOVQ         ldc+64(FP), CX
-	SHLQ         $0x03, CX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
+TEXT ·GemmRows3x16F64AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTQ cols+72(FP), Z0
 	VPCMPGTQ     lane<>+0(SB), Z0, K1
 	VPCMPGTQ     lane<>+64(SB), Z0, K2
@@ -658,16 +887,19 @@ TEXT ·GemmRows3x16F64AVX512(SB), NOSPLIT, $0-80
 	MOVQ         b+32(FP), BX
 	MOVQ         ldb+40(FP), SI
 	SHLQ         $0x03, SI
+	MOVQ         next+80(FP), DI
 	VXORPD       Z0, Z0, Z0
 	VXORPD       Z1, Z1, Z1
 	VXORPD       Z2, Z2, Z2
 	VXORPD       Z3, Z3, Z3
 	VXORPD       Z4, Z4, Z4
 	VXORPD       Z5, Z5, Z5
-	SUBQ         $0x00000004, DX
-	JB           rest2
+	SUBQ         $0x00000010, DX
+	JLT          end2
 
 loop1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x00000040, DI
 	VMOVUPD.Z    (BX), K1, Z6
 	VMOVUPD.Z    64(BX), K2, Z7
 	VBROADCASTSD (CX), Z8
@@ -718,13 +950,78 @@ loop1:
 	ADDQ         SI, BX
 	ADDQ         $0x00000020, CX
 	SUBQ         $0x00000004, DX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, DX
-	JZ   done4
+end2:
+	ADDQ $0x00000010, DX
+	MOVQ c+56(FP), DI
+	MOVQ ldc+64(FP), R8
+	SHLQ $0x03, R8
+	SUBQ $0x00000004, DX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (DI)
+	PREFETCHT0   64(DI)
+	ADDQ         R8, DI
+	VMOVUPD.Z    (BX), K1, Z6
+	VMOVUPD.Z    64(BX), K2, Z7
+	VBROADCASTSD (CX), Z8
+	VFMADD231PD  Z6, Z8, Z0
+	VFMADD231PD  Z7, Z8, Z1
+	VBROADCASTSD (CX)(AX*1), Z8
+	VFMADD231PD  Z6, Z8, Z2
+	VFMADD231PD  Z7, Z8, Z3
+	VBROADCASTSD (CX)(AX*2), Z8
+	VFMADD231PD  Z6, Z8, Z4
+	VFMADD231PD  Z7, Z8, Z5
+	ADDQ         SI, BX
+	VMOVUPD.Z    (BX), K1, Z6
+	VMOVUPD.Z    64(BX), K2, Z7
+	VBROADCASTSD 8(CX), Z8
+	VFMADD231PD  Z6, Z8, Z0
+	VFMADD231PD  Z7, Z8, Z1
+	VBROADCASTSD 8(CX)(AX*1), Z8
+	VFMADD231PD  Z6, Z8, Z2
+	VFMADD231PD  Z7, Z8, Z3
+	VBROADCASTSD 8(CX)(AX*2), Z8
+	VFMADD231PD  Z6, Z8, Z4
+	VFMADD231PD  Z7, Z8, Z5
+	ADDQ         SI, BX
+	VMOVUPD.Z    (BX), K1, Z6
+	VMOVUPD.Z    64(BX), K2, Z7
+	VBROADCASTSD 16(CX), Z8
+	VFMADD231PD  Z6, Z8, Z0
+	VFMADD231PD  Z7, Z8, Z1
+	VBROADCASTSD 16(CX)(AX*1), Z8
+	VFMADD231PD  Z6, Z8, Z2
+	VFMADD231PD  Z7, Z8, Z3
+	VBROADCASTSD 16(CX)(AX*2), Z8
+	VFMADD231PD  Z6, Z8, Z4
+	VFMADD231PD  Z7, Z8, Z5
+	ADDQ         SI, BX
+	VMOVUPD.Z    (BX), K1, Z6
+	VMOVUPD.Z    64(BX), K2, Z7
+	VBROADCASTSD 24(CX), Z8
+	VFMADD231PD  Z6, Z8, Z0
+	VFMADD231PD  Z7, Z8, Z1
+	VBROADCASTSD 24(CX)(AX*1), Z8
+	VFMADD231PD  Z6, Z8, Z2
+	VFMADD231PD  Z7, Z8, Z3
+	VBROADCASTSD 24(CX)(AX*2), Z8
+	VFMADD231PD  Z6, Z8, Z4
+	VFMADD231PD  Z7, Z8, Z5
+	ADDQ         SI, BX
+	ADDQ         $0x00000020, CX
+	SUBQ         $0x00000004, DX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, DX
+	TESTQ DX, DX
+	JZ    done6
+
+one5:
 	VMOVUPD.Z    (BX), K1, Z6
 	VMOVUPD.Z    64(BX), K2, Z7
 	VBROADCASTSD (CX), Z8
@@ -739,9 +1036,9 @@ one3:
 	ADDQ         SI, BX
 	ADDQ         $0x00000008, CX
 	SUBQ         $0x00000001, DX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSD alpha+8(FP), Z6
 	VMULPD       Z6, Z0, Z0
 	VMULPD       Z6, Z1, Z1
@@ -755,7 +1052,7 @@ done4:
 	VBROADCASTSD beta+48(FP), Z6
 	MOVQ         beta+48(FP), DX
 	ADDQ         DX, DX
-	JZ           overwrite5
+	JZ           overwrite7
 	VMOVUPD.Z    (AX), K1, Z7
 	VFMADD231PD  Z7, Z6, Z0
 	VMOVUPD      Z0, K1, (AX)
@@ -780,7 +1077,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite5:
+overwrite7:
 	VMOVUPD Z0, K1, (AX)
 	VMOVUPD Z1, K2, 64(AX)
 	ADDQ    CX, AX
@@ -793,23 +1090,9 @@ overwrite5:
 	VZEROUPPER
 	RET
 
-// func Gemm4x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+// func Gemm4x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·Gemm4x16F64AVX512(SB), NOSPLIT, $0-80
-	MOVQ         c+56(FP), AX
-	MOVQ         ldc+64(FP), CX
-	SHLQ         $0x03, CX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
+TEXT ·Gemm4x16F64AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTQ cols+72(FP), Z0
 	VPCMPGTQ     lane<>+0(SB), Z0, K1
 	VPCMPGTQ     lane<>+64(SB), Z0, K2
@@ -820,6 +1103,7 @@ TEXT ·Gemm4x16F64AVX512(SB), NOSPLIT, $0-80
 	MOVQ         b+32(FP), BX
 	MOVQ         ldb+40(FP), SI
 	SHLQ         $0x03, SI
+	MOVQ         next+80(FP), DI
 	VXORPD       Z0, Z0, Z0
 	VXORPD       Z1, Z1, Z1
 	VXORPD       Z2, Z2, Z2
@@ -828,10 +1112,12 @@ TEXT ·Gemm4x16F64AVX512(SB), NOSPLIT, $0-80
 	VXORPD       Z5, Z5, Z5
 	VXORPD       Z6, Z6, Z6
 	VXORPD       Z7, Z7, Z7
-	SUBQ         $0x00000004, DX
-	JB           rest2
+	SUBQ         $0x00000014, DX
+	JLT          end2
 
 loop1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x00000040, DI
 	VMOVUPD.Z    (BX), K1, Z8
 	VMOVUPD.Z    64(BX), K2, Z9
 	VBROADCASTSD (AX), Z10
@@ -897,13 +1183,93 @@ loop1:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000004, DX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, DX
-	JZ   done4
+end2:
+	ADDQ $0x00000014, DX
+	MOVQ c+56(FP), DI
+	MOVQ ldc+64(FP), R8
+	SHLQ $0x03, R8
+	SUBQ $0x00000004, DX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (DI)
+	PREFETCHT0   64(DI)
+	ADDQ         R8, DI
+	VMOVUPD.Z    (BX), K1, Z8
+	VMOVUPD.Z    64(BX), K2, Z9
+	VBROADCASTSD (AX), Z10
+	VFMADD231PD  Z8, Z10, Z0
+	VFMADD231PD  Z9, Z10, Z1
+	VBROADCASTSD 8(AX), Z10
+	VFMADD231PD  Z8, Z10, Z2
+	VFMADD231PD  Z9, Z10, Z3
+	VBROADCASTSD 16(AX), Z10
+	VFMADD231PD  Z8, Z10, Z4
+	VFMADD231PD  Z9, Z10, Z5
+	VBROADCASTSD 24(AX), Z10
+	VFMADD231PD  Z8, Z10, Z6
+	VFMADD231PD  Z9, Z10, Z7
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPD.Z    (BX), K1, Z8
+	VMOVUPD.Z    64(BX), K2, Z9
+	VBROADCASTSD (AX), Z10
+	VFMADD231PD  Z8, Z10, Z0
+	VFMADD231PD  Z9, Z10, Z1
+	VBROADCASTSD 8(AX), Z10
+	VFMADD231PD  Z8, Z10, Z2
+	VFMADD231PD  Z9, Z10, Z3
+	VBROADCASTSD 16(AX), Z10
+	VFMADD231PD  Z8, Z10, Z4
+	VFMADD231PD  Z9, Z10, Z5
+	VBROADCASTSD 24(AX), Z10
+	VFMADD231PD  Z8, Z10, Z6
+	VFMADD231PD  Z9, Z10, Z7
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPD.Z    (BX), K1, Z8
+	VMOVUPD.Z    64(BX), K2, Z9
+	VBROADCASTSD (AX), Z10
+	VFMADD231PD  Z8, Z10, Z0
+	VFMADD231PD  Z9, Z10, Z1
+	VBROADCASTSD 8(AX), Z10
+	VFMADD231PD  Z8, Z10, Z2
+	VFMADD231PD  Z9, Z10, Z3
+	VBROADCASTSD 16(AX), Z10
+	VFMADD231PD  Z8, Z10, Z4
+	VFMADD231PD  Z9, Z10, Z5
+	VBROADCASTSD 24(AX), Z10
+	VFMADD231PD  Z8, Z10, Z6
+	VFMADD231PD  Z9, Z10, Z7
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPD.Z    (BX), K1, Z8
+	VMOVUPD.Z    64(BX), K2, Z9
+	VBROADCASTSD (AX), Z10
+	VFMADD231PD  Z8, Z10, Z0
+	VFMADD231PD  Z9, Z10, Z1
+	VBROADCASTSD 8(AX), Z10
+	VFMADD231PD  Z8, Z10, Z2
+	VFMADD231PD  Z9, Z10, Z3
+	VBROADCASTSD 16(AX), Z10
+	VFMADD231PD  Z8, Z10, Z4
+	VFMADD231PD  Z9, Z10, Z5
+	VBROADCASTSD 24(AX), Z10
+	VFMADD231PD  Z8, Z10, Z6
+	VFMADD231PD  Z9, Z10, Z7
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	SUBQ         $0x00000004, DX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, DX
+	TESTQ DX, DX
+	JZ    done6
+
+one5:
 	VMOVUPD.Z    (BX), K1, Z8
 	VMOVUPD.Z    64(BX), K2, Z9
 	VBROADCASTSD (AX), Z10
@@ -921,9 +1287,9 @@ one3:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000001, DX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSD alpha+8(FP), Z8
 	VMULPD       Z8, Z0, Z0
 	VMULPD       Z8, Z1, Z1
@@ -939,7 +1305,7 @@ done4:
 	VBROADCASTSD beta+48(FP), Z8
 	MOVQ         beta+48(FP), DX
 	ADDQ         DX, DX
-	JZ           overwrite5
+	JZ           overwrite7
 	VMOVUPD.Z    (AX), K1, Z9
 	VFMADD231PD  Z9, Z8, Z0
 	VMOVUPD      Z0, K1, (AX)
@@ -971,7 +1337,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite5:
+overwrite7:
 	VMOVUPD Z0, K1, (AX)
 	VMOVUPD Z1, K2, 64(AX)
 	ADDQ    CX, AX
@@ -987,23 +1353,9 @@ overwrite5:
 	VZEROUPPER
 	RET
 
-// func GemmRows4x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+// func GemmRows4x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·GemmRows4x16F64AVX512(SB), NOSPLIT, $0-80
-	MOVQ         c+56(FP), AX
-	MOVQ         ldc+64(FP), CX
-	SHLQ         $0x03, CX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
+TEXT ·GemmRows4x16F64AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTQ cols+72(FP), Z0
 	VPCMPGTQ     lane<>+0(SB), Z0, K1
 	VPCMPGTQ     lane<>+64(SB), Z0, K2
@@ -1016,6 +1368,7 @@ TEXT ·GemmRows4x16F64AVX512(SB), NOSPLIT, $0-80
 	MOVQ         b+32(FP), SI
 	MOVQ         ldb+40(FP), DI
 	SHLQ         $0x03, DI
+	MOVQ         next+80(FP), R8
 	VXORPD       Z0, Z0, Z0
 	VXORPD       Z1, Z1, Z1
 	VXORPD       Z2, Z2, Z2
@@ -1024,10 +1377,12 @@ TEXT ·GemmRows4x16F64AVX512(SB), NOSPLIT, $0-80
 	VXORPD       Z5, Z5, Z5
 	VXORPD       Z6, Z6, Z6
 	VXORPD       Z7, Z7, Z7
-	SUBQ         $0x00000004, BX
-	JB           rest2
+	SUBQ         $0x00000014, BX
+	JLT          end2
 
 loop1:
+	PREFETCHT1   (R8)
+	ADDQ         $0x00000040, R8
 	VMOVUPD.Z    (SI), K1, Z8
 	VMOVUPD.Z    64(SI), K2, Z9
 	VBROADCASTSD (CX), Z10
@@ -1091,13 +1446,91 @@ loop1:
 	ADDQ         $0x00000020, CX
 	ADDQ         $0x00000020, DX
 	SUBQ         $0x00000004, BX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, BX
-	JZ   done4
+end2:
+	ADDQ $0x00000014, BX
+	MOVQ c+56(FP), R8
+	MOVQ ldc+64(FP), R9
+	SHLQ $0x03, R9
+	SUBQ $0x00000004, BX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (R8)
+	PREFETCHT0   64(R8)
+	ADDQ         R9, R8
+	VMOVUPD.Z    (SI), K1, Z8
+	VMOVUPD.Z    64(SI), K2, Z9
+	VBROADCASTSD (CX), Z10
+	VFMADD231PD  Z8, Z10, Z0
+	VFMADD231PD  Z9, Z10, Z1
+	VBROADCASTSD (CX)(AX*1), Z10
+	VFMADD231PD  Z8, Z10, Z2
+	VFMADD231PD  Z9, Z10, Z3
+	VBROADCASTSD (CX)(AX*2), Z10
+	VFMADD231PD  Z8, Z10, Z4
+	VFMADD231PD  Z9, Z10, Z5
+	VBROADCASTSD (DX), Z10
+	VFMADD231PD  Z8, Z10, Z6
+	VFMADD231PD  Z9, Z10, Z7
+	ADDQ         DI, SI
+	VMOVUPD.Z    (SI), K1, Z8
+	VMOVUPD.Z    64(SI), K2, Z9
+	VBROADCASTSD 8(CX), Z10
+	VFMADD231PD  Z8, Z10, Z0
+	VFMADD231PD  Z9, Z10, Z1
+	VBROADCASTSD 8(CX)(AX*1), Z10
+	VFMADD231PD  Z8, Z10, Z2
+	VFMADD231PD  Z9, Z10, Z3
+	VBROADCASTSD 8(CX)(AX*2), Z10
+	VFMADD231PD  Z8, Z10, Z4
+	VFMADD231PD  Z9, Z10, Z5
+	VBROADCASTSD 8(DX), Z10
+	VFMADD231PD  Z8, Z10, Z6
+	VFMADD231PD  Z9, Z10, Z7
+	ADDQ         DI, SI
+	VMOVUPD.Z    (SI), K1, Z8
+	VMOVUPD.Z    64(SI), K2, Z9
+	VBROADCASTSD 16(CX), Z10
+	VFMADD231PD  Z8, Z10, Z0
+	VFMADD231PD  Z9, Z10, Z1
+	VBROADCASTSD 16(CX)(AX*1), Z10
+	VFMADD231PD  Z8, Z10, Z2
+	VFMADD231PD  Z9, Z10, Z3
+	VBROADCASTSD 16(CX)(AX*2), Z10
+	VFMADD231PD  Z8, Z10, Z4
+	VFMADD231PD  Z9, Z10, Z5
+	VBROADCASTSD 16(DX), Z10
+	VFMADD231PD  Z8, Z10, Z6
+	VFMADD231PD  Z9, Z10, Z7
+	ADDQ         DI, SI
+	VMOVUPD.Z    (SI), K1, Z8
+	VMOVUPD.Z    64(SI), K2, Z9
+	VBROADCASTSD 24(CX), Z10
+	VFMADD231PD  Z8, Z10, Z0
+	VFMADD231PD  Z9, Z10, Z1
+	VBROADCASTSD 24(CX)(AX*1), Z10
+	VFMADD231PD  Z8, Z10, Z2
+	VFMADD231PD  Z9, Z10, Z3
+	VBROADCASTSD 24(CX)(AX*2), Z10
+	VFMADD231PD  Z8, Z10, Z4
+	VFMADD231PD  Z9, Z10, Z5
+	VBROADCASTSD 24(DX), Z10
+	VFMADD231PD  Z8, Z10, Z6
+	VFMADD231PD  Z9, Z10, Z7
+	ADDQ         DI, SI
+	ADDQ         $0x00000020, CX
+	ADDQ         $0x00000020, DX
+	SUBQ         $0x00000004, BX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, BX
+	TESTQ BX, BX
+	JZ    done6
+
+one5:
 	VMOVUPD.Z    (SI), K1, Z8
 	VMOVUPD.Z    64(SI), K2, Z9
 	VBROADCASTSD (CX), Z10
@@ -1116,9 +1549,9 @@ one3:
 	ADDQ         $0x00000008, CX
 	ADDQ         $0x00000008, DX
 	SUBQ         $0x00000001, BX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSD alpha+8(FP), Z8
 	VMULPD       Z8, Z0, Z0
 	VMULPD       Z8, Z1, Z1
@@ -1134,7 +1567,7 @@ done4:
 	VBROADCASTSD beta+48(FP), Z8
 	MOVQ         beta+48(FP), DX
 	ADDQ         DX, DX
-	JZ           overwrite5
+	JZ           overwrite7
 	VMOVUPD.Z    (AX), K1, Z9
 	VFMADD231PD  Z9, Z8, Z0
 	VMOVUPD      Z0, K1, (AX)
@@ -1166,7 +1599,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite5:
+overwrite7:
 	VMOVUPD Z0, K1, (AX)
 	VMOVUPD Z1, K2, 64(AX)
 	ADDQ    CX, AX
@@ -1182,26 +1615,9 @@ overwrite5:
 	VZEROUPPER
 	RET
 
-// func Gemm5x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+// func Gemm5x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·Gemm5x16F64AVX512(SB), NOSPLIT, $0-80
-	MOVQ         c+56(FP), AX
-	MOVQ         ldc+64(FP), CX
-	SHLQ         $0x03, CX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
+TEXT ·Gemm5x16F64AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTQ cols+72(FP), Z0
 	VPCMPGTQ     lane<>+0(SB), Z0, K1
 	VPCMPGTQ     lane<>+64(SB), Z0, K2
@@ -1212,6 +1628,7 @@ TEXT ·Gemm5x16F64AVX512(SB), NOSPLIT, $0-80
 	MOVQ         b+32(FP), BX
 	MOVQ         ldb+40(FP), SI
 	SHLQ         $0x03, SI
+	MOVQ         next+80(FP), DI
 	VXORPD       Z0, Z0, Z0
 	VXORPD       Z1, Z1, Z1
 	VXORPD       Z2, Z2, Z2
@@ -1222,10 +1639,12 @@ TEXT ·Gemm5x16F64AVX512(SB), NOSPLIT, $0-80
 	VXORPD       Z7, Z7, Z7
 	VXORPD       Z8, Z8, Z8
 	VXORPD       Z9, Z9, Z9
-	SUBQ         $0x00000004, DX
-	JB           rest2
+	SUBQ         $0x00000018, DX
+	JLT          end2
 
 loop1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x00000040, DI
 	VMOVUPD.Z    (BX), K1, Z10
 	VMOVUPD.Z    64(BX), K2, Z11
 	VBROADCASTSD (AX), Z12
@@ -1303,13 +1722,105 @@ loop1:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000004, DX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, DX
-	JZ   done4
+end2:
+	ADDQ $0x00000018, DX
+	MOVQ c+56(FP), DI
+	MOVQ ldc+64(FP), R8
+	SHLQ $0x03, R8
+	SUBQ $0x00000004, DX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (DI)
+	PREFETCHT0   64(DI)
+	ADDQ         R8, DI
+	VMOVUPD.Z    (BX), K1, Z10
+	VMOVUPD.Z    64(BX), K2, Z11
+	VBROADCASTSD (AX), Z12
+	VFMADD231PD  Z10, Z12, Z0
+	VFMADD231PD  Z11, Z12, Z1
+	VBROADCASTSD 8(AX), Z12
+	VFMADD231PD  Z10, Z12, Z2
+	VFMADD231PD  Z11, Z12, Z3
+	VBROADCASTSD 16(AX), Z12
+	VFMADD231PD  Z10, Z12, Z4
+	VFMADD231PD  Z11, Z12, Z5
+	VBROADCASTSD 24(AX), Z12
+	VFMADD231PD  Z10, Z12, Z6
+	VFMADD231PD  Z11, Z12, Z7
+	VBROADCASTSD 32(AX), Z12
+	VFMADD231PD  Z10, Z12, Z8
+	VFMADD231PD  Z11, Z12, Z9
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPD.Z    (BX), K1, Z10
+	VMOVUPD.Z    64(BX), K2, Z11
+	VBROADCASTSD (AX), Z12
+	VFMADD231PD  Z10, Z12, Z0
+	VFMADD231PD  Z11, Z12, Z1
+	VBROADCASTSD 8(AX), Z12
+	VFMADD231PD  Z10, Z12, Z2
+	VFMADD231PD  Z11, Z12, Z3
+	VBROADCASTSD 16(AX), Z12
+	VFMADD231PD  Z10, Z12, Z4
+	VFMADD231PD  Z11, Z12, Z5
+	VBROADCASTSD 24(AX), Z12
+	VFMADD231PD  Z10, Z12, Z6
+	VFMADD231PD  Z11, Z12, Z7
+	VBROADCASTSD 32(AX), Z12
+	VFMADD231PD  Z10, Z12, Z8
+	VFMADD231PD  Z11, Z12, Z9
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPD.Z    (BX), K1, Z10
+	VMOVUPD.Z    64(BX), K2, Z11
+	VBROADCASTSD (AX), Z12
+	VFMADD231PD  Z10, Z12, Z0
+	VFMADD231PD  Z11, Z12, Z1
+	VBROADCASTSD 8(AX), Z12
+	VFMADD231PD  Z10, Z12, Z2
+	VFMADD231PD  Z11, Z12, Z3
+	VBROADCASTSD 16(AX), Z12
+	VFMADD231PD  Z10, Z12, Z4
+	VFMADD231PD  Z11, Z12, Z5
+	VBROADCASTSD 24(AX), Z12
+	VFMADD231PD  Z10, Z12, Z6
+	VFMADD231PD  Z11, Z12, Z7
+	VBROADCASTSD 32(AX), Z12
+	VFMADD231PD  Z10, Z12, Z8
+	VFMADD231PD  Z11, Z12, Z9
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPD.Z    (BX), K1, Z10
+	VMOVUPD.Z    64(BX), K2, Z11
+	VBROADCASTSD (AX), Z12
+	VFMADD231PD  Z10, Z12, Z0
+	VFMADD231PD  Z11, Z12, Z1
+	VBROADCASTSD 8(AX), Z12
+	VFMADD231PD  Z10, Z12, Z2
+	VFMADD231PD  Z11, Z12, Z3
+	VBROADCASTSD 16(AX), Z12
+	VFMADD231PD  Z10, Z12, Z4
+	VFMADD231PD  Z11, Z12, Z5
+	VBROADCASTSD 24(AX), Z12
+	VFMADD231PD  Z10, Z12, Z6
+	VFMADD231PD  Z11, Z12, Z7
+	VBROADCASTSD 32(AX), Z12
+	VFMADD231PD  Z10, Z12, Z8
+	VFMADD231PD  Z11, Z12, Z9
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	SUBQ         $0x00000004, DX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, DX
+	TESTQ DX, DX
+	JZ    done6
+
+one5:
 	VMOVUPD.Z    (BX), K1, Z10
 	VMOVUPD.Z    64(BX), K2, Z11
 	VBROADCASTSD (AX), Z12
@@ -1330,9 +1841,9 @@ one3:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000001, DX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSD alpha+8(FP), Z10
 	VMULPD       Z10, Z0, Z0
 	VMULPD       Z10, Z1, Z1
@@ -1350,7 +1861,7 @@ done4:
 	VBROADCASTSD beta+48(FP), Z10
 	MOVQ         beta+48(FP), DX
 	ADDQ         DX, DX
-	JZ           overwrite5
+	JZ           overwrite7
 	VMOVUPD.Z    (AX), K1, Z11
 	VFMADD231PD  Z11, Z10, Z0
 	VMOVUPD      Z0, K1, (AX)
@@ -1389,7 +1900,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite5:
+overwrite7:
 	VMOVUPD Z0, K1, (AX)
 	VMOVUPD Z1, K2, 64(AX)
 	ADDQ    CX, AX
@@ -1408,26 +1919,9 @@ overwrite5:
 	VZEROUPPER
 	RET
 
-// func GemmRows5x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+// func GemmRows5x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·GemmRows5x16F64AVX512(SB), NOSPLIT, $0-80
-	MOVQ         c+56(FP), AX
-	MOVQ         ldc+64(FP), CX
-	SHLQ         $0x03, CX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
+TEXT ·GemmRows5x16F64AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTQ cols+72(FP), Z0
 	VPCMPGTQ     lane<>+0(SB), Z0, K1
 	VPCMPGTQ     lane<>+64(SB), Z0, K2
@@ -1440,6 +1934,7 @@ TEXT ·GemmRows5x16F64AVX512(SB), NOSPLIT, $0-80
 	MOVQ         b+32(FP), SI
 	MOVQ         ldb+40(FP), DI
 	SHLQ         $0x03, DI
+	MOVQ         next+80(FP), R8
 	VXORPD       Z0, Z0, Z0
 	VXORPD       Z1, Z1, Z1
 	VXORPD       Z2, Z2, Z2
@@ -1450,10 +1945,12 @@ TEXT ·GemmRows5x16F64AVX512(SB), NOSPLIT, $0-80
 	VXORPD       Z7, Z7, Z7
 	VXORPD       Z8, Z8, Z8
 	VXORPD       Z9, Z9, Z9
-	SUBQ         $0x00000004, BX
-	JB           rest2
+	SUBQ         $0x00000018, BX
+	JLT          end2
 
 loop1:
+	PREFETCHT1   (R8)
+	ADDQ         $0x00000040, R8
 	VMOVUPD.Z    (SI), K1, Z10
 	VMOVUPD.Z    64(SI), K2, Z11
 	VBROADCASTSD (CX), Z12
@@ -1529,13 +2026,103 @@ loop1:
 	ADDQ         $0x00000020, CX
 	ADDQ         $0x00000020, DX
 	SUBQ         $0x00000004, BX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, BX
-	JZ   done4
+end2:
+	ADDQ $0x00000018, BX
+	MOVQ c+56(FP), R8
+	MOVQ ldc+64(FP), R9
+	SHLQ $0x03, R9
+	SUBQ $0x00000004, BX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (R8)
+	PREFETCHT0   64(R8)
+	ADDQ         R9, R8
+	VMOVUPD.Z    (SI), K1, Z10
+	VMOVUPD.Z    64(SI), K2, Z11
+	VBROADCASTSD (CX), Z12
+	VFMADD231PD  Z10, Z12, Z0
+	VFMADD231PD  Z11, Z12, Z1
+	VBROADCASTSD (CX)(AX*1), Z12
+	VFMADD231PD  Z10, Z12, Z2
+	VFMADD231PD  Z11, Z12, Z3
+	VBROADCASTSD (CX)(AX*2), Z12
+	VFMADD231PD  Z10, Z12, Z4
+	VFMADD231PD  Z11, Z12, Z5
+	VBROADCASTSD (DX), Z12
+	VFMADD231PD  Z10, Z12, Z6
+	VFMADD231PD  Z11, Z12, Z7
+	VBROADCASTSD (DX)(AX*1), Z12
+	VFMADD231PD  Z10, Z12, Z8
+	VFMADD231PD  Z11, Z12, Z9
+	ADDQ         DI, SI
+	VMOVUPD.Z    (SI), K1, Z10
+	VMOVUPD.Z    64(SI), K2, Z11
+	VBROADCASTSD 8(CX), Z12
+	VFMADD231PD  Z10, Z12, Z0
+	VFMADD231PD  Z11, Z12, Z1
+	VBROADCASTSD 8(CX)(AX*1), Z12
+	VFMADD231PD  Z10, Z12, Z2
+	VFMADD231PD  Z11, Z12, Z3
+	VBROADCASTSD 8(CX)(AX*2), Z12
+	VFMADD231PD  Z10, Z12, Z4
+	VFMADD231PD  Z11, Z12, Z5
+	VBROADCASTSD 8(DX), Z12
+	VFMADD231PD  Z10, Z12, Z6
+	VFMADD231PD  Z11, Z12, Z7
+	VBROADCASTSD 8(DX)(AX*1), Z12
+	VFMADD231PD  Z10, Z12, Z8
+	VFMADD231PD  Z11, Z12, Z9
+	ADDQ         DI, SI
+	VMOVUPD.Z    (SI), K1, Z10
+	VMOVUPD.Z    64(SI), K2, Z11
+	VBROADCASTSD 16(CX), Z12
+	VFMADD231PD  Z10, Z12, Z0
+	VFMADD231PD  Z11, Z12, Z1
+	VBROADCASTSD 16(CX)(AX*1), Z12
+	VFMADD231PD  Z10, Z12, Z2
+	VFMADD231PD  Z11, Z12, Z3
+	VBROADCASTSD 16(CX)(AX*2), Z12
+	VFMADD231PD  Z10, Z12, Z4
+	VFMADD231PD  Z11, Z12, Z5
+	VBROADCASTSD 16(DX), Z12
+	VFMADD231PD  Z10, Z12, Z6
+	VFMADD231PD  Z11, Z12, Z7
+	VBROADCASTSD 16(DX)(AX*1), Z12
+	VFMADD231PD  Z10, Z12, Z8
+	VFMADD231PD  Z11, Z12, Z9
+	ADDQ         DI, SI
+	VMOVUPD.Z    (SI), K1, Z10
+	VMOVUPD.Z    64(SI), K2, Z11
+	VBROADCASTSD 24(CX), Z12
+	VFMADD231PD  Z10, Z12, Z0
+	VFMADD231PD  Z11, Z12, Z1
+	VBROADCASTSD 24(CX)(AX*1), Z12
+	VFMADD231PD  Z10, Z12, Z2
+	VFMADD231PD  Z11, Z12, Z3
+	VBROADCASTSD 24(CX)(AX*2), Z12
+	VFMADD231PD  Z10, Z12, Z4
+	VFMADD231PD  Z11, Z12, Z5
+	VBROADCASTSD 24(DX), Z12
+	VFMADD231PD  Z10, Z12, Z6
+	VFMADD231PD  Z11, Z12, Z7
+	VBROADCASTSD 24(DX)(AX*1), Z12
+	VFMADD231PD  Z10, Z12, Z8
+	VFMADD231PD  Z11, Z12, Z9
+	ADDQ         DI, SI
+	ADDQ         $0x00000020, CX
+	ADDQ         $0x00000020, DX
+	SUBQ         $0x00000004, BX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, BX
+	TESTQ BX, BX
+	JZ    done6
+
+one5:
 	VMOVUPD.Z    (SI), K1, Z10
 	VMOVUPD.Z    64(SI), K2, Z11
 	VBROADCASTSD (CX), Z12
@@ -1557,9 +2144,9 @@ one3:
 	ADDQ         $0x00000008, CX
 	ADDQ         $0x00000008, DX
 	SUBQ         $0x00000001, BX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSD alpha+8(FP), Z10
 	VMULPD       Z10, Z0, Z0
 	VMULPD       Z10, Z1, Z1
@@ -1577,7 +2164,7 @@ done4:
 	VBROADCASTSD beta+48(FP), Z10
 	MOVQ         beta+48(FP), DX
 	ADDQ         DX, DX
-	JZ           overwrite5
+	JZ           overwrite7
 	VMOVUPD.Z    (AX), K1, Z11
 	VFMADD231PD  Z11, Z10, Z0
 	VMOVUPD      Z0, K1, (AX)
@@ -1616,7 +2203,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite5:
+overwrite7:
 	VMOVUPD Z0, K1, (AX)
 	VMOVUPD Z1, K2, 64(AX)
 	ADDQ    CX, AX
@@ -1635,29 +2222,9 @@ overwrite5:
 	VZEROUPPER
 	RET
 
-// func Gemm6x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+// func Gemm6x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·Gemm6x16F64AVX512(SB), NOSPLIT, $0-80
-	MOVQ         c+56(FP), AX
-	MOVQ         ldc+64(FP), CX
-	SHLQ         $0x03, CX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
+TEXT ·Gemm6x16F64AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTQ cols+72(FP), Z0
 	VPCMPGTQ     lane<>+0(SB), Z0, K1
 	VPCMPGTQ     lane<>+64(SB), Z0, K2
@@ -1668,6 +2235,7 @@ TEXT ·Gemm6x16F64AVX512(SB), NOSPLIT, $0-80
 	MOVQ         b+32(FP), BX
 	MOVQ         ldb+40(FP), SI
 	SHLQ         $0x03, SI
+	MOVQ         next+80(FP), DI
 	VXORPD       Z0, Z0, Z0
 	VXORPD       Z1, Z1, Z1
 	VXORPD       Z2, Z2, Z2
@@ -1680,10 +2248,12 @@ TEXT ·Gemm6x16F64AVX512(SB), NOSPLIT, $0-80
 	VXORPD       Z9, Z9, Z9
 	VXORPD       Z10, Z10, Z10
 	VXORPD       Z11, Z11, Z11
-	SUBQ         $0x00000004, DX
-	JB           rest2
+	SUBQ         $0x0000001c, DX
+	JLT          end2
 
 loop1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x00000040, DI
 	VMOVUPD.Z    (BX), K1, Z12
 	VMOVUPD.Z    64(BX), K2, Z13
 	VBROADCASTSD (AX), Z14
@@ -1773,13 +2343,117 @@ loop1:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000004, DX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, DX
-	JZ   done4
+end2:
+	ADDQ $0x0000001c, DX
+	MOVQ c+56(FP), DI
+	MOVQ ldc+64(FP), R8
+	SHLQ $0x03, R8
+	SUBQ $0x00000004, DX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (DI)
+	PREFETCHT0   64(DI)
+	ADDQ         R8, DI
+	VMOVUPD.Z    (BX), K1, Z12
+	VMOVUPD.Z    64(BX), K2, Z13
+	VBROADCASTSD (AX), Z14
+	VFMADD231PD  Z12, Z14, Z0
+	VFMADD231PD  Z13, Z14, Z1
+	VBROADCASTSD 8(AX), Z14
+	VFMADD231PD  Z12, Z14, Z2
+	VFMADD231PD  Z13, Z14, Z3
+	VBROADCASTSD 16(AX), Z14
+	VFMADD231PD  Z12, Z14, Z4
+	VFMADD231PD  Z13, Z14, Z5
+	VBROADCASTSD 24(AX), Z14
+	VFMADD231PD  Z12, Z14, Z6
+	VFMADD231PD  Z13, Z14, Z7
+	VBROADCASTSD 32(AX), Z14
+	VFMADD231PD  Z12, Z14, Z8
+	VFMADD231PD  Z13, Z14, Z9
+	VBROADCASTSD 40(AX), Z14
+	VFMADD231PD  Z12, Z14, Z10
+	VFMADD231PD  Z13, Z14, Z11
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPD.Z    (BX), K1, Z12
+	VMOVUPD.Z    64(BX), K2, Z13
+	VBROADCASTSD (AX), Z14
+	VFMADD231PD  Z12, Z14, Z0
+	VFMADD231PD  Z13, Z14, Z1
+	VBROADCASTSD 8(AX), Z14
+	VFMADD231PD  Z12, Z14, Z2
+	VFMADD231PD  Z13, Z14, Z3
+	VBROADCASTSD 16(AX), Z14
+	VFMADD231PD  Z12, Z14, Z4
+	VFMADD231PD  Z13, Z14, Z5
+	VBROADCASTSD 24(AX), Z14
+	VFMADD231PD  Z12, Z14, Z6
+	VFMADD231PD  Z13, Z14, Z7
+	VBROADCASTSD 32(AX), Z14
+	VFMADD231PD  Z12, Z14, Z8
+	VFMADD231PD  Z13, Z14, Z9
+	VBROADCASTSD 40(AX), Z14
+	VFMADD231PD  Z12, Z14, Z10
+	VFMADD231PD  Z13, Z14, Z11
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPD.Z    (BX), K1, Z12
+	VMOVUPD.Z    64(BX), K2, Z13
+	VBROADCASTSD (AX), Z14
+	VFMADD231PD  Z12, Z14, Z0
+	VFMADD231PD  Z13, Z14, Z1
+	VBROADCASTSD 8(AX), Z14
+	VFMADD231PD  Z12, Z14, Z2
+	VFMADD231PD  Z13, Z14, Z3
+	VBROADCASTSD 16(AX), Z14
+	VFMADD231PD  Z12, Z14, Z4
+	VFMADD231PD  Z13, Z14, Z5
+	VBROADCASTSD 24(AX), Z14
+	VFMADD231PD  Z12, Z14, Z6
+	VFMADD231PD  Z13, Z14, Z7
+	VBROADCASTSD 32(AX), Z14
+	VFMADD231PD  Z12, Z14, Z8
+	VFMADD231PD  Z13, Z14, Z9
+	VBROADCASTSD 40(AX), Z14
+	VFMADD231PD  Z12, Z14, Z10
+	VFMADD231PD  Z13, Z14, Z11
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPD.Z    (BX), K1, Z12
+	VMOVUPD.Z    64(BX), K2, Z13
+	VBROADCASTSD (AX), Z14
+	VFMADD231PD  Z12, Z14, Z0
+	VFMADD231PD  Z13, Z14, Z1
+	VBROADCASTSD 8(AX), Z14
+	VFMADD231PD  Z12, Z14, Z2
+	VFMADD231PD  Z13, Z14, Z3
+	VBROADCASTSD 16(AX), Z14
+	VFMADD231PD  Z12, Z14, Z4
+	VFMADD231PD  Z13, Z14, Z5
+	VBROADCASTSD 24(AX), Z14
+	VFMADD231PD  Z12, Z14, Z6
+	VFMADD231PD  Z13, Z14, Z7
+	VBROADCASTSD 32(AX), Z14
+	VFMADD231PD  Z12, Z14, Z8
+	VFMADD231PD  Z13, Z14, Z9
+	VBROADCASTSD 40(AX), Z14
+	VFMADD231PD  Z12, Z14, Z10
+	VFMADD231PD  Z13, Z14, Z11
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	SUBQ         $0x00000004, DX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, DX
+	TESTQ DX, DX
+	JZ    done6
+
+one5:
 	VMOVUPD.Z    (BX), K1, Z12
 	VMOVUPD.Z    64(BX), K2, Z13
 	VBROADCASTSD (AX), Z14
@@ -1803,9 +2477,9 @@ one3:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000001, DX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSD alpha+8(FP), Z12
 	VMULPD       Z12, Z0, Z0
 	VMULPD       Z12, Z1, Z1
@@ -1825,7 +2499,7 @@ done4:
 	VBROADCASTSD beta+48(FP), Z12
 	MOVQ         beta+48(FP), DX
 	ADDQ         DX, DX
-	JZ           overwrite5
+	JZ           overwrite7
 	VMOVUPD.Z    (AX), K1, Z13
 	VFMADD231PD  Z13, Z12, Z0
 	VMOVUPD      Z0, K1, (AX)
@@ -1871,7 +2545,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite5:
+overwrite7:
 	VMOVUPD Z0, K1, (AX)
 	VMOVUPD Z1, K2, 64(AX)
 	ADDQ    CX, AX
@@ -1893,29 +2567,9 @@ overwrite5:
 	VZEROUPPER
 	RET
 
-// func GemmRows6x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+// func GemmRows6x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·GemmRows6x16F64AVX512(SB), NOSPLIT, $0-80
-	MOVQ         c+56(FP), AX
-	MOVQ         ldc+64(FP), CX
-	SHLQ         $0x03, CX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
+TEXT ·GemmRows6x16F64AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTQ cols+72(FP), Z0
 	VPCMPGTQ     lane<>+0(SB), Z0, K1
 	VPCMPGTQ     lane<>+64(SB), Z0, K2
@@ -1928,6 +2582,7 @@ TEXT ·GemmRows6x16F64AVX512(SB), NOSPLIT, $0-80
 	MOVQ         b+32(FP), SI
 	MOVQ         ldb+40(FP), DI
 	SHLQ         $0x03, DI
+	MOVQ         next+80(FP), R8
 	VXORPD       Z0, Z0, Z0
 	VXORPD       Z1, Z1, Z1
 	VXORPD       Z2, Z2, Z2
@@ -1940,10 +2595,12 @@ TEXT ·GemmRows6x16F64AVX512(SB), NOSPLIT, $0-80
 	VXORPD       Z9, Z9, Z9
 	VXORPD       Z10, Z10, Z10
 	VXORPD       Z11, Z11, Z11
-	SUBQ         $0x00000004, BX
-	JB           rest2
+	SUBQ         $0x0000001c, BX
+	JLT          end2
 
 loop1:
+	PREFETCHT1   (R8)
+	ADDQ         $0x00000040, R8
 	VMOVUPD.Z    (SI), K1, Z12
 	VMOVUPD.Z    64(SI), K2, Z13
 	VBROADCASTSD (CX), Z14
@@ -2031,13 +2688,115 @@ loop1:
 	ADDQ         $0x00000020, CX
 	ADDQ         $0x00000020, DX
 	SUBQ         $0x00000004, BX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, BX
-	JZ   done4
+end2:
+	ADDQ $0x0000001c, BX
+	MOVQ c+56(FP), R8
+	MOVQ ldc+64(FP), R9
+	SHLQ $0x03, R9
+	SUBQ $0x00000004, BX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (R8)
+	PREFETCHT0   64(R8)
+	ADDQ         R9, R8
+	VMOVUPD.Z    (SI), K1, Z12
+	VMOVUPD.Z    64(SI), K2, Z13
+	VBROADCASTSD (CX), Z14
+	VFMADD231PD  Z12, Z14, Z0
+	VFMADD231PD  Z13, Z14, Z1
+	VBROADCASTSD (CX)(AX*1), Z14
+	VFMADD231PD  Z12, Z14, Z2
+	VFMADD231PD  Z13, Z14, Z3
+	VBROADCASTSD (CX)(AX*2), Z14
+	VFMADD231PD  Z12, Z14, Z4
+	VFMADD231PD  Z13, Z14, Z5
+	VBROADCASTSD (DX), Z14
+	VFMADD231PD  Z12, Z14, Z6
+	VFMADD231PD  Z13, Z14, Z7
+	VBROADCASTSD (DX)(AX*1), Z14
+	VFMADD231PD  Z12, Z14, Z8
+	VFMADD231PD  Z13, Z14, Z9
+	VBROADCASTSD (DX)(AX*2), Z14
+	VFMADD231PD  Z12, Z14, Z10
+	VFMADD231PD  Z13, Z14, Z11
+	ADDQ         DI, SI
+	VMOVUPD.Z    (SI), K1, Z12
+	VMOVUPD.Z    64(SI), K2, Z13
+	VBROADCASTSD 8(CX), Z14
+	VFMADD231PD  Z12, Z14, Z0
+	VFMADD231PD  Z13, Z14, Z1
+	VBROADCASTSD 8(CX)(AX*1), Z14
+	VFMADD231PD  Z12, Z14, Z2
+	VFMADD231PD  Z13, Z14, Z3
+	VBROADCASTSD 8(CX)(AX*2), Z14
+	VFMADD231PD  Z12, Z14, Z4
+	VFMADD231PD  Z13, Z14, Z5
+	VBROADCASTSD 8(DX), Z14
+	VFMADD231PD  Z12, Z14, Z6
+	VFMADD231PD  Z13, Z14, Z7
+	VBROADCASTSD 8(DX)(AX*1), Z14
+	VFMADD231PD  Z12, Z14, Z8
+	VFMADD231PD  Z13, Z14, Z9
+	VBROADCASTSD 8(DX)(AX*2), Z14
+	VFMADD231PD  Z12, Z14, Z10
+	VFMADD231PD  Z13, Z14, Z11
+	ADDQ         DI, SI
+	VMOVUPD.Z    (SI), K1, Z12
+	VMOVUPD.Z    64(SI), K2, Z13
+	VBROADCASTSD 16(CX), Z14
+	VFMADD231PD  Z12, Z14, Z0
+	VFMADD231PD  Z13, Z14, Z1
+	VBROADCASTSD 16(CX)(AX*1), Z14
+	VFMADD231PD  Z12, Z14, Z2
+	VFMADD231PD  Z13, Z14, Z3
+	VBROADCASTSD 16(CX)(AX*2), Z14
+	VFMADD231PD  Z12, Z14, Z4
+	VFMADD231PD  Z13, Z14, Z5
+	VBROADCASTSD 16(DX), Z14
+	VFMADD231PD  Z12, Z14, Z6
+	VFMADD231PD  Z13, Z14, Z7
+	VBROADCASTSD 16(DX)(AX*1), Z14
+	VFMADD231PD  Z12, Z14, Z8
+	VFMADD231PD  Z13, Z14, Z9
+	VBROADCASTSD 16(DX)(AX*2), Z14
+	VFMADD231PD  Z12, Z14, Z10
+	VFMADD231PD  Z13, Z14, Z11
+	ADDQ         DI, SI
+	VMOVUPD.Z    (SI), K1, Z12
+	VMOVUPD.Z    64(SI), K2, Z13
+	VBROADCASTSD 24(CX), Z14
+	VFMADD231PD  Z12, Z14, Z0
+	VFMADD231PD  Z13, Z14, Z1
+	VBROADCASTSD 24(CX)(AX*1), Z14
+	VFMADD231PD  Z12, Z14, Z2
+	VFMADD231PD  Z13, Z14, Z3
+	VBROADCASTSD 24(CX)(AX*2), Z14
+	VFMADD231PD  Z12, Z14, Z4
+	VFMADD231PD  Z13, Z14, Z5
+	VBROADCASTSD 24(DX), Z14
+	VFMADD231PD  Z12, Z14, Z6
+	VFMADD231PD  Z13, Z14, Z7
+	VBROADCASTSD 24(DX)(AX*1), Z14
+	VFMADD231PD  Z12, Z14, Z8
+	VFMADD231PD  Z13, Z14, Z9
+	VBROADCASTSD 24(DX)(AX*2), Z14
+	VFMADD231PD  Z12, Z14, Z10
+	VFMADD231PD  Z13, Z14, Z11
+	ADDQ         DI, SI
+	ADDQ         $0x00000020, CX
+	ADDQ         $0x00000020, DX
+	SUBQ         $0x00000004, BX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, BX
+	TESTQ BX, BX
+	JZ    done6
+
+one5:
 	VMOVUPD.Z    (SI), K1, Z12
 	VMOVUPD.Z    64(SI), K2, Z13
 	VBROADCASTSD (CX), Z14
@@ -2062,9 +2821,9 @@ one3:
 	ADDQ         $0x00000008, CX
 	ADDQ         $0x00000008, DX
 	SUBQ         $0x00000001, BX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSD alpha+8(FP), Z12
 	VMULPD       Z12, Z0, Z0
 	VMULPD       Z12, Z1, Z1
@@ -2084,7 +2843,7 @@ done4:
 	VBROADCASTSD beta+48(FP), Z12
 	MOVQ         beta+48(FP), DX
 	ADDQ         DX, DX
-	JZ           overwrite5
+	JZ           overwrite7
 	VMOVUPD.Z    (AX), K1, Z13
 	VFMADD231PD  Z13, Z12, Z0
 	VMOVUPD      Z0, K1, (AX)
@@ -2130,7 +2889,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite5:
+overwrite7:
 	VMOVUPD Z0, K1, (AX)
 	VMOVUPD Z1, K2, 64(AX)
 	ADDQ    CX, AX
@@ -2152,32 +2911,9 @@ overwrite5:
 	VZEROUPPER
 	RET
 
-// func Gemm7x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+// func Gemm7x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·Gemm7x16F64AVX512(SB), NOSPLIT, $0-80
-	MOVQ         c+56(FP), AX
-	MOVQ         ldc+64(FP), CX
-	SHLQ         $0x03, CX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
+TEXT ·Gemm7x16F64AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTQ cols+72(FP), Z0
 	VPCMPGTQ     lane<>+0(SB), Z0, K1
 	VPCMPGTQ     lane<>+64(SB), Z0, K2
@@ -2188,6 +2924,7 @@ TEXT ·Gemm7x16F64AVX512(SB), NOSPLIT, $0-80
 	MOVQ         b+32(FP), BX
 	MOVQ         ldb+40(FP), SI
 	SHLQ         $0x03, SI
+	MOVQ         next+80(FP), DI
 	VXORPD       Z0, Z0, Z0
 	VXORPD       Z1, Z1, Z1
 	VXORPD       Z2, Z2, Z2
@@ -2202,10 +2939,12 @@ TEXT ·Gemm7x16F64AVX512(SB), NOSPLIT, $0-80
 	VXORPD       Z11, Z11, Z11
 	VXORPD       Z12, Z12, Z12
 	VXORPD       Z13, Z13, Z13
-	SUBQ         $0x00000004, DX
-	JB           rest2
+	SUBQ         $0x00000020, DX
+	JLT          end2
 
 loop1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x00000040, DI
 	VMOVUPD.Z    (BX), K1, Z14
 	VMOVUPD.Z    64(BX), K2, Z15
 	VBROADCASTSD (AX), Z16
@@ -2307,13 +3046,129 @@ loop1:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000004, DX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, DX
-	JZ   done4
+end2:
+	ADDQ $0x00000020, DX
+	MOVQ c+56(FP), DI
+	MOVQ ldc+64(FP), R8
+	SHLQ $0x03, R8
+	SUBQ $0x00000004, DX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (DI)
+	PREFETCHT0   64(DI)
+	ADDQ         R8, DI
+	VMOVUPD.Z    (BX), K1, Z14
+	VMOVUPD.Z    64(BX), K2, Z15
+	VBROADCASTSD (AX), Z16
+	VFMADD231PD  Z14, Z16, Z0
+	VFMADD231PD  Z15, Z16, Z1
+	VBROADCASTSD 8(AX), Z16
+	VFMADD231PD  Z14, Z16, Z2
+	VFMADD231PD  Z15, Z16, Z3
+	VBROADCASTSD 16(AX), Z16
+	VFMADD231PD  Z14, Z16, Z4
+	VFMADD231PD  Z15, Z16, Z5
+	VBROADCASTSD 24(AX), Z16
+	VFMADD231PD  Z14, Z16, Z6
+	VFMADD231PD  Z15, Z16, Z7
+	VBROADCASTSD 32(AX), Z16
+	VFMADD231PD  Z14, Z16, Z8
+	VFMADD231PD  Z15, Z16, Z9
+	VBROADCASTSD 40(AX), Z16
+	VFMADD231PD  Z14, Z16, Z10
+	VFMADD231PD  Z15, Z16, Z11
+	VBROADCASTSD 48(AX), Z16
+	VFMADD231PD  Z14, Z16, Z12
+	VFMADD231PD  Z15, Z16, Z13
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPD.Z    (BX), K1, Z14
+	VMOVUPD.Z    64(BX), K2, Z15
+	VBROADCASTSD (AX), Z16
+	VFMADD231PD  Z14, Z16, Z0
+	VFMADD231PD  Z15, Z16, Z1
+	VBROADCASTSD 8(AX), Z16
+	VFMADD231PD  Z14, Z16, Z2
+	VFMADD231PD  Z15, Z16, Z3
+	VBROADCASTSD 16(AX), Z16
+	VFMADD231PD  Z14, Z16, Z4
+	VFMADD231PD  Z15, Z16, Z5
+	VBROADCASTSD 24(AX), Z16
+	VFMADD231PD  Z14, Z16, Z6
+	VFMADD231PD  Z15, Z16, Z7
+	VBROADCASTSD 32(AX), Z16
+	VFMADD231PD  Z14, Z16, Z8
+	VFMADD231PD  Z15, Z16, Z9
+	VBROADCASTSD 40(AX), Z16
+	VFMADD231PD  Z14, Z16, Z10
+	VFMADD231PD  Z15, Z16, Z11
+	VBROADCASTSD 48(AX), Z16
+	VFMADD231PD  Z14, Z16, Z12
+	VFMADD231PD  Z15, Z16, Z13
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPD.Z    (BX), K1, Z14
+	VMOVUPD.Z    64(BX), K2, Z15
+	VBROADCASTSD (AX), Z16
+	VFMADD231PD  Z14, Z16, Z0
+	VFMADD231PD  Z15, Z16, Z1
+	VBROADCASTSD 8(AX), Z16
+	VFMADD231PD  Z14, Z16, Z2
+	VFMADD231PD  Z15, Z16, Z3
+	VBROADCASTSD 16(AX), Z16
+	VFMADD231PD  Z14, Z16, Z4
+	VFMADD231PD  Z15, Z16, Z5
+	VBROADCASTSD 24(AX), Z16
+	VFMADD231PD  Z14, Z16, Z6
+	VFMADD231PD  Z15, Z16, Z7
+	VBROADCASTSD 32(AX), Z16
+	VFMADD231PD  Z14, Z16, Z8
+	VFMADD231PD  Z15, Z16, Z9
+	VBROADCASTSD 40(AX), Z16
+	VFMADD231PD  Z14, Z16, Z10
+	VFMADD231PD  Z15, Z16, Z11
+	VBROADCASTSD 48(AX), Z16
+	VFMADD231PD  Z14, Z16, Z12
+	VFMADD231PD  Z15, Z16, Z13
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPD.Z    (BX), K1, Z14
+	VMOVUPD.Z    64(BX), K2, Z15
+	VBROADCASTSD (AX), Z16
+	VFMADD231PD  Z14, Z16, Z0
+	VFMADD231PD  Z15, Z16, Z1
+	VBROADCASTSD 8(AX), Z16
+	VFMADD231PD  Z14, Z16, Z2
+	VFMADD231PD  Z15, Z16, Z3
+	VBROADCASTSD 16(AX), Z16
+	VFMADD231PD  Z14, Z16, Z4
+	VFMADD231PD  Z15, Z16, Z5
+	VBROADCASTSD 24(AX), Z16
+	VFMADD231PD  Z14, Z16, Z6
+	VFMADD231PD  Z15, Z16, Z7
+	VBROADCASTSD 32(AX), Z16
+	VFMADD231PD  Z14, Z16, Z8
+	VFMADD231PD  Z15, Z16, Z9
+	VBROADCASTSD 40(AX), Z16
+	VFMADD231PD  Z14, Z16, Z10
+	VFMADD231PD  Z15, Z16, Z11
+	VBROADCASTSD 48(AX), Z16
+	VFMADD231PD  Z14, Z16, Z12
+	VFMADD231PD  Z15, Z16, Z13
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	SUBQ         $0x00000004, DX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, DX
+	TESTQ DX, DX
+	JZ    done6
+
+one5:
 	VMOVUPD.Z    (BX), K1, Z14
 	VMOVUPD.Z    64(BX), K2, Z15
 	VBROADCASTSD (AX), Z16
@@ -2340,9 +3195,9 @@ one3:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000001, DX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSD alpha+8(FP), Z14
 	VMULPD       Z14, Z0, Z0
 	VMULPD       Z14, Z1, Z1
@@ -2364,7 +3219,7 @@ done4:
 	VBROADCASTSD beta+48(FP), Z14
 	MOVQ         beta+48(FP), DX
 	ADDQ         DX, DX
-	JZ           overwrite5
+	JZ           overwrite7
 	VMOVUPD.Z    (AX), K1, Z15
 	VFMADD231PD  Z15, Z14, Z0
 	VMOVUPD      Z0, K1, (AX)
@@ -2417,7 +3272,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite5:
+overwrite7:
 	VMOVUPD Z0, K1, (AX)
 	VMOVUPD Z1, K2, 64(AX)
 	ADDQ    CX, AX
@@ -2442,32 +3297,9 @@ overwrite5:
 	VZEROUPPER
 	RET
 
-// func GemmRows7x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+// func GemmRows7x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·GemmRows7x16F64AVX512(SB), NOSPLIT, $0-80
-	MOVQ         c+56(FP), AX
-	MOVQ         ldc+64(FP), CX
-	SHLQ         $0x03, CX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
+TEXT ·GemmRows7x16F64AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTQ cols+72(FP), Z0
 	VPCMPGTQ     lane<>+0(SB), Z0, K1
 	VPCMPGTQ     lane<>+64(SB), Z0, K2
@@ -2482,6 +3314,7 @@ TEXT ·GemmRows7x16F64AVX512(SB), NOSPLIT, $0-80
 	MOVQ         b+32(FP), DI
 	MOVQ         ldb+40(FP), R8
 	SHLQ         $0x03, R8
+	MOVQ         next+80(FP), R9
 	VXORPD       Z0, Z0, Z0
 	VXORPD       Z1, Z1, Z1
 	VXORPD       Z2, Z2, Z2
@@ -2496,10 +3329,12 @@ TEXT ·GemmRows7x16F64AVX512(SB), NOSPLIT, $0-80
 	VXORPD       Z11, Z11, Z11
 	VXORPD       Z12, Z12, Z12
 	VXORPD       Z13, Z13, Z13
-	SUBQ         $0x00000004, SI
-	JB           rest2
+	SUBQ         $0x00000020, SI
+	JLT          end2
 
 loop1:
+	PREFETCHT1   (R9)
+	ADDQ         $0x00000040, R9
 	VMOVUPD.Z    (DI), K1, Z14
 	VMOVUPD.Z    64(DI), K2, Z15
 	VBROADCASTSD (CX), Z16
@@ -2600,13 +3435,128 @@ loop1:
 	ADDQ         $0x00000020, DX
 	ADDQ         $0x00000020, BX
 	SUBQ         $0x00000004, SI
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, SI
-	JZ   done4
+end2:
+	ADDQ $0x00000020, SI
+	MOVQ c+56(FP), R9
+	MOVQ ldc+64(FP), R10
+	SHLQ $0x03, R10
+	SUBQ $0x00000004, SI
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         R10, R9
+	VMOVUPD.Z    (DI), K1, Z14
+	VMOVUPD.Z    64(DI), K2, Z15
+	VBROADCASTSD (CX), Z16
+	VFMADD231PD  Z14, Z16, Z0
+	VFMADD231PD  Z15, Z16, Z1
+	VBROADCASTSD (CX)(AX*1), Z16
+	VFMADD231PD  Z14, Z16, Z2
+	VFMADD231PD  Z15, Z16, Z3
+	VBROADCASTSD (CX)(AX*2), Z16
+	VFMADD231PD  Z14, Z16, Z4
+	VFMADD231PD  Z15, Z16, Z5
+	VBROADCASTSD (DX), Z16
+	VFMADD231PD  Z14, Z16, Z6
+	VFMADD231PD  Z15, Z16, Z7
+	VBROADCASTSD (DX)(AX*1), Z16
+	VFMADD231PD  Z14, Z16, Z8
+	VFMADD231PD  Z15, Z16, Z9
+	VBROADCASTSD (DX)(AX*2), Z16
+	VFMADD231PD  Z14, Z16, Z10
+	VFMADD231PD  Z15, Z16, Z11
+	VBROADCASTSD (BX), Z16
+	VFMADD231PD  Z14, Z16, Z12
+	VFMADD231PD  Z15, Z16, Z13
+	ADDQ         R8, DI
+	VMOVUPD.Z    (DI), K1, Z14
+	VMOVUPD.Z    64(DI), K2, Z15
+	VBROADCASTSD 8(CX), Z16
+	VFMADD231PD  Z14, Z16, Z0
+	VFMADD231PD  Z15, Z16, Z1
+	VBROADCASTSD 8(CX)(AX*1), Z16
+	VFMADD231PD  Z14, Z16, Z2
+	VFMADD231PD  Z15, Z16, Z3
+	VBROADCASTSD 8(CX)(AX*2), Z16
+	VFMADD231PD  Z14, Z16, Z4
+	VFMADD231PD  Z15, Z16, Z5
+	VBROADCASTSD 8(DX), Z16
+	VFMADD231PD  Z14, Z16, Z6
+	VFMADD231PD  Z15, Z16, Z7
+	VBROADCASTSD 8(DX)(AX*1), Z16
+	VFMADD231PD  Z14, Z16, Z8
+	VFMADD231PD  Z15, Z16, Z9
+	VBROADCASTSD 8(DX)(AX*2), Z16
+	VFMADD231PD  Z14, Z16, Z10
+	VFMADD231PD  Z15, Z16, Z11
+	VBROADCASTSD 8(BX), Z16
+	VFMADD231PD  Z14, Z16, Z12
+	VFMADD231PD  Z15, Z16, Z13
+	ADDQ         R8, DI
+	VMOVUPD.Z    (DI), K1, Z14
+	VMOVUPD.Z    64(DI), K2, Z15
+	VBROADCASTSD 16(CX), Z16
+	VFMADD231PD  Z14, Z16, Z0
+	VFMADD231PD  Z15, Z16, Z1
+	VBROADCASTSD 16(CX)(AX*1), Z16
+	VFMADD231PD  Z14, Z16, Z2
+	VFMADD231PD  Z15, Z16, Z3
+	VBROADCASTSD 16(CX)(AX*2), Z16
+	VFMADD231PD  Z14, Z16, Z4
+	VFMADD231PD  Z15, Z16, Z5
+	VBROADCASTSD 16(DX), Z16
+	VFMADD231PD  Z14, Z16, Z6
+	VFMADD231PD  Z15, Z16, Z7
+	VBROADCASTSD 16(DX)(AX*1), Z16
+	VFMADD231PD  Z14, Z16, Z8
+	VFMADD231PD  Z15, Z16, Z9
+	VBROADCASTSD 16(DX)(AX*2), Z16
+	VFMADD231PD  Z14, Z16, Z10
+	VFMADD231PD  Z15, Z16, Z11
+	VBROADCASTSD 16(BX), Z16
+	VFMADD231PD  Z14, Z16, Z12
+	VFMADD231PD  Z15, Z16, Z13
+	ADDQ         R8, DI
+	VMOVUPD.Z    (DI), K1, Z14
+	VMOVUPD.Z    64(DI), K2, Z15
+	VBROADCASTSD 24(CX), Z16
+	VFMADD231PD  Z14, Z16, Z0
+	VFMADD231PD  Z15, Z16, Z1
+	VBROADCASTSD 24(CX)(AX*1), Z16
+	VFMADD231PD  Z14, Z16, Z2
+	VFMADD231PD  Z15, Z16, Z3
+	VBROADCASTSD 24(CX)(AX*2), Z16
+	VFMADD231PD  Z14, Z16, Z4
+	VFMADD231PD  Z15, Z16, Z5
+	VBROADCASTSD 24(DX), Z16
+	VFMADD231PD  Z14, Z16, Z6
+	VFMADD231PD  Z15, Z16, Z7
+	VBROADCASTSD 24(DX)(AX*1), Z16
+	VFMADD231PD  Z14, Z16, Z8
+	VFMADD231PD  Z15, Z16, Z9
+	VBROADCASTSD 24(DX)(AX*2), Z16
+	VFMADD231PD  Z14, Z16, Z10
+	VFMADD231PD  Z15, Z16, Z11
+	VBROADCASTSD 24(BX), Z16
+	VFMADD231PD  Z14, Z16, Z12
+	VFMADD231PD  Z15, Z16, Z13
+	ADDQ         R8, DI
+	ADDQ         $0x00000020, CX
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	SUBQ         $0x00000004, SI
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, SI
+	TESTQ SI, SI
+	JZ    done6
+
+one5:
 	VMOVUPD.Z    (DI), K1, Z14
 	VMOVUPD.Z    64(DI), K2, Z15
 	VBROADCASTSD (CX), Z16
@@ -2635,9 +3585,9 @@ one3:
 	ADDQ         $0x00000008, DX
 	ADDQ         $0x00000008, BX
 	SUBQ         $0x00000001, SI
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSD alpha+8(FP), Z14
 	VMULPD       Z14, Z0, Z0
 	VMULPD       Z14, Z1, Z1
@@ -2659,7 +3609,7 @@ done4:
 	VBROADCASTSD beta+48(FP), Z14
 	MOVQ         beta+48(FP), DX
 	ADDQ         DX, DX
-	JZ           overwrite5
+	JZ           overwrite7
 	VMOVUPD.Z    (AX), K1, Z15
 	VFMADD231PD  Z15, Z14, Z0
 	VMOVUPD      Z0, K1, (AX)
@@ -2712,7 +3662,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite5:
+overwrite7:
 	VMOVUPD Z0, K1, (AX)
 	VMOVUPD Z1, K2, 64(AX)
 	ADDQ    CX, AX
@@ -2737,35 +3687,9 @@ overwrite5:
 	VZEROUPPER
 	RET
 
-// func Gemm8x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+// func Gemm8x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·Gemm8x16F64AVX512(SB), NOSPLIT, $0-80
-	MOVQ         c+56(FP), AX
-	MOVQ         ldc+64(FP), CX
-	SHLQ         $0x03, CX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
+TEXT ·Gemm8x16F64AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTQ cols+72(FP), Z0
 	VPCMPGTQ     lane<>+0(SB), Z0, K1
 	VPCMPGTQ     lane<>+64(SB), Z0, K2
@@ -2776,6 +3700,7 @@ TEXT ·Gemm8x16F64AVX512(SB), NOSPLIT, $0-80
 	MOVQ         b+32(FP), BX
 	MOVQ         ldb+40(FP), SI
 	SHLQ         $0x03, SI
+	MOVQ         next+80(FP), DI
 	VXORPD       Z0, Z0, Z0
 	VXORPD       Z1, Z1, Z1
 	VXORPD       Z2, Z2, Z2
@@ -2792,10 +3717,12 @@ TEXT ·Gemm8x16F64AVX512(SB), NOSPLIT, $0-80
 	VXORPD       Z13, Z13, Z13
 	VXORPD       Z14, Z14, Z14
 	VXORPD       Z15, Z15, Z15
-	SUBQ         $0x00000004, DX
-	JB           rest2
+	SUBQ         $0x00000024, DX
+	JLT          end2
 
 loop1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x00000040, DI
 	VMOVUPD.Z    (BX), K1, Z16
 	VMOVUPD.Z    64(BX), K2, Z17
 	VBROADCASTSD (AX), Z18
@@ -2909,13 +3836,141 @@ loop1:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000004, DX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, DX
-	JZ   done4
+end2:
+	ADDQ $0x00000024, DX
+	MOVQ c+56(FP), DI
+	MOVQ ldc+64(FP), R8
+	SHLQ $0x03, R8
+	SUBQ $0x00000004, DX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (DI)
+	PREFETCHT0   64(DI)
+	ADDQ         R8, DI
+	VMOVUPD.Z    (BX), K1, Z16
+	VMOVUPD.Z    64(BX), K2, Z17
+	VBROADCASTSD (AX), Z18
+	VFMADD231PD  Z16, Z18, Z0
+	VFMADD231PD  Z17, Z18, Z1
+	VBROADCASTSD 8(AX), Z18
+	VFMADD231PD  Z16, Z18, Z2
+	VFMADD231PD  Z17, Z18, Z3
+	VBROADCASTSD 16(AX), Z18
+	VFMADD231PD  Z16, Z18, Z4
+	VFMADD231PD  Z17, Z18, Z5
+	VBROADCASTSD 24(AX), Z18
+	VFMADD231PD  Z16, Z18, Z6
+	VFMADD231PD  Z17, Z18, Z7
+	VBROADCASTSD 32(AX), Z18
+	VFMADD231PD  Z16, Z18, Z8
+	VFMADD231PD  Z17, Z18, Z9
+	VBROADCASTSD 40(AX), Z18
+	VFMADD231PD  Z16, Z18, Z10
+	VFMADD231PD  Z17, Z18, Z11
+	VBROADCASTSD 48(AX), Z18
+	VFMADD231PD  Z16, Z18, Z12
+	VFMADD231PD  Z17, Z18, Z13
+	VBROADCASTSD 56(AX), Z18
+	VFMADD231PD  Z16, Z18, Z14
+	VFMADD231PD  Z17, Z18, Z15
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPD.Z    (BX), K1, Z16
+	VMOVUPD.Z    64(BX), K2, Z17
+	VBROADCASTSD (AX), Z18
+	VFMADD231PD  Z16, Z18, Z0
+	VFMADD231PD  Z17, Z18, Z1
+	VBROADCASTSD 8(AX), Z18
+	VFMADD231PD  Z16, Z18, Z2
+	VFMADD231PD  Z17, Z18, Z3
+	VBROADCASTSD 16(AX), Z18
+	VFMADD231PD  Z16, Z18, Z4
+	VFMADD231PD  Z17, Z18, Z5
+	VBROADCASTSD 24(AX), Z18
+	VFMADD231PD  Z16, Z18, Z6
+	VFMADD231PD  Z17, Z18, Z7
+	VBROADCASTSD 32(AX), Z18
+	VFMADD231PD  Z16, Z18, Z8
+	VFMADD231PD  Z17, Z18, Z9
+	VBROADCASTSD 40(AX), Z18
+	VFMADD231PD  Z16, Z18, Z10
+	VFMADD231PD  Z17, Z18, Z11
+	VBROADCASTSD 48(AX), Z18
+	VFMADD231PD  Z16, Z18, Z12
+	VFMADD231PD  Z17, Z18, Z13
+	VBROADCASTSD 56(AX), Z18
+	VFMADD231PD  Z16, Z18, Z14
+	VFMADD231PD  Z17, Z18, Z15
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPD.Z    (BX), K1, Z16
+	VMOVUPD.Z    64(BX), K2, Z17
+	VBROADCASTSD (AX), Z18
+	VFMADD231PD  Z16, Z18, Z0
+	VFMADD231PD  Z17, Z18, Z1
+	VBROADCASTSD 8(AX), Z18
+	VFMADD231PD  Z16, Z18, Z2
+	VFMADD231PD  Z17, Z18, Z3
+	VBROADCASTSD 16(AX), Z18
+	VFMADD231PD  Z16, Z18, Z4
+	VFMADD231PD  Z17, Z18, Z5
+	VBROADCASTSD 24(AX), Z18
+	VFMADD231PD  Z16, Z18, Z6
+	VFMADD231PD  Z17, Z18, Z7
+	VBROADCASTSD 32(AX), Z18
+	VFMADD231PD  Z16, Z18, Z8
+	VFMADD231PD  Z17, Z18, Z9
+	VBROADCASTSD 40(AX), Z18
+	VFMADD231PD  Z16, Z18, Z10
+	VFMADD231PD  Z17, Z18, Z11
+	VBROADCASTSD 48(AX), Z18
+	VFMADD231PD  Z16, Z18, Z12
+	VFMADD231PD  Z17, Z18, Z13
+	VBROADCASTSD 56(AX), Z18
+	VFMADD231PD  Z16, Z18, Z14
+	VFMADD231PD  Z17, Z18, Z15
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPD.Z    (BX), K1, Z16
+	VMOVUPD.Z    64(BX), K2, Z17
+	VBROADCASTSD (AX), Z18
+	VFMADD231PD  Z16, Z18, Z0
+	VFMADD231PD  Z17, Z18, Z1
+	VBROADCASTSD 8(AX), Z18
+	VFMADD231PD  Z16, Z18, Z2
+	VFMADD231PD  Z17, Z18, Z3
+	VBROADCASTSD 16(AX), Z18
+	VFMADD231PD  Z16, Z18, Z4
+	VFMADD231PD  Z17, Z18, Z5
+	VBROADCASTSD 24(AX), Z18
+	VFMADD231PD  Z16, Z18, Z6
+	VFMADD231PD  Z17, Z18, Z7
+	VBROADCASTSD 32(AX), Z18
+	VFMADD231PD  Z16, Z18, Z8
+	VFMADD231PD  Z17, Z18, Z9
+	VBROADCASTSD 40(AX), Z18
+	VFMADD231PD  Z16, Z18, Z10
+	VFMADD231PD  Z17, Z18, Z11
+	VBROADCASTSD 48(AX), Z18
+	VFMADD231PD  Z16, Z18, Z12
+	VFMADD231PD  Z17, Z18, Z13
+	VBROADCASTSD 56(AX), Z18
+	VFMADD231PD  Z16, Z18, Z14
+	VFMADD231PD  Z17, Z18, Z15
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	SUBQ         $0x00000004, DX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, DX
+	TESTQ DX, DX
+	JZ    done6
+
+one5:
 	VMOVUPD.Z    (BX), K1, Z16
 	VMOVUPD.Z    64(BX), K2, Z17
 	VBROADCASTSD (AX), Z18
@@ -2945,9 +4000,9 @@ one3:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000001, DX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSD alpha+8(FP), Z16
 	VMULPD       Z16, Z0, Z0
 	VMULPD       Z16, Z1, Z1
@@ -2971,7 +4026,7 @@ done4:
 	VBROADCASTSD beta+48(FP), Z16
 	MOVQ         beta+48(FP), DX
 	ADDQ         DX, DX
-	JZ           overwrite5
+	JZ           overwrite7
 	VMOVUPD.Z    (AX), K1, Z17
 	VFMADD231PD  Z17, Z16, Z0
 	VMOVUPD      Z0, K1, (AX)
@@ -3031,7 +4086,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite5:
+overwrite7:
 	VMOVUPD Z0, K1, (AX)
 	VMOVUPD Z1, K2, 64(AX)
 	ADDQ    CX, AX
@@ -3059,35 +4114,9 @@ overwrite5:
 	VZEROUPPER
 	RET
 
-// func GemmRows8x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+// func GemmRows8x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·GemmRows8x16F64AVX512(SB), NOSPLIT, $0-80
-	MOVQ         c+56(FP), AX
-	MOVQ         ldc+64(FP), CX
-	SHLQ         $0x03, CX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
+TEXT ·GemmRows8x16F64AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTQ cols+72(FP), Z0
 	VPCMPGTQ     lane<>+0(SB), Z0, K1
 	VPCMPGTQ     lane<>+64(SB), Z0, K2
@@ -3102,6 +4131,7 @@ TEXT ·GemmRows8x16F64AVX512(SB), NOSPLIT, $0-80
 	MOVQ         b+32(FP), DI
 	MOVQ         ldb+40(FP), R8
 	SHLQ         $0x03, R8
+	MOVQ         next+80(FP), R9
 	VXORPD       Z0, Z0, Z0
 	VXORPD       Z1, Z1, Z1
 	VXORPD       Z2, Z2, Z2
@@ -3118,10 +4148,12 @@ TEXT ·GemmRows8x16F64AVX512(SB), NOSPLIT, $0-80
 	VXORPD       Z13, Z13, Z13
 	VXORPD       Z14, Z14, Z14
 	VXORPD       Z15, Z15, Z15
-	SUBQ         $0x00000004, SI
-	JB           rest2
+	SUBQ         $0x00000024, SI
+	JLT          end2
 
 loop1:
+	PREFETCHT1   (R9)
+	ADDQ         $0x00000040, R9
 	VMOVUPD.Z    (DI), K1, Z16
 	VMOVUPD.Z    64(DI), K2, Z17
 	VBROADCASTSD (CX), Z18
@@ -3234,13 +4266,140 @@ loop1:
 	ADDQ         $0x00000020, DX
 	ADDQ         $0x00000020, BX
 	SUBQ         $0x00000004, SI
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, SI
-	JZ   done4
+end2:
+	ADDQ $0x00000024, SI
+	MOVQ c+56(FP), R9
+	MOVQ ldc+64(FP), R10
+	SHLQ $0x03, R10
+	SUBQ $0x00000004, SI
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         R10, R9
+	VMOVUPD.Z    (DI), K1, Z16
+	VMOVUPD.Z    64(DI), K2, Z17
+	VBROADCASTSD (CX), Z18
+	VFMADD231PD  Z16, Z18, Z0
+	VFMADD231PD  Z17, Z18, Z1
+	VBROADCASTSD (CX)(AX*1), Z18
+	VFMADD231PD  Z16, Z18, Z2
+	VFMADD231PD  Z17, Z18, Z3
+	VBROADCASTSD (CX)(AX*2), Z18
+	VFMADD231PD  Z16, Z18, Z4
+	VFMADD231PD  Z17, Z18, Z5
+	VBROADCASTSD (DX), Z18
+	VFMADD231PD  Z16, Z18, Z6
+	VFMADD231PD  Z17, Z18, Z7
+	VBROADCASTSD (DX)(AX*1), Z18
+	VFMADD231PD  Z16, Z18, Z8
+	VFMADD231PD  Z17, Z18, Z9
+	VBROADCASTSD (DX)(AX*2), Z18
+	VFMADD231PD  Z16, Z18, Z10
+	VFMADD231PD  Z17, Z18, Z11
+	VBROADCASTSD (BX), Z18
+	VFMADD231PD  Z16, Z18, Z12
+	VFMADD231PD  Z17, Z18, Z13
+	VBROADCASTSD (BX)(AX*1), Z18
+	VFMADD231PD  Z16, Z18, Z14
+	VFMADD231PD  Z17, Z18, Z15
+	ADDQ         R8, DI
+	VMOVUPD.Z    (DI), K1, Z16
+	VMOVUPD.Z    64(DI), K2, Z17
+	VBROADCASTSD 8(CX), Z18
+	VFMADD231PD  Z16, Z18, Z0
+	VFMADD231PD  Z17, Z18, Z1
+	VBROADCASTSD 8(CX)(AX*1), Z18
+	VFMADD231PD  Z16, Z18, Z2
+	VFMADD231PD  Z17, Z18, Z3
+	VBROADCASTSD 8(CX)(AX*2), Z18
+	VFMADD231PD  Z16, Z18, Z4
+	VFMADD231PD  Z17, Z18, Z5
+	VBROADCASTSD 8(DX), Z18
+	VFMADD231PD  Z16, Z18, Z6
+	VFMADD231PD  Z17, Z18, Z7
+	VBROADCASTSD 8(DX)(AX*1), Z18
+	VFMADD231PD  Z16, Z18, Z8
+	VFMADD231PD  Z17, Z18, Z9
+	VBROADCASTSD 8(DX)(AX*2), Z18
+	VFMADD231PD  Z16, Z18, Z10
+	VFMADD231PD  Z17, Z18, Z11
+	VBROADCASTSD 8(BX), Z18
+	VFMADD231PD  Z16, Z18, Z12
+	VFMADD231PD  Z17, Z18, Z13
+	VBROADCASTSD 8(BX)(AX*1), Z18
+	VFMADD231PD  Z16, Z18, Z14
+	VFMADD231PD  Z17, Z18, Z15
+	ADDQ         R8, DI
+	VMOVUPD.Z    (DI), K1, Z16
+	VMOVUPD.Z    64(DI), K2, Z17
+	VBROADCASTSD 16(CX), Z18
+	VFMADD231PD  Z16, Z18, Z0
+	VFMADD231PD  Z17, Z18, Z1
+	VBROADCASTSD 16(CX)(AX*1), Z18
+	VFMADD231PD  Z16, Z18, Z2
+	VFMADD231PD  Z17, Z18, Z3
+	VBROADCASTSD 16(CX)(AX*2), Z18
+	VFMADD231PD  Z16, Z18, Z4
+	VFMADD231PD  Z17, Z18, Z5
+	VBROADCASTSD 16(DX), Z18
+	VFMADD231PD  Z16, Z18, Z6
+	VFMADD231PD  Z17, Z18, Z7
+	VBROADCASTSD 16(DX)(AX*1), Z18
+	VFMADD231PD  Z16, Z18, Z8
+	VFMADD231PD  Z17, Z18, Z9
+	VBROADCASTSD 16(DX)(AX*2), Z18
+	VFMADD231PD  Z16, Z18, Z10
+	VFMADD231PD  Z17, Z18, Z11
+	VBROADCASTSD 16(BX), Z18
+	VFMADD231PD  Z16, Z18, Z12
+	VFMADD231PD  Z17, Z18, Z13
+	VBROADCASTSD 16(BX)(AX*1), Z18
+	VFMADD231PD  Z16, Z18, Z14
+	VFMADD231PD  Z17, Z18, Z15
+	ADDQ         R8, DI
+	VMOVUPD.Z    (DI), K1, Z16
+	VMOVUPD.Z    64(DI), K2, Z17
+	VBROADCASTSD 24(CX), Z18
+	VFMADD231PD  Z16, Z18, Z0
+	VFMADD231PD  Z17, Z18, Z1
+	VBROADCASTSD 24(CX)(AX*1), Z18
+	VFMADD231PD  Z16, Z18, Z2
+	VFMADD231PD  Z17, Z18, Z3
+	VBROADCASTSD 24(CX)(AX*2), Z18
+	VFMADD231PD  Z16, Z18, Z4
+	VFMADD231PD  Z17, Z18, Z5
+	VBROADCASTSD 24(DX), Z18
+	VFMADD231PD  Z16, Z18, Z6
+	VFMADD231PD  Z17, Z18, Z7
+	VBROADCASTSD 24(DX)(AX*1), Z18
+	VFMADD231PD  Z16, Z18, Z8
+	VFMADD231PD  Z17, Z18, Z9
+	VBROADCASTSD 24(DX)(AX*2), Z18
+	VFMADD231PD  Z16, Z18, Z10
+	VFMADD231PD  Z17, Z18, Z11
+	VBROADCASTSD 24(BX), Z18
+	VFMADD231PD  Z16, Z18, Z12
+	VFMADD231PD  Z17, Z18, Z13
+	VBROADCASTSD 24(BX)(AX*1), Z18
+	VFMADD231PD  Z16, Z18, Z14
+	VFMADD231PD  Z17, Z18, Z15
+	ADDQ         R8, DI
+	ADDQ         $0x00000020, CX
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	SUBQ         $0x00000004, SI
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, SI
+	TESTQ SI, SI
+	JZ    done6
+
+one5:
 	VMOVUPD.Z    (DI), K1, Z16
 	VMOVUPD.Z    64(DI), K2, Z17
 	VBROADCASTSD (CX), Z18
@@ -3272,9 +4431,9 @@ one3:
 	ADDQ         $0x00000008, DX
 	ADDQ         $0x00000008, BX
 	SUBQ         $0x00000001, SI
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSD alpha+8(FP), Z16
 	VMULPD       Z16, Z0, Z0
 	VMULPD       Z16, Z1, Z1
@@ -3298,7 +4457,7 @@ done4:
 	VBROADCASTSD beta+48(FP), Z16
 	MOVQ         beta+48(FP), DX
 	ADDQ         DX, DX
-	JZ           overwrite5
+	JZ           overwrite7
 	VMOVUPD.Z    (AX), K1, Z17
 	VFMADD231PD  Z17, Z16, Z0
 	VMOVUPD      Z0, K1, (AX)
@@ -3358,7 +4517,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite5:
+overwrite7:
 	VMOVUPD Z0, K1, (AX)
 	VMOVUPD Z1, K2, 64(AX)
 	ADDQ    CX, AX
@@ -3386,38 +4545,9 @@ overwrite5:
 	VZEROUPPER
 	RET
 
-// func Gemm9x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+// func Gemm9x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·Gemm9x16F64AVX512(SB), NOSPLIT, $0-80
-	MOVQ         c+56(FP), AX
-	MOVQ         ldc+64(FP), CX
-	SHLQ         $0x03, CX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
+TEXT ·Gemm9x16F64AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTQ cols+72(FP), Z0
 	VPCMPGTQ     lane<>+0(SB), Z0, K1
 	VPCMPGTQ     lane<>+64(SB), Z0, K2
@@ -3428,6 +4558,7 @@ TEXT ·Gemm9x16F64AVX512(SB), NOSPLIT, $0-80
 	MOVQ         b+32(FP), BX
 	MOVQ         ldb+40(FP), SI
 	SHLQ         $0x03, SI
+	MOVQ         next+80(FP), DI
 	VXORPD       Z0, Z0, Z0
 	VXORPD       Z1, Z1, Z1
 	VXORPD       Z2, Z2, Z2
@@ -3446,10 +4577,12 @@ TEXT ·Gemm9x16F64AVX512(SB), NOSPLIT, $0-80
 	VXORPD       Z15, Z15, Z15
 	VXORPD       Z16, Z16, Z16
 	VXORPD       Z17, Z17, Z17
-	SUBQ         $0x00000004, DX
-	JB           rest2
+	SUBQ         $0x00000028, DX
+	JLT          end2
 
 loop1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x00000040, DI
 	VMOVUPD.Z    (BX), K1, Z18
 	VMOVUPD.Z    64(BX), K2, Z19
 	VBROADCASTSD (AX), Z20
@@ -3575,13 +4708,153 @@ loop1:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000004, DX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, DX
-	JZ   done4
+end2:
+	ADDQ $0x00000028, DX
+	MOVQ c+56(FP), DI
+	MOVQ ldc+64(FP), R8
+	SHLQ $0x03, R8
+	SUBQ $0x00000004, DX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (DI)
+	PREFETCHT0   64(DI)
+	ADDQ         R8, DI
+	VMOVUPD.Z    (BX), K1, Z18
+	VMOVUPD.Z    64(BX), K2, Z19
+	VBROADCASTSD (AX), Z20
+	VFMADD231PD  Z18, Z20, Z0
+	VFMADD231PD  Z19, Z20, Z1
+	VBROADCASTSD 8(AX), Z20
+	VFMADD231PD  Z18, Z20, Z2
+	VFMADD231PD  Z19, Z20, Z3
+	VBROADCASTSD 16(AX), Z20
+	VFMADD231PD  Z18, Z20, Z4
+	VFMADD231PD  Z19, Z20, Z5
+	VBROADCASTSD 24(AX), Z20
+	VFMADD231PD  Z18, Z20, Z6
+	VFMADD231PD  Z19, Z20, Z7
+	VBROADCASTSD 32(AX), Z20
+	VFMADD231PD  Z18, Z20, Z8
+	VFMADD231PD  Z19, Z20, Z9
+	VBROADCASTSD 40(AX), Z20
+	VFMADD231PD  Z18, Z20, Z10
+	VFMADD231PD  Z19, Z20, Z11
+	VBROADCASTSD 48(AX), Z20
+	VFMADD231PD  Z18, Z20, Z12
+	VFMADD231PD  Z19, Z20, Z13
+	VBROADCASTSD 56(AX), Z20
+	VFMADD231PD  Z18, Z20, Z14
+	VFMADD231PD  Z19, Z20, Z15
+	VBROADCASTSD 64(AX), Z20
+	VFMADD231PD  Z18, Z20, Z16
+	VFMADD231PD  Z19, Z20, Z17
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPD.Z    (BX), K1, Z18
+	VMOVUPD.Z    64(BX), K2, Z19
+	VBROADCASTSD (AX), Z20
+	VFMADD231PD  Z18, Z20, Z0
+	VFMADD231PD  Z19, Z20, Z1
+	VBROADCASTSD 8(AX), Z20
+	VFMADD231PD  Z18, Z20, Z2
+	VFMADD231PD  Z19, Z20, Z3
+	VBROADCASTSD 16(AX), Z20
+	VFMADD231PD  Z18, Z20, Z4
+	VFMADD231PD  Z19, Z20, Z5
+	VBROADCASTSD 24(AX), Z20
+	VFMADD231PD  Z18, Z20, Z6
+	VFMADD231PD  Z19, Z20, Z7
+	VBROADCASTSD 32(AX), Z20
+	VFMADD231PD  Z18, Z20, Z8
+	VFMADD231PD  Z19, Z20, Z9
+	VBROADCASTSD 40(AX), Z20
+	VFMADD231PD  Z18, Z20, Z10
+	VFMADD231PD  Z19, Z20, Z11
+	VBROADCASTSD 48(AX), Z20
+	VFMADD231PD  Z18, Z20, Z12
+	VFMADD231PD  Z19, Z20, Z13
+	VBROADCASTSD 56(AX), Z20
+	VFMADD231PD  Z18, Z20, Z14
+	VFMADD231PD  Z19, Z20, Z15
+	VBROADCASTSD 64(AX), Z20
+	VFMADD231PD  Z18, Z20, Z16
+	VFMADD231PD  Z19, Z20, Z17
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPD.Z    (BX), K1, Z18
+	VMOVUPD.Z    64(BX), K2, Z19
+	VBROADCASTSD (AX), Z20
+	VFMADD231PD  Z18, Z20, Z0
+	VFMADD231PD  Z19, Z20, Z1
+	VBROADCASTSD 8(AX), Z20
+	VFMADD231PD  Z18, Z20, Z2
+	VFMADD231PD  Z19, Z20, Z3
+	VBROADCASTSD 16(AX), Z20
+	VFMADD231PD  Z18, Z20, Z4
+	VFMADD231PD  Z19, Z20, Z5
+	VBROADCASTSD 24(AX), Z20
+	VFMADD231PD  Z18, Z20, Z6
+	VFMADD231PD  Z19, Z20, Z7
+	VBROADCASTSD 32(AX), Z20
+	VFMADD231PD  Z18, Z20, Z8
+	VFMADD231PD  Z19, Z20, Z9
+	VBROADCASTSD 40(AX), Z20
+	VFMADD231PD  Z18, Z20, Z10
+	VFMADD231PD  Z19, Z20, Z11
+	VBROADCASTSD 48(AX), Z20
+	VFMADD231PD  Z18, Z20, Z12
+	VFMADD231PD  Z19, Z20, Z13
+	VBROADCASTSD 56(AX), Z20
+	VFMADD231PD  Z18, Z20, Z14
+	VFMADD231PD  Z19, Z20, Z15
+	VBROADCASTSD 64(AX), Z20
+	VFMADD231PD  Z18, Z20, Z16
+	VFMADD231PD  Z19, Z20, Z17
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPD.Z    (BX), K1, Z18
+	VMOVUPD.Z    64(BX), K2, Z19
+	VBROADCASTSD (AX), Z20
+	VFMADD231PD  Z18, Z20, Z0
+	VFMADD231PD  Z19, Z20, Z1
+	VBROADCASTSD 8(AX), Z20
+	VFMADD231PD  Z18, Z20, Z2
+	VFMADD231PD  Z19, Z20, Z3
+	VBROADCASTSD 16(AX), Z20
+	VFMADD231PD  Z18, Z20, Z4
+	VFMADD231PD  Z19, Z20, Z5
+	VBROADCASTSD 24(AX), Z20
+	VFMADD231PD  Z18, Z20, Z6
+	VFMADD231PD  Z19, Z20, Z7
+	VBROADCASTSD 32(AX), Z20
+	VFMADD231PD  Z18, Z20, Z8
+	VFMADD231PD  Z19, Z20, Z9
+	VBROADCASTSD 40(AX), Z20
+	VFMADD231PD  Z18, Z20, Z10
+	VFMADD231PD  Z19, Z20, Z11
+	VBROADCASTSD 48(AX), Z20
+	VFMADD231PD  Z18, Z20, Z12
+	VFMADD231PD  Z19, Z20, Z13
+	VBROADCASTSD 56(AX), Z20
+	VFMADD231PD  Z18, Z20, Z14
+	VFMADD231PD  Z19, Z20, Z15
+	VBROADCASTSD 64(AX), Z20
+	VFMADD231PD  Z18, Z20, Z16
+	VFMADD231PD  Z19, Z20, Z17
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	SUBQ         $0x00000004, DX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, DX
+	TESTQ DX, DX
+	JZ    done6
+
+one5:
 	VMOVUPD.Z    (BX), K1, Z18
 	VMOVUPD.Z    64(BX), K2, Z19
 	VBROADCASTSD (AX), Z20
@@ -3614,9 +4887,9 @@ one3:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000001, DX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSD alpha+8(FP), Z18
 	VMULPD       Z18, Z0, Z0
 	VMULPD       Z18, Z1, Z1
@@ -3642,7 +4915,7 @@ done4:
 	VBROADCASTSD beta+48(FP), Z18
 	MOVQ         beta+48(FP), DX
 	ADDQ         DX, DX
-	JZ           overwrite5
+	JZ           overwrite7
 	VMOVUPD.Z    (AX), K1, Z19
 	VFMADD231PD  Z19, Z18, Z0
 	VMOVUPD      Z0, K1, (AX)
@@ -3709,7 +4982,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite5:
+overwrite7:
 	VMOVUPD Z0, K1, (AX)
 	VMOVUPD Z1, K2, 64(AX)
 	ADDQ    CX, AX
@@ -3740,38 +5013,9 @@ overwrite5:
 	VZEROUPPER
 	RET
 
-// func GemmRows9x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+// func GemmRows9x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·GemmRows9x16F64AVX512(SB), NOSPLIT, $0-80
-	MOVQ         c+56(FP), AX
-	MOVQ         ldc+64(FP), CX
-	SHLQ         $0x03, CX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
+TEXT ·GemmRows9x16F64AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTQ cols+72(FP), Z0
 	VPCMPGTQ     lane<>+0(SB), Z0, K1
 	VPCMPGTQ     lane<>+64(SB), Z0, K2
@@ -3786,6 +5030,7 @@ TEXT ·GemmRows9x16F64AVX512(SB), NOSPLIT, $0-80
 	MOVQ         b+32(FP), DI
 	MOVQ         ldb+40(FP), R8
 	SHLQ         $0x03, R8
+	MOVQ         next+80(FP), R9
 	VXORPD       Z0, Z0, Z0
 	VXORPD       Z1, Z1, Z1
 	VXORPD       Z2, Z2, Z2
@@ -3804,10 +5049,12 @@ TEXT ·GemmRows9x16F64AVX512(SB), NOSPLIT, $0-80
 	VXORPD       Z15, Z15, Z15
 	VXORPD       Z16, Z16, Z16
 	VXORPD       Z17, Z17, Z17
-	SUBQ         $0x00000004, SI
-	JB           rest2
+	SUBQ         $0x00000028, SI
+	JLT          end2
 
 loop1:
+	PREFETCHT1   (R9)
+	ADDQ         $0x00000040, R9
 	VMOVUPD.Z    (DI), K1, Z18
 	VMOVUPD.Z    64(DI), K2, Z19
 	VBROADCASTSD (CX), Z20
@@ -3932,13 +5179,152 @@ loop1:
 	ADDQ         $0x00000020, DX
 	ADDQ         $0x00000020, BX
 	SUBQ         $0x00000004, SI
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, SI
-	JZ   done4
+end2:
+	ADDQ $0x00000028, SI
+	MOVQ c+56(FP), R9
+	MOVQ ldc+64(FP), R10
+	SHLQ $0x03, R10
+	SUBQ $0x00000004, SI
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	ADDQ         R10, R9
+	VMOVUPD.Z    (DI), K1, Z18
+	VMOVUPD.Z    64(DI), K2, Z19
+	VBROADCASTSD (CX), Z20
+	VFMADD231PD  Z18, Z20, Z0
+	VFMADD231PD  Z19, Z20, Z1
+	VBROADCASTSD (CX)(AX*1), Z20
+	VFMADD231PD  Z18, Z20, Z2
+	VFMADD231PD  Z19, Z20, Z3
+	VBROADCASTSD (CX)(AX*2), Z20
+	VFMADD231PD  Z18, Z20, Z4
+	VFMADD231PD  Z19, Z20, Z5
+	VBROADCASTSD (DX), Z20
+	VFMADD231PD  Z18, Z20, Z6
+	VFMADD231PD  Z19, Z20, Z7
+	VBROADCASTSD (DX)(AX*1), Z20
+	VFMADD231PD  Z18, Z20, Z8
+	VFMADD231PD  Z19, Z20, Z9
+	VBROADCASTSD (DX)(AX*2), Z20
+	VFMADD231PD  Z18, Z20, Z10
+	VFMADD231PD  Z19, Z20, Z11
+	VBROADCASTSD (BX), Z20
+	VFMADD231PD  Z18, Z20, Z12
+	VFMADD231PD  Z19, Z20, Z13
+	VBROADCASTSD (BX)(AX*1), Z20
+	VFMADD231PD  Z18, Z20, Z14
+	VFMADD231PD  Z19, Z20, Z15
+	VBROADCASTSD (BX)(AX*2), Z20
+	VFMADD231PD  Z18, Z20, Z16
+	VFMADD231PD  Z19, Z20, Z17
+	ADDQ         R8, DI
+	VMOVUPD.Z    (DI), K1, Z18
+	VMOVUPD.Z    64(DI), K2, Z19
+	VBROADCASTSD 8(CX), Z20
+	VFMADD231PD  Z18, Z20, Z0
+	VFMADD231PD  Z19, Z20, Z1
+	VBROADCASTSD 8(CX)(AX*1), Z20
+	VFMADD231PD  Z18, Z20, Z2
+	VFMADD231PD  Z19, Z20, Z3
+	VBROADCASTSD 8(CX)(AX*2), Z20
+	VFMADD231PD  Z18, Z20, Z4
+	VFMADD231PD  Z19, Z20, Z5
+	VBROADCASTSD 8(DX), Z20
+	VFMADD231PD  Z18, Z20, Z6
+	VFMADD231PD  Z19, Z20, Z7
+	VBROADCASTSD 8(DX)(AX*1), Z20
+	VFMADD231PD  Z18, Z20, Z8
+	VFMADD231PD  Z19, Z20, Z9
+	VBROADCASTSD 8(DX)(AX*2), Z20
+	VFMADD231PD  Z18, Z20, Z10
+	VFMADD231PD  Z19, Z20, Z11
+	VBROADCASTSD 8(BX), Z20
+	VFMADD231PD  Z18, Z20, Z12
+	VFMADD231PD  Z19, Z20, Z13
+	VBROADCASTSD 8(BX)(AX*1), Z20
+	VFMADD231PD  Z18, Z20, Z14
+	VFMADD231PD  Z19, Z20, Z15
+	VBROADCASTSD 8(BX)(AX*2), Z20
+	VFMADD231PD  Z18, Z20, Z16
+	VFMADD231PD  Z19, Z20, Z17
+	ADDQ         R8, DI
+	VMOVUPD.Z    (DI), K1, Z18
+	VMOVUPD.Z    64(DI), K2, Z19
+	VBROADCASTSD 16(CX), Z20
+	VFMADD231PD  Z18, Z20, Z0
+	VFMADD231PD  Z19, Z20, Z1
+	VBROADCASTSD 16(CX)(AX*1), Z20
+	VFMADD231PD  Z18, Z20, Z2
+	VFMADD231PD  Z19, Z20, Z3
+	VBROADCASTSD 16(CX)(AX*2), Z20
+	VFMADD231PD  Z18, Z20, Z4
+	VFMADD231PD  Z19, Z20, Z5
+	VBROADCASTSD 16(DX), Z20
+	VFMADD231PD  Z18, Z20, Z6
+	VFMADD231PD  Z19, Z20, Z7
+	VBROADCASTSD 16(DX)(AX*1), Z20
+	VFMADD231PD  Z18, Z20, Z8
+	VFMADD231PD  Z19, Z20, Z9
+	VBROADCASTSD 16(DX)(AX*2), Z20
+	VFMADD231PD  Z18, Z20, Z10
+	VFMADD231PD  Z19, Z20, Z11
+	VBROADCASTSD 16(BX), Z20
+	VFMADD231PD  Z18, Z20, Z12
+	VFMADD231PD  Z19, Z20, Z13
+	VBROADCASTSD 16(BX)(AX*1), Z20
+	VFMADD231PD  Z18, Z20, Z14
+	VFMADD231PD  Z19, Z20, Z15
+	VBROADCASTSD 16(BX)(AX*2), Z20
+	VFMADD231PD  Z18, Z20, Z16
+	VFMADD231PD  Z19, Z20, Z17
+	ADDQ         R8, DI
+	VMOVUPD.Z    (DI), K1, Z18
+	VMOVUPD.Z    64(DI), K2, Z19
+	VBROADCASTSD 24(CX), Z20
+	VFMADD231PD  Z18, Z20, Z0
+	VFMADD231PD  Z19, Z20, Z1
+	VBROADCASTSD 24(CX)(AX*1), Z20
+	VFMADD231PD  Z18, Z20, Z2
+	VFMADD231PD  Z19, Z20, Z3
+	VBROADCASTSD 24(CX)(AX*2), Z20
+	VFMADD231PD  Z18, Z20, Z4
+	VFMADD231PD  Z19, Z20, Z5
+	VBROADCASTSD 24(DX), Z20
+	VFMADD231PD  Z18, Z20, Z6
+	VFMADD231PD  Z19, Z20, Z7
+	VBROADCASTSD 24(DX)(AX*1), Z20
+	VFMADD231PD  Z18, Z20, Z8
+	VFMADD231PD  Z19, Z20, Z9
+	VBROADCASTSD 24(DX)(AX*2), Z20
+	VFMADD231PD  Z18, Z20, Z10
+	VFMADD231PD  Z19, Z20, Z11
+	VBROADCASTSD 24(BX), Z20
+	VFMADD231PD  Z18, Z20, Z12
+	VFMADD231PD  Z19, Z20, Z13
+	VBROADCASTSD 24(BX)(AX*1), Z20
+	VFMADD231PD  Z18, Z20, Z14
+	VFMADD231PD  Z19, Z20, Z15
+	VBROADCASTSD 24(BX)(AX*2), Z20
+	VFMADD231PD  Z18, Z20, Z16
+	VFMADD231PD  Z19, Z20, Z17
+	ADDQ         R8, DI
+	ADDQ         $0x00000020, CX
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	SUBQ         $0x00000004, SI
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, SI
+	TESTQ SI, SI
+	JZ    done6
+
+one5:
 	VMOVUPD.Z    (DI), K1, Z18
 	VMOVUPD.Z    64(DI), K2, Z19
 	VBROADCASTSD (CX), Z20
@@ -3973,9 +5359,9 @@ one3:
 	ADDQ         $0x00000008, DX
 	ADDQ         $0x00000008, BX
 	SUBQ         $0x00000001, SI
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSD alpha+8(FP), Z18
 	VMULPD       Z18, Z0, Z0
 	VMULPD       Z18, Z1, Z1
@@ -4001,7 +5387,7 @@ done4:
 	VBROADCASTSD beta+48(FP), Z18
 	MOVQ         beta+48(FP), DX
 	ADDQ         DX, DX
-	JZ           overwrite5
+	JZ           overwrite7
 	VMOVUPD.Z    (AX), K1, Z19
 	VFMADD231PD  Z19, Z18, Z0
 	VMOVUPD      Z0, K1, (AX)
@@ -4068,7 +5454,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite5:
+overwrite7:
 	VMOVUPD Z0, K1, (AX)
 	VMOVUPD Z1, K2, 64(AX)
 	ADDQ    CX, AX
@@ -4099,41 +5485,9 @@ overwrite5:
 	VZEROUPPER
 	RET
 
-// func Gemm10x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+// func Gemm10x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·Gemm10x16F64AVX512(SB), NOSPLIT, $0-80
-	MOVQ         c+56(FP), AX
-	MOVQ         ldc+64(FP), CX
-	SHLQ         $0x03, CX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
+TEXT ·Gemm10x16F64AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTQ cols+72(FP), Z0
 	VPCMPGTQ     lane<>+0(SB), Z0, K1
 	VPCMPGTQ     lane<>+64(SB), Z0, K2
@@ -4144,6 +5498,7 @@ TEXT ·Gemm10x16F64AVX512(SB), NOSPLIT, $0-80
 	MOVQ         b+32(FP), BX
 	MOVQ         ldb+40(FP), SI
 	SHLQ         $0x03, SI
+	MOVQ         next+80(FP), DI
 	VXORPD       Z0, Z0, Z0
 	VXORPD       Z1, Z1, Z1
 	VXORPD       Z2, Z2, Z2
@@ -4164,10 +5519,12 @@ TEXT ·Gemm10x16F64AVX512(SB), NOSPLIT, $0-80
 	VXORPD       Z17, Z17, Z17
 	VXORPD       Z18, Z18, Z18
 	VXORPD       Z19, Z19, Z19
-	SUBQ         $0x00000004, DX
-	JB           rest2
+	SUBQ         $0x0000002c, DX
+	JLT          end2
 
 loop1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x00000040, DI
 	VMOVUPD.Z    (BX), K1, Z20
 	VMOVUPD.Z    64(BX), K2, Z21
 	VBROADCASTSD (AX), Z22
@@ -4305,13 +5662,165 @@ loop1:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000004, DX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, DX
-	JZ   done4
+end2:
+	ADDQ $0x0000002c, DX
+	MOVQ c+56(FP), DI
+	MOVQ ldc+64(FP), R8
+	SHLQ $0x03, R8
+	SUBQ $0x00000004, DX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (DI)
+	PREFETCHT0   64(DI)
+	ADDQ         R8, DI
+	VMOVUPD.Z    (BX), K1, Z20
+	VMOVUPD.Z    64(BX), K2, Z21
+	VBROADCASTSD (AX), Z22
+	VFMADD231PD  Z20, Z22, Z0
+	VFMADD231PD  Z21, Z22, Z1
+	VBROADCASTSD 8(AX), Z22
+	VFMADD231PD  Z20, Z22, Z2
+	VFMADD231PD  Z21, Z22, Z3
+	VBROADCASTSD 16(AX), Z22
+	VFMADD231PD  Z20, Z22, Z4
+	VFMADD231PD  Z21, Z22, Z5
+	VBROADCASTSD 24(AX), Z22
+	VFMADD231PD  Z20, Z22, Z6
+	VFMADD231PD  Z21, Z22, Z7
+	VBROADCASTSD 32(AX), Z22
+	VFMADD231PD  Z20, Z22, Z8
+	VFMADD231PD  Z21, Z22, Z9
+	VBROADCASTSD 40(AX), Z22
+	VFMADD231PD  Z20, Z22, Z10
+	VFMADD231PD  Z21, Z22, Z11
+	VBROADCASTSD 48(AX), Z22
+	VFMADD231PD  Z20, Z22, Z12
+	VFMADD231PD  Z21, Z22, Z13
+	VBROADCASTSD 56(AX), Z22
+	VFMADD231PD  Z20, Z22, Z14
+	VFMADD231PD  Z21, Z22, Z15
+	VBROADCASTSD 64(AX), Z22
+	VFMADD231PD  Z20, Z22, Z16
+	VFMADD231PD  Z21, Z22, Z17
+	VBROADCASTSD 72(AX), Z22
+	VFMADD231PD  Z20, Z22, Z18
+	VFMADD231PD  Z21, Z22, Z19
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPD.Z    (BX), K1, Z20
+	VMOVUPD.Z    64(BX), K2, Z21
+	VBROADCASTSD (AX), Z22
+	VFMADD231PD  Z20, Z22, Z0
+	VFMADD231PD  Z21, Z22, Z1
+	VBROADCASTSD 8(AX), Z22
+	VFMADD231PD  Z20, Z22, Z2
+	VFMADD231PD  Z21, Z22, Z3
+	VBROADCASTSD 16(AX), Z22
+	VFMADD231PD  Z20, Z22, Z4
+	VFMADD231PD  Z21, Z22, Z5
+	VBROADCASTSD 24(AX), Z22
+	VFMADD231PD  Z20, Z22, Z6
+	VFMADD231PD  Z21, Z22, Z7
+	VBROADCASTSD 32(AX), Z22
+	VFMADD231PD  Z20, Z22, Z8
+	VFMADD231PD  Z21, Z22, Z9
+	VBROADCASTSD 40(AX), Z22
+	VFMADD231PD  Z20, Z22, Z10
+	VFMADD231PD  Z21, Z22, Z11
+	VBROADCASTSD 48(AX), Z22
+	VFMADD231PD  Z20, Z22, Z12
+	VFMADD231PD  Z21, Z22, Z13
+	VBROADCASTSD 56(AX), Z22
+	VFMADD231PD  Z20, Z22, Z14
+	VFMADD231PD  Z21, Z22, Z15
+	VBROADCASTSD 64(AX), Z22
+	VFMADD231PD  Z20, Z22, Z16
+	VFMADD231PD  Z21, Z22, Z17
+	VBROADCASTSD 72(AX), Z22
+	VFMADD231PD  Z20, Z22, Z18
+	VFMADD231PD  Z21, Z22, Z19
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPD.Z    (BX), K1, Z20
+	VMOVUPD.Z    64(BX), K2, Z21
+	VBROADCASTSD (AX), Z22
+	VFMADD231PD  Z20, Z22, Z0
+	VFMADD231PD  Z21, Z22, Z1
+	VBROADCASTSD 8(AX), Z22
+	VFMADD231PD  Z20, Z22, Z2
+	VFMADD231PD  Z21, Z22, Z3
+	VBROADCASTSD 16(AX), Z22
+	VFMADD231PD  Z20, Z22, Z4
+	VFMADD231PD  Z21, Z22, Z5
+	VBROADCASTSD 24(AX), Z22
+	VFMADD231PD  Z20, Z22, Z6
+	VFMADD231PD  Z21, Z22, Z7
+	VBROADCASTSD 32(AX), Z22
+	VFMADD231PD  Z20, Z22, Z8
+	VFMADD231PD  Z21, Z22, Z9
+	VBROADCASTSD 40(AX), Z22
+	VFMADD231PD  Z20, Z22, Z10
+	VFMADD231PD  Z21, Z22, Z11
+	VBROADCASTSD 48(AX), Z22
+	VFMADD231PD  Z20, Z22, Z12
+	VFMADD231PD  Z21, Z22, Z13
+	VBROADCASTSD 56(AX), Z22
+	VFMADD231PD  Z20, Z22, Z14
+	VFMADD231PD  Z21, Z22, Z15
+	VBROADCASTSD 64(AX), Z22
+	VFMADD231PD  Z20, Z22, Z16
+	VFMADD231PD  Z21, Z22, Z17
+	VBROADCASTSD 72(AX), Z22
+	VFMADD231PD  Z20, Z22, Z18
+	VFMADD231PD  Z21, Z22, Z19
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPD.Z    (BX), K1, Z20
+	VMOVUPD.Z    64(BX), K2, Z21
+	VBROADCASTSD (AX), Z22
+	VFMADD231PD  Z20, Z22, Z0
+	VFMADD231PD  Z21, Z22, Z1
+	VBROADCASTSD 8(AX), Z22
+	VFMADD231PD  Z20, Z22, Z2
+	VFMADD231PD  Z21, Z22, Z3
+	VBROADCASTSD 16(AX), Z22
+	VFMADD231PD  Z20, Z22, Z4
+	VFMADD231PD  Z21, Z22, Z5
+	VBROADCASTSD 24(AX), Z22
+	VFMADD231PD  Z20, Z22, Z6
+	VFMADD231PD  Z21, Z22, Z7
+	VBROADCASTSD 32(AX), Z22
+	VFMADD231PD  Z20, Z22, Z8
+	VFMADD231PD  Z21, Z22, Z9
+	VBROADCASTSD 40(AX), Z22
+	VFMADD231PD  Z20, Z22, Z10
+	VFMADD231PD  Z21, Z22, Z11
+	VBROADCASTSD 48(AX), Z22
+	VFMADD231PD  Z20, Z22, Z12
+	VFMADD231PD  Z21, Z22, Z13
+	VBROADCASTSD 56(AX), Z22
+	VFMADD231PD  Z20, Z22, Z14
+	VFMADD231PD  Z21, Z22, Z15
+	VBROADCASTSD 64(AX), Z22
+	VFMADD231PD  Z20, Z22, Z16
+	VFMADD231PD  Z21, Z22, Z17
+	VBROADCASTSD 72(AX), Z22
+	VFMADD231PD  Z20, Z22, Z18
+	VFMADD231PD  Z21, Z22, Z19
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	SUBQ         $0x00000004, DX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, DX
+	TESTQ DX, DX
+	JZ    done6
+
+one5:
 	VMOVUPD.Z    (BX), K1, Z20
 	VMOVUPD.Z    64(BX), K2, Z21
 	VBROADCASTSD (AX), Z22
@@ -4347,9 +5856,9 @@ one3:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000001, DX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSD alpha+8(FP), Z20
 	VMULPD       Z20, Z0, Z0
 	VMULPD       Z20, Z1, Z1
@@ -4377,7 +5886,7 @@ done4:
 	VBROADCASTSD beta+48(FP), Z20
 	MOVQ         beta+48(FP), DX
 	ADDQ         DX, DX
-	JZ           overwrite5
+	JZ           overwrite7
 	VMOVUPD.Z    (AX), K1, Z21
 	VFMADD231PD  Z21, Z20, Z0
 	VMOVUPD      Z0, K1, (AX)
@@ -4451,7 +5960,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite5:
+overwrite7:
 	VMOVUPD Z0, K1, (AX)
 	VMOVUPD Z1, K2, 64(AX)
 	ADDQ    CX, AX
@@ -4485,41 +5994,9 @@ overwrite5:
 	VZEROUPPER
 	RET
 
-// func GemmRows10x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+// func GemmRows10x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·GemmRows10x16F64AVX512(SB), NOSPLIT, $0-80
-	MOVQ         c+56(FP), AX
-	MOVQ         ldc+64(FP), CX
-	SHLQ         $0x03, CX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
+TEXT ·GemmRows10x16F64AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTQ cols+72(FP), Z0
 	VPCMPGTQ     lane<>+0(SB), Z0, K1
 	VPCMPGTQ     lane<>+64(SB), Z0, K2
@@ -4536,6 +6013,7 @@ TEXT ·GemmRows10x16F64AVX512(SB), NOSPLIT, $0-80
 	MOVQ         b+32(FP), R8
 	MOVQ         ldb+40(FP), R9
 	SHLQ         $0x03, R9
+	MOVQ         next+80(FP), R10
 	VXORPD       Z0, Z0, Z0
 	VXORPD       Z1, Z1, Z1
 	VXORPD       Z2, Z2, Z2
@@ -4556,10 +6034,12 @@ TEXT ·GemmRows10x16F64AVX512(SB), NOSPLIT, $0-80
 	VXORPD       Z17, Z17, Z17
 	VXORPD       Z18, Z18, Z18
 	VXORPD       Z19, Z19, Z19
-	SUBQ         $0x00000004, DI
-	JB           rest2
+	SUBQ         $0x0000002c, DI
+	JLT          end2
 
 loop1:
+	PREFETCHT1   (R10)
+	ADDQ         $0x00000040, R10
 	VMOVUPD.Z    (R8), K1, Z20
 	VMOVUPD.Z    64(R8), K2, Z21
 	VBROADCASTSD (CX), Z22
@@ -4697,13 +6177,165 @@ loop1:
 	ADDQ         $0x00000020, BX
 	ADDQ         $0x00000020, SI
 	SUBQ         $0x00000004, DI
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, DI
-	JZ   done4
+end2:
+	ADDQ $0x0000002c, DI
+	MOVQ c+56(FP), R10
+	MOVQ ldc+64(FP), R11
+	SHLQ $0x03, R11
+	SUBQ $0x00000004, DI
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (R10)
+	PREFETCHT0   64(R10)
+	ADDQ         R11, R10
+	VMOVUPD.Z    (R8), K1, Z20
+	VMOVUPD.Z    64(R8), K2, Z21
+	VBROADCASTSD (CX), Z22
+	VFMADD231PD  Z20, Z22, Z0
+	VFMADD231PD  Z21, Z22, Z1
+	VBROADCASTSD (CX)(AX*1), Z22
+	VFMADD231PD  Z20, Z22, Z2
+	VFMADD231PD  Z21, Z22, Z3
+	VBROADCASTSD (CX)(AX*2), Z22
+	VFMADD231PD  Z20, Z22, Z4
+	VFMADD231PD  Z21, Z22, Z5
+	VBROADCASTSD (DX), Z22
+	VFMADD231PD  Z20, Z22, Z6
+	VFMADD231PD  Z21, Z22, Z7
+	VBROADCASTSD (DX)(AX*1), Z22
+	VFMADD231PD  Z20, Z22, Z8
+	VFMADD231PD  Z21, Z22, Z9
+	VBROADCASTSD (DX)(AX*2), Z22
+	VFMADD231PD  Z20, Z22, Z10
+	VFMADD231PD  Z21, Z22, Z11
+	VBROADCASTSD (BX), Z22
+	VFMADD231PD  Z20, Z22, Z12
+	VFMADD231PD  Z21, Z22, Z13
+	VBROADCASTSD (BX)(AX*1), Z22
+	VFMADD231PD  Z20, Z22, Z14
+	VFMADD231PD  Z21, Z22, Z15
+	VBROADCASTSD (BX)(AX*2), Z22
+	VFMADD231PD  Z20, Z22, Z16
+	VFMADD231PD  Z21, Z22, Z17
+	VBROADCASTSD (SI), Z22
+	VFMADD231PD  Z20, Z22, Z18
+	VFMADD231PD  Z21, Z22, Z19
+	ADDQ         R9, R8
+	VMOVUPD.Z    (R8), K1, Z20
+	VMOVUPD.Z    64(R8), K2, Z21
+	VBROADCASTSD 8(CX), Z22
+	VFMADD231PD  Z20, Z22, Z0
+	VFMADD231PD  Z21, Z22, Z1
+	VBROADCASTSD 8(CX)(AX*1), Z22
+	VFMADD231PD  Z20, Z22, Z2
+	VFMADD231PD  Z21, Z22, Z3
+	VBROADCASTSD 8(CX)(AX*2), Z22
+	VFMADD231PD  Z20, Z22, Z4
+	VFMADD231PD  Z21, Z22, Z5
+	VBROADCASTSD 8(DX), Z22
+	VFMADD231PD  Z20, Z22, Z6
+	VFMADD231PD  Z21, Z22, Z7
+	VBROADCASTSD 8(DX)(AX*1), Z22
+	VFMADD231PD  Z20, Z22, Z8
+	VFMADD231PD  Z21, Z22, Z9
+	VBROADCASTSD 8(DX)(AX*2), Z22
+	VFMADD231PD  Z20, Z22, Z10
+	VFMADD231PD  Z21, Z22, Z11
+	VBROADCASTSD 8(BX), Z22
+	VFMADD231PD  Z20, Z22, Z12
+	VFMADD231PD  Z21, Z22, Z13
+	VBROADCASTSD 8(BX)(AX*1), Z22
+	VFMADD231PD  Z20, Z22, Z14
+	VFMADD231PD  Z21, Z22, Z15
+	VBROADCASTSD 8(BX)(AX*2), Z22
+	VFMADD231PD  Z20, Z22, Z16
+	VFMADD231PD  Z21, Z22, Z17
+	VBROADCASTSD 8(SI), Z22
+	VFMADD231PD  Z20, Z22, Z18
+	VFMADD231PD  Z21, Z22, Z19
+	ADDQ         R9, R8
+	VMOVUPD.Z    (R8), K1, Z20
+	VMOVUPD.Z    64(R8), K2, Z21
+	VBROADCASTSD 16(CX), Z22
+	VFMADD231PD  Z20, Z22, Z0
+	VFMADD231PD  Z21, Z22, Z1
+	VBROADCASTSD 16(CX)(AX*1), Z22
+	VFMADD231PD  Z20, Z22, Z2
+	VFMADD231PD  Z21, Z22, Z3
+	VBROADCASTSD 16(CX)(AX*2), Z22
+	VFMADD231PD  Z20, Z22, Z4
+	VFMADD231PD  Z21, Z22, Z5
+	VBROADCASTSD 16(DX), Z22
+	VFMADD231PD  Z20, Z22, Z6
+	VFMADD231PD  Z21, Z22, Z7
+	VBROADCASTSD 16(DX)(AX*1), Z22
+	VFMADD231PD  Z20, Z22, Z8
+	VFMADD231PD  Z21, Z22, Z9
+	VBROADCASTSD 16(DX)(AX*2), Z22
+	VFMADD231PD  Z20, Z22, Z10
+	VFMADD231PD  Z21, Z22, Z11
+	VBROADCASTSD 16(BX), Z22
+	VFMADD231PD  Z20, Z22, Z12
+	VFMADD231PD  Z21, Z22, Z13
+	VBROADCASTSD 16(BX)(AX*1), Z22
+	VFMADD231PD  Z20, Z22, Z14
+	VFMADD231PD  Z21, Z22, Z15
+	VBROADCASTSD 16(BX)(AX*2), Z22
+	VFMADD231PD  Z20, Z22, Z16
+	VFMADD231PD  Z21, Z22, Z17
+	VBROADCASTSD 16(SI), Z22
+	VFMADD231PD  Z20, Z22, Z18
+	VFMADD231PD  Z21, Z22, Z19
+	ADDQ         R9, R8
+	VMOVUPD.Z    (R8), K1, Z20
+	VMOVUPD.Z    64(R8), K2, Z21
+	VBROADCASTSD 24(CX), Z22
+	VFMADD231PD  Z20, Z22, Z0
+	VFMADD231PD  Z21, Z22, Z1
+	VBROADCASTSD 24(CX)(AX*1), Z22
+	VFMADD231PD  Z20, Z22, Z2
+	VFMADD231PD  Z21, Z22, Z3
+	VBROADCASTSD 24(CX)(AX*2), Z22
+	VFMADD231PD  Z20, Z22, Z4
+	VFMADD231PD  Z21, Z22, Z5
+	VBROADCASTSD 24(DX), Z22
+	VFMADD231PD  Z20, Z22, Z6
+	VFMADD231PD  Z21, Z22, Z7
+	VBROADCASTSD 24(DX)(AX*1), Z22
+	VFMADD231PD  Z20, Z22, Z8
+	VFMADD231PD  Z21, Z22, Z9
+	VBROADCASTSD 24(DX)(AX*2), Z22
+	VFMADD231PD  Z20, Z22, Z10
+	VFMADD231PD  Z21, Z22, Z11
+	VBROADCASTSD 24(BX), Z22
+	VFMADD231PD  Z20, Z22, Z12
+	VFMADD231PD  Z21, Z22, Z13
+	VBROADCASTSD 24(BX)(AX*1), Z22
+	VFMADD231PD  Z20, Z22, Z14
+	VFMADD231PD  Z21, Z22, Z15
+	VBROADCASTSD 24(BX)(AX*2), Z22
+	VFMADD231PD  Z20, Z22, Z16
+	VFMADD231PD  Z21, Z22, Z17
+	VBROADCASTSD 24(SI), Z22
+	VFMADD231PD  Z20, Z22, Z18
+	VFMADD231PD  Z21, Z22, Z19
+	ADDQ         R9, R8
+	ADDQ         $0x00000020, CX
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	ADDQ         $0x00000020, SI
+	SUBQ         $0x00000004, DI
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, DI
+	TESTQ DI, DI
+	JZ    done6
+
+one5:
 	VMOVUPD.Z    (R8), K1, Z20
 	VMOVUPD.Z    64(R8), K2, Z21
 	VBROADCASTSD (CX), Z22
@@ -4742,9 +6374,9 @@ one3:
 	ADDQ         $0x00000008, BX
 	ADDQ         $0x00000008, SI
 	SUBQ         $0x00000001, DI
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSD alpha+8(FP), Z20
 	VMULPD       Z20, Z0, Z0
 	VMULPD       Z20, Z1, Z1
@@ -4772,7 +6404,7 @@ done4:
 	VBROADCASTSD beta+48(FP), Z20
 	MOVQ         beta+48(FP), DX
 	ADDQ         DX, DX
-	JZ           overwrite5
+	JZ           overwrite7
 	VMOVUPD.Z    (AX), K1, Z21
 	VFMADD231PD  Z21, Z20, Z0
 	VMOVUPD      Z0, K1, (AX)
@@ -4846,7 +6478,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite5:
+overwrite7:
 	VMOVUPD Z0, K1, (AX)
 	VMOVUPD Z1, K2, 64(AX)
 	ADDQ    CX, AX
@@ -4880,44 +6512,9 @@ overwrite5:
 	VZEROUPPER
 	RET
 
-// func Gemm11x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+// func Gemm11x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·Gemm11x16F64AVX512(SB), NOSPLIT, $0-80
-	MOVQ         c+56(FP), AX
-	MOVQ         ldc+64(FP), CX
-	SHLQ         $0x03, CX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
+TEXT ·Gemm11x16F64AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTQ cols+72(FP), Z0
 	VPCMPGTQ     lane<>+0(SB), Z0, K1
 	VPCMPGTQ     lane<>+64(SB), Z0, K2
@@ -4928,6 +6525,7 @@ TEXT ·Gemm11x16F64AVX512(SB), NOSPLIT, $0-80
 	MOVQ         b+32(FP), BX
 	MOVQ         ldb+40(FP), SI
 	SHLQ         $0x03, SI
+	MOVQ         next+80(FP), DI
 	VXORPD       Z0, Z0, Z0
 	VXORPD       Z1, Z1, Z1
 	VXORPD       Z2, Z2, Z2
@@ -4950,10 +6548,12 @@ TEXT ·Gemm11x16F64AVX512(SB), NOSPLIT, $0-80
 	VXORPD       Z19, Z19, Z19
 	VXORPD       Z20, Z20, Z20
 	VXORPD       Z21, Z21, Z21
-	SUBQ         $0x00000004, DX
-	JB           rest2
+	SUBQ         $0x00000030, DX
+	JLT          end2
 
 loop1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x00000040, DI
 	VMOVUPD.Z    (BX), K1, Z22
 	VMOVUPD.Z    64(BX), K2, Z23
 	VBROADCASTSD (AX), Z24
@@ -5103,13 +6703,177 @@ loop1:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000004, DX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, DX
-	JZ   done4
+end2:
+	ADDQ $0x00000030, DX
+	MOVQ c+56(FP), DI
+	MOVQ ldc+64(FP), R8
+	SHLQ $0x03, R8
+	SUBQ $0x00000004, DX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (DI)
+	PREFETCHT0   64(DI)
+	ADDQ         R8, DI
+	VMOVUPD.Z    (BX), K1, Z22
+	VMOVUPD.Z    64(BX), K2, Z23
+	VBROADCASTSD (AX), Z24
+	VFMADD231PD  Z22, Z24, Z0
+	VFMADD231PD  Z23, Z24, Z1
+	VBROADCASTSD 8(AX), Z24
+	VFMADD231PD  Z22, Z24, Z2
+	VFMADD231PD  Z23, Z24, Z3
+	VBROADCASTSD 16(AX), Z24
+	VFMADD231PD  Z22, Z24, Z4
+	VFMADD231PD  Z23, Z24, Z5
+	VBROADCASTSD 24(AX), Z24
+	VFMADD231PD  Z22, Z24, Z6
+	VFMADD231PD  Z23, Z24, Z7
+	VBROADCASTSD 32(AX), Z24
+	VFMADD231PD  Z22, Z24, Z8
+	VFMADD231PD  Z23, Z24, Z9
+	VBROADCASTSD 40(AX), Z24
+	VFMADD231PD  Z22, Z24, Z10
+	VFMADD231PD  Z23, Z24, Z11
+	VBROADCASTSD 48(AX), Z24
+	VFMADD231PD  Z22, Z24, Z12
+	VFMADD231PD  Z23, Z24, Z13
+	VBROADCASTSD 56(AX), Z24
+	VFMADD231PD  Z22, Z24, Z14
+	VFMADD231PD  Z23, Z24, Z15
+	VBROADCASTSD 64(AX), Z24
+	VFMADD231PD  Z22, Z24, Z16
+	VFMADD231PD  Z23, Z24, Z17
+	VBROADCASTSD 72(AX), Z24
+	VFMADD231PD  Z22, Z24, Z18
+	VFMADD231PD  Z23, Z24, Z19
+	VBROADCASTSD 80(AX), Z24
+	VFMADD231PD  Z22, Z24, Z20
+	VFMADD231PD  Z23, Z24, Z21
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPD.Z    (BX), K1, Z22
+	VMOVUPD.Z    64(BX), K2, Z23
+	VBROADCASTSD (AX), Z24
+	VFMADD231PD  Z22, Z24, Z0
+	VFMADD231PD  Z23, Z24, Z1
+	VBROADCASTSD 8(AX), Z24
+	VFMADD231PD  Z22, Z24, Z2
+	VFMADD231PD  Z23, Z24, Z3
+	VBROADCASTSD 16(AX), Z24
+	VFMADD231PD  Z22, Z24, Z4
+	VFMADD231PD  Z23, Z24, Z5
+	VBROADCASTSD 24(AX), Z24
+	VFMADD231PD  Z22, Z24, Z6
+	VFMADD231PD  Z23, Z24, Z7
+	VBROADCASTSD 32(AX), Z24
+	VFMADD231PD  Z22, Z24, Z8
+	VFMADD231PD  Z23, Z24, Z9
+	VBROADCASTSD 40(AX), Z24
+	VFMADD231PD  Z22, Z24, Z10
+	VFMADD231PD  Z23, Z24, Z11
+	VBROADCASTSD 48(AX), Z24
+	VFMADD231PD  Z22, Z24, Z12
+	VFMADD231PD  Z23, Z24, Z13
+	VBROADCASTSD 56(AX), Z24
+	VFMADD231PD  Z22, Z24, Z14
+	VFMADD231PD  Z23, Z24, Z15
+	VBROADCASTSD 64(AX), Z24
+	VFMADD231PD  Z22, Z24, Z16
+	VFMADD231PD  Z23, Z24, Z17
+	VBROADCASTSD 72(AX), Z24
+	VFMADD231PD  Z22, Z24, Z18
+	VFMADD231PD  Z23, Z24, Z19
+	VBROADCASTSD 80(AX), Z24
+	VFMADD231PD  Z22, Z24, Z20
+	VFMADD231PD  Z23, Z24, Z21
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPD.Z    (BX), K1, Z22
+	VMOVUPD.Z    64(BX), K2, Z23
+	VBROADCASTSD (AX), Z24
+	VFMADD231PD  Z22, Z24, Z0
+	VFMADD231PD  Z23, Z24, Z1
+	VBROADCASTSD 8(AX), Z24
+	VFMADD231PD  Z22, Z24, Z2
+	VFMADD231PD  Z23, Z24, Z3
+	VBROADCASTSD 16(AX), Z24
+	VFMADD231PD  Z22, Z24, Z4
+	VFMADD231PD  Z23, Z24, Z5
+	VBROADCASTSD 24(AX), Z24
+	VFMADD231PD  Z22, Z24, Z6
+	VFMADD231PD  Z23, Z24, Z7
+	VBROADCASTSD 32(AX), Z24
+	VFMADD231PD  Z22, Z24, Z8
+	VFMADD231PD  Z23, Z24, Z9
+	VBROADCASTSD 40(AX), Z24
+	VFMADD231PD  Z22, Z24, Z10
+	VFMADD231PD  Z23, Z24, Z11
+	VBROADCASTSD 48(AX), Z24
+	VFMADD231PD  Z22, Z24, Z12
+	VFMADD231PD  Z23, Z24, Z13
+	VBROADCASTSD 56(AX), Z24
+	VFMADD231PD  Z22, Z24, Z14
+	VFMADD231PD  Z23, Z24, Z15
+	VBROADCASTSD 64(AX), Z24
+	VFMADD231PD  Z22, Z24, Z16
+	VFMADD231PD  Z23, Z24, Z17
+	VBROADCASTSD 72(AX), Z24
+	VFMADD231PD  Z22, Z24, Z18
+	VFMADD231PD  Z23, Z24, Z19
+	VBROADCASTSD 80(AX), Z24
+	VFMADD231PD  Z22, Z24, Z20
+	VFMADD231PD  Z23, Z24, Z21
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPD.Z    (BX), K1, Z22
+	VMOVUPD.Z    64(BX), K2, Z23
+	VBROADCASTSD (AX), Z24
+	VFMADD231PD  Z22, Z24, Z0
+	VFMADD231PD  Z23, Z24, Z1
+	VBROADCASTSD 8(AX), Z24
+	VFMADD231PD  Z22, Z24, Z2
+	VFMADD231PD  Z23, Z24, Z3
+	VBROADCASTSD 16(AX), Z24
+	VFMADD231PD  Z22, Z24, Z4
+	VFMADD231PD  Z23, Z24, Z5
+	VBROADCASTSD 24(AX), Z24
+	VFMADD231PD  Z22, Z24, Z6
+	VFMADD231PD  Z23, Z24, Z7
+	VBROADCASTSD 32(AX), Z24
+	VFMADD231PD  Z22, Z24, Z8
+	VFMADD231PD  Z23, Z24, Z9
+	VBROADCASTSD 40(AX), Z24
+	VFMADD231PD  Z22, Z24, Z10
+	VFMADD231PD  Z23, Z24, Z11
+	VBROADCASTSD 48(AX), Z24
+	VFMADD231PD  Z22, Z24, Z12
+	VFMADD231PD  Z23, Z24, Z13
+	VBROADCASTSD 56(AX), Z24
+	VFMADD231PD  Z22, Z24, Z14
+	VFMADD231PD  Z23, Z24, Z15
+	VBROADCASTSD 64(AX), Z24
+	VFMADD231PD  Z22, Z24, Z16
+	VFMADD231PD  Z23, Z24, Z17
+	VBROADCASTSD 72(AX), Z24
+	VFMADD231PD  Z22, Z24, Z18
+	VFMADD231PD  Z23, Z24, Z19
+	VBROADCASTSD 80(AX), Z24
+	VFMADD231PD  Z22, Z24, Z20
+	VFMADD231PD  Z23, Z24, Z21
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	SUBQ         $0x00000004, DX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, DX
+	TESTQ DX, DX
+	JZ    done6
+
+one5:
 	VMOVUPD.Z    (BX), K1, Z22
 	VMOVUPD.Z    64(BX), K2, Z23
 	VBROADCASTSD (AX), Z24
@@ -5148,9 +6912,9 @@ one3:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000001, DX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSD alpha+8(FP), Z22
 	VMULPD       Z22, Z0, Z0
 	VMULPD       Z22, Z1, Z1
@@ -5180,7 +6944,7 @@ done4:
 	VBROADCASTSD beta+48(FP), Z22
 	MOVQ         beta+48(FP), DX
 	ADDQ         DX, DX
-	JZ           overwrite5
+	JZ           overwrite7
 	VMOVUPD.Z    (AX), K1, Z23
 	VFMADD231PD  Z23, Z22, Z0
 	VMOVUPD      Z0, K1, (AX)
@@ -5261,7 +7025,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite5:
+overwrite7:
 	VMOVUPD Z0, K1, (AX)
 	VMOVUPD Z1, K2, 64(AX)
 	ADDQ    CX, AX
@@ -5298,44 +7062,9 @@ overwrite5:
 	VZEROUPPER
 	RET
 
-// func GemmRows11x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+// func GemmRows11x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·GemmRows11x16F64AVX512(SB), NOSPLIT, $0-80
-	MOVQ         c+56(FP), AX
-	MOVQ         ldc+64(FP), CX
-	SHLQ         $0x03, CX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
+TEXT ·GemmRows11x16F64AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTQ cols+72(FP), Z0
 	VPCMPGTQ     lane<>+0(SB), Z0, K1
 	VPCMPGTQ     lane<>+64(SB), Z0, K2
@@ -5352,6 +7081,7 @@ TEXT ·GemmRows11x16F64AVX512(SB), NOSPLIT, $0-80
 	MOVQ         b+32(FP), R8
 	MOVQ         ldb+40(FP), R9
 	SHLQ         $0x03, R9
+	MOVQ         next+80(FP), R10
 	VXORPD       Z0, Z0, Z0
 	VXORPD       Z1, Z1, Z1
 	VXORPD       Z2, Z2, Z2
@@ -5374,10 +7104,12 @@ TEXT ·GemmRows11x16F64AVX512(SB), NOSPLIT, $0-80
 	VXORPD       Z19, Z19, Z19
 	VXORPD       Z20, Z20, Z20
 	VXORPD       Z21, Z21, Z21
-	SUBQ         $0x00000004, DI
-	JB           rest2
+	SUBQ         $0x00000030, DI
+	JLT          end2
 
 loop1:
+	PREFETCHT1   (R10)
+	ADDQ         $0x00000040, R10
 	VMOVUPD.Z    (R8), K1, Z22
 	VMOVUPD.Z    64(R8), K2, Z23
 	VBROADCASTSD (CX), Z24
@@ -5527,13 +7259,177 @@ loop1:
 	ADDQ         $0x00000020, BX
 	ADDQ         $0x00000020, SI
 	SUBQ         $0x00000004, DI
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, DI
-	JZ   done4
+end2:
+	ADDQ $0x00000030, DI
+	MOVQ c+56(FP), R10
+	MOVQ ldc+64(FP), R11
+	SHLQ $0x03, R11
+	SUBQ $0x00000004, DI
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (R10)
+	PREFETCHT0   64(R10)
+	ADDQ         R11, R10
+	VMOVUPD.Z    (R8), K1, Z22
+	VMOVUPD.Z    64(R8), K2, Z23
+	VBROADCASTSD (CX), Z24
+	VFMADD231PD  Z22, Z24, Z0
+	VFMADD231PD  Z23, Z24, Z1
+	VBROADCASTSD (CX)(AX*1), Z24
+	VFMADD231PD  Z22, Z24, Z2
+	VFMADD231PD  Z23, Z24, Z3
+	VBROADCASTSD (CX)(AX*2), Z24
+	VFMADD231PD  Z22, Z24, Z4
+	VFMADD231PD  Z23, Z24, Z5
+	VBROADCASTSD (DX), Z24
+	VFMADD231PD  Z22, Z24, Z6
+	VFMADD231PD  Z23, Z24, Z7
+	VBROADCASTSD (DX)(AX*1), Z24
+	VFMADD231PD  Z22, Z24, Z8
+	VFMADD231PD  Z23, Z24, Z9
+	VBROADCASTSD (DX)(AX*2), Z24
+	VFMADD231PD  Z22, Z24, Z10
+	VFMADD231PD  Z23, Z24, Z11
+	VBROADCASTSD (BX), Z24
+	VFMADD231PD  Z22, Z24, Z12
+	VFMADD231PD  Z23, Z24, Z13
+	VBROADCASTSD (BX)(AX*1), Z24
+	VFMADD231PD  Z22, Z24, Z14
+	VFMADD231PD  Z23, Z24, Z15
+	VBROADCASTSD (BX)(AX*2), Z24
+	VFMADD231PD  Z22, Z24, Z16
+	VFMADD231PD  Z23, Z24, Z17
+	VBROADCASTSD (SI), Z24
+	VFMADD231PD  Z22, Z24, Z18
+	VFMADD231PD  Z23, Z24, Z19
+	VBROADCASTSD (SI)(AX*1), Z24
+	VFMADD231PD  Z22, Z24, Z20
+	VFMADD231PD  Z23, Z24, Z21
+	ADDQ         R9, R8
+	VMOVUPD.Z    (R8), K1, Z22
+	VMOVUPD.Z    64(R8), K2, Z23
+	VBROADCASTSD 8(CX), Z24
+	VFMADD231PD  Z22, Z24, Z0
+	VFMADD231PD  Z23, Z24, Z1
+	VBROADCASTSD 8(CX)(AX*1), Z24
+	VFMADD231PD  Z22, Z24, Z2
+	VFMADD231PD  Z23, Z24, Z3
+	VBROADCASTSD 8(CX)(AX*2), Z24
+	VFMADD231PD  Z22, Z24, Z4
+	VFMADD231PD  Z23, Z24, Z5
+	VBROADCASTSD 8(DX), Z24
+	VFMADD231PD  Z22, Z24, Z6
+	VFMADD231PD  Z23, Z24, Z7
+	VBROADCASTSD 8(DX)(AX*1), Z24
+	VFMADD231PD  Z22, Z24, Z8
+	VFMADD231PD  Z23, Z24, Z9
+	VBROADCASTSD 8(DX)(AX*2), Z24
+	VFMADD231PD  Z22, Z24, Z10
+	VFMADD231PD  Z23, Z24, Z11
+	VBROADCASTSD 8(BX), Z24
+	VFMADD231PD  Z22, Z24, Z12
+	VFMADD231PD  Z23, Z24, Z13
+	VBROADCASTSD 8(BX)(AX*1), Z24
+	VFMADD231PD  Z22, Z24, Z14
+	VFMADD231PD  Z23, Z24, Z15
+	VBROADCASTSD 8(BX)(AX*2), Z24
+	VFMADD231PD  Z22, Z24, Z16
+	VFMADD231PD  Z23, Z24, Z17
+	VBROADCASTSD 8(SI), Z24
+	VFMADD231PD  Z22, Z24, Z18
+	VFMADD231PD  Z23, Z24, Z19
+	VBROADCASTSD 8(SI)(AX*1), Z24
+	VFMADD231PD  Z22, Z24, Z20
+	VFMADD231PD  Z23, Z24, Z21
+	ADDQ         R9, R8
+	VMOVUPD.Z    (R8), K1, Z22
+	VMOVUPD.Z    64(R8), K2, Z23
+	VBROADCASTSD 16(CX), Z24
+	VFMADD231PD  Z22, Z24, Z0
+	VFMADD231PD  Z23, Z24, Z1
+	VBROADCASTSD 16(CX)(AX*1), Z24
+	VFMADD231PD  Z22, Z24, Z2
+	VFMADD231PD  Z23, Z24, Z3
+	VBROADCASTSD 16(CX)(AX*2), Z24
+	VFMADD231PD  Z22, Z24, Z4
+	VFMADD231PD  Z23, Z24, Z5
+	VBROADCASTSD 16(DX), Z24
+	VFMADD231PD  Z22, Z24, Z6
+	VFMADD231PD  Z23, Z24, Z7
+	VBROADCASTSD 16(DX)(AX*1), Z24
+	VFMADD231PD  Z22, Z24, Z8
+	VFMADD231PD  Z23, Z24, Z9
+	VBROADCASTSD 16(DX)(AX*2), Z24
+	VFMADD231PD  Z22, Z24, Z10
+	VFMADD231PD  Z23, Z24, Z11
+	VBROADCASTSD 16(BX), Z24
+	VFMADD231PD  Z22, Z24, Z12
+	VFMADD231PD  Z23, Z24, Z13
+	VBROADCASTSD 16(BX)(AX*1), Z24
+	VFMADD231PD  Z22, Z24, Z14
+	VFMADD231PD  Z23, Z24, Z15
+	VBROADCASTSD 16(BX)(AX*2), Z24
+	VFMADD231PD  Z22, Z24, Z16
+	VFMADD231PD  Z23, Z24, Z17
+	VBROADCASTSD 16(SI), Z24
+	VFMADD231PD  Z22, Z24, Z18
+	VFMADD231PD  Z23, Z24, Z19
+	VBROADCASTSD 16(SI)(AX*1), Z24
+	VFMADD231PD  Z22, Z24, Z20
+	VFMADD231PD  Z23, Z24, Z21
+	ADDQ         R9, R8
+	VMOVUPD.Z    (R8), K1, Z22
+	VMOVUPD.Z    64(R8), K2, Z23
+	VBROADCASTSD 24(CX), Z24
+	VFMADD231PD  Z22, Z24, Z0
+	VFMADD231PD  Z23, Z24, Z1
+	VBROADCASTSD 24(CX)(AX*1), Z24
+	VFMADD231PD  Z22, Z24, Z2
+	VFMADD231PD  Z23, Z24, Z3
+	VBROADCASTSD 24(CX)(AX*2), Z24
+	VFMADD231PD  Z22, Z24, Z4
+	VFMADD231PD  Z23, Z24, Z5
+	VBROADCASTSD 24(DX), Z24
+	VFMADD231PD  Z22, Z24, Z6
+	VFMADD231PD  Z23, Z24, Z7
+	VBROADCASTSD 24(DX)(AX*1), Z24
+	VFMADD231PD  Z22, Z24, Z8
+	VFMADD231PD  Z23, Z24, Z9
+	VBROADCASTSD 24(DX)(AX*2), Z24
+	VFMADD231PD  Z22, Z24, Z10
+	VFMADD231PD  Z23, Z24, Z11
+	VBROADCASTSD 24(BX), Z24
+	VFMADD231PD  Z22, Z24, Z12
+	VFMADD231PD  Z23, Z24, Z13
+	VBROADCASTSD 24(BX)(AX*1), Z24
+	VFMADD231PD  Z22, Z24, Z14
+	VFMADD231PD  Z23, Z24, Z15
+	VBROADCASTSD 24(BX)(AX*2), Z24
+	VFMADD231PD  Z22, Z24, Z16
+	VFMADD231PD  Z23, Z24, Z17
+	VBROADCASTSD 24(SI), Z24
+	VFMADD231PD  Z22, Z24, Z18
+	VFMADD231PD  Z23, Z24, Z19
+	VBROADCASTSD 24(SI)(AX*1), Z24
+	VFMADD231PD  Z22, Z24, Z20
+	VFMADD231PD  Z23, Z24, Z21
+	ADDQ         R9, R8
+	ADDQ         $0x00000020, CX
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	ADDQ         $0x00000020, SI
+	SUBQ         $0x00000004, DI
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, DI
+	TESTQ DI, DI
+	JZ    done6
+
+one5:
 	VMOVUPD.Z    (R8), K1, Z22
 	VMOVUPD.Z    64(R8), K2, Z23
 	VBROADCASTSD (CX), Z24
@@ -5575,9 +7471,9 @@ one3:
 	ADDQ         $0x00000008, BX
 	ADDQ         $0x00000008, SI
 	SUBQ         $0x00000001, DI
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSD alpha+8(FP), Z22
 	VMULPD       Z22, Z0, Z0
 	VMULPD       Z22, Z1, Z1
@@ -5607,7 +7503,7 @@ done4:
 	VBROADCASTSD beta+48(FP), Z22
 	MOVQ         beta+48(FP), DX
 	ADDQ         DX, DX
-	JZ           overwrite5
+	JZ           overwrite7
 	VMOVUPD.Z    (AX), K1, Z23
 	VFMADD231PD  Z23, Z22, Z0
 	VMOVUPD      Z0, K1, (AX)
@@ -5688,7 +7584,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite5:
+overwrite7:
 	VMOVUPD Z0, K1, (AX)
 	VMOVUPD Z1, K2, 64(AX)
 	ADDQ    CX, AX
@@ -5725,47 +7621,9 @@ overwrite5:
 	VZEROUPPER
 	RET
 
-// func Gemm12x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+// func Gemm12x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·Gemm12x16F64AVX512(SB), NOSPLIT, $0-80
-	MOVQ         c+56(FP), AX
-	MOVQ         ldc+64(FP), CX
-	SHLQ         $0x03, CX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
+TEXT ·Gemm12x16F64AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTQ cols+72(FP), Z0
 	VPCMPGTQ     lane<>+0(SB), Z0, K1
 	VPCMPGTQ     lane<>+64(SB), Z0, K2
@@ -5776,6 +7634,7 @@ TEXT ·Gemm12x16F64AVX512(SB), NOSPLIT, $0-80
 	MOVQ         b+32(FP), BX
 	MOVQ         ldb+40(FP), SI
 	SHLQ         $0x03, SI
+	MOVQ         next+80(FP), DI
 	VXORPD       Z0, Z0, Z0
 	VXORPD       Z1, Z1, Z1
 	VXORPD       Z2, Z2, Z2
@@ -5800,10 +7659,12 @@ TEXT ·Gemm12x16F64AVX512(SB), NOSPLIT, $0-80
 	VXORPD       Z21, Z21, Z21
 	VXORPD       Z22, Z22, Z22
 	VXORPD       Z23, Z23, Z23
-	SUBQ         $0x00000004, DX
-	JB           rest2
+	SUBQ         $0x00000034, DX
+	JLT          end2
 
 loop1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x00000040, DI
 	VMOVUPD.Z    (BX), K1, Z24
 	VMOVUPD.Z    64(BX), K2, Z25
 	VBROADCASTSD (AX), Z26
@@ -5965,13 +7826,189 @@ loop1:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000004, DX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, DX
-	JZ   done4
+end2:
+	ADDQ $0x00000034, DX
+	MOVQ c+56(FP), DI
+	MOVQ ldc+64(FP), R8
+	SHLQ $0x03, R8
+	SUBQ $0x00000004, DX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (DI)
+	PREFETCHT0   64(DI)
+	ADDQ         R8, DI
+	VMOVUPD.Z    (BX), K1, Z24
+	VMOVUPD.Z    64(BX), K2, Z25
+	VBROADCASTSD (AX), Z26
+	VFMADD231PD  Z24, Z26, Z0
+	VFMADD231PD  Z25, Z26, Z1
+	VBROADCASTSD 8(AX), Z26
+	VFMADD231PD  Z24, Z26, Z2
+	VFMADD231PD  Z25, Z26, Z3
+	VBROADCASTSD 16(AX), Z26
+	VFMADD231PD  Z24, Z26, Z4
+	VFMADD231PD  Z25, Z26, Z5
+	VBROADCASTSD 24(AX), Z26
+	VFMADD231PD  Z24, Z26, Z6
+	VFMADD231PD  Z25, Z26, Z7
+	VBROADCASTSD 32(AX), Z26
+	VFMADD231PD  Z24, Z26, Z8
+	VFMADD231PD  Z25, Z26, Z9
+	VBROADCASTSD 40(AX), Z26
+	VFMADD231PD  Z24, Z26, Z10
+	VFMADD231PD  Z25, Z26, Z11
+	VBROADCASTSD 48(AX), Z26
+	VFMADD231PD  Z24, Z26, Z12
+	VFMADD231PD  Z25, Z26, Z13
+	VBROADCASTSD 56(AX), Z26
+	VFMADD231PD  Z24, Z26, Z14
+	VFMADD231PD  Z25, Z26, Z15
+	VBROADCASTSD 64(AX), Z26
+	VFMADD231PD  Z24, Z26, Z16
+	VFMADD231PD  Z25, Z26, Z17
+	VBROADCASTSD 72(AX), Z26
+	VFMADD231PD  Z24, Z26, Z18
+	VFMADD231PD  Z25, Z26, Z19
+	VBROADCASTSD 80(AX), Z26
+	VFMADD231PD  Z24, Z26, Z20
+	VFMADD231PD  Z25, Z26, Z21
+	VBROADCASTSD 88(AX), Z26
+	VFMADD231PD  Z24, Z26, Z22
+	VFMADD231PD  Z25, Z26, Z23
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPD.Z    (BX), K1, Z24
+	VMOVUPD.Z    64(BX), K2, Z25
+	VBROADCASTSD (AX), Z26
+	VFMADD231PD  Z24, Z26, Z0
+	VFMADD231PD  Z25, Z26, Z1
+	VBROADCASTSD 8(AX), Z26
+	VFMADD231PD  Z24, Z26, Z2
+	VFMADD231PD  Z25, Z26, Z3
+	VBROADCASTSD 16(AX), Z26
+	VFMADD231PD  Z24, Z26, Z4
+	VFMADD231PD  Z25, Z26, Z5
+	VBROADCASTSD 24(AX), Z26
+	VFMADD231PD  Z24, Z26, Z6
+	VFMADD231PD  Z25, Z26, Z7
+	VBROADCASTSD 32(AX), Z26
+	VFMADD231PD  Z24, Z26, Z8
+	VFMADD231PD  Z25, Z26, Z9
+	VBROADCASTSD 40(AX), Z26
+	VFMADD231PD  Z24, Z26, Z10
+	VFMADD231PD  Z25, Z26, Z11
+	VBROADCASTSD 48(AX), Z26
+	VFMADD231PD  Z24, Z26, Z12
+	VFMADD231PD  Z25, Z26, Z13
+	VBROADCASTSD 56(AX), Z26
+	VFMADD231PD  Z24, Z26, Z14
+	VFMADD231PD  Z25, Z26, Z15
+	VBROADCASTSD 64(AX), Z26
+	VFMADD231PD  Z24, Z26, Z16
+	VFMADD231PD  Z25, Z26, Z17
+	VBROADCASTSD 72(AX), Z26
+	VFMADD231PD  Z24, Z26, Z18
+	VFMADD231PD  Z25, Z26, Z19
+	VBROADCASTSD 80(AX), Z26
+	VFMADD231PD  Z24, Z26, Z20
+	VFMADD231PD  Z25, Z26, Z21
+	VBROADCASTSD 88(AX), Z26
+	VFMADD231PD  Z24, Z26, Z22
+	VFMADD231PD  Z25, Z26, Z23
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPD.Z    (BX), K1, Z24
+	VMOVUPD.Z    64(BX), K2, Z25
+	VBROADCASTSD (AX), Z26
+	VFMADD231PD  Z24, Z26, Z0
+	VFMADD231PD  Z25, Z26, Z1
+	VBROADCASTSD 8(AX), Z26
+	VFMADD231PD  Z24, Z26, Z2
+	VFMADD231PD  Z25, Z26, Z3
+	VBROADCASTSD 16(AX), Z26
+	VFMADD231PD  Z24, Z26, Z4
+	VFMADD231PD  Z25, Z26, Z5
+	VBROADCASTSD 24(AX), Z26
+	VFMADD231PD  Z24, Z26, Z6
+	VFMADD231PD  Z25, Z26, Z7
+	VBROADCASTSD 32(AX), Z26
+	VFMADD231PD  Z24, Z26, Z8
+	VFMADD231PD  Z25, Z26, Z9
+	VBROADCASTSD 40(AX), Z26
+	VFMADD231PD  Z24, Z26, Z10
+	VFMADD231PD  Z25, Z26, Z11
+	VBROADCASTSD 48(AX), Z26
+	VFMADD231PD  Z24, Z26, Z12
+	VFMADD231PD  Z25, Z26, Z13
+	VBROADCASTSD 56(AX), Z26
+	VFMADD231PD  Z24, Z26, Z14
+	VFMADD231PD  Z25, Z26, Z15
+	VBROADCASTSD 64(AX), Z26
+	VFMADD231PD  Z24, Z26, Z16
+	VFMADD231PD  Z25, Z26, Z17
+	VBROADCASTSD 72(AX), Z26
+	VFMADD231PD  Z24, Z26, Z18
+	VFMADD231PD  Z25, Z26, Z19
+	VBROADCASTSD 80(AX), Z26
+	VFMADD231PD  Z24, Z26, Z20
+	VFMADD231PD  Z25, Z26, Z21
+	VBROADCASTSD 88(AX), Z26
+	VFMADD231PD  Z24, Z26, Z22
+	VFMADD231PD  Z25, Z26, Z23
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPD.Z    (BX), K1, Z24
+	VMOVUPD.Z    64(BX), K2, Z25
+	VBROADCASTSD (AX), Z26
+	VFMADD231PD  Z24, Z26, Z0
+	VFMADD231PD  Z25, Z26, Z1
+	VBROADCASTSD 8(AX), Z26
+	VFMADD231PD  Z24, Z26, Z2
+	VFMADD231PD  Z25, Z26, Z3
+	VBROADCASTSD 16(AX), Z26
+	VFMADD231PD  Z24, Z26, Z4
+	VFMADD231PD  Z25, Z26, Z5
+	VBROADCASTSD 24(AX), Z26
+	VFMADD231PD  Z24, Z26, Z6
+	VFMADD231PD  Z25, Z26, Z7
+	VBROADCASTSD 32(AX), Z26
+	VFMADD231PD  Z24, Z26, Z8
+	VFMADD231PD  Z25, Z26, Z9
+	VBROADCASTSD 40(AX), Z26
+	VFMADD231PD  Z24, Z26, Z10
+	VFMADD231PD  Z25, Z26, Z11
+	VBROADCASTSD 48(AX), Z26
+	VFMADD231PD  Z24, Z26, Z12
+	VFMADD231PD  Z25, Z26, Z13
+	VBROADCASTSD 56(AX), Z26
+	VFMADD231PD  Z24, Z26, Z14
+	VFMADD231PD  Z25, Z26, Z15
+	VBROADCASTSD 64(AX), Z26
+	VFMADD231PD  Z24, Z26, Z16
+	VFMADD231PD  Z25, Z26, Z17
+	VBROADCASTSD 72(AX), Z26
+	VFMADD231PD  Z24, Z26, Z18
+	VFMADD231PD  Z25, Z26, Z19
+	VBROADCASTSD 80(AX), Z26
+	VFMADD231PD  Z24, Z26, Z20
+	VFMADD231PD  Z25, Z26, Z21
+	VBROADCASTSD 88(AX), Z26
+	VFMADD231PD  Z24, Z26, Z22
+	VFMADD231PD  Z25, Z26, Z23
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	SUBQ         $0x00000004, DX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, DX
+	TESTQ DX, DX
+	JZ    done6
+
+one5:
 	VMOVUPD.Z    (BX), K1, Z24
 	VMOVUPD.Z    64(BX), K2, Z25
 	VBROADCASTSD (AX), Z26
@@ -6013,9 +8050,9 @@ one3:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000001, DX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSD alpha+8(FP), Z24
 	VMULPD       Z24, Z0, Z0
 	VMULPD       Z24, Z1, Z1
@@ -6047,7 +8084,7 @@ done4:
 	VBROADCASTSD beta+48(FP), Z24
 	MOVQ         beta+48(FP), DX
 	ADDQ         DX, DX
-	JZ           overwrite5
+	JZ           overwrite7
 	VMOVUPD.Z    (AX), K1, Z25
 	VFMADD231PD  Z25, Z24, Z0
 	VMOVUPD      Z0, K1, (AX)
@@ -6135,7 +8172,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite5:
+overwrite7:
 	VMOVUPD Z0, K1, (AX)
 	VMOVUPD Z1, K2, 64(AX)
 	ADDQ    CX, AX
@@ -6175,47 +8212,9 @@ overwrite5:
 	VZEROUPPER
 	RET
 
-// func GemmRows12x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+// func GemmRows12x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·GemmRows12x16F64AVX512(SB), NOSPLIT, $0-80
-	MOVQ         c+56(FP), AX
-	MOVQ         ldc+64(FP), CX
-	SHLQ         $0x03, CX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
+TEXT ·GemmRows12x16F64AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTQ cols+72(FP), Z0
 	VPCMPGTQ     lane<>+0(SB), Z0, K1
 	VPCMPGTQ     lane<>+64(SB), Z0, K2
@@ -6232,6 +8231,7 @@ TEXT ·GemmRows12x16F64AVX512(SB), NOSPLIT, $0-80
 	MOVQ         b+32(FP), R8
 	MOVQ         ldb+40(FP), R9
 	SHLQ         $0x03, R9
+	MOVQ         next+80(FP), R10
 	VXORPD       Z0, Z0, Z0
 	VXORPD       Z1, Z1, Z1
 	VXORPD       Z2, Z2, Z2
@@ -6256,10 +8256,12 @@ TEXT ·GemmRows12x16F64AVX512(SB), NOSPLIT, $0-80
 	VXORPD       Z21, Z21, Z21
 	VXORPD       Z22, Z22, Z22
 	VXORPD       Z23, Z23, Z23
-	SUBQ         $0x00000004, DI
-	JB           rest2
+	SUBQ         $0x00000034, DI
+	JLT          end2
 
 loop1:
+	PREFETCHT1   (R10)
+	ADDQ         $0x00000040, R10
 	VMOVUPD.Z    (R8), K1, Z24
 	VMOVUPD.Z    64(R8), K2, Z25
 	VBROADCASTSD (CX), Z26
@@ -6421,13 +8423,189 @@ loop1:
 	ADDQ         $0x00000020, BX
 	ADDQ         $0x00000020, SI
 	SUBQ         $0x00000004, DI
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, DI
-	JZ   done4
+end2:
+	ADDQ $0x00000034, DI
+	MOVQ c+56(FP), R10
+	MOVQ ldc+64(FP), R11
+	SHLQ $0x03, R11
+	SUBQ $0x00000004, DI
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (R10)
+	PREFETCHT0   64(R10)
+	ADDQ         R11, R10
+	VMOVUPD.Z    (R8), K1, Z24
+	VMOVUPD.Z    64(R8), K2, Z25
+	VBROADCASTSD (CX), Z26
+	VFMADD231PD  Z24, Z26, Z0
+	VFMADD231PD  Z25, Z26, Z1
+	VBROADCASTSD (CX)(AX*1), Z26
+	VFMADD231PD  Z24, Z26, Z2
+	VFMADD231PD  Z25, Z26, Z3
+	VBROADCASTSD (CX)(AX*2), Z26
+	VFMADD231PD  Z24, Z26, Z4
+	VFMADD231PD  Z25, Z26, Z5
+	VBROADCASTSD (DX), Z26
+	VFMADD231PD  Z24, Z26, Z6
+	VFMADD231PD  Z25, Z26, Z7
+	VBROADCASTSD (DX)(AX*1), Z26
+	VFMADD231PD  Z24, Z26, Z8
+	VFMADD231PD  Z25, Z26, Z9
+	VBROADCASTSD (DX)(AX*2), Z26
+	VFMADD231PD  Z24, Z26, Z10
+	VFMADD231PD  Z25, Z26, Z11
+	VBROADCASTSD (BX), Z26
+	VFMADD231PD  Z24, Z26, Z12
+	VFMADD231PD  Z25, Z26, Z13
+	VBROADCASTSD (BX)(AX*1), Z26
+	VFMADD231PD  Z24, Z26, Z14
+	VFMADD231PD  Z25, Z26, Z15
+	VBROADCASTSD (BX)(AX*2), Z26
+	VFMADD231PD  Z24, Z26, Z16
+	VFMADD231PD  Z25, Z26, Z17
+	VBROADCASTSD (SI), Z26
+	VFMADD231PD  Z24, Z26, Z18
+	VFMADD231PD  Z25, Z26, Z19
+	VBROADCASTSD (SI)(AX*1), Z26
+	VFMADD231PD  Z24, Z26, Z20
+	VFMADD231PD  Z25, Z26, Z21
+	VBROADCASTSD (SI)(AX*2), Z26
+	VFMADD231PD  Z24, Z26, Z22
+	VFMADD231PD  Z25, Z26, Z23
+	ADDQ         R9, R8
+	VMOVUPD.Z    (R8), K1, Z24
+	VMOVUPD.Z    64(R8), K2, Z25
+	VBROADCASTSD 8(CX), Z26
+	VFMADD231PD  Z24, Z26, Z0
+	VFMADD231PD  Z25, Z26, Z1
+	VBROADCASTSD 8(CX)(AX*1), Z26
+	VFMADD231PD  Z24, Z26, Z2
+	VFMADD231PD  Z25, Z26, Z3
+	VBROADCASTSD 8(CX)(AX*2), Z26
+	VFMADD231PD  Z24, Z26, Z4
+	VFMADD231PD  Z25, Z26, Z5
+	VBROADCASTSD 8(DX), Z26
+	VFMADD231PD  Z24, Z26, Z6
+	VFMADD231PD  Z25, Z26, Z7
+	VBROADCASTSD 8(DX)(AX*1), Z26
+	VFMADD231PD  Z24, Z26, Z8
+	VFMADD231PD  Z25, Z26, Z9
+	VBROADCASTSD 8(DX)(AX*2), Z26
+	VFMADD231PD  Z24, Z26, Z10
+	VFMADD231PD  Z25, Z26, Z11
+	VBROADCASTSD 8(BX), Z26
+	VFMADD231PD  Z24, Z26, Z12
+	VFMADD231PD  Z25, Z26, Z13
+	VBROADCASTSD 8(BX)(AX*1), Z26
+	VFMADD231PD  Z24, Z26, Z14
+	VFMADD231PD  Z25, Z26, Z15
+	VBROADCASTSD 8(BX)(AX*2), Z26
+	VFMADD231PD  Z24, Z26, Z16
+	VFMADD231PD  Z25, Z26, Z17
+	VBROADCASTSD 8(SI), Z26
+	VFMADD231PD  Z24, Z26, Z18
+	VFMADD231PD  Z25, Z26, Z19
+	VBROADCASTSD 8(SI)(AX*1), Z26
+	VFMADD231PD  Z24, Z26, Z20
+	VFMADD231PD  Z25, Z26, Z21
+	VBROADCASTSD 8(SI)(AX*2), Z26
+	VFMADD231PD  Z24, Z26, Z22
+	VFMADD231PD  Z25, Z26, Z23
+	ADDQ         R9, R8
+	VMOVUPD.Z    (R8), K1, Z24
+	VMOVUPD.Z    64(R8), K2, Z25
+	VBROADCASTSD 16(CX), Z26
+	VFMADD231PD  Z24, Z26, Z0
+	VFMADD231PD  Z25, Z26, Z1
+	VBROADCASTSD 16(CX)(AX*1), Z26
+	VFMADD231PD  Z24, Z26, Z2
+	VFMADD231PD  Z25, Z26, Z3
+	VBROADCASTSD 16(CX)(AX*2), Z26
+	VFMADD231PD  Z24, Z26, Z4
+	VFMADD231PD  Z25, Z26, Z5
+	VBROADCASTSD 16(DX), Z26
+	VFMADD231PD  Z24, Z26, Z6
+	VFMADD231PD  Z25, Z26, Z7
+	VBROADCASTSD 16(DX)(AX*1), Z26
+	VFMADD231PD  Z24, Z26, Z8
+	VFMADD231PD  Z25, Z26, Z9
+	VBROADCASTSD 16(DX)(AX*2), Z26
+	VFMADD231PD  Z24, Z26, Z10
+	VFMADD231PD  Z25, Z26, Z11
+	VBROADCASTSD 16(BX), Z26
+	VFMADD231PD  Z24, Z26, Z12
+	VFMADD231PD  Z25, Z26, Z13
+	VBROADCASTSD 16(BX)(AX*1), Z26
+	VFMADD231PD  Z24, Z26, Z14
+	VFMADD231PD  Z25, Z26, Z15
+	VBROADCASTSD 16(BX)(AX*2), Z26
+	VFMADD231PD  Z24, Z26, Z16
+	VFMADD231PD  Z25, Z26, Z17
+	VBROADCASTSD 16(SI), Z26
+	VFMADD231PD  Z24, Z26, Z18
+	VFMADD231PD  Z25, Z26, Z19
+	VBROADCASTSD 16(SI)(AX*1), Z26
+	VFMADD231PD  Z24, Z26, Z20
+	VFMADD231PD  Z25, Z26, Z21
+	VBROADCASTSD 16(SI)(AX*2), Z26
+	VFMADD231PD  Z24, Z26, Z22
+	VFMADD231PD  Z25, Z26, Z23
+	ADDQ         R9, R8
+	VMOVUPD.Z    (R8), K1, Z24
+	VMOVUPD.Z    64(R8), K2, Z25
+	VBROADCASTSD 24(CX), Z26
+	VFMADD231PD  Z24, Z26, Z0
+	VFMADD231PD  Z25, Z26, Z1
+	VBROADCASTSD 24(CX)(AX*1), Z26
+	VFMADD231PD  Z24, Z26, Z2
+	VFMADD231PD  Z25, Z26, Z3
+	VBROADCASTSD 24(CX)(AX*2), Z26
+	VFMADD231PD  Z24, Z26, Z4
+	VFMADD231PD  Z25, Z26, Z5
+	VBROADCASTSD 24(DX), Z26
+	VFMADD231PD  Z24, Z26, Z6
+	VFMADD231PD  Z25, Z26, Z7
+	VBROADCASTSD 24(DX)(AX*1), Z26
+	VFMADD231PD  Z24, Z26, Z8
+	VFMADD231PD  Z25, Z26, Z9
+	VBROADCASTSD 24(DX)(AX*2), Z26
+	VFMADD231PD  Z24, Z26, Z10
+	VFMADD231PD  Z25, Z26, Z11
+	VBROADCASTSD 24(BX), Z26
+	VFMADD231PD  Z24, Z26, Z12
+	VFMADD231PD  Z25, Z26, Z13
+	VBROADCASTSD 24(BX)(AX*1), Z26
+	VFMADD231PD  Z24, Z26, Z14
+	VFMADD231PD  Z25, Z26, Z15
+	VBROADCASTSD 24(BX)(AX*2), Z26
+	VFMADD231PD  Z24, Z26, Z16
+	VFMADD231PD  Z25, Z26, Z17
+	VBROADCASTSD 24(SI), Z26
+	VFMADD231PD  Z24, Z26, Z18
+	VFMADD231PD  Z25, Z26, Z19
+	VBROADCASTSD 24(SI)(AX*1), Z26
+	VFMADD231PD  Z24, Z26, Z20
+	VFMADD231PD  Z25, Z26, Z21
+	VBROADCASTSD 24(SI)(AX*2), Z26
+	VFMADD231PD  Z24, Z26, Z22
+	VFMADD231PD  Z25, Z26, Z23
+	ADDQ         R9, R8
+	ADDQ         $0x00000020, CX
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	ADDQ         $0x00000020, SI
+	SUBQ         $0x00000004, DI
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, DI
+	TESTQ DI, DI
+	JZ    done6
+
+one5:
 	VMOVUPD.Z    (R8), K1, Z24
 	VMOVUPD.Z    64(R8), K2, Z25
 	VBROADCASTSD (CX), Z26
@@ -6472,9 +8650,9 @@ one3:
 	ADDQ         $0x00000008, BX
 	ADDQ         $0x00000008, SI
 	SUBQ         $0x00000001, DI
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSD alpha+8(FP), Z24
 	VMULPD       Z24, Z0, Z0
 	VMULPD       Z24, Z1, Z1
@@ -6506,7 +8684,7 @@ done4:
 	VBROADCASTSD beta+48(FP), Z24
 	MOVQ         beta+48(FP), DX
 	ADDQ         DX, DX
-	JZ           overwrite5
+	JZ           overwrite7
 	VMOVUPD.Z    (AX), K1, Z25
 	VFMADD231PD  Z25, Z24, Z0
 	VMOVUPD      Z0, K1, (AX)
@@ -6594,7 +8772,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite5:
+overwrite7:
 	VMOVUPD Z0, K1, (AX)
 	VMOVUPD Z1, K2, 64(AX)
 	ADDQ    CX, AX
@@ -6634,50 +8812,9 @@ overwrite5:
 	VZEROUPPER
 	RET
 
-// func Gemm13x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+// func Gemm13x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·Gemm13x16F64AVX512(SB), NOSPLIT, $0-80
-	MOVQ         c+56(FP), AX
-	MOVQ         ldc+64(FP), CX
-	SHLQ         $0x03, CX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
+TEXT ·Gemm13x16F64AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTQ cols+72(FP), Z0
 	VPCMPGTQ     lane<>+0(SB), Z0, K1
 	VPCMPGTQ     lane<>+64(SB), Z0, K2
@@ -6688,6 +8825,7 @@ TEXT ·Gemm13x16F64AVX512(SB), NOSPLIT, $0-80
 	MOVQ         b+32(FP), BX
 	MOVQ         ldb+40(FP), SI
 	SHLQ         $0x03, SI
+	MOVQ         next+80(FP), DI
 	VXORPD       Z0, Z0, Z0
 	VXORPD       Z1, Z1, Z1
 	VXORPD       Z2, Z2, Z2
@@ -6714,10 +8852,12 @@ TEXT ·Gemm13x16F64AVX512(SB), NOSPLIT, $0-80
 	VXORPD       Z23, Z23, Z23
 	VXORPD       Z24, Z24, Z24
 	VXORPD       Z25, Z25, Z25
-	SUBQ         $0x00000004, DX
-	JB           rest2
+	SUBQ         $0x00000038, DX
+	JLT          end2
 
 loop1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x00000040, DI
 	VMOVUPD.Z    (BX), K1, Z26
 	VMOVUPD.Z    64(BX), K2, Z27
 	VBROADCASTSD (AX), Z28
@@ -6891,13 +9031,201 @@ loop1:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000004, DX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, DX
-	JZ   done4
+end2:
+	ADDQ $0x00000038, DX
+	MOVQ c+56(FP), DI
+	MOVQ ldc+64(FP), R8
+	SHLQ $0x03, R8
+	SUBQ $0x00000004, DX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (DI)
+	PREFETCHT0   64(DI)
+	ADDQ         R8, DI
+	VMOVUPD.Z    (BX), K1, Z26
+	VMOVUPD.Z    64(BX), K2, Z27
+	VBROADCASTSD (AX), Z28
+	VFMADD231PD  Z26, Z28, Z0
+	VFMADD231PD  Z27, Z28, Z1
+	VBROADCASTSD 8(AX), Z28
+	VFMADD231PD  Z26, Z28, Z2
+	VFMADD231PD  Z27, Z28, Z3
+	VBROADCASTSD 16(AX), Z28
+	VFMADD231PD  Z26, Z28, Z4
+	VFMADD231PD  Z27, Z28, Z5
+	VBROADCASTSD 24(AX), Z28
+	VFMADD231PD  Z26, Z28, Z6
+	VFMADD231PD  Z27, Z28, Z7
+	VBROADCASTSD 32(AX), Z28
+	VFMADD231PD  Z26, Z28, Z8
+	VFMADD231PD  Z27, Z28, Z9
+	VBROADCASTSD 40(AX), Z28
+	VFMADD231PD  Z26, Z28, Z10
+	VFMADD231PD  Z27, Z28, Z11
+	VBROADCASTSD 48(AX), Z28
+	VFMADD231PD  Z26, Z28, Z12
+	VFMADD231PD  Z27, Z28, Z13
+	VBROADCASTSD 56(AX), Z28
+	VFMADD231PD  Z26, Z28, Z14
+	VFMADD231PD  Z27, Z28, Z15
+	VBROADCASTSD 64(AX), Z28
+	VFMADD231PD  Z26, Z28, Z16
+	VFMADD231PD  Z27, Z28, Z17
+	VBROADCASTSD 72(AX), Z28
+	VFMADD231PD  Z26, Z28, Z18
+	VFMADD231PD  Z27, Z28, Z19
+	VBROADCASTSD 80(AX), Z28
+	VFMADD231PD  Z26, Z28, Z20
+	VFMADD231PD  Z27, Z28, Z21
+	VBROADCASTSD 88(AX), Z28
+	VFMADD231PD  Z26, Z28, Z22
+	VFMADD231PD  Z27, Z28, Z23
+	VBROADCASTSD 96(AX), Z28
+	VFMADD231PD  Z26, Z28, Z24
+	VFMADD231PD  Z27, Z28, Z25
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPD.Z    (BX), K1, Z26
+	VMOVUPD.Z    64(BX), K2, Z27
+	VBROADCASTSD (AX), Z28
+	VFMADD231PD  Z26, Z28, Z0
+	VFMADD231PD  Z27, Z28, Z1
+	VBROADCASTSD 8(AX), Z28
+	VFMADD231PD  Z26, Z28, Z2
+	VFMADD231PD  Z27, Z28, Z3
+	VBROADCASTSD 16(AX), Z28
+	VFMADD231PD  Z26, Z28, Z4
+	VFMADD231PD  Z27, Z28, Z5
+	VBROADCASTSD 24(AX), Z28
+	VFMADD231PD  Z26, Z28, Z6
+	VFMADD231PD  Z27, Z28, Z7
+	VBROADCASTSD 32(AX), Z28
+	VFMADD231PD  Z26, Z28, Z8
+	VFMADD231PD  Z27, Z28, Z9
+	VBROADCASTSD 40(AX), Z28
+	VFMADD231PD  Z26, Z28, Z10
+	VFMADD231PD  Z27, Z28, Z11
+	VBROADCASTSD 48(AX), Z28
+	VFMADD231PD  Z26, Z28, Z12
+	VFMADD231PD  Z27, Z28, Z13
+	VBROADCASTSD 56(AX), Z28
+	VFMADD231PD  Z26, Z28, Z14
+	VFMADD231PD  Z27, Z28, Z15
+	VBROADCASTSD 64(AX), Z28
+	VFMADD231PD  Z26, Z28, Z16
+	VFMADD231PD  Z27, Z28, Z17
+	VBROADCASTSD 72(AX), Z28
+	VFMADD231PD  Z26, Z28, Z18
+	VFMADD231PD  Z27, Z28, Z19
+	VBROADCASTSD 80(AX), Z28
+	VFMADD231PD  Z26, Z28, Z20
+	VFMADD231PD  Z27, Z28, Z21
+	VBROADCASTSD 88(AX), Z28
+	VFMADD231PD  Z26, Z28, Z22
+	VFMADD231PD  Z27, Z28, Z23
+	VBROADCASTSD 96(AX), Z28
+	VFMADD231PD  Z26, Z28, Z24
+	VFMADD231PD  Z27, Z28, Z25
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPD.Z    (BX), K1, Z26
+	VMOVUPD.Z    64(BX), K2, Z27
+	VBROADCASTSD (AX), Z28
+	VFMADD231PD  Z26, Z28, Z0
+	VFMADD231PD  Z27, Z28, Z1
+	VBROADCASTSD 8(AX), Z28
+	VFMADD231PD  Z26, Z28, Z2
+	VFMADD231PD  Z27, Z28, Z3
+	VBROADCASTSD 16(AX), Z28
+	VFMADD231PD  Z26, Z28, Z4
+	VFMADD231PD  Z27, Z28, Z5
+	VBROADCASTSD 24(AX), Z28
+	VFMADD231PD  Z26, Z28, Z6
+	VFMADD231PD  Z27, Z28, Z7
+	VBROADCASTSD 32(AX), Z28
+	VFMADD231PD  Z26, Z28, Z8
+	VFMADD231PD  Z27, Z28, Z9
+	VBROADCASTSD 40(AX), Z28
+	VFMADD231PD  Z26, Z28, Z10
+	VFMADD231PD  Z27, Z28, Z11
+	VBROADCASTSD 48(AX), Z28
+	VFMADD231PD  Z26, Z28, Z12
+	VFMADD231PD  Z27, Z28, Z13
+	VBROADCASTSD 56(AX), Z28
+	VFMADD231PD  Z26, Z28, Z14
+	VFMADD231PD  Z27, Z28, Z15
+	VBROADCASTSD 64(AX), Z28
+	VFMADD231PD  Z26, Z28, Z16
+	VFMADD231PD  Z27, Z28, Z17
+	VBROADCASTSD 72(AX), Z28
+	VFMADD231PD  Z26, Z28, Z18
+	VFMADD231PD  Z27, Z28, Z19
+	VBROADCASTSD 80(AX), Z28
+	VFMADD231PD  Z26, Z28, Z20
+	VFMADD231PD  Z27, Z28, Z21
+	VBROADCASTSD 88(AX), Z28
+	VFMADD231PD  Z26, Z28, Z22
+	VFMADD231PD  Z27, Z28, Z23
+	VBROADCASTSD 96(AX), Z28
+	VFMADD231PD  Z26, Z28, Z24
+	VFMADD231PD  Z27, Z28, Z25
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPD.Z    (BX), K1, Z26
+	VMOVUPD.Z    64(BX), K2, Z27
+	VBROADCASTSD (AX), Z28
+	VFMADD231PD  Z26, Z28, Z0
+	VFMADD231PD  Z27, Z28, Z1
+	VBROADCASTSD 8(AX), Z28
+	VFMADD231PD  Z26, Z28, Z2
+	VFMADD231PD  Z27, Z28, Z3
+	VBROADCASTSD 16(AX), Z28
+	VFMADD231PD  Z26, Z28, Z4
+	VFMADD231PD  Z27, Z28, Z5
+	VBROADCASTSD 24(AX), Z28
+	VFMADD231PD  Z26, Z28, Z6
+	VFMADD231PD  Z27, Z28, Z7
+	VBROADCASTSD 32(AX), Z28
+	VFMADD231PD  Z26, Z28, Z8
+	VFMADD231PD  Z27, Z28, Z9
+	VBROADCASTSD 40(AX), Z28
+	VFMADD231PD  Z26, Z28, Z10
+	VFMADD231PD  Z27, Z28, Z11
+	VBROADCASTSD 48(AX), Z28
+	VFMADD231PD  Z26, Z28, Z12
+	VFMADD231PD  Z27, Z28, Z13
+	VBROADCASTSD 56(AX), Z28
+	VFMADD231PD  Z26, Z28, Z14
+	VFMADD231PD  Z27, Z28, Z15
+	VBROADCASTSD 64(AX), Z28
+	VFMADD231PD  Z26, Z28, Z16
+	VFMADD231PD  Z27, Z28, Z17
+	VBROADCASTSD 72(AX), Z28
+	VFMADD231PD  Z26, Z28, Z18
+	VFMADD231PD  Z27, Z28, Z19
+	VBROADCASTSD 80(AX), Z28
+	VFMADD231PD  Z26, Z28, Z20
+	VFMADD231PD  Z27, Z28, Z21
+	VBROADCASTSD 88(AX), Z28
+	VFMADD231PD  Z26, Z28, Z22
+	VFMADD231PD  Z27, Z28, Z23
+	VBROADCASTSD 96(AX), Z28
+	VFMADD231PD  Z26, Z28, Z24
+	VFMADD231PD  Z27, Z28, Z25
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	SUBQ         $0x00000004, DX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, DX
+	TESTQ DX, DX
+	JZ    done6
+
+one5:
 	VMOVUPD.Z    (BX), K1, Z26
 	VMOVUPD.Z    64(BX), K2, Z27
 	VBROADCASTSD (AX), Z28
@@ -6942,9 +9270,9 @@ one3:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000001, DX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSD alpha+8(FP), Z26
 	VMULPD       Z26, Z0, Z0
 	VMULPD       Z26, Z1, Z1
@@ -6978,7 +9306,7 @@ done4:
 	VBROADCASTSD beta+48(FP), Z26
 	MOVQ         beta+48(FP), DX
 	ADDQ         DX, DX
-	JZ           overwrite5
+	JZ           overwrite7
 	VMOVUPD.Z    (AX), K1, Z27
 	VFMADD231PD  Z27, Z26, Z0
 	VMOVUPD      Z0, K1, (AX)
@@ -7073,7 +9401,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite5:
+overwrite7:
 	VMOVUPD Z0, K1, (AX)
 	VMOVUPD Z1, K2, 64(AX)
 	ADDQ    CX, AX
@@ -7116,50 +9444,9 @@ overwrite5:
 	VZEROUPPER
 	RET
 
-// func GemmRows13x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+// func GemmRows13x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·GemmRows13x16F64AVX512(SB), NOSPLIT, $0-80
-	MOVQ         c+56(FP), AX
-	MOVQ         ldc+64(FP), CX
-	SHLQ         $0x03, CX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
+TEXT ·GemmRows13x16F64AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTQ cols+72(FP), Z0
 	VPCMPGTQ     lane<>+0(SB), Z0, K1
 	VPCMPGTQ     lane<>+64(SB), Z0, K2
@@ -7178,6 +9465,7 @@ TEXT ·GemmRows13x16F64AVX512(SB), NOSPLIT, $0-80
 	MOVQ         b+32(FP), R9
 	MOVQ         ldb+40(FP), R10
 	SHLQ         $0x03, R10
+	MOVQ         next+80(FP), R11
 	VXORPD       Z0, Z0, Z0
 	VXORPD       Z1, Z1, Z1
 	VXORPD       Z2, Z2, Z2
@@ -7204,10 +9492,12 @@ TEXT ·GemmRows13x16F64AVX512(SB), NOSPLIT, $0-80
 	VXORPD       Z23, Z23, Z23
 	VXORPD       Z24, Z24, Z24
 	VXORPD       Z25, Z25, Z25
-	SUBQ         $0x00000004, R8
-	JB           rest2
+	SUBQ         $0x00000038, R8
+	JLT          end2
 
 loop1:
+	PREFETCHT1   (R11)
+	ADDQ         $0x00000040, R11
 	VMOVUPD.Z    (R9), K1, Z26
 	VMOVUPD.Z    64(R9), K2, Z27
 	VBROADCASTSD (CX), Z28
@@ -7382,13 +9672,202 @@ loop1:
 	ADDQ         $0x00000020, SI
 	ADDQ         $0x00000020, DI
 	SUBQ         $0x00000004, R8
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, R8
-	JZ   done4
+end2:
+	ADDQ $0x00000038, R8
+	MOVQ c+56(FP), R11
+	MOVQ ldc+64(FP), R12
+	SHLQ $0x03, R12
+	SUBQ $0x00000004, R8
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (R11)
+	PREFETCHT0   64(R11)
+	ADDQ         R12, R11
+	VMOVUPD.Z    (R9), K1, Z26
+	VMOVUPD.Z    64(R9), K2, Z27
+	VBROADCASTSD (CX), Z28
+	VFMADD231PD  Z26, Z28, Z0
+	VFMADD231PD  Z27, Z28, Z1
+	VBROADCASTSD (CX)(AX*1), Z28
+	VFMADD231PD  Z26, Z28, Z2
+	VFMADD231PD  Z27, Z28, Z3
+	VBROADCASTSD (CX)(AX*2), Z28
+	VFMADD231PD  Z26, Z28, Z4
+	VFMADD231PD  Z27, Z28, Z5
+	VBROADCASTSD (DX), Z28
+	VFMADD231PD  Z26, Z28, Z6
+	VFMADD231PD  Z27, Z28, Z7
+	VBROADCASTSD (DX)(AX*1), Z28
+	VFMADD231PD  Z26, Z28, Z8
+	VFMADD231PD  Z27, Z28, Z9
+	VBROADCASTSD (DX)(AX*2), Z28
+	VFMADD231PD  Z26, Z28, Z10
+	VFMADD231PD  Z27, Z28, Z11
+	VBROADCASTSD (BX), Z28
+	VFMADD231PD  Z26, Z28, Z12
+	VFMADD231PD  Z27, Z28, Z13
+	VBROADCASTSD (BX)(AX*1), Z28
+	VFMADD231PD  Z26, Z28, Z14
+	VFMADD231PD  Z27, Z28, Z15
+	VBROADCASTSD (BX)(AX*2), Z28
+	VFMADD231PD  Z26, Z28, Z16
+	VFMADD231PD  Z27, Z28, Z17
+	VBROADCASTSD (SI), Z28
+	VFMADD231PD  Z26, Z28, Z18
+	VFMADD231PD  Z27, Z28, Z19
+	VBROADCASTSD (SI)(AX*1), Z28
+	VFMADD231PD  Z26, Z28, Z20
+	VFMADD231PD  Z27, Z28, Z21
+	VBROADCASTSD (SI)(AX*2), Z28
+	VFMADD231PD  Z26, Z28, Z22
+	VFMADD231PD  Z27, Z28, Z23
+	VBROADCASTSD (DI), Z28
+	VFMADD231PD  Z26, Z28, Z24
+	VFMADD231PD  Z27, Z28, Z25
+	ADDQ         R10, R9
+	VMOVUPD.Z    (R9), K1, Z26
+	VMOVUPD.Z    64(R9), K2, Z27
+	VBROADCASTSD 8(CX), Z28
+	VFMADD231PD  Z26, Z28, Z0
+	VFMADD231PD  Z27, Z28, Z1
+	VBROADCASTSD 8(CX)(AX*1), Z28
+	VFMADD231PD  Z26, Z28, Z2
+	VFMADD231PD  Z27, Z28, Z3
+	VBROADCASTSD 8(CX)(AX*2), Z28
+	VFMADD231PD  Z26, Z28, Z4
+	VFMADD231PD  Z27, Z28, Z5
+	VBROADCASTSD 8(DX), Z28
+	VFMADD231PD  Z26, Z28, Z6
+	VFMADD231PD  Z27, Z28, Z7
+	VBROADCASTSD 8(DX)(AX*1), Z28
+	VFMADD231PD  Z26, Z28, Z8
+	VFMADD231PD  Z27, Z28, Z9
+	VBROADCASTSD 8(DX)(AX*2), Z28
+	VFMADD231PD  Z26, Z28, Z10
+	VFMADD231PD  Z27, Z28, Z11
+	VBROADCASTSD 8(BX), Z28
+	VFMADD231PD  Z26, Z28, Z12
+	VFMADD231PD  Z27, Z28, Z13
+	VBROADCASTSD 8(BX)(AX*1), Z28
+	VFMADD231PD  Z26, Z28, Z14
+	VFMADD231PD  Z27, Z28, Z15
+	VBROADCASTSD 8(BX)(AX*2), Z28
+	VFMADD231PD  Z26, Z28, Z16
+	VFMADD231PD  Z27, Z28, Z17
+	VBROADCASTSD 8(SI), Z28
+	VFMADD231PD  Z26, Z28, Z18
+	VFMADD231PD  Z27, Z28, Z19
+	VBROADCASTSD 8(SI)(AX*1), Z28
+	VFMADD231PD  Z26, Z28, Z20
+	VFMADD231PD  Z27, Z28, Z21
+	VBROADCASTSD 8(SI)(AX*2), Z28
+	VFMADD231PD  Z26, Z28, Z22
+	VFMADD231PD  Z27, Z28, Z23
+	VBROADCASTSD 8(DI), Z28
+	VFMADD231PD  Z26, Z28, Z24
+	VFMADD231PD  Z27, Z28, Z25
+	ADDQ         R10, R9
+	VMOVUPD.Z    (R9), K1, Z26
+	VMOVUPD.Z    64(R9), K2, Z27
+	VBROADCASTSD 16(CX), Z28
+	VFMADD231PD  Z26, Z28, Z0
+	VFMADD231PD  Z27, Z28, Z1
+	VBROADCASTSD 16(CX)(AX*1), Z28
+	VFMADD231PD  Z26, Z28, Z2
+	VFMADD231PD  Z27, Z28, Z3
+	VBROADCASTSD 16(CX)(AX*2), Z28
+	VFMADD231PD  Z26, Z28, Z4
+	VFMADD231PD  Z27, Z28, Z5
+	VBROADCASTSD 16(DX), Z28
+	VFMADD231PD  Z26, Z28, Z6
+	VFMADD231PD  Z27, Z28, Z7
+	VBROADCASTSD 16(DX)(AX*1), Z28
+	VFMADD231PD  Z26, Z28, Z8
+	VFMADD231PD  Z27, Z28, Z9
+	VBROADCASTSD 16(DX)(AX*2), Z28
+	VFMADD231PD  Z26, Z28, Z10
+	VFMADD231PD  Z27, Z28, Z11
+	VBROADCASTSD 16(BX), Z28
+	VFMADD231PD  Z26, Z28, Z12
+	VFMADD231PD  Z27, Z28, Z13
+	VBROADCASTSD 16(BX)(AX*1), Z28
+	VFMADD231PD  Z26, Z28, Z14
+	VFMADD231PD  Z27, Z28, Z15
+	VBROADCASTSD 16(BX)(AX*2), Z28
+	VFMADD231PD  Z26, Z28, Z16
+	VFMADD231PD  Z27, Z28, Z17
+	VBROADCASTSD 16(SI), Z28
+	VFMADD231PD  Z26, Z28, Z18
+	VFMADD231PD  Z27, Z28, Z19
+	VBROADCASTSD 16(SI)(AX*1), Z28
+	VFMADD231PD  Z26, Z28, Z20
+	VFMADD231PD  Z27, Z28, Z21
+	VBROADCASTSD 16(SI)(AX*2), Z28
+	VFMADD231PD  Z26, Z28, Z22
+	VFMADD231PD  Z27, Z28, Z23
+	VBROADCASTSD 16(DI), Z28
+	VFMADD231PD  Z26, Z28, Z24
+	VFMADD231PD  Z27, Z28, Z25
+	ADDQ         R10, R9
+	VMOVUPD.Z    (R9), K1, Z26
+	VMOVUPD.Z    64(R9), K2, Z27
+	VBROADCASTSD 24(CX), Z28
+	VFMADD231PD  Z26, Z28, Z0
+	VFMADD231PD  Z27, Z28, Z1
+	VBROADCASTSD 24(CX)(AX*1), Z28
+	VFMADD231PD  Z26, Z28, Z2
+	VFMADD231PD  Z27, Z28, Z3
+	VBROADCASTSD 24(CX)(AX*2), Z28
+	VFMADD231PD  Z26, Z28, Z4
+	VFMADD231PD  Z27, Z28, Z5
+	VBROADCASTSD 24(DX), Z28
+	VFMADD231PD  Z26, Z28, Z6
+	VFMADD231PD  Z27, Z28, Z7
+	VBROADCASTSD 24(DX)(AX*1), Z28
+	VFMADD231PD  Z26, Z28, Z8
+	VFMADD231PD  Z27, Z28, Z9
+	VBROADCASTSD 24(DX)(AX*2), Z28
+	VFMADD231PD  Z26, Z28, Z10
+	VFMADD231PD  Z27, Z28, Z11
+	VBROADCASTSD 24(BX), Z28
+	VFMADD231PD  Z26, Z28, Z12
+	VFMADD231PD  Z27, Z28, Z13
+	VBROADCASTSD 24(BX)(AX*1), Z28
+	VFMADD231PD  Z26, Z28, Z14
+	VFMADD231PD  Z27, Z28, Z15
+	VBROADCASTSD 24(BX)(AX*2), Z28
+	VFMADD231PD  Z26, Z28, Z16
+	VFMADD231PD  Z27, Z28, Z17
+	VBROADCASTSD 24(SI), Z28
+	VFMADD231PD  Z26, Z28, Z18
+	VFMADD231PD  Z27, Z28, Z19
+	VBROADCASTSD 24(SI)(AX*1), Z28
+	VFMADD231PD  Z26, Z28, Z20
+	VFMADD231PD  Z27, Z28, Z21
+	VBROADCASTSD 24(SI)(AX*2), Z28
+	VFMADD231PD  Z26, Z28, Z22
+	VFMADD231PD  Z27, Z28, Z23
+	VBROADCASTSD 24(DI), Z28
+	VFMADD231PD  Z26, Z28, Z24
+	VFMADD231PD  Z27, Z28, Z25
+	ADDQ         R10, R9
+	ADDQ         $0x00000020, CX
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	ADDQ         $0x00000020, SI
+	ADDQ         $0x00000020, DI
+	SUBQ         $0x00000004, R8
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, R8
+	TESTQ R8, R8
+	JZ    done6
+
+one5:
 	VMOVUPD.Z    (R9), K1, Z26
 	VMOVUPD.Z    64(R9), K2, Z27
 	VBROADCASTSD (CX), Z28
@@ -7437,9 +9916,9 @@ one3:
 	ADDQ         $0x00000008, SI
 	ADDQ         $0x00000008, DI
 	SUBQ         $0x00000001, R8
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSD alpha+8(FP), Z26
 	VMULPD       Z26, Z0, Z0
 	VMULPD       Z26, Z1, Z1
@@ -7473,7 +9952,7 @@ done4:
 	VBROADCASTSD beta+48(FP), Z26
 	MOVQ         beta+48(FP), DX
 	ADDQ         DX, DX
-	JZ           overwrite5
+	JZ           overwrite7
 	VMOVUPD.Z    (AX), K1, Z27
 	VFMADD231PD  Z27, Z26, Z0
 	VMOVUPD      Z0, K1, (AX)
@@ -7568,7 +10047,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite5:
+overwrite7:
 	VMOVUPD Z0, K1, (AX)
 	VMOVUPD Z1, K2, 64(AX)
 	ADDQ    CX, AX
@@ -7611,53 +10090,9 @@ overwrite5:
 	VZEROUPPER
 	RET
 
-// func Gemm14x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+// func Gemm14x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·Gemm14x16F64AVX512(SB), NOSPLIT, $0-80
-	MOVQ         c+56(FP), AX
-	MOVQ         ldc+64(FP), CX
-	SHLQ         $0x03, CX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
+TEXT ·Gemm14x16F64AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTQ cols+72(FP), Z0
 	VPCMPGTQ     lane<>+0(SB), Z0, K1
 	VPCMPGTQ     lane<>+64(SB), Z0, K2
@@ -7668,6 +10103,7 @@ TEXT ·Gemm14x16F64AVX512(SB), NOSPLIT, $0-80
 	MOVQ         b+32(FP), BX
 	MOVQ         ldb+40(FP), SI
 	SHLQ         $0x03, SI
+	MOVQ         next+80(FP), DI
 	VXORPD       Z0, Z0, Z0
 	VXORPD       Z1, Z1, Z1
 	VXORPD       Z2, Z2, Z2
@@ -7696,10 +10132,12 @@ TEXT ·Gemm14x16F64AVX512(SB), NOSPLIT, $0-80
 	VXORPD       Z25, Z25, Z25
 	VXORPD       Z26, Z26, Z26
 	VXORPD       Z27, Z27, Z27
-	SUBQ         $0x00000004, DX
-	JB           rest2
+	SUBQ         $0x0000003c, DX
+	JLT          end2
 
 loop1:
+	PREFETCHT1   (DI)
+	ADDQ         $0x00000040, DI
 	VMOVUPD.Z    (BX), K1, Z28
 	VMOVUPD.Z    64(BX), K2, Z29
 	VBROADCASTSD (AX), Z30
@@ -7885,13 +10323,213 @@ loop1:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000004, DX
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, DX
-	JZ   done4
+end2:
+	ADDQ $0x0000003c, DX
+	MOVQ c+56(FP), DI
+	MOVQ ldc+64(FP), R8
+	SHLQ $0x03, R8
+	SUBQ $0x00000004, DX
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (DI)
+	PREFETCHT0   64(DI)
+	ADDQ         R8, DI
+	VMOVUPD.Z    (BX), K1, Z28
+	VMOVUPD.Z    64(BX), K2, Z29
+	VBROADCASTSD (AX), Z30
+	VFMADD231PD  Z28, Z30, Z0
+	VFMADD231PD  Z29, Z30, Z1
+	VBROADCASTSD 8(AX), Z30
+	VFMADD231PD  Z28, Z30, Z2
+	VFMADD231PD  Z29, Z30, Z3
+	VBROADCASTSD 16(AX), Z30
+	VFMADD231PD  Z28, Z30, Z4
+	VFMADD231PD  Z29, Z30, Z5
+	VBROADCASTSD 24(AX), Z30
+	VFMADD231PD  Z28, Z30, Z6
+	VFMADD231PD  Z29, Z30, Z7
+	VBROADCASTSD 32(AX), Z30
+	VFMADD231PD  Z28, Z30, Z8
+	VFMADD231PD  Z29, Z30, Z9
+	VBROADCASTSD 40(AX), Z30
+	VFMADD231PD  Z28, Z30, Z10
+	VFMADD231PD  Z29, Z30, Z11
+	VBROADCASTSD 48(AX), Z30
+	VFMADD231PD  Z28, Z30, Z12
+	VFMADD231PD  Z29, Z30, Z13
+	VBROADCASTSD 56(AX), Z30
+	VFMADD231PD  Z28, Z30, Z14
+	VFMADD231PD  Z29, Z30, Z15
+	VBROADCASTSD 64(AX), Z30
+	VFMADD231PD  Z28, Z30, Z16
+	VFMADD231PD  Z29, Z30, Z17
+	VBROADCASTSD 72(AX), Z30
+	VFMADD231PD  Z28, Z30, Z18
+	VFMADD231PD  Z29, Z30, Z19
+	VBROADCASTSD 80(AX), Z30
+	VFMADD231PD  Z28, Z30, Z20
+	VFMADD231PD  Z29, Z30, Z21
+	VBROADCASTSD 88(AX), Z30
+	VFMADD231PD  Z28, Z30, Z22
+	VFMADD231PD  Z29, Z30, Z23
+	VBROADCASTSD 96(AX), Z30
+	VFMADD231PD  Z28, Z30, Z24
+	VFMADD231PD  Z29, Z30, Z25
+	VBROADCASTSD 104(AX), Z30
+	VFMADD231PD  Z28, Z30, Z26
+	VFMADD231PD  Z29, Z30, Z27
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPD.Z    (BX), K1, Z28
+	VMOVUPD.Z    64(BX), K2, Z29
+	VBROADCASTSD (AX), Z30
+	VFMADD231PD  Z28, Z30, Z0
+	VFMADD231PD  Z29, Z30, Z1
+	VBROADCASTSD 8(AX), Z30
+	VFMADD231PD  Z28, Z30, Z2
+	VFMADD231PD  Z29, Z30, Z3
+	VBROADCASTSD 16(AX), Z30
+	VFMADD231PD  Z28, Z30, Z4
+	VFMADD231PD  Z29, Z30, Z5
+	VBROADCASTSD 24(AX), Z30
+	VFMADD231PD  Z28, Z30, Z6
+	VFMADD231PD  Z29, Z30, Z7
+	VBROADCASTSD 32(AX), Z30
+	VFMADD231PD  Z28, Z30, Z8
+	VFMADD231PD  Z29, Z30, Z9
+	VBROADCASTSD 40(AX), Z30
+	VFMADD231PD  Z28, Z30, Z10
+	VFMADD231PD  Z29, Z30, Z11
+	VBROADCASTSD 48(AX), Z30
+	VFMADD231PD  Z28, Z30, Z12
+	VFMADD231PD  Z29, Z30, Z13
+	VBROADCASTSD 56(AX), Z30
+	VFMADD231PD  Z28, Z30, Z14
+	VFMADD231PD  Z29, Z30, Z15
+	VBROADCASTSD 64(AX), Z30
+	VFMADD231PD  Z28, Z30, Z16
+	VFMADD231PD  Z29, Z30, Z17
+	VBROADCASTSD 72(AX), Z30
+	VFMADD231PD  Z28, Z30, Z18
+	VFMADD231PD  Z29, Z30, Z19
+	VBROADCASTSD 80(AX), Z30
+	VFMADD231PD  Z28, Z30, Z20
+	VFMADD231PD  Z29, Z30, Z21
+	VBROADCASTSD 88(AX), Z30
+	VFMADD231PD  Z28, Z30, Z22
+	VFMADD231PD  Z29, Z30, Z23
+	VBROADCASTSD 96(AX), Z30
+	VFMADD231PD  Z28, Z30, Z24
+	VFMADD231PD  Z29, Z30, Z25
+	VBROADCASTSD 104(AX), Z30
+	VFMADD231PD  Z28, Z30, Z26
+	VFMADD231PD  Z29, Z30, Z27
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPD.Z    (BX), K1, Z28
+	VMOVUPD.Z    64(BX), K2, Z29
+	VBROADCASTSD (AX), Z30
+	VFMADD231PD  Z28, Z30, Z0
+	VFMADD231PD  Z29, Z30, Z1
+	VBROADCASTSD 8(AX), Z30
+	VFMADD231PD  Z28, Z30, Z2
+	VFMADD231PD  Z29, Z30, Z3
+	VBROADCASTSD 16(AX), Z30
+	VFMADD231PD  Z28, Z30, Z4
+	VFMADD231PD  Z29, Z30, Z5
+	VBROADCASTSD 24(AX), Z30
+	VFMADD231PD  Z28, Z30, Z6
+	VFMADD231PD  Z29, Z30, Z7
+	VBROADCASTSD 32(AX), Z30
+	VFMADD231PD  Z28, Z30, Z8
+	VFMADD231PD  Z29, Z30, Z9
+	VBROADCASTSD 40(AX), Z30
+	VFMADD231PD  Z28, Z30, Z10
+	VFMADD231PD  Z29, Z30, Z11
+	VBROADCASTSD 48(AX), Z30
+	VFMADD231PD  Z28, Z30, Z12
+	VFMADD231PD  Z29, Z30, Z13
+	VBROADCASTSD 56(AX), Z30
+	VFMADD231PD  Z28, Z30, Z14
+	VFMADD231PD  Z29, Z30, Z15
+	VBROADCASTSD 64(AX), Z30
+	VFMADD231PD  Z28, Z30, Z16
+	VFMADD231PD  Z29, Z30, Z17
+	VBROADCASTSD 72(AX), Z30
+	VFMADD231PD  Z28, Z30, Z18
+	VFMADD231PD  Z29, Z30, Z19
+	VBROADCASTSD 80(AX), Z30
+	VFMADD231PD  Z28, Z30, Z20
+	VFMADD231PD  Z29, Z30, Z21
+	VBROADCASTSD 88(AX), Z30
+	VFMADD231PD  Z28, Z30, Z22
+	VFMADD231PD  Z29, Z30, Z23
+	VBROADCASTSD 96(AX), Z30
+	VFMADD231PD  Z28, Z30, Z24
+	VFMADD231PD  Z29, Z30, Z25
+	VBROADCASTSD 104(AX), Z30
+	VFMADD231PD  Z28, Z30, Z26
+	VFMADD231PD  Z29, Z30, Z27
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	VMOVUPD.Z    (BX), K1, Z28
+	VMOVUPD.Z    64(BX), K2, Z29
+	VBROADCASTSD (AX), Z30
+	VFMADD231PD  Z28, Z30, Z0
+	VFMADD231PD  Z29, Z30, Z1
+	VBROADCASTSD 8(AX), Z30
+	VFMADD231PD  Z28, Z30, Z2
+	VFMADD231PD  Z29, Z30, Z3
+	VBROADCASTSD 16(AX), Z30
+	VFMADD231PD  Z28, Z30, Z4
+	VFMADD231PD  Z29, Z30, Z5
+	VBROADCASTSD 24(AX), Z30
+	VFMADD231PD  Z28, Z30, Z6
+	VFMADD231PD  Z29, Z30, Z7
+	VBROADCASTSD 32(AX), Z30
+	VFMADD231PD  Z28, Z30, Z8
+	VFMADD231PD  Z29, Z30, Z9
+	VBROADCASTSD 40(AX), Z30
+	VFMADD231PD  Z28, Z30, Z10
+	VFMADD231PD  Z29, Z30, Z11
+	VBROADCASTSD 48(AX), Z30
+	VFMADD231PD  Z28, Z30, Z12
+	VFMADD231PD  Z29, Z30, Z13
+	VBROADCASTSD 56(AX), Z30
+	VFMADD231PD  Z28, Z30, Z14
+	VFMADD231PD  Z29, Z30, Z15
+	VBROADCASTSD 64(AX), Z30
+	VFMADD231PD  Z28, Z30, Z16
+	VFMADD231PD  Z29, Z30, Z17
+	VBROADCASTSD 72(AX), Z30
+	VFMADD231PD  Z28, Z30, Z18
+	VFMADD231PD  Z29, Z30, Z19
+	VBROADCASTSD 80(AX), Z30
+	VFMADD231PD  Z28, Z30, Z20
+	VFMADD231PD  Z29, Z30, Z21
+	VBROADCASTSD 88(AX), Z30
+	VFMADD231PD  Z28, Z30, Z22
+	VFMADD231PD  Z29, Z30, Z23
+	VBROADCASTSD 96(AX), Z30
+	VFMADD231PD  Z28, Z30, Z24
+	VFMADD231PD  Z29, Z30, Z25
+	VBROADCASTSD 104(AX), Z30
+	VFMADD231PD  Z28, Z30, Z26
+	VFMADD231PD  Z29, Z30, Z27
+	ADDQ         CX, AX
+	ADDQ         SI, BX
+	SUBQ         $0x00000004, DX
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, DX
+	TESTQ DX, DX
+	JZ    done6
+
+one5:
 	VMOVUPD.Z    (BX), K1, Z28
 	VMOVUPD.Z    64(BX), K2, Z29
 	VBROADCASTSD (AX), Z30
@@ -7939,9 +10577,9 @@ one3:
 	ADDQ         CX, AX
 	ADDQ         SI, BX
 	SUBQ         $0x00000001, DX
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSD alpha+8(FP), Z28
 	VMULPD       Z28, Z0, Z0
 	VMULPD       Z28, Z1, Z1
@@ -7977,7 +10615,7 @@ done4:
 	VBROADCASTSD beta+48(FP), Z28
 	MOVQ         beta+48(FP), DX
 	ADDQ         DX, DX
-	JZ           overwrite5
+	JZ           overwrite7
 	VMOVUPD.Z    (AX), K1, Z29
 	VFMADD231PD  Z29, Z28, Z0
 	VMOVUPD      Z0, K1, (AX)
@@ -8079,7 +10717,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite5:
+overwrite7:
 	VMOVUPD Z0, K1, (AX)
 	VMOVUPD Z1, K2, 64(AX)
 	ADDQ    CX, AX
@@ -8125,53 +10763,9 @@ overwrite5:
 	VZEROUPPER
 	RET
 
-// func GemmRows14x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int)
+// func GemmRows14x16F64AVX512(k int, alpha float64, a *float64, lda int, b *float64, ldb int, beta float64, c *float64, ldc int, cols int, next *float64)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+
-TEXT ·GemmRows14x16F64AVX512(SB), NOSPLIT, $0-80
-	MOVQ         c+56(FP), AX
-	MOVQ         ldc+64(FP), CX
-	SHLQ         $0x03, CX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
-	ADDQ         CX, AX
-	PREFETCHT0   (AX)
-	PREFETCHT0   64(AX)
+TEXT ·GemmRows14x16F64AVX512(SB), NOSPLIT, $0-88
 	VPBROADCASTQ cols+72(FP), Z0
 	VPCMPGTQ     lane<>+0(SB), Z0, K1
 	VPCMPGTQ     lane<>+64(SB), Z0, K2
@@ -8190,6 +10784,7 @@ TEXT ·GemmRows14x16F64AVX512(SB), NOSPLIT, $0-80
 	MOVQ         b+32(FP), R9
 	MOVQ         ldb+40(FP), R10
 	SHLQ         $0x03, R10
+	MOVQ         next+80(FP), R11
 	VXORPD       Z0, Z0, Z0
 	VXORPD       Z1, Z1, Z1
 	VXORPD       Z2, Z2, Z2
@@ -8218,10 +10813,12 @@ TEXT ·GemmRows14x16F64AVX512(SB), NOSPLIT, $0-80
 	VXORPD       Z25, Z25, Z25
 	VXORPD       Z26, Z26, Z26
 	VXORPD       Z27, Z27, Z27
-	SUBQ         $0x00000004, R8
-	JB           rest2
+	SUBQ         $0x0000003c, R8
+	JLT          end2
 
 loop1:
+	PREFETCHT1   (R11)
+	ADDQ         $0x00000040, R11
 	VMOVUPD.Z    (R9), K1, Z28
 	VMOVUPD.Z    64(R9), K2, Z29
 	VBROADCASTSD (CX), Z30
@@ -8408,13 +11005,214 @@ loop1:
 	ADDQ         $0x00000020, SI
 	ADDQ         $0x00000020, DI
 	SUBQ         $0x00000004, R8
-	JAE          loop1
+	JGE          loop1
 
-rest2:
-	ADDQ $0x00000004, R8
-	JZ   done4
+end2:
+	ADDQ $0x0000003c, R8
+	MOVQ c+56(FP), R11
+	MOVQ ldc+64(FP), R12
+	SHLQ $0x03, R12
+	SUBQ $0x00000004, R8
+	JLT  end4
 
-one3:
+loop3:
+	PREFETCHT0   (R11)
+	PREFETCHT0   64(R11)
+	ADDQ         R12, R11
+	VMOVUPD.Z    (R9), K1, Z28
+	VMOVUPD.Z    64(R9), K2, Z29
+	VBROADCASTSD (CX), Z30
+	VFMADD231PD  Z28, Z30, Z0
+	VFMADD231PD  Z29, Z30, Z1
+	VBROADCASTSD (CX)(AX*1), Z30
+	VFMADD231PD  Z28, Z30, Z2
+	VFMADD231PD  Z29, Z30, Z3
+	VBROADCASTSD (CX)(AX*2), Z30
+	VFMADD231PD  Z28, Z30, Z4
+	VFMADD231PD  Z29, Z30, Z5
+	VBROADCASTSD (DX), Z30
+	VFMADD231PD  Z28, Z30, Z6
+	VFMADD231PD  Z29, Z30, Z7
+	VBROADCASTSD (DX)(AX*1), Z30
+	VFMADD231PD  Z28, Z30, Z8
+	VFMADD231PD  Z29, Z30, Z9
+	VBROADCASTSD (DX)(AX*2), Z30
+	VFMADD231PD  Z28, Z30, Z10
+	VFMADD231PD  Z29, Z30, Z11
+	VBROADCASTSD (BX), Z30
+	VFMADD231PD  Z28, Z30, Z12
+	VFMADD231PD  Z29, Z30, Z13
+	VBROADCASTSD (BX)(AX*1), Z30
+	VFMADD231PD  Z28, Z30, Z14
+	VFMADD231PD  Z29, Z30, Z15
+	VBROADCASTSD (BX)(AX*2), Z30
+	VFMADD231PD  Z28, Z30, Z16
+	VFMADD231PD  Z29, Z30, Z17
+	VBROADCASTSD (SI), Z30
+	VFMADD231PD  Z28, Z30, Z18
+	VFMADD231PD  Z29, Z30, Z19
+	VBROADCASTSD (SI)(AX*1), Z30
+	VFMADD231PD  Z28, Z30, Z20
+	VFMADD231PD  Z29, Z30, Z21
+	VBROADCASTSD (SI)(AX*2), Z30
+	VFMADD231PD  Z28, Z30, Z22
+	VFMADD231PD  Z29, Z30, Z23
+	VBROADCASTSD (DI), Z30
+	VFMADD231PD  Z28, Z30, Z24
+	VFMADD231PD  Z29, Z30, Z25
+	VBROADCASTSD (DI)(AX*1), Z30
+	VFMADD231PD  Z28, Z30, Z26
+	VFMADD231PD  Z29, Z30, Z27
+	ADDQ         R10, R9
+	VMOVUPD.Z    (R9), K1, Z28
+	VMOVUPD.Z    64(R9), K2, Z29
+	VBROADCASTSD 8(CX), Z30
+	VFMADD231PD  Z28, Z30, Z0
+	VFMADD231PD  Z29, Z30, Z1
+	VBROADCASTSD 8(CX)(AX*1), Z30
+	VFMADD231PD  Z28, Z30, Z2
+	VFMADD231PD  Z29, Z30, Z3
+	VBROADCASTSD 8(CX)(AX*2), Z30
+	VFMADD231PD  Z28, Z30, Z4
+	VFMADD231PD  Z29, Z30, Z5
+	VBROADCASTSD 8(DX), Z30
+	VFMADD231PD  Z28, Z30, Z6
+	VFMADD231PD  Z29, Z30, Z7
+	VBROADCASTSD 8(DX)(AX*1), Z30
+	VFMADD231PD  Z28, Z30, Z8
+	VFMADD231PD  Z29, Z30, Z9
+	VBROADCASTSD 8(DX)(AX*2), Z30
+	VFMADD231PD  Z28, Z30, Z10
+	VFMADD231PD  Z29, Z30, Z11
+	VBROADCASTSD 8(BX), Z30
+	VFMADD231PD  Z28, Z30, Z12
+	VFMADD231PD  Z29, Z30, Z13
+	VBROADCASTSD 8(BX)(AX*1), Z30
+	VFMADD231PD  Z28, Z30, Z14
+	VFMADD231PD  Z29, Z30, Z15
+	VBROADCASTSD 8(BX)(AX*2), Z30
+	VFMADD231PD  Z28, Z30, Z16
+	VFMADD231PD  Z29, Z30, Z17
+	VBROADCASTSD 8(SI), Z30
+	VFMADD231PD  Z28, Z30, Z18
+	VFMADD231PD  Z29, Z30, Z19
+	VBROADCASTSD 8(SI)(AX*1), Z30
+	VFMADD231PD  Z28, Z30, Z20
+	VFMADD231PD  Z29, Z30, Z21
+	VBROADCASTSD 8(SI)(AX*2), Z30
+	VFMADD231PD  Z28, Z30, Z22
+	VFMADD231PD  Z29, Z30, Z23
+	VBROADCASTSD 8(DI), Z30
+	VFMADD231PD  Z28, Z30, Z24
+	VFMADD231PD  Z29, Z30, Z25
+	VBROADCASTSD 8(DI)(AX*1), Z30
+	VFMADD231PD  Z28, Z30, Z26
+	VFMADD231PD  Z29, Z30, Z27
+	ADDQ         R10, R9
+	VMOVUPD.Z    (R9), K1, Z28
+	VMOVUPD.Z    64(R9), K2, Z29
+	VBROADCASTSD 16(CX), Z30
+	VFMADD231PD  Z28, Z30, Z0
+	VFMADD231PD  Z29, Z30, Z1
+	VBROADCASTSD 16(CX)(AX*1), Z30
+	VFMADD231PD  Z28, Z30, Z2
+	VFMADD231PD  Z29, Z30, Z3
+	VBROADCASTSD 16(CX)(AX*2), Z30
+	VFMADD231PD  Z28, Z30, Z4
+	VFMADD231PD  Z29, Z30, Z5
+	VBROADCASTSD 16(DX), Z30
+	VFMADD231PD  Z28, Z30, Z6
+	VFMADD231PD  Z29, Z30, Z7
+	VBROADCASTSD 16(DX)(AX*1), Z30
+	VFMADD231PD  Z28, Z30, Z8
+	VFMADD231PD  Z29, Z30, Z9
+	VBROADCASTSD 16(DX)(AX*2), Z30
+	VFMADD231PD  Z28, Z30, Z10
+	VFMADD231PD  Z29, Z30, Z11
+	VBROADCASTSD 16(BX), Z30
+	VFMADD231PD  Z28, Z30, Z12
+	VFMADD231PD  Z29, Z30, Z13
+	VBROADCASTSD 16(BX)(AX*1), Z30
+	VFMADD231PD  Z28, Z30, Z14
+	VFMADD231PD  Z29, Z30, Z15
+	VBROADCASTSD 16(BX)(AX*2), Z30
+	VFMADD231PD  Z28, Z30, Z16
+	VFMADD231PD  Z29, Z30, Z17
+	VBROADCASTSD 16(SI), Z30
+	VFMADD231PD  Z28, Z30, Z18
+	VFMADD231PD  Z29, Z30, Z19
+	VBROADCASTSD 16(SI)(AX*1), Z30
+	VFMADD231PD  Z28, Z30, Z20
+	VFMADD231PD  Z29, Z30, Z21
+	VBROADCASTSD 16(SI)(AX*2), Z30
+	VFMADD231PD  Z28, Z30, Z22
+	VFMADD231PD  Z29, Z30, Z23
+	VBROADCASTSD 16(DI), Z30
+	VFMADD231PD  Z28, Z30, Z24
+	VFMADD231PD  Z29, Z30, Z25
+	VBROADCASTSD 16(DI)(AX*1), Z30
+	VFMADD231PD  Z28, Z30, Z26
+	VFMADD231PD  Z29, Z30, Z27
+	ADDQ         R10, R9
+	VMOVUPD.Z    (R9), K1, Z28
+	VMOVUPD.Z    64(R9), K2, Z29
+	VBROADCASTSD 24(CX), Z30
+	VFMADD231PD  Z28, Z30, Z0
+	VFMADD231PD  Z29, Z30, Z1
+	VBROADCASTSD 24(CX)(AX*1), Z30
+	VFMADD231PD  Z28, Z30, Z2
+	VFMADD231PD  Z29, Z30, Z3
+	VBROADCASTSD 24(CX)(AX*2), Z30
+	VFMADD231PD  Z28, Z30, Z4
+	VFMADD231PD  Z29, Z30, Z5
+	VBROADCASTSD 24(DX), Z30
+	VFMADD231PD  Z28, Z30, Z6
+	VFMADD231PD  Z29, Z30, Z7
+	VBROADCASTSD 24(DX)(AX*1), Z30
+	VFMADD231PD  Z28, Z30, Z8
+	VFMADD231PD  Z29, Z30, Z9
+	VBROADCASTSD 24(DX)(AX*2), Z30
+	VFMADD231PD  Z28, Z30, Z10
+	VFMADD231PD  Z29, Z30, Z11
+	VBROADCASTSD 24(BX), Z30
+	VFMADD231PD  Z28, Z30, Z12
+	VFMADD231PD  Z29, Z30, Z13
+	VBROADCASTSD 24(BX)(AX*1), Z30
+	VFMADD231PD  Z28, Z30, Z14
+	VFMADD231PD  Z29, Z30, Z15
+	VBROADCASTSD 24(BX)(AX*2), Z30
+	VFMADD231PD  Z28, Z30, Z16
+	VFMADD231PD  Z29, Z30, Z17
+	VBROADCASTSD 24(SI), Z30
+	VFMADD231PD  Z28, Z30, Z18
+	VFMADD231PD  Z29, Z30, Z19
+	VBROADCASTSD 24(SI)(AX*1), Z30
+	VFMADD231PD  Z28, Z30, Z20
+	VFMADD231PD  Z29, Z30, Z21
+	VBROADCASTSD 24(SI)(AX*2), Z30
+	VFMADD231PD  Z28, Z30, Z22
+	VFMADD231PD  Z29, Z30, Z23
+	VBROADCASTSD 24(DI), Z30
+	VFMADD231PD  Z28, Z30, Z24
+	VFMADD231PD  Z29, Z30, Z25
+	VBROADCASTSD 24(DI)(AX*1), Z30
+	VFMADD231PD  Z28, Z30, Z26
+	VFMADD231PD  Z29, Z30, Z27
+	ADDQ         R10, R9
+	ADDQ         $0x00000020, CX
+	ADDQ         $0x00000020, DX
+	ADDQ         $0x00000020, BX
+	ADDQ         $0x00000020, SI
+	ADDQ         $0x00000020, DI
+	SUBQ         $0x00000004, R8
+	JGE          loop3
+
+end4:
+	ADDQ  $0x00000004, R8
+	TESTQ R8, R8
+	JZ    done6
+
+one5:
 	VMOVUPD.Z    (R9), K1, Z28
 	VMOVUPD.Z    64(R9), K2, Z29
 	VBROADCASTSD (CX), Z30
@@ -8466,9 +11264,9 @@ one3:
 	ADDQ         $0x00000008, SI
 	ADDQ         $0x00000008, DI
 	SUBQ         $0x00000001, R8
-	JNZ          one3
+	JNZ          one5
 
-done4:
+done6:
 	VBROADCASTSD alpha+8(FP), Z28
 	VMULPD       Z28, Z0, Z0
 	VMULPD       Z28, Z1, Z1
@@ -8504,7 +11302,7 @@ done4:
 	VBROADCASTSD beta+48(FP), Z28
 	MOVQ         beta+48(FP), DX
 	ADDQ         DX, DX
-	JZ           overwrite5
+	JZ           overwrite7
 	VMOVUPD.Z    (AX), K1, Z29
 	VFMADD231PD  Z29, Z28, Z0
 	VMOVUPD      Z0, K1, (AX)
@@ -8606,7 +11404,7 @@ done4:
 	VZEROUPPER
 	RET
 
-overwrite5:
+overwrite7:
 	VMOVUPD Z0, K1, (AX)
 	VMOVUPD Z1, K2, 64(AX)
 	ADDQ    CX, AX
@@ -9408,6 +12206,416 @@ loop1:
 	JNZ       loop1
 
 done2:
+	VZEROUPPER
+	RET
+
+// func GemmPackWideBF64AVX512(dst *float64, panel int, x *float64, ld int, k int)
+// Requires: AVX, AVX512F
+TEXT ·GemmPackWideBF64AVX512(SB), NOSPLIT, $0-40
+	MOVQ  k+32(FP), AX
+	MOVQ  x+16(FP), CX
+	MOVQ  ld+24(FP), DX
+	SHLQ  $0x03, DX
+	MOVQ  dst+0(FP), BX
+	MOVQ  panel+8(FP), SI
+	SHLQ  $0x03, SI
+	LEAQ  (BX)(SI*1), DI
+	LEAQ  (DI)(SI*1), R8
+	LEAQ  (R8)(SI*1), SI
+	TESTQ AX, AX
+	JZ    done2
+
+loop1:
+	VMOVUPD (CX), Z0
+	VMOVUPD Z0, (BX)
+	VMOVUPD 64(CX), Z0
+	VMOVUPD Z0, 64(BX)
+	ADDQ    $0x00000080, BX
+	VMOVUPD 128(CX), Z0
+	VMOVUPD Z0, (DI)
+	VMOVUPD 192(CX), Z0
+	VMOVUPD Z0, 64(DI)
+	ADDQ    $0x00000080, DI
+	VMOVUPD 256(CX), Z0
+	VMOVUPD Z0, (R8)
+	VMOVUPD 320(CX), Z0
+	VMOVUPD Z0, 64(R8)
+	ADDQ    $0x00000080, R8
+	VMOVUPD 384(CX), Z0
+	VMOVUPD Z0, (SI)
+	VMOVUPD 448(CX), Z0
+	VMOVUPD Z0, 64(SI)
+	ADDQ    $0x00000080, SI
+	ADDQ    DX, CX
+	SUBQ    $0x00000001, AX
+	JNZ     loop1
+
+done2:
+	VZEROUPPER
+	RET
+
+// func GemmPackWideAF64AVX512(dst *float64, panel int, x *float64, ld int, k int)
+// Requires: AVX, AVX512F
+TEXT ·GemmPackWideAF64AVX512(SB), NOSPLIT, $0-40
+	MOVQ  k+32(FP), AX
+	MOVQ  x+16(FP), CX
+	MOVQ  ld+24(FP), DX
+	SHLQ  $0x03, DX
+	MOVQ  dst+0(FP), BX
+	MOVQ  panel+8(FP), SI
+	SHLQ  $0x03, SI
+	LEAQ  (BX)(SI*1), DI
+	LEAQ  (DI)(SI*1), R8
+	LEAQ  (R8)(SI*1), SI
+	MOVL  $0x0000003f, R9
+	KMOVW R9, K1
+	TESTQ AX, AX
+	JZ    done2
+
+loop1:
+	VMOVUPD   (CX), Z0
+	VMOVUPD   Z0, (BX)
+	VMOVUPD.Z 64(CX), K1, Z0
+	VMOVUPD   Z0, K1, 64(BX)
+	ADDQ      $0x00000070, BX
+	VMOVUPD   112(CX), Z0
+	VMOVUPD   Z0, (DI)
+	VMOVUPD.Z 176(CX), K1, Z0
+	VMOVUPD   Z0, K1, 64(DI)
+	ADDQ      $0x00000070, DI
+	VMOVUPD   224(CX), Z0
+	VMOVUPD   Z0, (R8)
+	VMOVUPD.Z 288(CX), K1, Z0
+	VMOVUPD   Z0, K1, 64(R8)
+	ADDQ      $0x00000070, R8
+	VMOVUPD   336(CX), Z0
+	VMOVUPD   Z0, (SI)
+	VMOVUPD.Z 400(CX), K1, Z0
+	VMOVUPD   Z0, K1, 64(SI)
+	ADDQ      $0x00000070, SI
+	ADDQ      DX, CX
+	SUBQ      $0x00000001, AX
+	JNZ       loop1
+
+done2:
+	VZEROUPPER
+	RET
+
+// func GemmPackWholeAF64AVX512(dst *float64, x *float64, ld int, k int)
+// Requires: AVX, AVX512F
+TEXT ·GemmPackWholeAF64AVX512(SB), NOSPLIT, $0-32
+	MOVQ  k+24(FP), AX
+	MOVQ  dst+0(FP), CX
+	MOVQ  ld+16(FP), DX
+	SHLQ  $0x03, DX
+	MOVQ  x+8(FP), BX
+	LEAQ  (BX)(DX*1), SI
+	LEAQ  (SI)(DX*2), SI
+	LEAQ  (SI)(DX*1), DI
+	LEAQ  (DI)(DX*2), DI
+	LEAQ  (DI)(DX*1), R8
+	LEAQ  (R8)(DX*2), R8
+	LEAQ  (R8)(DX*1), R9
+	LEAQ  (R9)(DX*2), R9
+	MOVL  $0x0000003f, R10
+	KMOVW R10, K1
+	SUBQ  $0x00000008, AX
+	JB    rest2
+
+loop1:
+	VMOVUPD    (BX), Z0
+	VMOVUPD    (BX)(DX*1), Z1
+	VMOVUPD    (BX)(DX*2), Z2
+	VMOVUPD    (SI), Z3
+	VMOVUPD    (SI)(DX*1), Z4
+	VMOVUPD    (SI)(DX*2), Z5
+	VMOVUPD    (DI), Z6
+	VMOVUPD    (DI)(DX*1), Z7
+	VUNPCKLPD  Z1, Z0, Z8
+	VUNPCKHPD  Z1, Z0, Z0
+	VUNPCKLPD  Z3, Z2, Z1
+	VUNPCKHPD  Z3, Z2, Z2
+	VUNPCKLPD  Z5, Z4, Z3
+	VUNPCKHPD  Z5, Z4, Z4
+	VUNPCKLPD  Z7, Z6, Z5
+	VUNPCKHPD  Z7, Z6, Z6
+	VSHUFF32X4 $0x88, Z1, Z8, Z7
+	VSHUFF32X4 $0x88, Z5, Z3, Z9
+	VSHUFF32X4 $0xdd, Z1, Z8, Z1
+	VSHUFF32X4 $0xdd, Z5, Z3, Z3
+	VSHUFF32X4 $0x88, Z9, Z7, Z5
+	VSHUFF32X4 $0x88, Z3, Z1, Z8
+	VSHUFF32X4 $0xdd, Z9, Z7, Z7
+	VSHUFF32X4 $0xdd, Z3, Z1, Z1
+	VMOVUPD    Z5, (CX)
+	VMOVUPD    Z8, 224(CX)
+	VMOVUPD    Z7, 448(CX)
+	VMOVUPD    Z1, 672(CX)
+	VSHUFF32X4 $0x88, Z2, Z0, Z1
+	VSHUFF32X4 $0x88, Z6, Z4, Z3
+	VSHUFF32X4 $0xdd, Z2, Z0, Z0
+	VSHUFF32X4 $0xdd, Z6, Z4, Z2
+	VSHUFF32X4 $0x88, Z3, Z1, Z4
+	VSHUFF32X4 $0x88, Z2, Z0, Z5
+	VSHUFF32X4 $0xdd, Z3, Z1, Z1
+	VSHUFF32X4 $0xdd, Z2, Z0, Z0
+	VMOVUPD    Z4, 112(CX)
+	VMOVUPD    Z5, 336(CX)
+	VMOVUPD    Z1, 560(CX)
+	VMOVUPD    Z0, 784(CX)
+	VMOVUPD    (DI)(DX*2), Z0
+	VMOVUPD    (R8), Z1
+	VMOVUPD    (R8)(DX*1), Z2
+	VMOVUPD    (R8)(DX*2), Z3
+	VMOVUPD    (R9), Z4
+	VMOVUPD    (R9)(DX*1), Z5
+	VUNPCKLPD  Z1, Z0, Z6
+	VUNPCKHPD  Z1, Z0, Z0
+	VUNPCKLPD  Z3, Z2, Z1
+	VUNPCKHPD  Z3, Z2, Z2
+	VUNPCKLPD  Z5, Z4, Z3
+	VUNPCKHPD  Z5, Z4, Z7
+	VUNPCKLPD  Z5, Z4, Z8
+	VUNPCKHPD  Z5, Z4, Z4
+	VSHUFF32X4 $0x88, Z1, Z6, Z5
+	VSHUFF32X4 $0x88, Z8, Z3, Z9
+	VSHUFF32X4 $0xdd, Z1, Z6, Z1
+	VSHUFF32X4 $0xdd, Z8, Z3, Z3
+	VSHUFF32X4 $0x88, Z9, Z5, Z6
+	VSHUFF32X4 $0x88, Z3, Z1, Z8
+	VSHUFF32X4 $0xdd, Z9, Z5, Z5
+	VSHUFF32X4 $0xdd, Z3, Z1, Z1
+	VMOVUPD    Z6, K1, 64(CX)
+	VMOVUPD    Z8, K1, 288(CX)
+	VMOVUPD    Z5, K1, 512(CX)
+	VMOVUPD    Z1, K1, 736(CX)
+	VSHUFF32X4 $0x88, Z2, Z0, Z1
+	VSHUFF32X4 $0x88, Z4, Z7, Z3
+	VSHUFF32X4 $0xdd, Z2, Z0, Z0
+	VSHUFF32X4 $0xdd, Z4, Z7, Z2
+	VSHUFF32X4 $0x88, Z3, Z1, Z4
+	VSHUFF32X4 $0x88, Z2, Z0, Z5
+	VSHUFF32X4 $0xdd, Z3, Z1, Z1
+	VSHUFF32X4 $0xdd, Z2, Z0, Z0
+	VMOVUPD    Z4, K1, 176(CX)
+	VMOVUPD    Z5, K1, 400(CX)
+	VMOVUPD    Z1, K1, 624(CX)
+	VMOVUPD    Z0, K1, 848(CX)
+	ADDQ       $0x00000040, BX
+	ADDQ       $0x00000040, SI
+	ADDQ       $0x00000040, DI
+	ADDQ       $0x00000040, R8
+	ADDQ       $0x00000040, R9
+	ADDQ       $0x00000380, CX
+	SUBQ       $0x00000008, AX
+	JAE        loop1
+
+rest2:
+	ADDQ $0x00000008, AX
+	JZ   done4
+
+one3:
+	VMOVSD (BX), X0
+	VMOVSD X0, (CX)
+	VMOVSD (BX)(DX*1), X0
+	VMOVSD X0, 8(CX)
+	VMOVSD (BX)(DX*2), X0
+	VMOVSD X0, 16(CX)
+	VMOVSD (SI), X0
+	VMOVSD X0, 24(CX)
+	VMOVSD (SI)(DX*1), X0
+	VMOVSD X0, 32(CX)
+	VMOVSD (SI)(DX*2), X0
+	VMOVSD X0, 40(CX)
+	VMOVSD (DI), X0
+	VMOVSD X0, 48(CX)
+	VMOVSD (DI)(DX*1), X0
+	VMOVSD X0, 56(CX)
+	VMOVSD (DI)(DX*2), X0
+	VMOVSD X0, 64(CX)
+	VMOVSD (R8), X0
+	VMOVSD X0, 72(CX)
+	VMOVSD (R8)(DX*1), X0
+	VMOVSD X0, 80(CX)
+	VMOVSD (R8)(DX*2), X0
+	VMOVSD X0, 88(CX)
+	VMOVSD (R9), X0
+	VMOVSD X0, 96(CX)
+	VMOVSD (R9)(DX*1), X0
+	VMOVSD X0, 104(CX)
+	ADDQ   $0x00000008, BX
+	ADDQ   $0x00000008, SI
+	ADDQ   $0x00000008, DI
+	ADDQ   $0x00000008, R8
+	ADDQ   $0x00000008, R9
+	ADDQ   $0x00000070, CX
+	SUBQ   $0x00000001, AX
+	JNZ    one3
+
+done4:
+	VZEROUPPER
+	RET
+
+// func GemmPackWholeBF64AVX512(dst *float64, x *float64, ld int, k int)
+// Requires: AVX, AVX512F
+TEXT ·GemmPackWholeBF64AVX512(SB), NOSPLIT, $0-32
+	MOVQ k+24(FP), AX
+	MOVQ dst+0(FP), CX
+	MOVQ ld+16(FP), DX
+	SHLQ $0x03, DX
+	MOVQ x+8(FP), BX
+	LEAQ (BX)(DX*1), SI
+	LEAQ (SI)(DX*2), SI
+	LEAQ (SI)(DX*1), DI
+	LEAQ (DI)(DX*2), DI
+	LEAQ (DI)(DX*1), R8
+	LEAQ (R8)(DX*2), R8
+	LEAQ (R8)(DX*1), R9
+	LEAQ (R9)(DX*2), R9
+	LEAQ (R9)(DX*1), R10
+	LEAQ (R10)(DX*2), R10
+	SUBQ $0x00000008, AX
+	JB   rest2
+
+loop1:
+	VMOVUPD    (BX), Z0
+	VMOVUPD    (BX)(DX*1), Z1
+	VMOVUPD    (BX)(DX*2), Z2
+	VMOVUPD    (SI), Z3
+	VMOVUPD    (SI)(DX*1), Z4
+	VMOVUPD    (SI)(DX*2), Z5
+	VMOVUPD    (DI), Z6
+	VMOVUPD    (DI)(DX*1), Z7
+	VUNPCKLPD  Z1, Z0, Z8
+	VUNPCKHPD  Z1, Z0, Z0
+	VUNPCKLPD  Z3, Z2, Z1
+	VUNPCKHPD  Z3, Z2, Z2
+	VUNPCKLPD  Z5, Z4, Z3
+	VUNPCKHPD  Z5, Z4, Z4
+	VUNPCKLPD  Z7, Z6, Z5
+	VUNPCKHPD  Z7, Z6, Z6
+	VSHUFF32X4 $0x88, Z1, Z8, Z7
+	VSHUFF32X4 $0x88, Z5, Z3, Z9
+	VSHUFF32X4 $0xdd, Z1, Z8, Z1
+	VSHUFF32X4 $0xdd, Z5, Z3, Z3
+	VSHUFF32X4 $0x88, Z9, Z7, Z5
+	VSHUFF32X4 $0x88, Z3, Z1, Z8
+	VSHUFF32X4 $0xdd, Z9, Z7, Z7
+	VSHUFF32X4 $0xdd, Z3, Z1, Z1
+	VMOVUPD    Z5, (CX)
+	VMOVUPD    Z8, 256(CX)
+	VMOVUPD    Z7, 512(CX)
+	VMOVUPD    Z1, 768(CX)
+	VSHUFF32X4 $0x88, Z2, Z0, Z1
+	VSHUFF32X4 $0x88, Z6, Z4, Z3
+	VSHUFF32X4 $0xdd, Z2, Z0, Z0
+	VSHUFF32X4 $0xdd, Z6, Z4, Z2
+	VSHUFF32X4 $0x88, Z3, Z1, Z4
+	VSHUFF32X4 $0x88, Z2, Z0, Z5
+	VSHUFF32X4 $0xdd, Z3, Z1, Z1
+	VSHUFF32X4 $0xdd, Z2, Z0, Z0
+	VMOVUPD    Z4, 128(CX)
+	VMOVUPD    Z5, 384(CX)
+	VMOVUPD    Z1, 640(CX)
+	VMOVUPD    Z0, 896(CX)
+	VMOVUPD    (DI)(DX*2), Z0
+	VMOVUPD    (R8), Z1
+	VMOVUPD    (R8)(DX*1), Z2
+	VMOVUPD    (R8)(DX*2), Z3
+	VMOVUPD    (R9), Z4
+	VMOVUPD    (R9)(DX*1), Z5
+	VMOVUPD    (R9)(DX*2), Z6
+	VMOVUPD    (R10), Z7
+	VUNPCKLPD  Z1, Z0, Z8
+	VUNPCKHPD  Z1, Z0, Z0
+	VUNPCKLPD  Z3, Z2, Z1
+	VUNPCKHPD  Z3, Z2, Z2
+	VUNPCKLPD  Z5, Z4, Z3
+	VUNPCKHPD  Z5, Z4, Z4
+	VUNPCKLPD  Z7, Z6, Z5
+	VUNPCKHPD  Z7, Z6, Z6
+	VSHUFF32X4 $0x88, Z1, Z8, Z7
+	VSHUFF32X4 $0x88, Z5, Z3, Z9
+	VSHUFF32X4 $0xdd, Z1, Z8, Z1
+	VSHUFF32X4 $0xdd, Z5, Z3, Z3
+	VSHUFF32X4 $0x88, Z9, Z7, Z5
+	VSHUFF32X4 $0x88, Z3, Z1, Z8
+	VSHUFF32X4 $0xdd, Z9, Z7, Z7
+	VSHUFF32X4 $0xdd, Z3, Z1, Z1
+	VMOVUPD    Z5, 64(CX)
+	VMOVUPD    Z8, 320(CX)
+	VMOVUPD    Z7, 576(CX)
+	VMOVUPD    Z1, 832(CX)
+	VSHUFF32X4 $0x88, Z2, Z0, Z1
+	VSHUFF32X4 $0x88, Z6, Z4, Z3
+	VSHUFF32X4 $0xdd, Z2, Z0, Z0
+	VSHUFF32X4 $0xdd, Z6, Z4, Z2
+	VSHUFF32X4 $0x88, Z3, Z1, Z4
+	VSHUFF32X4 $0x88, Z2, Z0, Z5
+	VSHUFF32X4 $0xdd, Z3, Z1, Z1
+	VSHUFF32X4 $0xdd, Z2, Z0, Z0
+	VMOVUPD    Z4, 192(CX)
+	VMOVUPD    Z5, 448(CX)
+	VMOVUPD    Z1, 704(CX)
+	VMOVUPD    Z0, 960(CX)
+	ADDQ       $0x00000040, BX
+	ADDQ       $0x00000040, SI
+	ADDQ       $0x00000040, DI
+	ADDQ       $0x00000040, R8
+	ADDQ       $0x00000040, R9
+	ADDQ       $0x00000040, R10
+	ADDQ       $0x00000400, CX
+	SUBQ       $0x00000008, AX
+	JAE        loop1
+
+rest2:
+	ADDQ $0x00000008, AX
+	JZ   done4
+
+one3:
+	VMOVSD (BX), X0
+	VMOVSD X0, (CX)
+	VMOVSD (BX)(DX*1), X0
+	VMOVSD X0, 8(CX)
+	VMOVSD (BX)(DX*2), X0
+	VMOVSD X0, 16(CX)
+	VMOVSD (SI), X0
+	VMOVSD X0, 24(CX)
+	VMOVSD (SI)(DX*1), X0
+	VMOVSD X0, 32(CX)
+	VMOVSD (SI)(DX*2), X0
+	VMOVSD X0, 40(CX)
+	VMOVSD (DI), X0
+	VMOVSD X0, 48(CX)
+	VMOVSD (DI)(DX*1), X0
+	VMOVSD X0, 56(CX)
+	VMOVSD (DI)(DX*2), X0
+	VMOVSD X0, 64(CX)
+	VMOVSD (R8), X0
+	VMOVSD X0, 72(CX)
+	VMOVSD (R8)(DX*1), X0
+	VMOVSD X0, 80(CX)
+	VMOVSD (R8)(DX*2), X0
+	VMOVSD X0, 88(CX)
+	VMOVSD (R9), X0
+	VMOVSD X0, 96(CX)
+	VMOVSD (R9)(DX*1), X0
+	VMOVSD X0, 104(CX)
+	VMOVSD (R9)(DX*2), X0
+	VMOVSD X0, 112(CX)
+	VMOVSD (R10), X0
+	VMOVSD X0, 120(CX)
+	ADDQ   $0x00000008, BX
+	ADDQ   $0x00000008, SI
+	ADDQ   $0x00000008, DI
+	ADDQ   $0x00000008, R8
+	ADDQ   $0x00000008, R9
+	ADDQ   $0x00000008, R10
+	ADDQ   $0x00000080, CX
+	SUBQ   $0x00000001, AX
+	JNZ    one3
+
+done4:
 	VZEROUPPER
 	RET
 

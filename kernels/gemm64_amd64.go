@@ -33,8 +33,9 @@ func gemm64AVX2(t *impl[float64]) {
 		mr: 6, nr: 8, kc: 512, mc: 1008, nc: 1536,
 		update:     gemmRows64AVX2.update(8),
 		updateRows: gemmDeep64AVX2.updateRows(8),
-		packRows:   packRowsAsm(6, asm.GemmPackRows4F64AVX2, asm.GemmPackRows2F64AVX2),
+		packRows:   packRowsAsm[float64]{mr: 6, four: asm.GemmPackRows4F64AVX2, two: asm.GemmPackRows2F64AVX2}.pack,
 		packCols:   packColsAsm(6, asm.GemmPackColsAF64AVX2, asm.GemmPackColsBF64AVX2),
+		packWideB:  packWideAsm(8, asm.GemmPackWideBF64AVX2),
 		dots: gemmDots[float64]{
 			{asm.GemmDots1x1F64AVX2, asm.GemmDots1x2F64AVX2},
 			{asm.GemmDots4x1F64AVX2, asm.GemmDots4x2F64AVX2},
@@ -45,12 +46,17 @@ func gemm64AVX2(t *impl[float64]) {
 // gemm64AVX512 sets the tile of AVX-512.
 func gemm64AVX512(t *impl[float64]) {
 	t.gemm = gemmTile[float64]{
-		mr: 14, nr: 16, kc: 512, mc: 1008, nc: 1536,
+		mr: 14, nr: 16, kc: 384, mc: 1008, nc: 1536,
 		update:     gemmRows64AVX512.update(0),
 		updateRows: gemmDeep64AVX512.updateRows(0),
 		masked:     true,
-		packRows:   packRowsAsm(14, asm.GemmPackRows4F64AVX512, asm.GemmPackRows2F64AVX512),
-		packCols:   packColsAsm(14, asm.GemmPackColsAF64AVX512, asm.GemmPackColsBF64AVX512),
+		packRows: packRowsAsm[float64]{
+			mr: 14, four: asm.GemmPackRows4F64AVX512, two: asm.GemmPackRows2F64AVX512,
+			wholeA: asm.GemmPackWholeAF64AVX512, wholeB: asm.GemmPackWholeBF64AVX512,
+		}.pack,
+		packCols:  packColsAsm(14, asm.GemmPackColsAF64AVX512, asm.GemmPackColsBF64AVX512),
+		packWideB: packWideAsm(16, asm.GemmPackWideBF64AVX512),
+		packWideA: packWideAsm(14, asm.GemmPackWideAF64AVX512),
 		dots: gemmDots[float64]{
 			{asm.GemmDots1x1F64AVX512, asm.GemmDots1x2F64AVX512},
 			{asm.GemmDots4x1F64AVX512, asm.GemmDots4x2F64AVX512},

@@ -5,7 +5,7 @@ package kernels
 import "github.com/sinkcpu/sinkcpu/asm"
 
 // gemmRows are the micro-kernels of a tier by their number of rows; those for a packed A, or for one that lies in rows.
-type gemmRows[T Float] []func(k int, alpha T, a *T, lda int, b *T, ldb int, beta T, c *T, ldc, cols int)
+type gemmRows[T Float] []func(k int, alpha T, a *T, lda int, b *T, ldb int, beta T, c *T, ldc, cols int, next *T)
 
 var (
 	gemmRowsAVX2 = gemmRows[float32]{
@@ -30,9 +30,10 @@ var (
 	}
 )
 
-// The depth kc is large because C is read and written once for each kc: on a Zen 5 at m=n=k=2048 (BenchmarkGemm), AVX-512 makes 212
-// GFLOP/s with 512, 200 with 384 and 190 with 256; up to 1024 the three are equal. A panel of B then exceeds the first level of cache, but
-// the second level supplies the 9 bytes a cycle that it takes. Tasks of 224 or 336 rows instead of 112 change nothing.
+// The depth kc weighs reading and writing C once for each kc against a panel of A and one of B, 14 and 32 wide, beside each other in the
+// caches. On a Zen 5, GFLOP/s of AVX-512 at m=n=k=1024 and 4096, the mean of four runs: 240 and 232 with kc = 256, 234 and 230 with 352,
+// 234 and 228 with 384, 231 and 223 with 512. Tasks of 168 rows instead of 112, mc from 1008 to 4200 and nc from 2048 to 4096 change
+// nothing, nor do buffers in huge pages.
 
 // gemmAVX2 sets the tile of AVX2.
 func gemmAVX2(t *impl[float32]) {
@@ -40,8 +41,9 @@ func gemmAVX2(t *impl[float32]) {
 		mr: 6, nr: 16, kc: 512, mc: 2016, nc: 3072,
 		update:     gemmRowsAVX2.update(16),
 		updateRows: gemmDeepAVX2.updateRows(16),
-		packRows:   packRowsAsm(6, asm.GemmPackRows4F32AVX2, asm.GemmPackRows2F32AVX2),
+		packRows:   packRowsAsm[float32]{mr: 6, four: asm.GemmPackRows4F32AVX2, two: asm.GemmPackRows2F32AVX2}.pack,
 		packCols:   packColsAsm(6, asm.GemmPackColsAF32AVX2, asm.GemmPackColsBF32AVX2),
+		packWideB:  packWideAsm(16, asm.GemmPackWideBF32AVX2),
 		dots: gemmDots[float32]{
 			{asm.GemmDots1x1F32AVX2, asm.GemmDots1x2F32AVX2},
 			{asm.GemmDots4x1F32AVX2, asm.GemmDots4x2F32AVX2},
@@ -52,12 +54,17 @@ func gemmAVX2(t *impl[float32]) {
 // gemmAVX512 sets the tile of AVX-512.
 func gemmAVX512(t *impl[float32]) {
 	t.gemm = gemmTile[float32]{
-		mr: 14, nr: 32, kc: 512, mc: 2016, nc: 3072,
+		mr: 14, nr: 32, kc: 352, mc: 2016, nc: 3072,
 		update:     gemmRowsAVX512.update(0),
 		updateRows: gemmDeepAVX512.updateRows(0),
 		masked:     true,
-		packRows:   packRowsAsm(14, asm.GemmPackRows4F32AVX512, asm.GemmPackRows2F32AVX512),
-		packCols:   packColsAsm(14, asm.GemmPackColsAF32AVX512, asm.GemmPackColsBF32AVX512),
+		packRows: packRowsAsm[float32]{
+			mr: 14, four: asm.GemmPackRows4F32AVX512, two: asm.GemmPackRows2F32AVX512,
+			wholeA: asm.GemmPackWholeAF32AVX512, wholeB: asm.GemmPackWholeBF32AVX512,
+		}.pack,
+		packCols:  packColsAsm(14, asm.GemmPackColsAF32AVX512, asm.GemmPackColsBF32AVX512),
+		packWideB: packWideAsm(32, asm.GemmPackWideBF32AVX512),
+		packWideA: packWideAsm(14, asm.GemmPackWideAF32AVX512),
 		dots: gemmDots[float32]{
 			{asm.GemmDots1x1F32AVX512, asm.GemmDots1x2F32AVX512},
 			{asm.GemmDots4x1F32AVX512, asm.GemmDots4x2F32AVX512},
@@ -67,19 +74,19 @@ func gemmAVX512(t *impl[float32]) {
 
 // update wraps the micro-kernels for a packed A; nr is how many columns they read, 0 for as many as there are.
 func (kernel gemmRows[T]) update(nr int) gemmUpdate[T] {
-	return func(k int, alpha T, a []T, lda int, b []T, ldb int, beta T, c []T, ldc, rows, cols int) {
+	return func(k int, alpha T, a []T, lda int, b []T, ldb int, beta T, c []T, ldc, rows, cols int, next *T) {
 		_, _, _ = a[(k-1)*lda+rows-1], b[(k-1)*ldb+max(nr, cols)-1], c[(rows-1)*ldc+cols-1]
 		raceWriteBlock(c, ldc, rows, cols)
-		kernel[rows](k, alpha, &a[0], lda, &b[0], ldb, beta, &c[0], ldc, cols)
+		kernel[rows](k, alpha, &a[0], lda, &b[0], ldb, beta, &c[0], ldc, cols, next)
 	}
 }
 
 // updateRows wraps the micro-kernels for an A that lies in rows.
 func (kernel gemmRows[T]) updateRows(nr int) gemmUpdate[T] {
-	return func(k int, alpha T, a []T, lda int, b []T, ldb int, beta T, c []T, ldc, rows, cols int) {
+	return func(k int, alpha T, a []T, lda int, b []T, ldb int, beta T, c []T, ldc, rows, cols int, next *T) {
 		_, _, _ = a[(rows-1)*lda+k-1], b[(k-1)*ldb+max(nr, cols)-1], c[(rows-1)*ldc+cols-1]
 		raceWriteBlock(c, ldc, rows, cols)
-		kernel[rows](k, alpha, &a[0], lda, &b[0], ldb, beta, &c[0], ldc, cols)
+		kernel[rows](k, alpha, &a[0], lda, &b[0], ldb, beta, &c[0], ldc, cols, next)
 	}
 }
 

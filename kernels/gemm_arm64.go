@@ -14,7 +14,7 @@ func gemmNEON(t *impl[float32]) {
 	t.gemm = gemmTile[float32]{
 		mr: mrNEON, nr: 12, kc: 512, mc: 2016, nc: 3072,
 		update:   gemmRowsNEON[float32]{asm.Gemm8x12F32NEON, asm.Gemm4x12F32NEON, asm.Gemm2x12F32NEON, asm.Gemm1x12F32NEON}.update(12),
-		packRows: packRowsAsm(mrNEON, asm.GemmPackRows4F32NEON, asm.GemmPackRows2F32NEON),
+		packRows: packRowsAsm[float32]{mr: mrNEON, four: asm.GemmPackRows4F32NEON, two: asm.GemmPackRows2F32NEON}.pack,
 		packCols: packColsNEON(asm.GemmPackColsAF32NEON, asm.GemmPackColsBF32NEON),
 		dots: gemmDots[float32]{
 			{asm.GemmDots1x1F32NEON, asm.GemmDots1x2F32NEON},
@@ -28,7 +28,7 @@ func gemm64NEON(t *impl[float64]) {
 	t.gemm = gemmTile[float64]{
 		mr: mrNEON, nr: 6, kc: 512, mc: 1008, nc: 1536,
 		update:   gemmRowsNEON[float64]{asm.Gemm8x6F64NEON, asm.Gemm4x6F64NEON, asm.Gemm2x6F64NEON, asm.Gemm1x6F64NEON}.update(6),
-		packRows: packRowsAsm(mrNEON, asm.GemmPackRows4F64NEON, asm.GemmPackRows2F64NEON),
+		packRows: packRowsAsm[float64]{mr: mrNEON, four: asm.GemmPackRows4F64NEON, two: asm.GemmPackRows2F64NEON}.pack,
 		packCols: packColsNEON(asm.GemmPackColsAF64NEON, asm.GemmPackColsBF64NEON),
 		dots: gemmDots[float64]{
 			{asm.GemmDots1x1F64NEON, asm.GemmDots1x2F64NEON},
@@ -38,8 +38,8 @@ func gemm64NEON(t *impl[float64]) {
 }
 
 // update wraps the micro-kernels: it takes as many of them as a tile needs.
-func (kernels gemmRowsNEON[T]) update(nr int) func(k int, alpha T, a []T, lda int, b []T, ldb int, beta T, c []T, ldc, rows, cols int) {
-	return func(k int, alpha T, a []T, lda int, b []T, ldb int, beta T, c []T, ldc, rows, cols int) {
+func (kernels gemmRowsNEON[T]) update(nr int) gemmUpdate[T] {
+	return func(k int, alpha T, a []T, lda int, b []T, ldb int, beta T, c []T, ldc, rows, cols int, _ *T) {
 		_, _, _ = a[(k-1)*lda+rows-1], b[(k-1)*ldb+nr-1], c[(rows-1)*ldc+cols-1]
 		raceWriteBlock(c, ldc, rows, cols)
 		i := 0

@@ -12,7 +12,7 @@ func gemmGo[T Float]() gemmTile[T] {
 }
 
 // gemmUpdateGo updates a tile of 4 x 4 as two of 4 x 2, whose sums and factors fit in 16 registers.
-func gemmUpdateGo[T Float](k int, alpha T, a []T, lda int, b []T, ldb int, beta T, c []T, ldc, rows, cols int) {
+func gemmUpdateGo[T Float](k int, alpha T, a []T, lda int, b []T, ldb int, beta T, c []T, ldc, rows, cols int, _ *T) {
 	if rows < 4 {
 		for i := range rows {
 			for j := range cols {

@@ -74,3 +74,59 @@ func testGemmGuarded[T Float](t *testing.T, tile *gemmTile[T], draw func() T, tr
 		}
 	}
 }
+
+// TestGemmPack holds the packing kernels to the loops that they are, between memory that cannot be touched.
+func TestGemmPack(t *testing.T) {
+	eachGemmTile(t, testGemmPack[float32], testGemmPack[float64])
+}
+
+func testGemmPack[T Float](t *testing.T, tile *gemmTile[T]) {
+	for _, atEnd := range []bool{false, true} {
+		for _, width := range []int{tile.mr, tile.nr} {
+			for _, k := range []int{1, 3, 7, 8, 15, 16, 17, 33, 64} {
+				for _, n := range []int{1, 2, width - 1, width, 16} {
+					if n <= width {
+						comparePacked(t, atEnd, true, width, n, k, func(dst, x []T, ld int) { tile.packRows(dst, width, x, ld, n, k) })
+						comparePacked(t, atEnd, false, width, n, k, func(dst, x []T, ld int) { tile.packCols(dst, width, x, ld, n, k) })
+					}
+				}
+				wide := tile.packWideB
+				if width == tile.mr {
+					wide = tile.packWideA
+				}
+				if wide != nil {
+					comparePacked(t, atEnd, false, width, panelsBeside*width, k, func(dst, x []T, ld int) { wide(dst, width*k, x, ld, k) })
+				}
+			}
+		}
+	}
+}
+
+// comparePacked packs n vectors of length k, which lie in rows where deep, and looks at each in its panel.
+func comparePacked[T Float](t *testing.T, atEnd, deep bool, width, n, k int, pack func(dst, x []T, ld int)) {
+	t.Helper()
+	rows, cols := k, n
+	if deep {
+		rows, cols = n, k
+	}
+	ld := cols + 3
+	x, release := guarded[T](t, (rows-1)*ld+cols, atEnd)
+	defer release()
+	dst, release := guarded[T](t, roundUp(n, width)*k, atEnd)
+	defer release()
+	for i := range x {
+		x[i] = T(i + 1)
+	}
+	pack(dst, x, ld)
+	for i := range n {
+		for l := range k {
+			at := l*ld + i
+			if deep {
+				at = i*ld + l
+			}
+			if got := dst[i/width*width*k+l*width+i%width]; got != x[at] {
+				t.Fatalf("deep=%v width=%d n=%d k=%d: vector %d at depth %d is %v, want %v", deep, width, n, k, i, l, got, x[at])
+			}
+		}
+	}
+}

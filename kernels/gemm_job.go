@@ -16,7 +16,8 @@ type gemmTile[T Float] struct {
 	//
 	//	c[i*ldc+j] = alpha sum_l a[l*lda+i] b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0
 	//
-	// It reads cols elements of each row of b where masked, else nr, and does not read c where beta = 0.
+	// It reads cols elements of each row of b where masked, else nr, and does not read c where beta = 0. It may fetch what lies at next into
+	// the cache.
 	update gemmUpdate[T]
 	// updateRows is update with a[i*lda+l] in place of a[l*lda+i], and the same bits; nil where a tier has none.
 	updateRows gemmUpdate[T]
@@ -26,6 +27,9 @@ type gemmTile[T Float] struct {
 	packRows func(dst []T, width int, x []T, ld, rows, k int)
 	// packCols sets dst[l*width+i] = x[l*ld+i] for i < cols, and 0 for cols <= i < width, l < k.
 	packCols func(dst []T, width int, x []T, ld, cols, k int)
+	// packWideA and packWideB are packCols for panelsBeside panels of A and of B that lie side by side, each as many elements after the
+	// one before as panel says; nil where a tier has none.
+	packWideA, packWideB func(dst []T, panel int, x []T, ld, k int)
 
 	// dots sets d[r*ldd+s] = sum_l x[r*ldx+l] y[s*ldy+l] for r < rows, s < cols <= thin, l < k, k > 0.
 	dots func(d []T, ldd, k int, x []T, ldx, rows int, y []T, ldy, cols int)
@@ -35,7 +39,7 @@ type gemmTile[T Float] struct {
 	axpy     func(y []T, alpha T, x []T)
 }
 
-type gemmUpdate[T Float] func(k int, alpha T, a []T, lda int, b []T, ldb int, beta T, c []T, ldc, rows, cols int)
+type gemmUpdate[T Float] func(k int, alpha T, a []T, lda int, b []T, ldb int, beta T, c []T, ldc, rows, cols int, next *T)
 
 // An operand is A or B of a product, seen as a set of vectors along k.
 type operand[T Float] struct {

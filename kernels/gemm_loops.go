@@ -14,7 +14,7 @@ func (g *gemmJob[T]) columns() {
 // depth is the fourth loop, over equal blocks of at most kc of the sum.
 func (g *gemmJob[T]) depth() {
 	blocks := (g.k + g.tile.kc - 1) / g.tile.kc
-	step := roundUp((g.k+blocks-1)/blocks, 4)
+	step := roundUp(ceilDiv(g.k, blocks), 16)
 	for g.l0 = 0; g.l0 < g.k; g.l0 += step {
 		g.kb = min(step, g.k-g.l0)
 		g.blockRows()
@@ -76,6 +76,7 @@ func (g *gemmJob[T]) update(task int) {
 	i1, j1 := min(i0+g.rows, g.mb), min(j0+g.cols, g.nb)
 	for j := j0; j < j1; j += nr {
 		b, ldb := g.pb.at(j)
+		ahead, stride := g.ahead(j, i1-i0)
 		for i := i0; i < i1; i += mr {
 			rows, cols := min(mr, i1-i), min(nr, j1-j)
 			outside, across := g.triangle.place(g.i0+i, g.j0+j, rows, cols)
@@ -86,16 +87,27 @@ func (g *gemmJob[T]) update(task int) {
 			if across {
 				g.updateAcross(task, a, lda, b, ldb, i, j, rows, cols)
 			} else {
-				g.updateTile(a, lda, b, ldb, i, j, rows, cols)
+				g.updateTile(a, lda, b, ldb, i, j, rows, cols, &ahead[(i-i0)*stride])
 			}
 		}
 	}
 }
 
 // updateTile updates the tile of C at row i and column j of the block.
-func (g *gemmJob[T]) updateTile(a []T, lda int, b []T, ldb int, i, j, rows, cols int) {
+func (g *gemmJob[T]) updateTile(a []T, lda int, b []T, ldb int, i, j, rows, cols int, next *T) {
 	i, j = g.i0+i, g.j0+j
-	g.micro()(g.kb, g.alpha, a, lda, b, ldb, g.betaNow(), g.c[i*g.ldc+j:], g.ldc, rows, cols)
+	g.micro()(g.kb, g.alpha, a, lda, b, ldb, g.betaNow(), g.c[i*g.ldc+j:], g.ldc, rows, cols, next)
+}
+
+// ahead returns the panel of B after that from column j of the block on, which is asked for during the updates with this one, and how
+// much of it lies between the parts for two of the rows.
+func (g *gemmJob[T]) ahead(j, rows int) ([]T, int) {
+	if j += g.tile.nr; j < g.nb && j >= g.pb.firstPack {
+		b, _ := g.pb.at(j)
+		return b, g.pb.width * g.kb / rows
+	}
+	b, _ := g.pb.at(j - g.tile.nr)
+	return b, 0
 }
 
 // micro returns the micro-kernel for A as it lies, or packed.

@@ -44,6 +44,8 @@ func (t *gemmTile[T]) packOf(p *panels[T], i, i1 int) {
 	pack := t.packCols
 	if p.o.deep {
 		pack = t.packRows
+	} else {
+		i = t.packWide(p, i, min(i1, p.n))
 	}
 	for ; i < i1; i += p.width {
 		dst, _ := p.at(i)
@@ -51,12 +53,32 @@ func (t *gemmTile[T]) packOf(p *panels[T], i, i1 int) {
 	}
 }
 
+// panelsBeside is how many panels that lie side by side are packed at a time, where a tier can: rows of one panel after the other are
+// pieces too short for memory, from which four take half of the time.
+const panelsBeside = 4
+
+// packWide packs panels side by side from vector i on, and returns the first vector that is left.
+func (t *gemmTile[T]) packWide(p *panels[T], i, i1 int) int {
+	pack, group := t.packWideB, panelsBeside*p.width
+	if p.width == t.mr {
+		pack = t.packWideA
+	}
+	if pack == nil {
+		return i
+	}
+	for ; i+group <= i1; i += group {
+		dst, _ := p.at(i)
+		pack(dst[:group*p.depth], p.width*p.depth, p.o.at(p.i0+i, p.l0), p.o.ld, p.depth)
+	}
+	return i
+}
+
 // packTaskSize is the least number of elements that a task packs.
 const packTaskSize = 1 << 15
 
 // packTasks returns the number of tasks that pack a block, and the vectors of each.
 func (p *panels[T]) packTasks() (tasks, vectors int) {
-	vectors = roundUp(max(packTaskSize/p.depth, 1), p.width)
+	vectors = roundUp(max(packTaskSize/p.depth, 1), panelsBeside*p.width)
 	return ceilDiv(p.n-p.firstPack, vectors), vectors
 }
 

@@ -12,7 +12,7 @@ func (t *gemmTile[T]) small(a, b *operand[T], m, n, k int, alpha, beta T, c []T,
 	update := t.micro(a)
 	for j := 0; j < n; j += t.nr {
 		for i := 0; i < m; i += t.mr {
-			update(k, alpha, a.at(i, 0), a.ld, b.at(j, 0), b.ld, beta, c[i*ldc+j:], ldc, min(t.mr, m-i), min(t.nr, n-j))
+			update(k, alpha, a.at(i, 0), a.ld, b.at(j, 0), b.ld, beta, c[i*ldc+j:], ldc, min(t.mr, m-i), min(t.nr, n-j), &b.x[j])
 		}
 	}
 }

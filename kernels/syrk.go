@@ -65,7 +65,7 @@ func (g *gemmJob[T]) updateAcross(task int, a []T, lda int, b []T, ldb int, i, j
 	nr, beta := g.tile.nr, g.betaNow()
 	i, j = g.i0+i, g.j0+j
 	t := g.thinSums[task*g.tile.mr*nr:][:g.tile.mr*nr]
-	g.micro()(g.kb, g.alpha, a, lda, b, ldb, 0, t, nr, rows, cols)
+	g.micro()(g.kb, g.alpha, a, lda, b, ldb, 0, t, nr, rows, cols, &b[0])
 	for r := range rows {
 		first, last := max(i+r-j, 0), cols
 		if g.triangle == lowerTriangle {

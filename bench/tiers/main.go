@@ -34,9 +34,9 @@ Exit status: 0 done, 1 a row had a wrong result or a file could not be read or w
 `
 
 type options struct {
-	tiers, with, json, update string
-	quick                     bool
-	threads                   int
+	tiers, only, with, json, update string
+	quick                           bool
+	threads                         int
 }
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
@@ -75,6 +75,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		f.PrintDefaults()
 	}
 	f.StringVar(&o.tiers, "tiers", "", "measure these `tiers`, a list with commas (default all of the processor; none with --with)")
+	f.StringVar(&o.only, "only", "", "measure only rows with all of these `words` as name or parameters: \"gemm precision=f32\"")
 	f.StringVar(&o.with, "with", "", "add the rows of these `files` of JSON, a list with commas: of peers, or of an earlier run")
 	f.StringVar(&o.json, "json", "", "write the rows with all samples to this `file`, - for stdout instead of the table")
 	f.StringVar(&o.update, "update", "", "write the table into this Markdown `file`, between <!-- tiers: begin --> and <!-- tiers: end -->")
@@ -144,6 +145,7 @@ func measured(ctx context.Context, o options, tier string, stderr io.Writer) ([]
 		var rows []row.Row
 		s := measure.NewSession(o.quick, o.threads, func(r row.Row) { rows = append(rows, r) })
 		defer s.Close()
+		s.Select = o.selects
 		return rows, s.Kernels(ctx)
 	}
 	if os.Getenv(kernels.EnvISA) == tier {
@@ -153,7 +155,7 @@ func measured(ctx context.Context, o options, tier string, stderr io.Writer) ([]
 	if err != nil {
 		return nil, err
 	}
-	args := []string{"--tiers", tier, "--json", "-", fmt.Sprintf("--quick=%v", o.quick), fmt.Sprintf("--threads=%d", o.threads)}
+	args := []string{"--tiers", tier, "--only", o.only, "--json", "-", fmt.Sprintf("--quick=%v", o.quick), fmt.Sprintf("--threads=%d", o.threads)}
 	c := exec.CommandContext(ctx, self, args...)
 	c.Env = append(os.Environ(), kernels.EnvISA+"="+tier)
 	c.Stderr = stderr
@@ -166,6 +168,20 @@ func measured(ctx context.Context, o options, tier string, stderr io.Writer) ([]
 		return nil, err
 	}
 	return r.Rows, nil
+}
+
+// selects tells whether a row has all words of --only, each its name or one of its parameters.
+func (o options) selects(r row.Row) bool {
+	has := []string{r.Name}
+	for _, p := range r.Params {
+		has = append(has, p.Key+"="+p.Value)
+	}
+	for _, word := range strings.Fields(o.only) {
+		if !slices.Contains(has, word) {
+			return false
+		}
+	}
+	return true
 }
 
 func write(r *row.Report, o options, stdout io.Writer) error {

@@ -49,6 +49,12 @@ func emitGemm(m *machine) {
 	g.packRows(4)
 	g.packRows(2)
 	g.packCols("B", g.columns())
+	g.packWide("B", g.columns())
+	if g.wide() {
+		g.packWide("A", g.most)
+		g.packWhole("A", g.most, g.most)
+		g.packWhole("B", 16, g.columns())
+	}
 	g.packCols("A", g.most)
 }
 
@@ -107,11 +113,10 @@ type gemmFactors struct {
 // micro emits a micro-kernel; element is how its A lies.
 func (g *gemmTile) micro(name, element string, rows int, factors func() gemmFactors) {
 	g.function(fmt.Sprintf("%s%dx%d", name, rows, g.columns()),
-		"func(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc, cols int)",
+		"func(k int, alpha float32, a *float32, lda int, b *float32, ldb int, beta float32, c *float32, ldc, cols int, next *float32)",
 		fmt.Sprintf("updates %d rows of C and their first cols <= %d columns:", rows, g.columns()), "",
 		fmt.Sprintf("\tc[i*ldc+j] = alpha sum_l %s b[l*ldb+j] + beta c[i*ldc+j]    l < k, k > 0", element), "",
-		fmt.Sprintf("It reads %s elements of each row of b, and does not read c where beta = 0.", g.reads()))
-	g.prefetchRows(rows)
+		fmt.Sprintf("It reads %s elements of each row of b, and does not read c where beta = 0. Lines from next on are asked for into the cache.", g.reads()))
 	var masks [2]reg.Register
 	if g.wide() {
 		masks = g.masks("cols")
@@ -129,28 +134,18 @@ func (g *gemmTile) reads() string {
 	return fmt.Sprint(g.columns())
 }
 
-// prefetchRows fetches the tile of C while the sums are formed.
-func (g *gemmTile) prefetchRows(rows int) {
-	p, ldc := g.integer("c"), g.stride("ldc")
-	for i := range rows {
-		for at := 0; at < 2*g.bytes; at += 64 {
-			g.PREFETCHT0(operand.Mem{Base: p, Disp: at})
-		}
-		if i < rows-1 {
-			g.ADDQ(ldc, p)
-		}
-	}
-}
+// unroll is how many steps of k a pass of the loops takes.
+const unroll = 4
 
-// sums emits the loop over k, with B under masks on AVX-512.
+// sums emits the loop over k, with B under masks on AVX-512. Each pass asks for a line of what the next calls read, the last ones for a
+// row of C each instead: asked for at once, its lines would hold up those of A and B.
 func (g *gemmTile) sums(rows int, a gemmFactors, masks [2]reg.Register) [][2]reg.VecVirtual {
 	k, b, ldb := g.integer("k"), g.integer("b"), g.stride("ldb")
+	next := g.integer("next")
 	sum := make([][2]reg.VecVirtual, rows)
 	for i := range sum {
 		sum[i] = [2]reg.VecVirtual{g.zero(), g.zero()}
 	}
-	const unroll = 4
-	loop, rest, one, done := g.label("loop"), g.label("rest"), g.label("one"), g.label("done")
 	step := func(l int) {
 		var row [2]reg.VecVirtual
 		for v := range row {
@@ -167,17 +162,35 @@ func (g *gemmTile) sums(rows int, a gemmFactors, masks [2]reg.Register) [][2]reg
 		a.step()
 		g.ADDQ(ldb, b)
 	}
-	g.SUBQ(operand.U32(unroll), k)
-	g.JB(operand.LabelRef(rest))
-	g.Label(loop)
-	for l := range unroll {
-		step(l)
+	// passes emits a loop that leaves less than last of k.
+	passes := func(last int, prefetch func()) {
+		loop, end := g.label("loop"), g.label("end")
+		g.SUBQ(operand.U32(last), k)
+		g.JLT(operand.LabelRef(end))
+		g.Label(loop)
+		prefetch()
+		for l := range unroll {
+			step(l)
+		}
+		a.jump(unroll)
+		g.SUBQ(operand.U32(unroll), k)
+		g.JGE(operand.LabelRef(loop))
+		g.Label(end)
+		g.ADDQ(operand.U32(last), k)
 	}
-	a.jump(unroll)
-	g.SUBQ(operand.U32(unroll), k)
-	g.JAE(operand.LabelRef(loop))
-	g.Label(rest)
-	g.ADDQ(operand.U32(unroll), k)
+	passes(unroll*(1+rows), func() {
+		g.PREFETCHT1(operand.Mem{Base: next})
+		g.ADDQ(operand.U32(64), next)
+	})
+	c, ldc := g.integer("c"), g.stride("ldc")
+	passes(unroll, func() {
+		for at := 0; at < 2*g.bytes; at += 64 {
+			g.PREFETCHT0(operand.Mem{Base: c, Disp: at})
+		}
+		g.ADDQ(ldc, c)
+	})
+	one, done := g.label("one"), g.label("done")
+	g.TESTQ(k, k)
 	g.JZ(operand.LabelRef(done))
 	g.Label(one)
 	step(0)
