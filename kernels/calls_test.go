@@ -50,6 +50,20 @@ func windowsCall[T Float](name string, run func(k *impl[T], windows, image []T, 
 	}}
 }
 
+// winogradCall is a call on vectors of up to 150 elements.
+func winogradCall[T Float](name string, m WinogradMap, kernel func(k *impl[T]) winogradKernel[T]) call[T] {
+	return call[T]{name, func(k *impl[T], rows, cols int, take func(n int, lo, hi T) []T) func() {
+		n, gap := min(cols, 150), rows%2
+		ld, side := n+gap, winogradSide[m]
+		v, x := take(24*ld+n, 0, 1), take((side*side-1)*ld+n, 0, 1)
+		return func() {
+			if n > 0 {
+				kernel(k)(v, ld, x, side*ld, ld, n)
+			}
+		}
+	}}
+}
+
 func step[T Float]() *AdamStep[T] {
 	return &AdamStep[T]{Beta1: .9, Beta2: .99, StepSize: .01, InvSqrtBias2: 2, Eps: 1e-3, WeightDecay: .01}
 }
@@ -153,6 +167,17 @@ func calls[T Float]() []call[T] {
 		}),
 		windowsCall("scatterWindows", func(k *impl[T], windows, image []T, rows, cols int) {
 			k.scatterWindows(image, windows, rows*cols+rows%2, rows, cols, .5)
+		}),
+		winogradCall("winogradExpand", WinogradInput, func(k *impl[T]) winogradKernel[T] { return k.winogradExpand[WinogradInput] }),
+		winogradCall("winogradExpand, output", WinogradOutput, func(k *impl[T]) winogradKernel[T] { return k.winogradExpand[WinogradOutput] }),
+		winogradCall("winogradExpand, filter", WinogradFilter, func(k *impl[T]) winogradKernel[T] { return k.winogradExpand[WinogradFilter] }),
+		winogradCall("winogradReduce", WinogradInput, func(k *impl[T]) winogradKernel[T] { return k.winogradReduce[WinogradInput] }),
+		winogradCall("winogradReduce, output", WinogradOutput, func(k *impl[T]) winogradKernel[T] { return k.winogradReduce[WinogradOutput] }),
+		winogradCall("winogradReduce, filter", WinogradFilter, func(k *impl[T]) winogradKernel[T] { return k.winogradReduce[WinogradFilter] }),
+		blockCall("transpose", func(k *impl[T], s *blockArgs[T]) {
+			if s.rows > 0 && s.cols > 0 {
+				k.transpose(s.a, s.rows, s.b, s.ld, s.rows, s.cols)
+			}
 		}),
 		blockCall("columnSums", func(k *impl[T], s *blockArgs[T]) { k.columnSums(s.col1, s.a, s.ld, s.rows) }),
 	}

@@ -7,6 +7,7 @@ import (
 
 // generic returns the reference row of the table.
 func generic[T Float]() *impl[T] {
+	expand, reduce := winogradGo[T]()
 	return &impl[T]{
 		tier: Generic,
 
@@ -39,6 +40,7 @@ func generic[T Float]() *impl[T] {
 
 		rmsprop: rmspropGo[T], clamp: clampGo[T], addRowLeakyReLU: addRowLeakyReLUGo[T],
 		gatherWindows: gatherWindowsGo[T], scatterWindows: scatterWindowsGo[T],
+		winogradExpand: expand, winogradReduce: reduce, transpose: transposeGo[T],
 	}
 }
 

@@ -67,9 +67,14 @@ type impl[T Float] struct {
 	rmsprop         func(p, grad, v, u []T, c *RMSPropStep[T])
 	clamp           func(dst, x []T, lo, hi T)
 	addRowLeakyReLU func(dst []T, ldd, rows int, bias []T, slope T)
+
 	// Windows of convolutions; see window.go.
 	gatherWindows  func(dst []T, ldd int, x []T, rows, cols int)
 	scatterWindows func(dst, x []T, ldx, rows, cols int, bias T)
+
+	// Winograd's algorithm, and the layouts around it; see winograd.go and transpose.go.
+	winogradExpand, winogradReduce [winogradMaps]winogradKernel[T]
+	transpose                      func(dst []T, ldd int, x []T, ldx, rows, cols int)
 }
 
 // The tables of each precision, the reference first and each later row faster; tiers_*.go append to them. Both have the same tiers.

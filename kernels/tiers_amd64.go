@@ -17,15 +17,15 @@ var (
 func registerTiers() {
 	if cpuid.CPU.Supports(needsAVX2...) {
 		add(&tables32, AVX2, elementwiseAVX2, logAVX2, sweepAVX2, distanceAVX2, networkAVX2, gemmAVX2,
-			matvecAVX2, normAVX2, updateAVX2)
+			matvecAVX2, normAVX2, updateAVX2, winogradAVX2)
 		add(&tables64, AVX2, elementwise64AVX2, log64AVX2, sweep64AVX2, distance64AVX2, network64AVX2, gemm64AVX2,
-			matvec64AVX2, norm64AVX2, update64AVX2)
+			matvec64AVX2, norm64AVX2, update64AVX2, winograd64AVX2)
 	}
 	if cpuid.CPU.Supports(needsAVX512...) {
 		add(&tables32, AVX512, elementwiseAVX512, logAVX512, sweepAVX512, distanceAVX512, networkAVX512, gemmAVX512,
-			matvecAVX512, normAVX512, updateAVX512)
+			matvecAVX512, normAVX512, updateAVX512, winogradAVX512)
 		add(&tables64, AVX512, elementwise64AVX512, log64AVX512, sweep64AVX512, distance64AVX512, network64AVX512, gemm64AVX512,
-			matvec64AVX512, norm64AVX512, update64AVX512)
+			matvec64AVX512, norm64AVX512, update64AVX512, winograd64AVX512)
 	}
 }
 

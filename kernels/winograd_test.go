@@ -1,0 +1,86 @@
+package kernels
+
+import (
+	"math"
+	"testing"
+)
+
+// TestWinograd takes the outputs of a window of 2 x 2, and both gradients, in the way of the maps, and compares them with the definition.
+func TestWinograd(t *testing.T) { both(t, testWinograd[float32], testWinograd[float64]) }
+
+func testWinograd[T Float](t *testing.T) {
+	u := math.Ldexp(1, -52)
+	if is32[T]() {
+		u = math.Ldexp(1, -23)
+	}
+	eachTier(t, func(t *testing.T, k *impl[T]) {
+		for _, n := range []int{1, 3, 16, 37} {
+			rng := newRand()
+			random := func(vectors int) []T {
+				x := make([]T, vectors*n)
+				fill(rng, x, -1, 1)
+				return x
+			}
+			d, g, dy := random(25), random(4), random(16) // inputs, window, gradient of the outputs
+			y, dd, dg := random(16), random(25), random(4)
+			wantY, wantD, wantG := make([]T, 16*n), append([]T(nil), dd...), append([]T(nil), dg...)
+			for i := range 64 {
+				a, b, c := i/16, i/4%4, i%4 // place of the output and of the window
+				for e := range n {
+					at, in, of := (4*a+b)*n+e, (5*(a+1-c/2)+b+1-c%2)*n+e, c*n+e
+					wantY[at] += g[of] * d[in]
+					wantD[in] += g[of] * dy[at]
+					wantG[of] += dy[at] * d[in]
+				}
+			}
+			points := func(m WinogradMap, x []T) []T {
+				v := make([]T, 25*n)
+				k.winogradExpand[m](v, n, x, winogradSide[m]*n, n, n)
+				return v
+			}
+			back := func(m WinogradMap, x, v, w []T) {
+				product := make([]T, 25*n)
+				for i := range product {
+					product[i] = v[i] * w[i]
+				}
+				k.winogradReduce[m](product, n, x, winogradSide[m]*n, n, n)
+			}
+			vd, vg, vy := points(WinogradInput, d), points(WinogradFilter, g), points(WinogradOutput, dy)
+			back(WinogradOutput, y, vd, vg)
+			back(WinogradInput, dd, vy, vg)
+			back(WinogradFilter, dg, vy, vd)
+			for _, c := range []struct {
+				name      string
+				got, want []T
+			}{{"outputs", y, wantY}, {"gradient of the inputs", dd, wantD}, {"gradient of the window", dg, wantG}} {
+				for i := range c.want {
+					if !(math.Abs(float64(c.got[i]-c.want[i])) <= 100*u) {
+						t.Fatalf("n = %d, %s: element %d is %v, want %v", n, c.name, i, c.got[i], c.want[i])
+					}
+				}
+			}
+		}
+	})
+}
+
+func TestTranspose(t *testing.T) { both(t, testTranspose[float32], testTranspose[float64]) }
+
+func testTranspose[T Float](t *testing.T) {
+	eachTier(t, func(t *testing.T, k *impl[T]) {
+		for rows := 1; rows < 20; rows++ {
+			for cols := 1; cols < 40; cols++ {
+				x, y := make([]T, rows*(cols+1)), make([]T, cols*(rows+2))
+				for i := range x {
+					x[i] = T(i + 1)
+				}
+				k.transpose(y[:len(y)-2], rows+2, x[:len(x)-1], cols+1, rows, cols)
+				for i, v := range y {
+					j, r := i/(rows+2), i%(rows+2)
+					if r < rows && v != x[r*(cols+1)+j] || r >= rows && v != 0 {
+						t.Fatalf("%d x %d: row %d, column %d is %v", rows, cols, j, r, v)
+					}
+				}
+			}
+		}
+	})
+}
