@@ -24,8 +24,30 @@ type convJob[T kernels.Float] struct {
 
 	toSmall, toLarge, toWeight, lay func(task int) // the methods, bound once
 
-	mu      sync.Mutex
-	scratch []*convScratch[T]
+	scratch scratchPool[convScratch[T]]
+}
+
+// A scratchPool lends the memory of tasks.
+type scratchPool[S any] struct {
+	mu   sync.Mutex
+	free []*S
+}
+
+func (p *scratchPool[S]) take() *S {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if n := len(p.free); n > 0 {
+		s := p.free[n-1]
+		p.free = p.free[:n-1]
+		return s
+	}
+	return new(S)
+}
+
+func (p *scratchPool[S]) give(s *S) {
+	p.mu.Lock()
+	p.free = append(p.free, s)
+	p.mu.Unlock()
 }
 
 // takeConv returns a job, new or used.
@@ -63,23 +85,6 @@ func (c *CPU[T]) tasks(n int, task func(i int)) {
 	c.run.For(n, task)
 }
 
-func (j *convJob[T]) takeScratch() *convScratch[T] {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if n := len(j.scratch); n > 0 {
-		s := j.scratch[n-1]
-		j.scratch = j.scratch[:n-1]
-		return s
-	}
-	return new(convScratch[T])
-}
-
-func (j *convJob[T]) giveScratch(s *convScratch[T]) {
-	j.mu.Lock()
-	j.scratch = append(j.scratch, s)
-	j.mu.Unlock()
-}
-
 // layAll brings the small image into blocks of j.rows rows of places, unless they may be read where they lie.
 func (c *CPU[T]) layAll(j *convJob[T]) {
 	z := &j.z
@@ -112,11 +117,20 @@ func (j *convJob[T]) places(r0, cols int) ([]T, int) {
 
 // Conv sets the small image from the large one: a task a block of rows of places.
 func (c *CPU[T]) Conv(y, x, weight, bias *Tensor[T], g ConvGeometry) {
+	if j := c.takeWinograd(g, x, y, weight); j != nil {
+		c.winogradConv(j, bias)
+		return
+	}
 	c.conv(c.takeConv(g, x, y, weight), bias)
 }
 
 // ConvLeakyReLU is Conv, then LeakyReLU of y.
 func (c *CPU[T]) ConvLeakyReLU(y, x, weight, bias *Tensor[T], g ConvGeometry, slope T) {
+	if j := c.takeWinograd(g, x, y, weight); j != nil {
+		j.activated, j.slope = true, slope
+		c.winogradConv(j, bias)
+		return
+	}
 	j := c.takeConv(g, x, y, weight)
 	j.activated, j.slope = true, slope
 	c.conv(j, bias)
@@ -155,7 +169,7 @@ func (c *CPU[T]) conv(j *convJob[T], bias *Tensor[T]) {
 //
 //	small = weight patches(large) + bias
 func (j *convJob[T]) smallBlock(task int) {
-	z, s := &j.z, j.takeScratch()
+	z, s := &j.z, j.scratch.take()
 	r0 := task * j.rows
 	r1 := min(r0+j.rows, z.n*z.oh)
 	cols := (r1 - r0) * z.step
@@ -183,7 +197,7 @@ func (j *convJob[T]) smallBlock(task int) {
 	if !whole {
 		s.scatterPlaces(z, j.small, r0, r1)
 	}
-	j.giveScratch(s)
+	j.scratch.give(s)
 }
 
 // betaAfter returns what GEMM keeps of its destination: nothing in the first of several steps of a sum.
@@ -196,11 +210,20 @@ func betaAfter[T kernels.Float](step int) T {
 
 // ConvTranspose sets the large image from the small one: a task a block of images and of channels of the large one.
 func (c *CPU[T]) ConvTranspose(y, x, weight, bias *Tensor[T], g ConvGeometry) {
+	if j := c.takeWinograd(g, y, x, weight); j != nil {
+		c.winogradTranspose(j, bias)
+		return
+	}
 	c.convTranspose(c.takeConv(g, y, x, weight), bias)
 }
 
 // ConvTransposeLeakyReLU is ConvTranspose, then LeakyReLU of y.
 func (c *CPU[T]) ConvTransposeLeakyReLU(y, x, weight, bias *Tensor[T], g ConvGeometry, slope T) {
+	if j := c.takeWinograd(g, y, x, weight); j != nil {
+		j.activated, j.slope = true, slope
+		c.winogradTranspose(j, bias)
+		return
+	}
 	j := c.takeConv(g, y, x, weight)
 	j.activated, j.slope = true, slope
 	c.convTranspose(j, bias)
@@ -236,7 +259,7 @@ func (c *CPU[T]) convTranspose(j *convJob[T], bias *Tensor[T]) {
 //
 //	patches = weight^T small;  large = bias + the sum of the patches where they overlap
 func (j *convJob[T]) largeBlock(task int) {
-	z, s := &j.z, j.takeScratch()
+	z, s := &j.z, j.scratch.take()
 	across := ceilDiv(z.c, j.channels)
 	n0, c0 := task/across*j.images, task%across*j.channels
 	n1, c1 := min(n0+j.images, z.n), min(c0+j.channels, z.c)
@@ -255,7 +278,7 @@ func (j *convJob[T]) largeBlock(task int) {
 			j.activate(y)
 		}
 	}
-	j.giveScratch(s)
+	j.scratch.give(s)
 }
 
 // convTasks is the number of tasks that the gradient of a weight is cut into, where channels alone give fewer: as many as can keep 16
@@ -265,6 +288,10 @@ const convTasks = 16
 // ConvWeight adds the gradient of the weight: a task a block of channels of the large image and a group of images.
 func (c *CPU[T]) ConvWeight(dweight, small, large *Tensor[T], g ConvGeometry) {
 	if small.size == 0 {
+		return
+	}
+	if j := c.takeWinograd(g, large, small, dweight); j != nil {
+		c.winogradWeight(j)
 		return
 	}
 	j := c.takeConv(g, large, small, dweight)
@@ -290,7 +317,7 @@ func (c *CPU[T]) ConvWeight(dweight, small, large *Tensor[T], g ConvGeometry) {
 //
 //	weight += small patches(large)^T
 func (j *convJob[T]) weightBlock(task int) {
-	z, s := &j.z, j.takeScratch()
+	z, s := &j.z, j.scratch.take()
 	group, c0 := task%j.groups, task/j.groups*j.channels
 	c1 := min(c0+j.channels, z.c)
 	blocks := ceilDiv(z.n*z.oh, j.rows)
@@ -304,5 +331,5 @@ func (j *convJob[T]) weightBlock(task int) {
 		src, ld := j.places(r0, cols)
 		kernels.Gemm(nil, false, true, z.o, (c1-c0)*z.taps, cols, 1, src, ld, s.patch, cols, betaAfter[T](b-first), dst, z.depth)
 	}
-	j.giveScratch(s)
+	j.scratch.give(s)
 }

@@ -118,6 +118,11 @@ func testConv[T kernels.Float](t *testing.T) {
 		{2, 2, 1, 1, 3, ConvGeometry{3, 2, 1}},
 		{2, 1, 9, 2, 1, ConvGeometry{3, 4, 3}},
 		{0, 2, 4, 4, 2, ConvGeometry{3, 1, 1}},
+		{30, 17, 14, 14, 18, ConvGeometry{4, 2, 1}},
+		{14, 16, 8, 8, 21, ConvGeometry{4, 2, 1}},
+		{3, 19, 8, 30, 16, ConvGeometry{4, 2, 1}},
+		{7, 16, 10, 22, 16, ConvGeometry{4, 2, 1}},
+		{14, 16, 2, 2, 16, ConvGeometry{4, 2, 1}},
 		{300, 2, 3, 3, 2, ConvGeometry{3, 1, 0}},
 	} {
 		checkConv(t, ops, c)

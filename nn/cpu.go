@@ -16,6 +16,8 @@ type CPU[T kernels.Float] struct {
 	mu    sync.Mutex
 	free  []*task[T]
 	convs []*convJob[T]
+
+	winograds []*winogradJob[T]
 }
 
 var (
