@@ -13,12 +13,41 @@ const (
 // doChannels runs a task over channels.
 func (c *CPU[T]) doChannels(t *task[T]) {
 	if t.cols != 1 {
-		c.do(t, t.rows)
+		switch t.op {
+		case opChannelMoments:
+			c.planeMoments(t)
+		case opChannelNormalize:
+			c.doPlanes(t, t.op)
+		default:
+			c.planesBackward(t)
+		}
 		return
 	}
 	t.w = t.scratchOf(columnParts * t.rows)
 	t.sums = sumsOf(t.sums, 2*t.rows)
 	c.do(t, ceilDiv(t.rows, columnBlock))
+}
+
+// channels runs task i of an operation on channels.
+func (t *task[T]) channels(i int) {
+	lo, hi := t.columnBlock(i)
+	images := t.cols != 1
+	switch {
+	case images && t.op == opChannelMoments:
+		t.blockMoments(i)
+	case images && t.op == opChannelNormalize:
+		t.planesNormalize(i)
+	case images && t.op == opChannelProducts:
+		t.blockProducts(i)
+	case images:
+		t.blockBackward(i)
+	case t.op == opChannelMoments:
+		t.columnMoments(lo, hi)
+	case t.op == opChannelNormalize:
+		t.columnNormalize(lo, hi)
+	default:
+		t.columnNormalizeBackward(lo, hi)
+	}
 }
 
 // sumsOf returns buf, or a longer slice, of length n.

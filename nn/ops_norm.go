@@ -127,77 +127,9 @@ func (t *task[T]) channel(n, c int) (lo, hi int) {
 	return lo, lo + t.cols
 }
 
-// channelMoments sets the moments of channel c, in two passes.
-func (t *task[T]) channelMoments(c int) {
-	if t.cols == 1 {
-		t.columnMoments(t.columnBlock(c))
-		return
-	}
-	count := float64(t.n * t.cols)
-	mean := t.channelSum(c) / count
-	var sum float64
-	for n := range t.n {
-		lo, hi := t.channel(n, c)
-		sum += float64(kernels.SquaredDeviations(t.x[lo:hi], T(mean)))
-	}
-	t.norm.mean[c], t.norm.variance[c] = T(mean), T(sum/count)
-}
-
-// channelNormalize normalises channel c.
-func (t *task[T]) channelNormalize(c int) {
-	if t.cols == 1 {
-		t.columnNormalize(t.columnBlock(c))
-		return
-	}
-	a := &t.norm
-	scale, mean, bias := a.scale(c), a.mean[c], a.bias[c]
-	for n := range t.n {
-		lo, hi := t.channel(n, c)
-		kernels.Normalize(t.y[lo:hi], t.x[lo:hi], scale, mean, bias)
-		if a.activated {
-			kernels.LeakyReLU(t.y[lo:hi], t.y[lo:hi], t.alpha)
-		}
-	}
-}
-
 // scale is the factor of channel c.
 func (a *normArgs[T]) scale(c int) T {
 	return T(float64(a.weight[c]) / math.Sqrt(float64(a.variance[c])+a.eps))
-}
-
-// channelNormalizeBackward undoes channelNormalize. With r = 1/sqrt(variance + eps), h = (x - mean) r and M elements in the channel,
-//
-//	dbias += sum dy;  dweight += sum dy h
-//	dx = weight r (dy - sum(dy)/M - h sum(dy h)/M), the sums only where mean and variance come from x
-func (t *task[T]) channelNormalizeBackward(c int) {
-	if t.cols == 1 {
-		t.columnNormalizeBackward(t.columnBlock(c))
-		return
-	}
-	a := &t.norm
-	mean, dy := a.mean[c], t.z
-	if a.activated {
-		dy = t.y // in place of the gradient behind the activation
-	}
-	var sum, product float64
-	if a.batch || a.dweight != nil || a.activated {
-		for n := range t.n {
-			lo, hi := t.channel(n, c)
-			if a.activated {
-				kernels.LeakyReLUBackward(dy[lo:hi], t.z[lo:hi], a.out[lo:hi], t.alpha)
-			}
-			s, p := kernels.DeviationProducts(dy[lo:hi], t.x[lo:hi], mean)
-			sum, product = sum+float64(s), product+float64(p)
-		}
-	}
-	scale, slope, offset := t.undo(c, sum, product)
-	if t.y == nil {
-		return
-	}
-	for n := range t.n {
-		lo, hi := t.channel(n, c)
-		kernels.NormalizeBackward(t.y[lo:hi], dy[lo:hi], t.x[lo:hi], scale, slope, mean, offset)
-	}
 }
 
 // undo adds to the gradients of channel c, for sum = sum dy and product = sum dy (x - mean), and returns the coefficients of its dx.

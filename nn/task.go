@@ -46,6 +46,7 @@ const (
 	opSiLUBackward
 	opChannelMoments
 	opChannelNormalize
+	opChannelProducts
 	opChannelNormalizeBackward
 	opLayerNorm
 	opLayerNormBackward
@@ -147,12 +148,8 @@ func (t *task[T]) block(i int) {
 	case opDot:
 		lo, hi := i*chunk, min((i+1)*chunk, t.n)
 		t.y[i] = kernels.Dot(t.x[lo:hi], t.z[lo:hi])
-	case opChannelMoments:
-		t.channelMoments(i)
-	case opChannelNormalize:
-		t.channelNormalize(i)
-	case opChannelNormalizeBackward:
-		t.channelNormalizeBackward(i)
+	case opChannelMoments, opChannelNormalize, opChannelProducts, opChannelNormalizeBackward:
+		t.channels(i)
 	case opLayerNorm, opLayerNormBackward, opL2Normalize, opL2NormalizeBackward:
 		t.normalizeRows(i)
 	case opMaxPool, opMaxPoolBackward, opAvgPool, opAvgPoolBackward, opUpsample, opUpsampleBackward:
