@@ -352,6 +352,8 @@ var Requires = map[string][]string{
 	"TanhF32AVX512":                     {"AVX", "AVX512DQ", "AVX512F", "BMI2"},
 	"TanhF64AVX2":                       {"AVX", "AVX2", "FMA3"},
 	"TanhF64AVX512":                     {"AVX", "AVX512DQ", "AVX512F", "BMI2"},
+	"TransposeF32AVX512":                {"AVX", "AVX512F", "BMI2"},
+	"TransposeF64AVX512":                {"AVX", "AVX512F", "BMI2"},
 	"WinogradFilterExpandF32AVX2":       {"AVX"},
 	"WinogradFilterExpandF32AVX512":     {"AVX", "AVX512F", "BMI2"},
 	"WinogradFilterExpandF64AVX2":       {"AVX"},

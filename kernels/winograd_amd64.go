@@ -49,7 +49,7 @@ func winogradAVX2(t *impl[float32]) {
 	t.winogradReduce = winogradAsm([winogradMaps]winogradKernel[float32]{
 		kernel(asm.WinogradInputReduceF32AVX2).kernel(), kernel(asm.WinogradOutputReduceF32AVX2).kernel(), kernel(asm.WinogradFilterReduceF32AVX2).kernel(),
 	}, true)
-	t.transpose = transposeAsm(asm.GemmPackRows4F32AVX2)
+	t.transpose = transposeRows(asm.GemmPackRows4F32AVX2)
 }
 
 func winogradAVX512(t *impl[float32]) {
@@ -59,7 +59,7 @@ func winogradAVX512(t *impl[float32]) {
 	t.winogradReduce = winogradAsm([winogradMaps]winogradKernel[float32]{
 		asm.WinogradInputReduceF32AVX512, asm.WinogradOutputReduceF32AVX512, asm.WinogradFilterReduceF32AVX512,
 	}, true)
-	t.transpose = transposeAsm(asm.GemmPackRows4F32AVX512)
+	t.transpose = transposeBlocks(asm.TransposeF32AVX512)
 }
 
 func winograd64AVX2(t *impl[float64]) {
@@ -70,7 +70,7 @@ func winograd64AVX2(t *impl[float64]) {
 	t.winogradReduce = winogradAsm([winogradMaps]winogradKernel[float64]{
 		kernel(asm.WinogradInputReduceF64AVX2).kernel(), kernel(asm.WinogradOutputReduceF64AVX2).kernel(), kernel(asm.WinogradFilterReduceF64AVX2).kernel(),
 	}, true)
-	t.transpose = transposeAsm(asm.GemmPackRows4F64AVX2)
+	t.transpose = transposeRows(asm.GemmPackRows4F64AVX2)
 }
 
 func winograd64AVX512(t *impl[float64]) {
@@ -80,5 +80,5 @@ func winograd64AVX512(t *impl[float64]) {
 	t.winogradReduce = winogradAsm([winogradMaps]winogradKernel[float64]{
 		asm.WinogradInputReduceF64AVX512, asm.WinogradOutputReduceF64AVX512, asm.WinogradFilterReduceF64AVX512,
 	}, true)
-	t.transpose = transposeAsm(asm.GemmPackRows4F64AVX512)
+	t.transpose = transposeBlocks(asm.TransposeF64AVX512)
 }

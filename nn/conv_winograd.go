@@ -28,10 +28,9 @@ type winogradSizes struct {
 }
 
 const (
-	// winogradChannels is the least number of channels on either side for which the algorithm is taken, and winogradTiles that of tiles:
-	// below, the transforms cost what the products save.
+	// winogradChannels is the least number of channels on either side for which the algorithm is taken: below, the transforms cost what the
+	// products save. It is taken for one image too, where direct products are faster, so that a picture does not depend on its batch.
 	winogradChannels = 16
-	winogradTiles    = 14
 	// winogradRows is the number of rows of the matrices: eight tiles of the micro-kernel of AVX-512.
 	winogradRows = 112
 	// winogradGap keeps the points apart by no multiple of 4 KiB, which would share one set of the first level of cache.
@@ -49,9 +48,6 @@ func (z *convSizes) winograd() (s winogradSizes, ok bool) {
 	}
 	s = winogradSizes{convSizes: *z, down: ceilDiv(z.oh, winogradTile), across: ceilDiv(z.ow, winogradTile), inputs: winogradPhases}
 	s.tiles = s.down * s.across
-	if z.n*s.tiles < winogradTiles {
-		return s, false
-	}
 	if z.oh%winogradTile != 0 && z.ow%winogradTile != 0 {
 		s.moved, s.inputs = 1, 1
 	}
