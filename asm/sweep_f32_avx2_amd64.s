@@ -1268,6 +1268,307 @@ fewer16:
 	VZEROUPPER
 	RET
 
+// func SweepScale4F32AVX2(d []float32, e []float32, lde int, q []float32, acc []float32, a []float32, next []float32)
+// Requires: AVX, FMA3
+TEXT ·SweepScale4F32AVX2(SB), NOSPLIT, $0-152
+	MOVQ     e_base+24(FP), AX
+	MOVQ     lde+48(FP), CX
+	SHLQ     $0x02, CX
+	LEAQ     (CX)(CX*2), DX
+	LEAQ     (DX)(CX*2), BX
+	LEAQ     (BX)(CX*2), SI
+	VSTMXCSR lde+48(FP)
+	MOVQ     lde+48(FP), DI
+	ORQ      $0x00008040, DI
+	MOVQ     DI, e_len+32(FP)
+	VLDMXCSR e_len+32(FP)
+	CMPQ     a_len+112(FP), $0x00000004
+	JB       fewer2
+
+rows1:
+	// Rows at once: 4.
+	MOVQ         a_base+104(FP), DI
+	VBROADCASTSS (DI), Y0
+	VBROADCASTSS 4(DI), Y1
+	VBROADCASTSS 8(DI), Y2
+	VBROADCASTSS 12(DI), Y3
+	ADDQ         $0x00000010, a_base+104(FP)
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VXORPS       Y6, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	MOVQ         d_base+0(FP), DI
+	VBROADCASTSS (DI), Y8
+	VBROADCASTSS 4(DI), Y9
+	VBROADCASTSS 8(DI), Y10
+	VBROADCASTSS 12(DI), Y11
+	ADDQ         $0x00000010, d_base+0(FP)
+	VDIVPS       Y8, Y0, Y0
+	VDIVPS       Y9, Y1, Y1
+	VDIVPS       Y10, Y2, Y2
+	VDIVPS       Y11, Y3, Y3
+	MOVQ         q_len+64(FP), DI
+	MOVQ         q_base+56(FP), R8
+	MOVQ         acc_base+80(FP), R9
+	CMPQ         DI, $0x00000010
+	JB           next5
+
+loop4:
+	VMOVUPS     (R8), Y8
+	VMOVUPS     (R9), Y9
+	VFMADD231PS (AX)(CX*4), Y8, Y4
+	VFMADD231PS (AX), Y0, Y9
+	VFMADD231PS (AX)(BX*1), Y8, Y5
+	VFMADD231PS (AX)(CX*1), Y1, Y9
+	VFMADD231PS (AX)(DX*2), Y8, Y6
+	VFMADD231PS (AX)(CX*2), Y2, Y9
+	VFMADD231PS (AX)(SI*1), Y8, Y7
+	VFMADD231PS (AX)(DX*1), Y3, Y9
+	VMOVUPS     Y9, (R9)
+	VMOVUPS     32(R8), Y8
+	VMOVUPS     32(R9), Y9
+	VFMADD231PS 32(AX)(CX*4), Y8, Y4
+	VFMADD231PS 32(AX), Y0, Y9
+	VFMADD231PS 32(AX)(BX*1), Y8, Y5
+	VFMADD231PS 32(AX)(CX*1), Y1, Y9
+	VFMADD231PS 32(AX)(DX*2), Y8, Y6
+	VFMADD231PS 32(AX)(CX*2), Y2, Y9
+	VFMADD231PS 32(AX)(SI*1), Y8, Y7
+	VFMADD231PS 32(AX)(DX*1), Y3, Y9
+	VMOVUPS     Y9, 32(R9)
+	ADDQ        $0x00000040, R8
+	ADDQ        $0x00000040, R9
+	ADDQ        $0x00000040, AX
+	SUBQ        $0x00000010, DI
+	CMPQ        DI, $0x00000010
+	JAE         loop4
+
+next5:
+	CMPQ DI, $0x00000008
+	JB   next7
+
+loop6:
+	VMOVUPS     (R8), Y8
+	VMOVUPS     (R9), Y9
+	VFMADD231PS (AX)(CX*4), Y8, Y4
+	VFMADD231PS (AX), Y0, Y9
+	VFMADD231PS (AX)(BX*1), Y8, Y5
+	VFMADD231PS (AX)(CX*1), Y1, Y9
+	VFMADD231PS (AX)(DX*2), Y8, Y6
+	VFMADD231PS (AX)(CX*2), Y2, Y9
+	VFMADD231PS (AX)(SI*1), Y8, Y7
+	VFMADD231PS (AX)(DX*1), Y3, Y9
+	VMOVUPS     Y9, (R9)
+	ADDQ        $0x00000020, R8
+	ADDQ        $0x00000020, R9
+	ADDQ        $0x00000020, AX
+	SUBQ        $0x00000008, DI
+	CMPQ        DI, $0x00000008
+	JAE         loop6
+
+next7:
+	TESTQ DI, DI
+	JZ    done3
+
+	// The tail, under a mask.
+	LEAQ        slide<>+32(SB), R10
+	NEGQ        DI
+	VMOVUPS     (R10)(DI*4), Y8
+	NEGQ        DI
+	VMASKMOVPS  (R8), Y8, Y9
+	VMASKMOVPS  (R9), Y8, Y10
+	VMASKMOVPS  (AX)(CX*4), Y8, Y11
+	VFMADD231PS Y11, Y9, Y4
+	VMASKMOVPS  (AX), Y8, Y11
+	VFMADD231PS Y11, Y0, Y10
+	VMASKMOVPS  (AX)(BX*1), Y8, Y0
+	VFMADD231PS Y0, Y9, Y5
+	VMASKMOVPS  (AX)(CX*1), Y8, Y0
+	VFMADD231PS Y0, Y1, Y10
+	VMASKMOVPS  (AX)(DX*2), Y8, Y0
+	VFMADD231PS Y0, Y9, Y6
+	VMASKMOVPS  (AX)(CX*2), Y8, Y0
+	VFMADD231PS Y0, Y2, Y10
+	VMASKMOVPS  (AX)(SI*1), Y8, Y0
+	VFMADD231PS Y0, Y9, Y7
+	VMASKMOVPS  (AX)(DX*1), Y8, Y0
+	VFMADD231PS Y0, Y3, Y10
+	VMASKMOVPS  Y10, Y8, (R9)
+	LEAQ        (R8)(DI*4), R8
+	LEAQ        (R9)(DI*4), R9
+	LEAQ        (AX)(DI*4), AX
+	XORQ        DI, DI
+
+done3:
+	MOVQ         q_len+64(FP), DI
+	SHLQ         $0x02, DI
+	SUBQ         DI, AX
+	LEAQ         (AX)(CX*4), AX
+	MOVQ         next_base+128(FP), DI
+	VEXTRACTF128 $0x01, Y4, X0
+	VADDPS       X0, X4, X0
+	VEXTRACTF128 $0x01, Y5, X1
+	VADDPS       X1, X5, X1
+	VEXTRACTF128 $0x01, Y6, X2
+	VADDPS       X2, X6, X2
+	VEXTRACTF128 $0x01, Y7, X3
+	VADDPS       X3, X7, X3
+	VSHUFPS      $0x88, X1, X0, X4
+	VSHUFPS      $0xdd, X1, X0, X0
+	VADDPS       X0, X4, X4
+	VSHUFPS      $0x88, X3, X2, X0
+	VSHUFPS      $0xdd, X3, X2, X1
+	VADDPS       X1, X0, X0
+	VSHUFPS      $0x88, X0, X4, X1
+	VSHUFPS      $0xdd, X0, X4, X0
+	VADDPS       X0, X1, X1
+	VADDPS       (DI), X1, X1
+	VMOVUPS      X1, (DI)
+	ADDQ         $0x00000010, next_base+128(FP)
+	SUBQ         $0x00000004, a_len+112(FP)
+	CMPQ         a_len+112(FP), $0x00000004
+	JAE          rows1
+
+fewer2:
+	VLDMXCSR lde+48(FP)
+	VZEROUPPER
+	RET
+
+// func SweepScale2F32AVX2(d []float32, e []float32, lde int, q []float32, acc []float32, a []float32, next []float32)
+// Requires: AVX, FMA3
+TEXT ·SweepScale2F32AVX2(SB), NOSPLIT, $0-152
+	MOVQ     e_base+24(FP), AX
+	MOVQ     lde+48(FP), CX
+	SHLQ     $0x02, CX
+	LEAQ     (CX)(CX*2), DX
+	VSTMXCSR lde+48(FP)
+	MOVQ     lde+48(FP), BX
+	ORQ      $0x00008040, BX
+	MOVQ     BX, e_len+32(FP)
+	VLDMXCSR e_len+32(FP)
+	CMPQ     a_len+112(FP), $0x00000002
+	JB       fewer2
+
+rows1:
+	// Rows at once: 2.
+	MOVQ         a_base+104(FP), BX
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS 4(BX), Y1
+	ADDQ         $0x00000008, a_base+104(FP)
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	MOVQ         d_base+0(FP), BX
+	VBROADCASTSS (BX), Y4
+	VBROADCASTSS 4(BX), Y5
+	ADDQ         $0x00000008, d_base+0(FP)
+	VDIVPS       Y4, Y0, Y0
+	VDIVPS       Y5, Y1, Y1
+	MOVQ         q_len+64(FP), BX
+	MOVQ         q_base+56(FP), SI
+	MOVQ         acc_base+80(FP), DI
+	CMPQ         BX, $0x00000010
+	JB           next5
+
+loop4:
+	VMOVUPS     (SI), Y4
+	VMOVUPS     (DI), Y5
+	VFMADD231PS (AX)(CX*2), Y4, Y2
+	VFMADD231PS (AX), Y0, Y5
+	VFMADD231PS (AX)(DX*1), Y4, Y3
+	VFMADD231PS (AX)(CX*1), Y1, Y5
+	VMOVUPS     Y5, (DI)
+	VMOVUPS     32(SI), Y4
+	VMOVUPS     32(DI), Y5
+	VFMADD231PS 32(AX)(CX*2), Y4, Y2
+	VFMADD231PS 32(AX), Y0, Y5
+	VFMADD231PS 32(AX)(DX*1), Y4, Y3
+	VFMADD231PS 32(AX)(CX*1), Y1, Y5
+	VMOVUPS     Y5, 32(DI)
+	ADDQ        $0x00000040, SI
+	ADDQ        $0x00000040, DI
+	ADDQ        $0x00000040, AX
+	SUBQ        $0x00000010, BX
+	CMPQ        BX, $0x00000010
+	JAE         loop4
+
+next5:
+	CMPQ BX, $0x00000008
+	JB   next7
+
+loop6:
+	VMOVUPS     (SI), Y4
+	VMOVUPS     (DI), Y5
+	VFMADD231PS (AX)(CX*2), Y4, Y2
+	VFMADD231PS (AX), Y0, Y5
+	VFMADD231PS (AX)(DX*1), Y4, Y3
+	VFMADD231PS (AX)(CX*1), Y1, Y5
+	VMOVUPS     Y5, (DI)
+	ADDQ        $0x00000020, SI
+	ADDQ        $0x00000020, DI
+	ADDQ        $0x00000020, AX
+	SUBQ        $0x00000008, BX
+	CMPQ        BX, $0x00000008
+	JAE         loop6
+
+next7:
+	TESTQ BX, BX
+	JZ    done3
+
+	// The tail, under a mask.
+	LEAQ        slide<>+32(SB), R8
+	NEGQ        BX
+	VMOVUPS     (R8)(BX*4), Y4
+	NEGQ        BX
+	VMASKMOVPS  (SI), Y4, Y5
+	VMASKMOVPS  (DI), Y4, Y6
+	VMASKMOVPS  (AX)(CX*2), Y4, Y7
+	VFMADD231PS Y7, Y5, Y2
+	VMASKMOVPS  (AX), Y4, Y7
+	VFMADD231PS Y7, Y0, Y6
+	VMASKMOVPS  (AX)(DX*1), Y4, Y0
+	VFMADD231PS Y0, Y5, Y3
+	VMASKMOVPS  (AX)(CX*1), Y4, Y0
+	VFMADD231PS Y0, Y1, Y6
+	VMASKMOVPS  Y6, Y4, (DI)
+	LEAQ        (SI)(BX*4), SI
+	LEAQ        (DI)(BX*4), DI
+	LEAQ        (AX)(BX*4), AX
+	XORQ        BX, BX
+
+done3:
+	MOVQ         q_len+64(FP), BX
+	SHLQ         $0x02, BX
+	SUBQ         BX, AX
+	LEAQ         (AX)(CX*2), AX
+	MOVQ         next_base+128(FP), BX
+	VEXTRACTF128 $0x01, Y2, X0
+	VADDPS       X0, X2, X0
+	VSHUFPS      $0x0e, X0, X0, X1
+	VADDPS       X1, X0, X0
+	VMOVSHDUP    X0, X1
+	VADDPS       X1, X0, X0
+	VMOVSS       (BX), X1
+	VADDPS       X1, X0, X0
+	VMOVSS       X0, (BX)
+	VEXTRACTF128 $0x01, Y3, X0
+	VADDPS       X0, X3, X0
+	VSHUFPS      $0x0e, X0, X0, X1
+	VADDPS       X1, X0, X0
+	VMOVSHDUP    X0, X1
+	VADDPS       X1, X0, X0
+	VMOVSS       4(BX), X1
+	VADDPS       X1, X0, X0
+	VMOVSS       X0, 4(BX)
+	ADDQ         $0x00000008, next_base+128(FP)
+	SUBQ         $0x00000002, a_len+112(FP)
+	CMPQ         a_len+112(FP), $0x00000002
+	JAE          rows1
+
+fewer2:
+	VLDMXCSR lde+48(FP)
+	VZEROUPPER
+	RET
+
 // func RowMaxF32AVX2(mx []float32, c []float32, ldc int, kappa float32, g []float32)
 // Requires: AVX, FMA3, MMX+
 TEXT ·RowMaxF32AVX2(SB), NOSPLIT, $0-88

@@ -20,6 +20,18 @@ func SweepRowsDotF32AVX512(e []float32, lde int, d []float32, c []float32, ldc i
 //go:noescape
 func SweepColsF32AVX512(acc []float32, e []float32, lde int, w []float32)
 
+// SweepScale4F32AVX512 sets acc[j] += sum_r (a[r] / d[r]) e[r*lde+j] and next[r] += sum_j e[(r+4)*lde+j] q[j],
+// for r < len(a), a multiple of 4, j < len(q). next is d from element 4 on.
+//
+//go:noescape
+func SweepScale4F32AVX512(d []float32, e []float32, lde int, q []float32, acc []float32, a []float32, next []float32)
+
+// SweepScale2F32AVX512 sets acc[j] += sum_r (a[r] / d[r]) e[r*lde+j] and next[r] += sum_j e[(r+2)*lde+j] q[j],
+// for r < len(a), a multiple of 2, j < len(q). next is d from element 2 on.
+//
+//go:noescape
+func SweepScale2F32AVX512(d []float32, e []float32, lde int, q []float32, acc []float32, a []float32, next []float32)
+
 // RowMaxF32AVX512 sets mx[r] = max(mx[r], max_j (g[j] - kappa c[r*ldc+j])) for r < len(mx), j < len(g).
 //
 //go:noescape

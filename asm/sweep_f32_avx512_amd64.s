@@ -1117,6 +1117,317 @@ fewer16:
 	VZEROUPPER
 	RET
 
+// func SweepScale4F32AVX512(d []float32, e []float32, lde int, q []float32, acc []float32, a []float32, next []float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·SweepScale4F32AVX512(SB), NOSPLIT, $0-152
+	MOVQ     e_base+24(FP), AX
+	MOVQ     lde+48(FP), CX
+	SHLQ     $0x02, CX
+	LEAQ     (CX)(CX*2), DX
+	LEAQ     (DX)(CX*2), BX
+	LEAQ     (BX)(CX*2), SI
+	VSTMXCSR lde+48(FP)
+	MOVQ     lde+48(FP), DI
+	ORQ      $0x00008040, DI
+	MOVQ     DI, e_len+32(FP)
+	VLDMXCSR e_len+32(FP)
+	CMPQ     a_len+112(FP), $0x00000004
+	JB       fewer2
+
+rows1:
+	// Rows at once: 4.
+	MOVQ         a_base+104(FP), DI
+	VBROADCASTSS (DI), Z0
+	VBROADCASTSS 4(DI), Z1
+	VBROADCASTSS 8(DI), Z2
+	VBROADCASTSS 12(DI), Z3
+	ADDQ         $0x00000010, a_base+104(FP)
+	VXORPS       Z4, Z4, Z4
+	VXORPS       Z5, Z5, Z5
+	VXORPS       Z6, Z6, Z6
+	VXORPS       Z7, Z7, Z7
+	MOVQ         d_base+0(FP), DI
+	VBROADCASTSS (DI), Z8
+	VBROADCASTSS 4(DI), Z9
+	VBROADCASTSS 8(DI), Z10
+	VBROADCASTSS 12(DI), Z11
+	ADDQ         $0x00000010, d_base+0(FP)
+	VDIVPS       Z8, Z0, Z0
+	VDIVPS       Z9, Z1, Z1
+	VDIVPS       Z10, Z2, Z2
+	VDIVPS       Z11, Z3, Z3
+	MOVQ         q_len+64(FP), DI
+	MOVQ         q_base+56(FP), R8
+	MOVQ         acc_base+80(FP), R9
+	CMPQ         DI, $0x00000020
+	JB           next5
+
+loop4:
+	VMOVUPS     (R8), Z8
+	VMOVUPS     (R9), Z9
+	VFMADD231PS (AX)(CX*4), Z8, Z4
+	VFMADD231PS (AX), Z0, Z9
+	VFMADD231PS (AX)(BX*1), Z8, Z5
+	VFMADD231PS (AX)(CX*1), Z1, Z9
+	VFMADD231PS (AX)(DX*2), Z8, Z6
+	VFMADD231PS (AX)(CX*2), Z2, Z9
+	VFMADD231PS (AX)(SI*1), Z8, Z7
+	VFMADD231PS (AX)(DX*1), Z3, Z9
+	VMOVUPS     Z9, (R9)
+	VMOVUPS     64(R8), Z8
+	VMOVUPS     64(R9), Z9
+	VFMADD231PS 64(AX)(CX*4), Z8, Z4
+	VFMADD231PS 64(AX), Z0, Z9
+	VFMADD231PS 64(AX)(BX*1), Z8, Z5
+	VFMADD231PS 64(AX)(CX*1), Z1, Z9
+	VFMADD231PS 64(AX)(DX*2), Z8, Z6
+	VFMADD231PS 64(AX)(CX*2), Z2, Z9
+	VFMADD231PS 64(AX)(SI*1), Z8, Z7
+	VFMADD231PS 64(AX)(DX*1), Z3, Z9
+	VMOVUPS     Z9, 64(R9)
+	ADDQ        $0x00000080, R8
+	ADDQ        $0x00000080, R9
+	ADDQ        $0x00000080, AX
+	SUBQ        $0x00000020, DI
+	CMPQ        DI, $0x00000020
+	JAE         loop4
+
+next5:
+	CMPQ DI, $0x00000010
+	JB   next7
+
+loop6:
+	VMOVUPS     (R8), Z8
+	VMOVUPS     (R9), Z9
+	VFMADD231PS (AX)(CX*4), Z8, Z4
+	VFMADD231PS (AX), Z0, Z9
+	VFMADD231PS (AX)(BX*1), Z8, Z5
+	VFMADD231PS (AX)(CX*1), Z1, Z9
+	VFMADD231PS (AX)(DX*2), Z8, Z6
+	VFMADD231PS (AX)(CX*2), Z2, Z9
+	VFMADD231PS (AX)(SI*1), Z8, Z7
+	VFMADD231PS (AX)(DX*1), Z3, Z9
+	VMOVUPS     Z9, (R9)
+	ADDQ        $0x00000040, R8
+	ADDQ        $0x00000040, R9
+	ADDQ        $0x00000040, AX
+	SUBQ        $0x00000010, DI
+	CMPQ        DI, $0x00000010
+	JAE         loop6
+
+next7:
+	TESTQ DI, DI
+	JZ    done3
+
+	// The tail, under a mask.
+	MOVL        $-1, R10
+	BZHIL       DI, R10, R10
+	KMOVW       R10, K1
+	VMOVUPS.Z   (R8), K1, Z8
+	VMOVUPS.Z   (R9), K1, Z9
+	VMOVUPS.Z   (AX)(CX*4), K1, Z10
+	VFMADD231PS Z10, Z8, Z4
+	VMOVUPS.Z   (AX), K1, Z10
+	VFMADD231PS Z10, Z0, Z9
+	VMOVUPS.Z   (AX)(BX*1), K1, Z0
+	VFMADD231PS Z0, Z8, Z5
+	VMOVUPS.Z   (AX)(CX*1), K1, Z0
+	VFMADD231PS Z0, Z1, Z9
+	VMOVUPS.Z   (AX)(DX*2), K1, Z0
+	VFMADD231PS Z0, Z8, Z6
+	VMOVUPS.Z   (AX)(CX*2), K1, Z0
+	VFMADD231PS Z0, Z2, Z9
+	VMOVUPS.Z   (AX)(SI*1), K1, Z0
+	VFMADD231PS Z0, Z8, Z7
+	VMOVUPS.Z   (AX)(DX*1), K1, Z0
+	VFMADD231PS Z0, Z3, Z9
+	VMOVUPS     Z9, K1, (R9)
+	LEAQ        (R8)(DI*4), R8
+	LEAQ        (R9)(DI*4), R9
+	LEAQ        (AX)(DI*4), AX
+	XORQ        DI, DI
+
+done3:
+	MOVQ          q_len+64(FP), DI
+	SHLQ          $0x02, DI
+	SUBQ          DI, AX
+	LEAQ          (AX)(CX*4), AX
+	MOVQ          next_base+128(FP), DI
+	VEXTRACTF64X4 $0x01, Z4, Y0
+	VADDPS        Y0, Y4, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VADDPS        X1, X0, X1
+	VEXTRACTF64X4 $0x01, Z5, Y0
+	VADDPS        Y0, Y5, Y0
+	VEXTRACTF128  $0x01, Y0, X2
+	VADDPS        X2, X0, X2
+	VEXTRACTF64X4 $0x01, Z6, Y0
+	VADDPS        Y0, Y6, Y0
+	VEXTRACTF128  $0x01, Y0, X3
+	VADDPS        X3, X0, X3
+	VEXTRACTF64X4 $0x01, Z7, Y0
+	VADDPS        Y0, Y7, Y0
+	VEXTRACTF128  $0x01, Y0, X4
+	VADDPS        X4, X0, X4
+	VSHUFPS       $0x88, X2, X1, X0
+	VSHUFPS       $0xdd, X2, X1, X1
+	VADDPS        X1, X0, X0
+	VSHUFPS       $0x88, X4, X3, X1
+	VSHUFPS       $0xdd, X4, X3, X2
+	VADDPS        X2, X1, X1
+	VSHUFPS       $0x88, X1, X0, X2
+	VSHUFPS       $0xdd, X1, X0, X0
+	VADDPS        X0, X2, X2
+	VADDPS        (DI), X2, X2
+	VMOVUPS       X2, (DI)
+	ADDQ          $0x00000010, next_base+128(FP)
+	SUBQ          $0x00000004, a_len+112(FP)
+	CMPQ          a_len+112(FP), $0x00000004
+	JAE           rows1
+
+fewer2:
+	VLDMXCSR lde+48(FP)
+	VZEROUPPER
+	RET
+
+// func SweepScale2F32AVX512(d []float32, e []float32, lde int, q []float32, acc []float32, a []float32, next []float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·SweepScale2F32AVX512(SB), NOSPLIT, $0-152
+	MOVQ     e_base+24(FP), AX
+	MOVQ     lde+48(FP), CX
+	SHLQ     $0x02, CX
+	LEAQ     (CX)(CX*2), DX
+	VSTMXCSR lde+48(FP)
+	MOVQ     lde+48(FP), BX
+	ORQ      $0x00008040, BX
+	MOVQ     BX, e_len+32(FP)
+	VLDMXCSR e_len+32(FP)
+	CMPQ     a_len+112(FP), $0x00000002
+	JB       fewer2
+
+rows1:
+	// Rows at once: 2.
+	MOVQ         a_base+104(FP), BX
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS 4(BX), Z1
+	ADDQ         $0x00000008, a_base+104(FP)
+	VXORPS       Z2, Z2, Z2
+	VXORPS       Z3, Z3, Z3
+	MOVQ         d_base+0(FP), BX
+	VBROADCASTSS (BX), Z4
+	VBROADCASTSS 4(BX), Z5
+	ADDQ         $0x00000008, d_base+0(FP)
+	VDIVPS       Z4, Z0, Z0
+	VDIVPS       Z5, Z1, Z1
+	MOVQ         q_len+64(FP), BX
+	MOVQ         q_base+56(FP), SI
+	MOVQ         acc_base+80(FP), DI
+	CMPQ         BX, $0x00000020
+	JB           next5
+
+loop4:
+	VMOVUPS     (SI), Z4
+	VMOVUPS     (DI), Z5
+	VFMADD231PS (AX)(CX*2), Z4, Z2
+	VFMADD231PS (AX), Z0, Z5
+	VFMADD231PS (AX)(DX*1), Z4, Z3
+	VFMADD231PS (AX)(CX*1), Z1, Z5
+	VMOVUPS     Z5, (DI)
+	VMOVUPS     64(SI), Z4
+	VMOVUPS     64(DI), Z5
+	VFMADD231PS 64(AX)(CX*2), Z4, Z2
+	VFMADD231PS 64(AX), Z0, Z5
+	VFMADD231PS 64(AX)(DX*1), Z4, Z3
+	VFMADD231PS 64(AX)(CX*1), Z1, Z5
+	VMOVUPS     Z5, 64(DI)
+	ADDQ        $0x00000080, SI
+	ADDQ        $0x00000080, DI
+	ADDQ        $0x00000080, AX
+	SUBQ        $0x00000020, BX
+	CMPQ        BX, $0x00000020
+	JAE         loop4
+
+next5:
+	CMPQ BX, $0x00000010
+	JB   next7
+
+loop6:
+	VMOVUPS     (SI), Z4
+	VMOVUPS     (DI), Z5
+	VFMADD231PS (AX)(CX*2), Z4, Z2
+	VFMADD231PS (AX), Z0, Z5
+	VFMADD231PS (AX)(DX*1), Z4, Z3
+	VFMADD231PS (AX)(CX*1), Z1, Z5
+	VMOVUPS     Z5, (DI)
+	ADDQ        $0x00000040, SI
+	ADDQ        $0x00000040, DI
+	ADDQ        $0x00000040, AX
+	SUBQ        $0x00000010, BX
+	CMPQ        BX, $0x00000010
+	JAE         loop6
+
+next7:
+	TESTQ BX, BX
+	JZ    done3
+
+	// The tail, under a mask.
+	MOVL        $-1, R8
+	BZHIL       BX, R8, R8
+	KMOVW       R8, K1
+	VMOVUPS.Z   (SI), K1, Z4
+	VMOVUPS.Z   (DI), K1, Z5
+	VMOVUPS.Z   (AX)(CX*2), K1, Z6
+	VFMADD231PS Z6, Z4, Z2
+	VMOVUPS.Z   (AX), K1, Z6
+	VFMADD231PS Z6, Z0, Z5
+	VMOVUPS.Z   (AX)(DX*1), K1, Z0
+	VFMADD231PS Z0, Z4, Z3
+	VMOVUPS.Z   (AX)(CX*1), K1, Z0
+	VFMADD231PS Z0, Z1, Z5
+	VMOVUPS     Z5, K1, (DI)
+	LEAQ        (SI)(BX*4), SI
+	LEAQ        (DI)(BX*4), DI
+	LEAQ        (AX)(BX*4), AX
+	XORQ        BX, BX
+
+done3:
+	MOVQ          q_len+64(FP), BX
+	SHLQ          $0x02, BX
+	SUBQ          BX, AX
+	LEAQ          (AX)(CX*2), AX
+	MOVQ          next_base+128(FP), BX
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPS        Y0, Y2, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VADDPS        X1, X0, X1
+	VSHUFPS       $0x0e, X1, X1, X0
+	VADDPS        X0, X1, X1
+	VMOVSHDUP     X1, X0
+	VADDPS        X0, X1, X1
+	VMOVSS        (BX), X0
+	VADDPS        X0, X1, X1
+	VMOVSS        X1, (BX)
+	VEXTRACTF64X4 $0x01, Z3, Y0
+	VADDPS        Y0, Y3, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VADDPS        X1, X0, X1
+	VSHUFPS       $0x0e, X1, X1, X0
+	VADDPS        X0, X1, X1
+	VMOVSHDUP     X1, X0
+	VADDPS        X0, X1, X1
+	VMOVSS        4(BX), X0
+	VADDPS        X0, X1, X1
+	VMOVSS        X1, 4(BX)
+	ADDQ          $0x00000008, next_base+128(FP)
+	SUBQ          $0x00000002, a_len+112(FP)
+	CMPQ          a_len+112(FP), $0x00000002
+	JAE           rows1
+
+fewer2:
+	VLDMXCSR lde+48(FP)
+	VZEROUPPER
+	RET
+
 // func RowMaxF32AVX512(mx []float32, c []float32, ldc int, kappa float32, g []float32)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·RowMaxF32AVX512(SB), NOSPLIT, $0-88

@@ -20,6 +20,18 @@ func SweepRowsDotF32NEON(e []float32, lde int, d, c []float32, ldc int, kappa fl
 //go:noescape
 func SweepColsF32NEON(acc, e []float32, lde int, w []float32)
 
+// SweepScale4F32NEON sets acc[j] += sum_r (a[r] / d[r]) e[r*lde+j] and next[r] += sum_j e[(r+4)*lde+j] q[j],
+// for r < len(a), a multiple of 4, j < len(q). next is d from element 4 on.
+//
+//go:noescape
+func SweepScale4F32NEON(d, e []float32, lde int, q, acc, a, next []float32)
+
+// SweepScale2F32NEON sets acc[j] += sum_r (a[r] / d[r]) e[r*lde+j] and next[r] += sum_j e[(r+2)*lde+j] q[j],
+// for r < len(a), a multiple of 2, j < len(q). next is d from element 2 on.
+//
+//go:noescape
+func SweepScale2F32NEON(d, e []float32, lde int, q, acc, a, next []float32)
+
 // RowMaxF32NEON sets mx[r] = max(mx[r], max_j (g[j] - kappa c[r*ldc+j])) for r < len(mx), j < len(g).
 //
 //go:noescape

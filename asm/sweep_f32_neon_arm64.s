@@ -1696,6 +1696,335 @@ next18:
 	ADD $1, R3
 	RET
 
+// func SweepScale4F32NEON(d, e []float32, lde int, q, acc, a, next []float32)
+TEXT ·SweepScale4F32NEON(SB), NOSPLIT, $0-152
+	MOVD e_base+24(FP), R0
+	MOVD lde+48(FP), R1
+	LSL $2, R1, R1
+	MOVD d_base+0(FP), R2
+	MOVD a_base+104(FP), R3
+	MOVD next_base+128(FP), R4
+	MOVD a_len+112(FP), R5
+	MOVD R0, R6
+	ADD R1<<2, R6, R6
+	// Rows at once: 4.
+	SUBS $4, R5
+	BLO next2
+
+loop1:
+	VLD1R.P 4(R3), [V0.S4]
+	VLD1R.P 4(R3), [V1.S4]
+	VLD1R.P 4(R3), [V2.S4]
+	VLD1R.P 4(R3), [V3.S4]
+	VMOVI $0, V4.B16
+	VMOVI $0, V5.B16
+	VMOVI $0, V6.B16
+	VMOVI $0, V7.B16
+	VLD1R.P 4(R2), [V8.S4]
+	VLD1R.P 4(R2), [V9.S4]
+	VLD1R.P 4(R2), [V10.S4]
+	VLD1R.P 4(R2), [V11.S4]
+	WORD $0x6e28fc00 // fdiv v0.4s, v0.4s, v8.4s
+	WORD $0x6e29fc21 // fdiv v1.4s, v1.4s, v9.4s
+	WORD $0x6e2afc42 // fdiv v2.4s, v2.4s, v10.4s
+	WORD $0x6e2bfc63 // fdiv v3.4s, v3.4s, v11.4s
+	MOVD q_len+64(FP), R7
+	MOVD q_base+56(FP), R8
+	MOVD acc_base+80(FP), R9
+	MOVD R0, R10
+	ADD R1, R10, R11
+	ADD R1, R11, R12
+	ADD R1, R12, R13
+	MOVD R6, R14
+	ADD R1, R14, R15
+	ADD R1, R15, R16
+	ADD R1, R16, R17
+	SUBS $8, R7
+	BLO next4
+
+loop3:
+	FMOVQ 0(R8), F8
+	FMOVQ 16(R8), F9
+	FMOVQ 0(R9), F10
+	FMOVQ 16(R9), F11
+	FMOVQ 0(R14), F12
+	VFMLA V12.S4, V8.S4, V4.S4
+	FMOVQ 0(R10), F12
+	VFMLA V12.S4, V0.S4, V10.S4
+	FMOVQ 16(R14), F12
+	VFMLA V12.S4, V9.S4, V4.S4
+	FMOVQ 16(R10), F12
+	VFMLA V12.S4, V0.S4, V11.S4
+	FMOVQ 0(R15), F12
+	VFMLA V12.S4, V8.S4, V5.S4
+	FMOVQ 0(R11), F12
+	VFMLA V12.S4, V1.S4, V10.S4
+	FMOVQ 16(R15), F12
+	VFMLA V12.S4, V9.S4, V5.S4
+	FMOVQ 16(R11), F12
+	VFMLA V12.S4, V1.S4, V11.S4
+	FMOVQ 0(R16), F12
+	VFMLA V12.S4, V8.S4, V6.S4
+	FMOVQ 0(R12), F12
+	VFMLA V12.S4, V2.S4, V10.S4
+	FMOVQ 16(R16), F12
+	VFMLA V12.S4, V9.S4, V6.S4
+	FMOVQ 16(R12), F12
+	VFMLA V12.S4, V2.S4, V11.S4
+	FMOVQ 0(R17), F12
+	VFMLA V12.S4, V8.S4, V7.S4
+	FMOVQ 0(R13), F8
+	VFMLA V8.S4, V3.S4, V10.S4
+	FMOVQ 16(R17), F8
+	VFMLA V8.S4, V9.S4, V7.S4
+	FMOVQ 16(R13), F8
+	VFMLA V8.S4, V3.S4, V11.S4
+	FMOVQ F10, 0(R9)
+	FMOVQ F11, 16(R9)
+	ADD $32, R8
+	ADD $32, R9
+	ADD $32, R10
+	ADD $32, R11
+	ADD $32, R12
+	ADD $32, R13
+	ADD $32, R14
+	ADD $32, R15
+	ADD $32, R16
+	ADD $32, R17
+	SUBS $8, R7
+	BHS loop3
+
+next4:
+	ADD $8, R7
+	SUBS $4, R7
+	BLO next6
+
+loop5:
+	FMOVQ 0(R8), F8
+	FMOVQ 0(R9), F9
+	FMOVQ 0(R14), F10
+	VFMLA V10.S4, V8.S4, V4.S4
+	FMOVQ 0(R10), F10
+	VFMLA V10.S4, V0.S4, V9.S4
+	FMOVQ 0(R15), F10
+	VFMLA V10.S4, V8.S4, V5.S4
+	FMOVQ 0(R11), F10
+	VFMLA V10.S4, V1.S4, V9.S4
+	FMOVQ 0(R16), F10
+	VFMLA V10.S4, V8.S4, V6.S4
+	FMOVQ 0(R12), F10
+	VFMLA V10.S4, V2.S4, V9.S4
+	FMOVQ 0(R17), F10
+	VFMLA V10.S4, V8.S4, V7.S4
+	FMOVQ 0(R13), F8
+	VFMLA V8.S4, V3.S4, V9.S4
+	FMOVQ F9, 0(R9)
+	ADD $16, R8
+	ADD $16, R9
+	ADD $16, R10
+	ADD $16, R11
+	ADD $16, R12
+	ADD $16, R13
+	ADD $16, R14
+	ADD $16, R15
+	ADD $16, R16
+	ADD $16, R17
+	SUBS $4, R7
+	BHS loop5
+
+next6:
+	ADD $4, R7
+	CBZ R7, done8
+
+tail7:
+	FMOVS 0(R8), F8
+	FMOVS 0(R9), F9
+	FMOVS 0(R14), F10
+	VFMLA V10.S4, V8.S4, V4.S4
+	FMOVS 0(R10), F10
+	VFMLA V10.S4, V0.S4, V9.S4
+	FMOVS 0(R15), F10
+	VFMLA V10.S4, V8.S4, V5.S4
+	FMOVS 0(R11), F10
+	VFMLA V10.S4, V1.S4, V9.S4
+	FMOVS 0(R16), F10
+	VFMLA V10.S4, V8.S4, V6.S4
+	FMOVS 0(R12), F10
+	VFMLA V10.S4, V2.S4, V9.S4
+	FMOVS 0(R17), F10
+	VFMLA V10.S4, V8.S4, V7.S4
+	FMOVS 0(R13), F8
+	VFMLA V8.S4, V3.S4, V9.S4
+	FMOVS F9, 0(R9)
+	ADD $4, R8
+	ADD $4, R9
+	ADD $4, R10
+	ADD $4, R11
+	ADD $4, R12
+	ADD $4, R13
+	ADD $4, R14
+	ADD $4, R15
+	ADD $4, R16
+	ADD $4, R17
+	SUBS $1, R7
+	CBNZ R7, tail7
+
+done8:
+	ADD R1<<2, R0, R0
+	ADD R1<<2, R6, R6
+	WORD $0x6e25d480 // faddp v0.4s, v4.4s, v5.4s
+	WORD $0x6e27d4c1 // faddp v1.4s, v6.4s, v7.4s
+	WORD $0x6e21d400 // faddp v0.4s, v0.4s, v1.4s
+	FMOVQ 0(R4), F1
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ F0, 0(R4)
+	ADD $16, R4
+	SUBS $4, R5
+	BHS loop1
+
+next2:
+	ADD $4, R5
+	RET
+
+// func SweepScale2F32NEON(d, e []float32, lde int, q, acc, a, next []float32)
+TEXT ·SweepScale2F32NEON(SB), NOSPLIT, $0-152
+	MOVD e_base+24(FP), R0
+	MOVD lde+48(FP), R1
+	LSL $2, R1, R1
+	MOVD d_base+0(FP), R2
+	MOVD a_base+104(FP), R3
+	MOVD next_base+128(FP), R4
+	MOVD a_len+112(FP), R5
+	MOVD R0, R6
+	ADD R1<<1, R6, R6
+	// Rows at once: 2.
+	SUBS $2, R5
+	BLO next2
+
+loop1:
+	VLD1R.P 4(R3), [V0.S4]
+	VLD1R.P 4(R3), [V1.S4]
+	VMOVI $0, V2.B16
+	VMOVI $0, V3.B16
+	VLD1R.P 4(R2), [V4.S4]
+	VLD1R.P 4(R2), [V5.S4]
+	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
+	WORD $0x6e25fc21 // fdiv v1.4s, v1.4s, v5.4s
+	MOVD q_len+64(FP), R7
+	MOVD q_base+56(FP), R8
+	MOVD acc_base+80(FP), R9
+	MOVD R0, R10
+	ADD R1, R10, R11
+	MOVD R6, R12
+	ADD R1, R12, R13
+	SUBS $8, R7
+	BLO next4
+
+loop3:
+	FMOVQ 0(R8), F4
+	FMOVQ 16(R8), F5
+	FMOVQ 0(R9), F6
+	FMOVQ 16(R9), F7
+	FMOVQ 0(R12), F8
+	VFMLA V8.S4, V4.S4, V2.S4
+	FMOVQ 0(R10), F8
+	VFMLA V8.S4, V0.S4, V6.S4
+	FMOVQ 16(R12), F8
+	VFMLA V8.S4, V5.S4, V2.S4
+	FMOVQ 16(R10), F8
+	VFMLA V8.S4, V0.S4, V7.S4
+	FMOVQ 0(R13), F8
+	VFMLA V8.S4, V4.S4, V3.S4
+	FMOVQ 0(R11), F4
+	VFMLA V4.S4, V1.S4, V6.S4
+	FMOVQ 16(R13), F4
+	VFMLA V4.S4, V5.S4, V3.S4
+	FMOVQ 16(R11), F4
+	VFMLA V4.S4, V1.S4, V7.S4
+	FMOVQ F6, 0(R9)
+	FMOVQ F7, 16(R9)
+	ADD $32, R8
+	ADD $32, R9
+	ADD $32, R10
+	ADD $32, R11
+	ADD $32, R12
+	ADD $32, R13
+	SUBS $8, R7
+	BHS loop3
+
+next4:
+	ADD $8, R7
+	SUBS $4, R7
+	BLO next6
+
+loop5:
+	FMOVQ 0(R8), F4
+	FMOVQ 0(R9), F5
+	FMOVQ 0(R12), F6
+	VFMLA V6.S4, V4.S4, V2.S4
+	FMOVQ 0(R10), F6
+	VFMLA V6.S4, V0.S4, V5.S4
+	FMOVQ 0(R13), F6
+	VFMLA V6.S4, V4.S4, V3.S4
+	FMOVQ 0(R11), F4
+	VFMLA V4.S4, V1.S4, V5.S4
+	FMOVQ F5, 0(R9)
+	ADD $16, R8
+	ADD $16, R9
+	ADD $16, R10
+	ADD $16, R11
+	ADD $16, R12
+	ADD $16, R13
+	SUBS $4, R7
+	BHS loop5
+
+next6:
+	ADD $4, R7
+	CBZ R7, done8
+
+tail7:
+	FMOVS 0(R8), F4
+	FMOVS 0(R9), F5
+	FMOVS 0(R12), F6
+	VFMLA V6.S4, V4.S4, V2.S4
+	FMOVS 0(R10), F6
+	VFMLA V6.S4, V0.S4, V5.S4
+	FMOVS 0(R13), F6
+	VFMLA V6.S4, V4.S4, V3.S4
+	FMOVS 0(R11), F4
+	VFMLA V4.S4, V1.S4, V5.S4
+	FMOVS F5, 0(R9)
+	ADD $4, R8
+	ADD $4, R9
+	ADD $4, R10
+	ADD $4, R11
+	ADD $4, R12
+	ADD $4, R13
+	SUBS $1, R7
+	CBNZ R7, tail7
+
+done8:
+	ADD R1<<1, R0, R0
+	ADD R1<<1, R6, R6
+	WORD $0x6e22d440 // faddp v0.4s, v2.4s, v2.4s
+	WORD $0x6e20d400 // faddp v0.4s, v0.4s, v0.4s
+	FMOVS 0(R4), F1
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVS F0, 0(R4)
+	ADD $4, R4
+	WORD $0x6e23d460 // faddp v0.4s, v3.4s, v3.4s
+	WORD $0x6e20d400 // faddp v0.4s, v0.4s, v0.4s
+	FMOVS 0(R4), F1
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVS F0, 0(R4)
+	ADD $4, R4
+	SUBS $2, R5
+	BHS loop1
+
+next2:
+	ADD $2, R5
+	RET
+
 // func RowMaxF32NEON(mx, c []float32, ldc int, kappa float32, g []float32)
 TEXT ·RowMaxF32NEON(SB), NOSPLIT, $0-88
 	MOVD c_base+24(FP), R0

@@ -1340,6 +1340,297 @@ fewer16:
 	VZEROUPPER
 	RET
 
+// func SweepScale4F64AVX2(d []float64, e []float64, lde int, q []float64, acc []float64, a []float64, next []float64)
+// Requires: AVX, FMA3
+TEXT ·SweepScale4F64AVX2(SB), NOSPLIT, $0-152
+	MOVQ     e_base+24(FP), AX
+	MOVQ     lde+48(FP), CX
+	SHLQ     $0x03, CX
+	LEAQ     (CX)(CX*2), DX
+	LEAQ     (DX)(CX*2), BX
+	LEAQ     (BX)(CX*2), SI
+	VSTMXCSR lde+48(FP)
+	MOVQ     lde+48(FP), DI
+	ORQ      $0x00008040, DI
+	MOVQ     DI, e_len+32(FP)
+	VLDMXCSR e_len+32(FP)
+	CMPQ     a_len+112(FP), $0x00000004
+	JB       fewer2
+
+rows1:
+	// Rows at once: 4.
+	MOVQ         a_base+104(FP), DI
+	VBROADCASTSD (DI), Y0
+	VBROADCASTSD 8(DI), Y1
+	VBROADCASTSD 16(DI), Y2
+	VBROADCASTSD 24(DI), Y3
+	ADDQ         $0x00000020, a_base+104(FP)
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	VXORPD       Y6, Y6, Y6
+	VXORPD       Y7, Y7, Y7
+	MOVQ         d_base+0(FP), DI
+	VBROADCASTSD (DI), Y8
+	VBROADCASTSD 8(DI), Y9
+	VBROADCASTSD 16(DI), Y10
+	VBROADCASTSD 24(DI), Y11
+	ADDQ         $0x00000020, d_base+0(FP)
+	VDIVPD       Y8, Y0, Y0
+	VDIVPD       Y9, Y1, Y1
+	VDIVPD       Y10, Y2, Y2
+	VDIVPD       Y11, Y3, Y3
+	MOVQ         q_len+64(FP), DI
+	MOVQ         q_base+56(FP), R8
+	MOVQ         acc_base+80(FP), R9
+	CMPQ         DI, $0x00000008
+	JB           next5
+
+loop4:
+	VMOVUPD     (R8), Y8
+	VMOVUPD     (R9), Y9
+	VFMADD231PD (AX)(CX*4), Y8, Y4
+	VFMADD231PD (AX), Y0, Y9
+	VFMADD231PD (AX)(BX*1), Y8, Y5
+	VFMADD231PD (AX)(CX*1), Y1, Y9
+	VFMADD231PD (AX)(DX*2), Y8, Y6
+	VFMADD231PD (AX)(CX*2), Y2, Y9
+	VFMADD231PD (AX)(SI*1), Y8, Y7
+	VFMADD231PD (AX)(DX*1), Y3, Y9
+	VMOVUPD     Y9, (R9)
+	VMOVUPD     32(R8), Y8
+	VMOVUPD     32(R9), Y9
+	VFMADD231PD 32(AX)(CX*4), Y8, Y4
+	VFMADD231PD 32(AX), Y0, Y9
+	VFMADD231PD 32(AX)(BX*1), Y8, Y5
+	VFMADD231PD 32(AX)(CX*1), Y1, Y9
+	VFMADD231PD 32(AX)(DX*2), Y8, Y6
+	VFMADD231PD 32(AX)(CX*2), Y2, Y9
+	VFMADD231PD 32(AX)(SI*1), Y8, Y7
+	VFMADD231PD 32(AX)(DX*1), Y3, Y9
+	VMOVUPD     Y9, 32(R9)
+	ADDQ        $0x00000040, R8
+	ADDQ        $0x00000040, R9
+	ADDQ        $0x00000040, AX
+	SUBQ        $0x00000008, DI
+	CMPQ        DI, $0x00000008
+	JAE         loop4
+
+next5:
+	CMPQ DI, $0x00000004
+	JB   next7
+
+loop6:
+	VMOVUPD     (R8), Y8
+	VMOVUPD     (R9), Y9
+	VFMADD231PD (AX)(CX*4), Y8, Y4
+	VFMADD231PD (AX), Y0, Y9
+	VFMADD231PD (AX)(BX*1), Y8, Y5
+	VFMADD231PD (AX)(CX*1), Y1, Y9
+	VFMADD231PD (AX)(DX*2), Y8, Y6
+	VFMADD231PD (AX)(CX*2), Y2, Y9
+	VFMADD231PD (AX)(SI*1), Y8, Y7
+	VFMADD231PD (AX)(DX*1), Y3, Y9
+	VMOVUPD     Y9, (R9)
+	ADDQ        $0x00000020, R8
+	ADDQ        $0x00000020, R9
+	ADDQ        $0x00000020, AX
+	SUBQ        $0x00000004, DI
+	CMPQ        DI, $0x00000004
+	JAE         loop6
+
+next7:
+	TESTQ DI, DI
+	JZ    done3
+
+	// The tail, under a mask.
+	LEAQ        slide<>+32(SB), R10
+	NEGQ        DI
+	VMOVUPD     (R10)(DI*8), Y8
+	NEGQ        DI
+	VMASKMOVPD  (R8), Y8, Y9
+	VMASKMOVPD  (R9), Y8, Y10
+	VMASKMOVPD  (AX)(CX*4), Y8, Y11
+	VFMADD231PD Y11, Y9, Y4
+	VMASKMOVPD  (AX), Y8, Y11
+	VFMADD231PD Y11, Y0, Y10
+	VMASKMOVPD  (AX)(BX*1), Y8, Y0
+	VFMADD231PD Y0, Y9, Y5
+	VMASKMOVPD  (AX)(CX*1), Y8, Y0
+	VFMADD231PD Y0, Y1, Y10
+	VMASKMOVPD  (AX)(DX*2), Y8, Y0
+	VFMADD231PD Y0, Y9, Y6
+	VMASKMOVPD  (AX)(CX*2), Y8, Y0
+	VFMADD231PD Y0, Y2, Y10
+	VMASKMOVPD  (AX)(SI*1), Y8, Y0
+	VFMADD231PD Y0, Y9, Y7
+	VMASKMOVPD  (AX)(DX*1), Y8, Y0
+	VFMADD231PD Y0, Y3, Y10
+	VMASKMOVPD  Y10, Y8, (R9)
+	LEAQ        (R8)(DI*8), R8
+	LEAQ        (R9)(DI*8), R9
+	LEAQ        (AX)(DI*8), AX
+	XORQ        DI, DI
+
+done3:
+	MOVQ         q_len+64(FP), DI
+	SHLQ         $0x03, DI
+	SUBQ         DI, AX
+	LEAQ         (AX)(CX*4), AX
+	MOVQ         next_base+128(FP), DI
+	VEXTRACTF128 $0x01, Y4, X0
+	VADDPD       X0, X4, X0
+	VEXTRACTF128 $0x01, Y5, X1
+	VADDPD       X1, X5, X1
+	VUNPCKLPD    X1, X0, X2
+	VUNPCKHPD    X1, X0, X0
+	VADDPD       X0, X2, X2
+	VADDPD       (DI), X2, X2
+	VMOVUPD      X2, (DI)
+	VEXTRACTF128 $0x01, Y6, X0
+	VADDPD       X0, X6, X0
+	VEXTRACTF128 $0x01, Y7, X1
+	VADDPD       X1, X7, X1
+	VUNPCKLPD    X1, X0, X2
+	VUNPCKHPD    X1, X0, X0
+	VADDPD       X0, X2, X2
+	VADDPD       16(DI), X2, X2
+	VMOVUPD      X2, 16(DI)
+	ADDQ         $0x00000020, next_base+128(FP)
+	SUBQ         $0x00000004, a_len+112(FP)
+	CMPQ         a_len+112(FP), $0x00000004
+	JAE          rows1
+
+fewer2:
+	VLDMXCSR lde+48(FP)
+	VZEROUPPER
+	RET
+
+// func SweepScale2F64AVX2(d []float64, e []float64, lde int, q []float64, acc []float64, a []float64, next []float64)
+// Requires: AVX, FMA3
+TEXT ·SweepScale2F64AVX2(SB), NOSPLIT, $0-152
+	MOVQ     e_base+24(FP), AX
+	MOVQ     lde+48(FP), CX
+	SHLQ     $0x03, CX
+	LEAQ     (CX)(CX*2), DX
+	VSTMXCSR lde+48(FP)
+	MOVQ     lde+48(FP), BX
+	ORQ      $0x00008040, BX
+	MOVQ     BX, e_len+32(FP)
+	VLDMXCSR e_len+32(FP)
+	CMPQ     a_len+112(FP), $0x00000002
+	JB       fewer2
+
+rows1:
+	// Rows at once: 2.
+	MOVQ         a_base+104(FP), BX
+	VBROADCASTSD (BX), Y0
+	VBROADCASTSD 8(BX), Y1
+	ADDQ         $0x00000010, a_base+104(FP)
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	MOVQ         d_base+0(FP), BX
+	VBROADCASTSD (BX), Y4
+	VBROADCASTSD 8(BX), Y5
+	ADDQ         $0x00000010, d_base+0(FP)
+	VDIVPD       Y4, Y0, Y0
+	VDIVPD       Y5, Y1, Y1
+	MOVQ         q_len+64(FP), BX
+	MOVQ         q_base+56(FP), SI
+	MOVQ         acc_base+80(FP), DI
+	CMPQ         BX, $0x00000008
+	JB           next5
+
+loop4:
+	VMOVUPD     (SI), Y4
+	VMOVUPD     (DI), Y5
+	VFMADD231PD (AX)(CX*2), Y4, Y2
+	VFMADD231PD (AX), Y0, Y5
+	VFMADD231PD (AX)(DX*1), Y4, Y3
+	VFMADD231PD (AX)(CX*1), Y1, Y5
+	VMOVUPD     Y5, (DI)
+	VMOVUPD     32(SI), Y4
+	VMOVUPD     32(DI), Y5
+	VFMADD231PD 32(AX)(CX*2), Y4, Y2
+	VFMADD231PD 32(AX), Y0, Y5
+	VFMADD231PD 32(AX)(DX*1), Y4, Y3
+	VFMADD231PD 32(AX)(CX*1), Y1, Y5
+	VMOVUPD     Y5, 32(DI)
+	ADDQ        $0x00000040, SI
+	ADDQ        $0x00000040, DI
+	ADDQ        $0x00000040, AX
+	SUBQ        $0x00000008, BX
+	CMPQ        BX, $0x00000008
+	JAE         loop4
+
+next5:
+	CMPQ BX, $0x00000004
+	JB   next7
+
+loop6:
+	VMOVUPD     (SI), Y4
+	VMOVUPD     (DI), Y5
+	VFMADD231PD (AX)(CX*2), Y4, Y2
+	VFMADD231PD (AX), Y0, Y5
+	VFMADD231PD (AX)(DX*1), Y4, Y3
+	VFMADD231PD (AX)(CX*1), Y1, Y5
+	VMOVUPD     Y5, (DI)
+	ADDQ        $0x00000020, SI
+	ADDQ        $0x00000020, DI
+	ADDQ        $0x00000020, AX
+	SUBQ        $0x00000004, BX
+	CMPQ        BX, $0x00000004
+	JAE         loop6
+
+next7:
+	TESTQ BX, BX
+	JZ    done3
+
+	// The tail, under a mask.
+	LEAQ        slide<>+32(SB), R8
+	NEGQ        BX
+	VMOVUPD     (R8)(BX*8), Y4
+	NEGQ        BX
+	VMASKMOVPD  (SI), Y4, Y5
+	VMASKMOVPD  (DI), Y4, Y6
+	VMASKMOVPD  (AX)(CX*2), Y4, Y7
+	VFMADD231PD Y7, Y5, Y2
+	VMASKMOVPD  (AX), Y4, Y7
+	VFMADD231PD Y7, Y0, Y6
+	VMASKMOVPD  (AX)(DX*1), Y4, Y0
+	VFMADD231PD Y0, Y5, Y3
+	VMASKMOVPD  (AX)(CX*1), Y4, Y0
+	VFMADD231PD Y0, Y1, Y6
+	VMASKMOVPD  Y6, Y4, (DI)
+	LEAQ        (SI)(BX*8), SI
+	LEAQ        (DI)(BX*8), DI
+	LEAQ        (AX)(BX*8), AX
+	XORQ        BX, BX
+
+done3:
+	MOVQ         q_len+64(FP), BX
+	SHLQ         $0x03, BX
+	SUBQ         BX, AX
+	LEAQ         (AX)(CX*2), AX
+	MOVQ         next_base+128(FP), BX
+	VEXTRACTF128 $0x01, Y2, X0
+	VADDPD       X0, X2, X0
+	VEXTRACTF128 $0x01, Y3, X1
+	VADDPD       X1, X3, X1
+	VUNPCKLPD    X1, X0, X2
+	VUNPCKHPD    X1, X0, X0
+	VADDPD       X0, X2, X2
+	VADDPD       (BX), X2, X2
+	VMOVUPD      X2, (BX)
+	ADDQ         $0x00000010, next_base+128(FP)
+	SUBQ         $0x00000002, a_len+112(FP)
+	CMPQ         a_len+112(FP), $0x00000002
+	JAE          rows1
+
+fewer2:
+	VLDMXCSR lde+48(FP)
+	VZEROUPPER
+	RET
+
 // func RowMaxF64AVX2(mx []float64, c []float64, ldc int, kappa float64, g []float64)
 // Requires: AVX, FMA3, MMX+
 TEXT ·RowMaxF64AVX2(SB), NOSPLIT, $0-88

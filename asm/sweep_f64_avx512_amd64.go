@@ -20,6 +20,18 @@ func SweepRowsDotF64AVX512(e []float64, lde int, d []float64, c []float64, ldc i
 //go:noescape
 func SweepColsF64AVX512(acc []float64, e []float64, lde int, w []float64)
 
+// SweepScale4F64AVX512 sets acc[j] += sum_r (a[r] / d[r]) e[r*lde+j] and next[r] += sum_j e[(r+4)*lde+j] q[j],
+// for r < len(a), a multiple of 4, j < len(q). next is d from element 4 on.
+//
+//go:noescape
+func SweepScale4F64AVX512(d []float64, e []float64, lde int, q []float64, acc []float64, a []float64, next []float64)
+
+// SweepScale2F64AVX512 sets acc[j] += sum_r (a[r] / d[r]) e[r*lde+j] and next[r] += sum_j e[(r+2)*lde+j] q[j],
+// for r < len(a), a multiple of 2, j < len(q). next is d from element 2 on.
+//
+//go:noescape
+func SweepScale2F64AVX512(d []float64, e []float64, lde int, q []float64, acc []float64, a []float64, next []float64)
+
 // RowMaxF64AVX512 sets mx[r] = max(mx[r], max_j (g[j] - kappa c[r*ldc+j])) for r < len(mx), j < len(g).
 //
 //go:noescape

@@ -1296,6 +1296,307 @@ fewer16:
 	VZEROUPPER
 	RET
 
+// func SweepScale4F64AVX512(d []float64, e []float64, lde int, q []float64, acc []float64, a []float64, next []float64)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·SweepScale4F64AVX512(SB), NOSPLIT, $0-152
+	MOVQ     e_base+24(FP), AX
+	MOVQ     lde+48(FP), CX
+	SHLQ     $0x03, CX
+	LEAQ     (CX)(CX*2), DX
+	LEAQ     (DX)(CX*2), BX
+	LEAQ     (BX)(CX*2), SI
+	VSTMXCSR lde+48(FP)
+	MOVQ     lde+48(FP), DI
+	ORQ      $0x00008040, DI
+	MOVQ     DI, e_len+32(FP)
+	VLDMXCSR e_len+32(FP)
+	CMPQ     a_len+112(FP), $0x00000004
+	JB       fewer2
+
+rows1:
+	// Rows at once: 4.
+	MOVQ         a_base+104(FP), DI
+	VBROADCASTSD (DI), Z0
+	VBROADCASTSD 8(DI), Z1
+	VBROADCASTSD 16(DI), Z2
+	VBROADCASTSD 24(DI), Z3
+	ADDQ         $0x00000020, a_base+104(FP)
+	VXORPD       Z4, Z4, Z4
+	VXORPD       Z5, Z5, Z5
+	VXORPD       Z6, Z6, Z6
+	VXORPD       Z7, Z7, Z7
+	MOVQ         d_base+0(FP), DI
+	VBROADCASTSD (DI), Z8
+	VBROADCASTSD 8(DI), Z9
+	VBROADCASTSD 16(DI), Z10
+	VBROADCASTSD 24(DI), Z11
+	ADDQ         $0x00000020, d_base+0(FP)
+	VDIVPD       Z8, Z0, Z0
+	VDIVPD       Z9, Z1, Z1
+	VDIVPD       Z10, Z2, Z2
+	VDIVPD       Z11, Z3, Z3
+	MOVQ         q_len+64(FP), DI
+	MOVQ         q_base+56(FP), R8
+	MOVQ         acc_base+80(FP), R9
+	CMPQ         DI, $0x00000010
+	JB           next5
+
+loop4:
+	VMOVUPD     (R8), Z8
+	VMOVUPD     (R9), Z9
+	VFMADD231PD (AX)(CX*4), Z8, Z4
+	VFMADD231PD (AX), Z0, Z9
+	VFMADD231PD (AX)(BX*1), Z8, Z5
+	VFMADD231PD (AX)(CX*1), Z1, Z9
+	VFMADD231PD (AX)(DX*2), Z8, Z6
+	VFMADD231PD (AX)(CX*2), Z2, Z9
+	VFMADD231PD (AX)(SI*1), Z8, Z7
+	VFMADD231PD (AX)(DX*1), Z3, Z9
+	VMOVUPD     Z9, (R9)
+	VMOVUPD     64(R8), Z8
+	VMOVUPD     64(R9), Z9
+	VFMADD231PD 64(AX)(CX*4), Z8, Z4
+	VFMADD231PD 64(AX), Z0, Z9
+	VFMADD231PD 64(AX)(BX*1), Z8, Z5
+	VFMADD231PD 64(AX)(CX*1), Z1, Z9
+	VFMADD231PD 64(AX)(DX*2), Z8, Z6
+	VFMADD231PD 64(AX)(CX*2), Z2, Z9
+	VFMADD231PD 64(AX)(SI*1), Z8, Z7
+	VFMADD231PD 64(AX)(DX*1), Z3, Z9
+	VMOVUPD     Z9, 64(R9)
+	ADDQ        $0x00000080, R8
+	ADDQ        $0x00000080, R9
+	ADDQ        $0x00000080, AX
+	SUBQ        $0x00000010, DI
+	CMPQ        DI, $0x00000010
+	JAE         loop4
+
+next5:
+	CMPQ DI, $0x00000008
+	JB   next7
+
+loop6:
+	VMOVUPD     (R8), Z8
+	VMOVUPD     (R9), Z9
+	VFMADD231PD (AX)(CX*4), Z8, Z4
+	VFMADD231PD (AX), Z0, Z9
+	VFMADD231PD (AX)(BX*1), Z8, Z5
+	VFMADD231PD (AX)(CX*1), Z1, Z9
+	VFMADD231PD (AX)(DX*2), Z8, Z6
+	VFMADD231PD (AX)(CX*2), Z2, Z9
+	VFMADD231PD (AX)(SI*1), Z8, Z7
+	VFMADD231PD (AX)(DX*1), Z3, Z9
+	VMOVUPD     Z9, (R9)
+	ADDQ        $0x00000040, R8
+	ADDQ        $0x00000040, R9
+	ADDQ        $0x00000040, AX
+	SUBQ        $0x00000008, DI
+	CMPQ        DI, $0x00000008
+	JAE         loop6
+
+next7:
+	TESTQ DI, DI
+	JZ    done3
+
+	// The tail, under a mask.
+	MOVL        $-1, R10
+	BZHIL       DI, R10, R10
+	KMOVW       R10, K1
+	VMOVUPD.Z   (R8), K1, Z8
+	VMOVUPD.Z   (R9), K1, Z9
+	VMOVUPD.Z   (AX)(CX*4), K1, Z10
+	VFMADD231PD Z10, Z8, Z4
+	VMOVUPD.Z   (AX), K1, Z10
+	VFMADD231PD Z10, Z0, Z9
+	VMOVUPD.Z   (AX)(BX*1), K1, Z0
+	VFMADD231PD Z0, Z8, Z5
+	VMOVUPD.Z   (AX)(CX*1), K1, Z0
+	VFMADD231PD Z0, Z1, Z9
+	VMOVUPD.Z   (AX)(DX*2), K1, Z0
+	VFMADD231PD Z0, Z8, Z6
+	VMOVUPD.Z   (AX)(CX*2), K1, Z0
+	VFMADD231PD Z0, Z2, Z9
+	VMOVUPD.Z   (AX)(SI*1), K1, Z0
+	VFMADD231PD Z0, Z8, Z7
+	VMOVUPD.Z   (AX)(DX*1), K1, Z0
+	VFMADD231PD Z0, Z3, Z9
+	VMOVUPD     Z9, K1, (R9)
+	LEAQ        (R8)(DI*8), R8
+	LEAQ        (R9)(DI*8), R9
+	LEAQ        (AX)(DI*8), AX
+	XORQ        DI, DI
+
+done3:
+	MOVQ          q_len+64(FP), DI
+	SHLQ          $0x03, DI
+	SUBQ          DI, AX
+	LEAQ          (AX)(CX*4), AX
+	MOVQ          next_base+128(FP), DI
+	VEXTRACTF64X4 $0x01, Z4, Y0
+	VADDPD        Y0, Y4, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VADDPD        X1, X0, X1
+	VEXTRACTF64X4 $0x01, Z5, Y0
+	VADDPD        Y0, Y5, Y0
+	VEXTRACTF128  $0x01, Y0, X2
+	VADDPD        X2, X0, X2
+	VUNPCKLPD     X2, X1, X0
+	VUNPCKHPD     X2, X1, X1
+	VADDPD        X1, X0, X0
+	VADDPD        (DI), X0, X0
+	VMOVUPD       X0, (DI)
+	VEXTRACTF64X4 $0x01, Z6, Y0
+	VADDPD        Y0, Y6, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VADDPD        X1, X0, X1
+	VEXTRACTF64X4 $0x01, Z7, Y0
+	VADDPD        Y0, Y7, Y0
+	VEXTRACTF128  $0x01, Y0, X2
+	VADDPD        X2, X0, X2
+	VUNPCKLPD     X2, X1, X0
+	VUNPCKHPD     X2, X1, X1
+	VADDPD        X1, X0, X0
+	VADDPD        16(DI), X0, X0
+	VMOVUPD       X0, 16(DI)
+	ADDQ          $0x00000020, next_base+128(FP)
+	SUBQ          $0x00000004, a_len+112(FP)
+	CMPQ          a_len+112(FP), $0x00000004
+	JAE           rows1
+
+fewer2:
+	VLDMXCSR lde+48(FP)
+	VZEROUPPER
+	RET
+
+// func SweepScale2F64AVX512(d []float64, e []float64, lde int, q []float64, acc []float64, a []float64, next []float64)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·SweepScale2F64AVX512(SB), NOSPLIT, $0-152
+	MOVQ     e_base+24(FP), AX
+	MOVQ     lde+48(FP), CX
+	SHLQ     $0x03, CX
+	LEAQ     (CX)(CX*2), DX
+	VSTMXCSR lde+48(FP)
+	MOVQ     lde+48(FP), BX
+	ORQ      $0x00008040, BX
+	MOVQ     BX, e_len+32(FP)
+	VLDMXCSR e_len+32(FP)
+	CMPQ     a_len+112(FP), $0x00000002
+	JB       fewer2
+
+rows1:
+	// Rows at once: 2.
+	MOVQ         a_base+104(FP), BX
+	VBROADCASTSD (BX), Z0
+	VBROADCASTSD 8(BX), Z1
+	ADDQ         $0x00000010, a_base+104(FP)
+	VXORPD       Z2, Z2, Z2
+	VXORPD       Z3, Z3, Z3
+	MOVQ         d_base+0(FP), BX
+	VBROADCASTSD (BX), Z4
+	VBROADCASTSD 8(BX), Z5
+	ADDQ         $0x00000010, d_base+0(FP)
+	VDIVPD       Z4, Z0, Z0
+	VDIVPD       Z5, Z1, Z1
+	MOVQ         q_len+64(FP), BX
+	MOVQ         q_base+56(FP), SI
+	MOVQ         acc_base+80(FP), DI
+	CMPQ         BX, $0x00000010
+	JB           next5
+
+loop4:
+	VMOVUPD     (SI), Z4
+	VMOVUPD     (DI), Z5
+	VFMADD231PD (AX)(CX*2), Z4, Z2
+	VFMADD231PD (AX), Z0, Z5
+	VFMADD231PD (AX)(DX*1), Z4, Z3
+	VFMADD231PD (AX)(CX*1), Z1, Z5
+	VMOVUPD     Z5, (DI)
+	VMOVUPD     64(SI), Z4
+	VMOVUPD     64(DI), Z5
+	VFMADD231PD 64(AX)(CX*2), Z4, Z2
+	VFMADD231PD 64(AX), Z0, Z5
+	VFMADD231PD 64(AX)(DX*1), Z4, Z3
+	VFMADD231PD 64(AX)(CX*1), Z1, Z5
+	VMOVUPD     Z5, 64(DI)
+	ADDQ        $0x00000080, SI
+	ADDQ        $0x00000080, DI
+	ADDQ        $0x00000080, AX
+	SUBQ        $0x00000010, BX
+	CMPQ        BX, $0x00000010
+	JAE         loop4
+
+next5:
+	CMPQ BX, $0x00000008
+	JB   next7
+
+loop6:
+	VMOVUPD     (SI), Z4
+	VMOVUPD     (DI), Z5
+	VFMADD231PD (AX)(CX*2), Z4, Z2
+	VFMADD231PD (AX), Z0, Z5
+	VFMADD231PD (AX)(DX*1), Z4, Z3
+	VFMADD231PD (AX)(CX*1), Z1, Z5
+	VMOVUPD     Z5, (DI)
+	ADDQ        $0x00000040, SI
+	ADDQ        $0x00000040, DI
+	ADDQ        $0x00000040, AX
+	SUBQ        $0x00000008, BX
+	CMPQ        BX, $0x00000008
+	JAE         loop6
+
+next7:
+	TESTQ BX, BX
+	JZ    done3
+
+	// The tail, under a mask.
+	MOVL        $-1, R8
+	BZHIL       BX, R8, R8
+	KMOVW       R8, K1
+	VMOVUPD.Z   (SI), K1, Z4
+	VMOVUPD.Z   (DI), K1, Z5
+	VMOVUPD.Z   (AX)(CX*2), K1, Z6
+	VFMADD231PD Z6, Z4, Z2
+	VMOVUPD.Z   (AX), K1, Z6
+	VFMADD231PD Z6, Z0, Z5
+	VMOVUPD.Z   (AX)(DX*1), K1, Z0
+	VFMADD231PD Z0, Z4, Z3
+	VMOVUPD.Z   (AX)(CX*1), K1, Z0
+	VFMADD231PD Z0, Z1, Z5
+	VMOVUPD     Z5, K1, (DI)
+	LEAQ        (SI)(BX*8), SI
+	LEAQ        (DI)(BX*8), DI
+	LEAQ        (AX)(BX*8), AX
+	XORQ        BX, BX
+
+done3:
+	MOVQ          q_len+64(FP), BX
+	SHLQ          $0x03, BX
+	SUBQ          BX, AX
+	LEAQ          (AX)(CX*2), AX
+	MOVQ          next_base+128(FP), BX
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPD        Y0, Y2, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VADDPD        X1, X0, X1
+	VEXTRACTF64X4 $0x01, Z3, Y0
+	VADDPD        Y0, Y3, Y0
+	VEXTRACTF128  $0x01, Y0, X2
+	VADDPD        X2, X0, X2
+	VUNPCKLPD     X2, X1, X0
+	VUNPCKHPD     X2, X1, X1
+	VADDPD        X1, X0, X0
+	VADDPD        (BX), X0, X0
+	VMOVUPD       X0, (BX)
+	ADDQ          $0x00000010, next_base+128(FP)
+	SUBQ          $0x00000002, a_len+112(FP)
+	CMPQ          a_len+112(FP), $0x00000002
+	JAE           rows1
+
+fewer2:
+	VLDMXCSR lde+48(FP)
+	VZEROUPPER
+	RET
+
 // func RowMaxF64AVX512(mx []float64, c []float64, ldc int, kappa float64, g []float64)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·RowMaxF64AVX512(SB), NOSPLIT, $0-88

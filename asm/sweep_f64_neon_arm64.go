@@ -20,6 +20,18 @@ func SweepRowsDotF64NEON(e []float64, lde int, d, c []float64, ldc int, kappa fl
 //go:noescape
 func SweepColsF64NEON(acc, e []float64, lde int, w []float64)
 
+// SweepScale4F64NEON sets acc[j] += sum_r (a[r] / d[r]) e[r*lde+j] and next[r] += sum_j e[(r+4)*lde+j] q[j],
+// for r < len(a), a multiple of 4, j < len(q). next is d from element 4 on.
+//
+//go:noescape
+func SweepScale4F64NEON(d, e []float64, lde int, q, acc, a, next []float64)
+
+// SweepScale2F64NEON sets acc[j] += sum_r (a[r] / d[r]) e[r*lde+j] and next[r] += sum_j e[(r+2)*lde+j] q[j],
+// for r < len(a), a multiple of 2, j < len(q). next is d from element 2 on.
+//
+//go:noescape
+func SweepScale2F64NEON(d, e []float64, lde int, q, acc, a, next []float64)
+
 // RowMaxF64NEON sets mx[r] = max(mx[r], max_j (g[j] - kappa c[r*ldc+j])) for r < len(mx), j < len(g).
 //
 //go:noescape

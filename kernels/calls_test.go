@@ -119,6 +119,19 @@ func calls[T Float]() []call[T] {
 			k.sweepRowsDot(s.a, s.ld, s.row1, s.b, s.ld, 2, s.col1, s.row2, s.col2)
 		}),
 		blockCall("sweepCols", func(k *impl[T], s *blockArgs[T]) { k.sweepCols(s.col1, s.a, s.ld, s.row1) }),
+		blockCall("sweepScale", func(k *impl[T], s *blockArgs[T]) {
+			for r := range s.row2 {
+				s.row2[r] = max(s.row2[r], .5)
+			}
+			k.sweepScale(s.row1, s.row2, s.a, s.ld, s.col1, s.col2, s.row2)
+		}),
+		blockCall("sweepScale in pairs", func(k *impl[T], s *blockArgs[T]) {
+			n := max(0, s.rows-2)
+			copy(s.row1, s.row2)
+			if s.cols > 0 {
+				k.sweepScale2(s.row1[:n/2*2], s.a, s.ld, s.col1, s.col2, s.row2[:n/2*2], s.row1[min(s.rows, 2):][:n/2*2])
+			}
+		}),
 		blockCall("sweepAdjoint", func(k *impl[T], s *blockArgs[T]) {
 			k.sweepAdjoint(s.col1, s.a, s.ld, s.b, s.ld, s.col2, s.col3, s.row1, s.row2)
 		}),

@@ -17,7 +17,7 @@ func generic[T Float]() *impl[T] {
 		max: maxGo[T], sum: sumGo[T], logSumExp: logSumExpGo[T], dot: dotGo[T], expSum: expSumGo[T],
 
 		rowMax: rowMaxGo[T], colMax: colMaxGo[T],
-		sweepRows: sweepRowsGo[T], sweepRowsDot: sweepRowsDotGo[T], sweepCols: sweepColsGo[T],
+		sweepRows: sweepRowsGo[T], sweepRowsDot: sweepRowsDotGo[T], sweepCols: sweepColsGo[T], sweepScale4: sweepScaleGo[T](4), sweepScale2: sweepScaleGo[T](2),
 		sweepAdjoint: sweepAdjointGo[T], sweepValue: sweepValueGo[T],
 
 		gemm: gemmGo[T](),

@@ -61,6 +61,21 @@ func sweepColsGo[T Float](acc, e []T, lde int, w []T) {
 	}
 }
 
+func sweepScaleGo[T Float](rows int) func(d, e []T, lde int, q, acc, a, next []T) {
+	return func(d, e []T, lde int, q, acc, a, next []T) {
+		for r, ar := range a {
+			w := ar / d[r]
+			er, below := e[r*lde:][:len(q)], e[(r+rows)*lde:][:len(q)]
+			var sum T
+			for j, v := range er {
+				acc[j] += w * v
+				sum += below[j] * q[j]
+			}
+			next[r] = sum
+		}
+	}
+}
+
 func sweepAdjointGo[T Float](h, cbar []T, ldcbar int, e []T, lde int, q, rr, a, fbar []T) {
 	for r, ar := range a {
 		er, cr, fr := e[r*lde:][:len(h)], cbar[r*ldcbar:][:len(h)], fbar[r]

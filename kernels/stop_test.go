@@ -86,6 +86,7 @@ func longCalls(k *impl[float32]) []longCall {
 		{"adam", func() { k.adam(x, y, x, y, step[float32]()) }},
 		{"sweepRows", func() { k.sweepRows(y, cols, s, x, cols, 1, g, s) }},
 		{"sweepCols", func() { k.sweepCols(g, x, cols, s) }},
+		{"sweepScale", func() { k.sweepScale(s, s, x, cols, g, g, s) }},
 		{"sweepAdjoint", func() { k.sweepAdjoint(g, y, cols, x, cols, g, g, s, s) }},
 		{"squared", func() { k.squared(y, cols, x, 64, x, cols, rows, cols, 64) }},
 		{"normalizeColumns", func() { k.normalizeColumns(y, cols, x, cols, rows, g, g, g) }},

@@ -22,6 +22,8 @@ type impl[T Float] struct {
 	sweepRows    func(e []T, lde int, s, c []T, ldc int, kappa T, g, f []T)
 	sweepRowsDot func(e []T, lde int, d, c []T, ldc int, kappa T, g, f, q []T)
 	sweepCols    func(acc, e []T, lde int, w []T)
+	sweepScale4  func(d, e []T, lde int, q, acc, a, next []T) // next is d[4:]
+	sweepScale2  func(d, e []T, lde int, q, acc, a, next []T) // next is d[2:]
 	sweepAdjoint func(h, cbar []T, ldcbar int, e []T, lde int, q, r, a, fbar []T)
 	sweepValue   func(p, h, cbar []T, ldcbar int, e []T, lde int, c []T, ldc int, a []T, invEps T)
 

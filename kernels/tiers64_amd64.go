@@ -21,6 +21,7 @@ func sweep64AVX2(t *impl[float64]) {
 	t.rowMax, t.colMax = rowMaxAsm(asm.RowMaxF64AVX2), colMaxAsm(asm.ColMaxF64AVX2)
 	t.sweepRows, t.sweepRowsDot = sweepRowsAsm(asm.SweepRowsF64AVX2), sweepRowsDotAsm(asm.SweepRowsDotF64AVX2)
 	t.sweepCols = sweepColsAsm(asm.SweepColsF64AVX2)
+	t.sweepScale4, t.sweepScale2 = sweepScaleAsm(asm.SweepScale4F64AVX2), sweepScaleAsm(asm.SweepScale2F64AVX2)
 	t.sweepAdjoint = sweepAdjointAsm(asm.SweepAdjointF64AVX2)
 	t.sweepValue = sweepValueAsm(asm.SweepValueF64AVX2, asm.SweepValueGradF64AVX2)
 }
@@ -58,6 +59,7 @@ func sweep64AVX512(t *impl[float64]) {
 	t.rowMax, t.colMax = rowMaxAsm(asm.RowMaxF64AVX512), colMaxAsm(asm.ColMaxF64AVX512)
 	t.sweepRows, t.sweepRowsDot = sweepRowsAsm(asm.SweepRowsF64AVX512), sweepRowsDotAsm(asm.SweepRowsDotF64AVX512)
 	t.sweepCols = sweepColsAsm(asm.SweepColsF64AVX512)
+	t.sweepScale4, t.sweepScale2 = sweepScaleAsm(asm.SweepScale4F64AVX512), sweepScaleAsm(asm.SweepScale2F64AVX512)
 	t.sweepAdjoint = sweepAdjointAsm(asm.SweepAdjointF64AVX512)
 	t.sweepValue = sweepValueAsm(asm.SweepValueF64AVX512, asm.SweepValueGradF64AVX512)
 }

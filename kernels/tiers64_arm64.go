@@ -20,6 +20,7 @@ func sweep64NEON(t *impl[float64]) {
 	t.rowMax, t.colMax = rowMaxAsm(asm.RowMaxF64NEON), colMaxAsm(asm.ColMaxF64NEON)
 	t.sweepRows, t.sweepRowsDot = sweepRowsAsm(asm.SweepRowsF64NEON), sweepRowsDotAsm(asm.SweepRowsDotF64NEON)
 	t.sweepCols = sweepColsAsm(asm.SweepColsF64NEON)
+	t.sweepScale4, t.sweepScale2 = sweepScaleAsm(asm.SweepScale4F64NEON), sweepScaleAsm(asm.SweepScale2F64NEON)
 	t.sweepAdjoint = sweepAdjointAsm(asm.SweepAdjointF64NEON)
 	t.sweepValue = sweepValueAsm(asm.SweepValueF64NEON, asm.SweepValueGradF64NEON)
 }

@@ -46,6 +46,7 @@ func sweepAVX2(t *impl[float32]) {
 	t.rowMax, t.colMax = rowMaxAsm(asm.RowMaxF32AVX2), colMaxAsm(asm.ColMaxF32AVX2)
 	t.sweepRows, t.sweepRowsDot = sweepRowsAsm(asm.SweepRowsF32AVX2), sweepRowsDotAsm(asm.SweepRowsDotF32AVX2)
 	t.sweepCols = sweepColsAsm(asm.SweepColsF32AVX2)
+	t.sweepScale4, t.sweepScale2 = sweepScaleAsm(asm.SweepScale4F32AVX2), sweepScaleAsm(asm.SweepScale2F32AVX2)
 	t.sweepAdjoint = sweepAdjointAsm(asm.SweepAdjointF32AVX2)
 	t.sweepValue = sweepValueAsm(asm.SweepValueF32AVX2, asm.SweepValueGradF32AVX2)
 }
@@ -83,6 +84,7 @@ func sweepAVX512(t *impl[float32]) {
 	t.rowMax, t.colMax = rowMaxAsm(asm.RowMaxF32AVX512), colMaxAsm(asm.ColMaxF32AVX512)
 	t.sweepRows, t.sweepRowsDot = sweepRowsAsm(asm.SweepRowsF32AVX512), sweepRowsDotAsm(asm.SweepRowsDotF32AVX512)
 	t.sweepCols = sweepColsAsm(asm.SweepColsF32AVX512)
+	t.sweepScale4, t.sweepScale2 = sweepScaleAsm(asm.SweepScale4F32AVX512), sweepScaleAsm(asm.SweepScale2F32AVX512)
 	t.sweepAdjoint = sweepAdjointAsm(asm.SweepAdjointF32AVX512)
 	t.sweepValue = sweepValueAsm(asm.SweepValueF32AVX512, asm.SweepValueGradF32AVX512)
 }

@@ -26,6 +26,7 @@ func sweepNEON(t *impl[float32]) {
 	t.rowMax, t.colMax = rowMaxAsm(asm.RowMaxF32NEON), colMaxAsm(asm.ColMaxF32NEON)
 	t.sweepRows, t.sweepRowsDot = sweepRowsAsm(asm.SweepRowsF32NEON), sweepRowsDotAsm(asm.SweepRowsDotF32NEON)
 	t.sweepCols = sweepColsAsm(asm.SweepColsF32NEON)
+	t.sweepScale4, t.sweepScale2 = sweepScaleAsm(asm.SweepScale4F32NEON), sweepScaleAsm(asm.SweepScale2F32NEON)
 	t.sweepAdjoint = sweepAdjointAsm(asm.SweepAdjointF32NEON)
 	t.sweepValue = sweepValueAsm(asm.SweepValueF32NEON, asm.SweepValueGradF32NEON)
 }

@@ -81,6 +81,19 @@ func sweepColsAsm[T Float](f func(acc, e []T, lde int, w []T)) func(acc, e []T, 
 	}
 }
 
+func sweepScaleAsm[T Float](f func(d, e []T, lde int, q, acc, a, next []T)) func(d, e []T, lde int, q, acc, a, next []T) {
+	return func(d, e []T, lde int, q, acc, a, next []T) {
+		raceRead(d)
+		raceReadBlock(e, lde, len(a), len(q))
+		raceRead(q)
+		raceWrite(acc)
+		raceRead(a)
+		raceWrite(next)
+		clear(next)
+		f(d, e, lde, q, acc, a, next)
+	}
+}
+
 func sweepAdjointAsm[T Float](f func(h, cbar []T, ldcbar int, e []T, lde int, q, rr, a, fbar []T)) func(h, cbar []T, ldcbar int, e []T, lde int, q, rr, a, fbar []T) {
 	return func(h, cbar []T, ldcbar int, e []T, lde int, q, rr, a, fbar []T) {
 		raceWrite(h)

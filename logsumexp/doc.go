@@ -1,4 +1,4 @@
-// Package logsumexp reduces the matrix of exponentials of a cost, tile by tile, without ever holding it.
+// Package logsumexp reduces the matrix of exponentials of a cost, tile by tile, without holding it; a [Kernel] does where there is memory.
 //
 // Everything is in base-2 units. For eps > 0, kappa = log2(e)/eps and potentials f, g of the rows and columns of a cost matrix C,
 //

@@ -19,15 +19,12 @@ type Kernel[T kernels.Float] struct {
 	E     []T // n x m, or nil
 }
 
-// A block of rows of a kernel in memory has about keptEntries entries, so that it is still in a near cache when its columns are summed.
-const keptEntries = 1 << 14
-
 // height returns the rows of a block.
 func (k *Kernel[T]) height(s *Scratch[T], m int) int {
 	if k.E == nil {
 		return s.rows(k.Cost, m)
 	}
-	return max(4, keptEntries/max(m, 1)&^3)
+	return kernels.SweepBlock(m) // still in a near cache when its columns are summed
 }
 
 // Pass visits rows i0 to i1-1 of the kernel block by block:
@@ -60,6 +57,13 @@ func (k *Kernel[T]) Pass(s *Scratch[T], i0, i1 int, fill bool, v []T, rows func(
 			kernels.SweepCols(acc[j:end], e[j:], m, w)
 		}
 	}
+}
+
+// Scale is [Kernel.Pass] of a kernel in memory, in one read of it, for rows whose weights are w_i = a_i/dots_i, both of which it sets. No
+// a_i is 0.
+func (k *Kernel[T]) Scale(i0, i1 int, v, a, dots, w, acc []T) {
+	m := len(k.G)
+	kernels.SweepScale(dots[i0:i1], w[i0:i1], k.E[i0*m:], m, v, acc, a[i0:i1])
 }
 
 // exponentials sets e to rows i0 to i1-1 of the kernel and s.dots to their products with v.
@@ -98,6 +102,27 @@ func (s *Scratch[T]) products(e []T, m, rows int, v []T) {
 		end := min(j+storedCols, m)
 		kernels.SweepDots(part, e[j:], m, v[j:end])
 		kernels.Axpy(dots, 1, part)
+	}
+}
+
+// Fill sets rows i0 to i1-1 of E from exponents that are formed in float64 from wide, the cost, kappa and the potentials of the kernel: a
+// relative error of 2^-24 an entry in float32, where the rounding of an exponent as large as kappa C alone is more.
+func (k *Kernel[T]) Fill(s *Scratch[float64], wide Cost[float64], i0, i1 int, kappa float64) {
+	m := len(k.G)
+	g, f := make([]float64, m), make([]float64, 1)
+	for j, v := range k.G {
+		g[j] = float64(v)
+	}
+	for i := i0; i < i1; i++ {
+		f[0] = float64(k.F[i])
+		s.rowSums(wide, i, i+1, kappa, f, g)
+		row := k.E[i*m : (i+1)*m]
+		for j, v := range s.e[:m] {
+			row[j] = T(v)
+			if v < 0x1p-126 {
+				row[j] = 0 // as the kernels do it in float32
+			}
+		}
 	}
 }
 

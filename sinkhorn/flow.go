@@ -43,6 +43,7 @@ type flow[T kernels.Float] struct {
 	omega   float64  // of over-relaxation, 1 for none
 	exact   bool     // the next iteration takes shifts from maxima
 	half    *half[T] // of a symmetric update; nil in alternation
+	kept    *kept[T] // a kernel in memory; nil where every iteration computes its exponentials
 	chunks  int
 	part    [][]T // column sums, a chunk each
 	errPart []float64
@@ -67,8 +68,9 @@ func newFlow[T kernels.Float](p *Problem[T], scratch *scratchList[T]) *flow[T] {
 	fl.ft, fl.gt = make([]T, p.n), make([]T, p.m)
 	fl.acc, fl.logs, fl.part = make([]float64, p.m), make([]float64, p.m), make([][]T, fl.chunks)
 	fl.errPart = make([]float64, fl.chunks)
+	part := make([]T, fl.chunks*p.m)
 	for k := range fl.part {
-		fl.part[k] = make([]T, p.m)
+		fl.part[k] = part[k*p.m : (k+1)*p.m]
 	}
 	fl.sharing.shared = p.comm != nil
 	fl.leaveSelf()
@@ -89,6 +91,9 @@ func (fl *flow[T]) start(eps float64, g []float64) {
 		fl.setColumn(j, fl.kappa*v+fl.log2b[j])
 	}
 	fl.exact = true
+	if fl.kept != nil {
+		fl.kept.live, fl.kept.ahead, fl.kept.refine, fl.kept.wait = false, false, false, 0
+	}
 }
 
 // leaveSelf goes over from the symmetric update to alternation.
@@ -102,6 +107,7 @@ func (fl *flow[T]) leaveSelf() {
 // potentials returns f and g in units of the cost, the cost's shift included. A point without mass takes no part in the iterations; its
 // potential is one soft minimum at the end.
 func (fl *flow[T]) potentials() (f, g []float64) {
+	fl.settleFactors()
 	f, g = make([]float64, fl.n), make([]float64, fl.m)
 	for i, a := range fl.p.a {
 		if a == 0 {
@@ -130,11 +136,25 @@ func (fl *flow[T]) potentials() (f, g []float64) {
 	return f, g
 }
 
-// iterate runs one iteration of every flow, chunk by chunk over run.
+// iterate runs one iteration of every flow, and again, in the log domain, of those whose kernel did not hold it.
 func iterate[T kernels.Float](run kernels.Runner, flows []*flow[T]) {
+	for _, fl := range flows {
+		fl.prepare()
+	}
+	pass(run, flows)
+	var again []*flow[T]
+	for _, fl := range flows {
+		if fl.missed() {
+			again = append(again, fl)
+		}
+	}
+	pass(run, again)
+}
+
+// pass runs one iteration of every flow, chunk by chunk over run.
+func pass[T kernels.Float](run kernels.Runner, flows []*flow[T]) {
 	tasks := 0
 	for _, fl := range flows {
-		fl.translate()
 		fl.pending.Store(int32(fl.chunks))
 		tasks += fl.chunks
 	}
@@ -151,6 +171,10 @@ func iterate[T kernels.Float](run kernels.Runner, flows []*flow[T]) {
 
 // alternate runs rows of chunk k, and the column update after the last chunk.
 func (fl *flow[T]) alternate(k int) {
+	if fl.kept != nil && fl.kept.live {
+		fl.scale(k)
+		return
+	}
 	s := fl.scratch.get()
 	lo, hi := parallel.Chunk(fl.n, fl.chunks, k)
 	clear(fl.part[k])

@@ -203,7 +203,7 @@ func checkRandom(t *testing.T, seed uint64) {
 	if err != nil {
 		t.Fatalf("seed %d: %v", seed, err)
 	}
-	s := sinkhorn.Solver[float32]{Eps: c.eps * mean(c.cost()), MaxIter: 2000}
+	s := sinkhorn.Solver[float32]{Eps: c.eps * mean(c.cost()), MaxIter: 2000, Kernel: sinkhorn.Kernel(seed % 3)}
 	r, err := s.Solve(context.Background(), p)
 	if errors.Is(err, sinkhorn.ErrNotConverged) != (r.Status != sinkhorn.Converged) {
 		t.Fatalf("seed %d: status %v with error %v", seed, r.Status, err)

@@ -251,11 +251,11 @@ func (fl *flow[T]) columnPotential(j int) float64 {
 //	t = rho_x rho_y / (rho_x + rho_y) log( <a, e^(-f/rho_x)> / <b, e^(-g/rho_y)> )
 //
 // Without it the mass, which only both potentials together can set, converges by rho/(rho+eps) an iteration. Source: Sejourne, Vialard
-// and Peyre 2022, section 3.
-func (fl *flow[T]) translate() {
+// and Peyre 2022, section 3. It reports whether G has moved.
+func (fl *flow[T]) translate() bool {
 	x, y := fl.p.x, fl.p.y
 	if x.Penalty != KL || y.Penalty != KL || fl.exact {
-		return
+		return false
 	}
 	var massX, massY float64
 	for i, a := range fl.p.a {
@@ -269,11 +269,12 @@ func (fl *flow[T]) translate() {
 	}
 	t := x.Rho * y.Rho / (x.Rho + y.Rho) * math.Log(massX/massY)
 	if math.IsNaN(t) || math.IsInf(t, 0) {
-		return
+		return false
 	}
 	for j, b := range fl.p.b {
 		if b > 0 {
 			fl.setColumn(j, fl.g[j]-fl.kappa*t)
 		}
 	}
+	return true
 }

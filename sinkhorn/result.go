@@ -41,7 +41,7 @@ type Result[T kernels.Float] struct {
 	Iterations int       // sweeps and Newton steps at the final temperature
 	Warmup     int       // sweeps at higher temperatures before
 	Trace      []float64 // the marginal error that each iteration saw
-	Method     string    // what was used, such as "sweep" or "sweep+newton"
+	Method     string    // what was used, in order, such as "sweep+kernel" or "sweep+kernel+overrelaxed+newton"; see [Kernel]
 
 	// Rows and columns that had to be computed again with their own maximum as the shift.
 	RedoneRows, RedoneColumns int

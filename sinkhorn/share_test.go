@@ -77,7 +77,7 @@ func TestSharesSolveTheWholeProblem(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		solver := sinkhorn.Solver[float64]{Eps: c.eps, Tol: 1e-12, MaxIter: 20000, Method: sinkhorn.Sweep}
+		solver := sinkhorn.Solver[float64]{Eps: c.eps, Tol: 1e-12, MaxIter: 20000, Method: sinkhorn.Sweep, Kernel: sinkhorn.KernelComputed}
 		if c.eps == .004 {
 			solver.Method = sinkhorn.Overrelaxed
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"unsafe"
 
 	"github.com/sinkcpu/sinkcpu/kernels"
 )
@@ -70,9 +71,13 @@ func (s *Solver[T]) solve(ctx context.Context, p *Problem[T]) (*Result[T], error
 	}
 	var end end
 	if fl := newFlow(p, new(scratchList[T])); fl.resolves(s.Eps) {
+		if s.keeps(p, int(unsafe.Sizeof(T(0)))) {
+			fl.kept = new(kept[T])
+		}
 		end = first(ss, fl, s.G, goal, patience, s.Method)
 		fl.land(ss)
 		r.settle(fl)
+		fl.release()
 	} else {
 		fl := newFlow(wide, new(scratchList[float64]))
 		end = first(ss, fl, s.G, goal, patience, s.Method)
@@ -271,6 +276,10 @@ func sweepTo[T kernels.Float](ss *session, fl *flow[T], goal float64, patience i
 		}
 		iterate(ss.run, flows)
 		ss.saw(fl.err)
+		if fl.kept != nil && fl.kept.live && !strings.Contains(ss.method, "kernel") {
+			ss.used("kernel")
+		}
+		fl.sharpen(goal)
 		switch {
 		case fl.omega == 1 && fl.err <= goal:
 			return reached
@@ -316,6 +325,13 @@ func forecast(seen []float64, goal float64, patience int, floor float64, faster 
 // floor is the marginal error below which rounding is at work: relative errors of the exponentials of up to half a unit in the last place
 // of the largest argument.
 func (fl *flow[T]) floor() float64 {
+	if fl.kept != nil && fl.kept.live && fl.kept.fine {
+		return fineFloor
+	}
+	return fl.roundingFloor()
+}
+
+func (fl *flow[T]) roundingFloor() float64 {
 	unit := 0x1p-53
 	if isFloat32[T]() {
 		unit = 0x1p-24

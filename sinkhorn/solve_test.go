@@ -20,8 +20,10 @@ func TestSolveReferences(t *testing.T) {
 		if r.Balanced == nil {
 			continue
 		}
-		t.Run(r.Name+"/f64", func(t *testing.T) { testSolve[float64](t, r, 1e-12, 1e-9, 1e-8) })
-		t.Run(r.Name+"/f32", func(t *testing.T) { testSolve[float32](t, r, 1e-5, 2e-5, 1e-2) })
+		for _, kernel := range []sinkhorn.Kernel{sinkhorn.KernelKept, sinkhorn.KernelComputed} {
+			t.Run(fmt.Sprintf("%s/f64/kernel=%d", r.Name, kernel), func(t *testing.T) { testSolve[float64](t, r, kernel, 1e-12, 1e-9, 1e-8) })
+			t.Run(fmt.Sprintf("%s/f32/kernel=%d", r.Name, kernel), func(t *testing.T) { testSolve[float32](t, r, kernel, 1e-5, 2e-5, 1e-2) })
+		}
 	}
 }
 
@@ -39,7 +41,7 @@ func points[T kernels.Float](t *testing.T, r *ottest.Reference, x, y, a, b []flo
 	return p
 }
 
-func testSolve[T kernels.Float](t *testing.T, r *ottest.Reference, tol, valueTol, gradTol float64) {
+func testSolve[T kernels.Float](t *testing.T, r *ottest.Reference, kernel sinkhorn.Kernel, tol, valueTol, gradTol float64) {
 	xy := points[T](t, r, r.X, r.Y, r.A, r.B)
 	xx := points[T](t, r, r.X, r.X, r.A, r.A)
 	yy := points[T](t, r, r.Y, r.Y, r.B, r.B)
@@ -49,7 +51,7 @@ func testSolve[T kernels.Float](t *testing.T, r *ottest.Reference, tol, valueTol
 	if err := errors.Join(err1, err2, err3); err != nil {
 		t.Fatal(err)
 	}
-	s := sinkhorn.Solver[T]{Eps: r.Eps, Tol: tol, MaxIter: 100000}
+	s := sinkhorn.Solver[T]{Eps: r.Eps, Tol: tol, MaxIter: 100000, Kernel: kernel}
 	d, err := s.Divergence(context.Background(), pxy, pxx, pyy)
 	if err != nil {
 		t.Error(err)

@@ -27,8 +27,11 @@ type Solver[T kernels.Float] struct {
 	// Method chooses the algorithm; Auto by default.
 	Method Method
 
-	// MaxBytes bounds the memory that Solve takes for a plan in float64, which Newton's method needs, and that Unroll takes for the
-	// exponentials of all its problems, which it else computes again in every step; 1 GiB by default.
+	// Kernel says whether the iterations of Solve keep exponentials of the cost in memory; KernelAuto by default.
+	Kernel Kernel
+
+	// MaxBytes bounds the memory that Solve takes, beside that of the cost, for its kernel, and after that for a plan in float64, which Newton's
+	// method needs; and that Unroll takes for the kernels of all its problems, which it else computes again in every step. 1 GiB by default.
 	MaxBytes int
 
 	// Runner runs the tasks; nil means a pool of the process with GOMAXPROCS workers.
@@ -48,6 +51,24 @@ const (
 	Auto        Method = iota
 	Sweep              // alternating updates only
 	Overrelaxed        // alternating updates, over-relaxed by a factor that follows the contraction observed
+)
+
+// A Kernel says where alternating updates have their exponentials from. They are computed in each iteration, or kept in memory for the potentials
+// of an earlier one,
+//
+//	exp((f_i + g_j - C_ij)/eps)
+//
+// and scaled by factors of the rows and columns, in a third to a half of the time; then the method of the result names a kernel. They are computed anew
+// when the factors have gone far, and in float32 once more, from exponents in float64, where the tolerance asks for more than exponents in
+// float32 can give. The cost need not be in memory beside them: between points of few dimensions it had better not be. The symmetric update of
+// a cloud against itself, and a rank's share of a problem, compute theirs in any case, as do weights of less than 2^-60.
+type Kernel int
+
+// The kinds.
+const (
+	KernelAuto     Kernel = iota // kept where it fits MaxBytes
+	KernelComputed               // computed in each iteration
+	KernelKept                   // kept whatever its size
 )
 
 const (

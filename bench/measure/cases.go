@@ -332,7 +332,7 @@ func memory[T kernels.Float](ctx context.Context, s *Session, k *clouds[T], j jo
 	if err != nil {
 		return err
 	}
-	solver := sinkhorn.Solver[T]{Eps: k.eps(), Tol: math.SmallestNonzeroFloat64, MaxIter: 4, Method: sinkhorn.Sweep, G: make([]float64, k.c.N), Runner: s.pools[k.c.Threads]}
+	solver := sinkhorn.Solver[T]{Eps: k.eps(), Tol: math.SmallestNonzeroFloat64, MaxIter: 4, Method: sinkhorn.Sweep, Kernel: sinkhorn.KernelComputed, G: make([]float64, k.c.N), Runner: s.pools[k.c.Threads]}
 	_, _ = solver.Solve(ctx, p) // four iterations do not converge
 	runtime.ReadMemStats(&after)
 	const mb = 1e-6

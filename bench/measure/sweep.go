@@ -153,7 +153,8 @@ func solve[T kernels.Float](ctx context.Context, s *Session, j job, p *sinkhorn.
 	_, m := p.Dims()
 	var trace []float64
 	solver := sinkhorn.Solver[T]{
-		Eps: eps, Tol: math.SmallestNonzeroFloat64, MaxIter: iterations, G: make([]float64, m), Method: sinkhorn.Sweep, Runner: s.pools[max(1, j.on)],
+		Eps: eps, Tol: math.SmallestNonzeroFloat64, MaxIter: iterations, G: make([]float64, m), Method: sinkhorn.Sweep, Kernel: sinkhorn.KernelComputed,
+		Runner: s.pools[max(1, j.on)],
 		Progress: func(k int, err float64) {
 			if k > 1 {
 				sampling.Stop(1)

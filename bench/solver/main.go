@@ -51,7 +51,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	f.StringVar(&o.eps, "eps", o.eps, "eps as multiples of the mean cost")
 	f.StringVar(&o.tols, "tols", o.tols, "marginal errors")
 	f.IntVar(&o.threads, "threads", o.threads, "workers")
-	f.BoolVar(&o.iterations, "iterations", false, "also measure an iteration at 1024 and 4096 stored, and at 1024 from points")
+	f.BoolVar(&o.iterations, "iterations", false, "also measure an iteration at 512 to 4096 with the kernel kept, and at 1024 and 4096 computed")
 	f.BoolVar(&o.notebook, "notebook", false, "also measure 40 iterations from points at n = 4096, d = 6, eps = .01 of the mean cost, and the time to the same error")
 	f.StringVar(&o.json, "json", "", "write the rows to this `file`")
 	f.StringVar(&o.table, "table", "", "measure nothing: print the rows of these `files` of JSON as a table")
@@ -80,8 +80,12 @@ func (o *options) run(stdout io.Writer) error {
 		for _, c := range []struct {
 			n      int
 			stored bool
-		}{{1024, true}, {4096, true}, {1024, false}} {
-			line, err := iteration(pool, c.n, c.stored)
+			kernel sinkhorn.Kernel
+		}{
+			{512, true, sinkhorn.KernelKept}, {1024, true, sinkhorn.KernelKept}, {2048, true, sinkhorn.KernelKept}, {4096, true, sinkhorn.KernelKept},
+			{1024, true, sinkhorn.KernelComputed}, {4096, true, sinkhorn.KernelComputed}, {1024, false, sinkhorn.KernelComputed},
+		} {
+			line, err := iteration(pool, c.n, c.stored, c.kernel)
 			if err != nil {
 				return err
 			}
@@ -211,15 +215,15 @@ func params(n int, more ...string) []row.Param {
 	return append(row.P("peer", "sinkcpu", "n", strconv.Itoa(n)), row.P(more...)...)
 }
 
-// iteration measures a sweep, as the difference of solves of few and of many iterations.
-func iteration(pool *parallel.Pool, n int, stored bool) (row.Row, error) {
+// iteration measures one, as the difference of solves of few and of many iterations.
+func iteration(pool *parallel.Pool, n int, stored bool, kernel sinkhorn.Kernel) (row.Row, error) {
 	const few, many = 10, 60
 	p, mean, err := problem[float32](pool, n, stored)
 	if err != nil {
 		return row.Row{}, err
 	}
 	took := func(iterations int) float64 {
-		s := sinkhorn.Solver[float32]{Eps: .05 * mean, Tol: 1e-30, MaxIter: iterations, Method: sinkhorn.Sweep, Runner: pool, G: make([]float64, n)}
+		s := sinkhorn.Solver[float32]{Eps: .05 * mean, Tol: 1e-30, MaxIter: iterations, Method: sinkhorn.Sweep, Kernel: kernel, Runner: pool, G: make([]float64, n)}
 		begin := time.Now()
 		_, _ = s.Solve(context.Background(), p) // it does not converge to 1e-30
 		return time.Since(begin).Seconds()
@@ -233,10 +237,11 @@ func iteration(pool *parallel.Pool, n int, stored bool) (row.Row, error) {
 	if stored {
 		cost = "stored"
 	}
-	return s.Time("full-iteration", params(n, "cost", cost, "threads", strconv.Itoa(pool.Workers())), 1e3, "ms"), nil
+	kind := map[sinkhorn.Kernel]string{sinkhorn.KernelKept: "kept", sinkhorn.KernelComputed: "computed"}[kernel]
+	return s.Time("full-iteration", params(n, "cost", cost, "kernel", kind, "threads", strconv.Itoa(pool.Workers())), 1e3, "ms"), nil
 }
 
-// timesTo measures solves of points to each error, the cost's matrix included, in float32; first the value in float64 as a row of its own.
+// timesTo measures solves of points to each error in float32, with all that they keep in memory, which is the kernel in place of the cost; first the value in float64 as a row of its own.
 func timesTo(pool *parallel.Pool, n int, share float64, tols []float64) ([]row.Row, error) {
 	wide, mean, err := problem[float64](pool, n, n <= 10000)
 	if err != nil {
@@ -254,7 +259,7 @@ func timesTo(pool *parallel.Pool, n int, share float64, tols []float64) ([]row.R
 		var last *sinkhorn.Result[float32]
 		for begin := time.Now(); len(s.Seconds) < 3 || len(s.Seconds) < 9 && time.Since(begin) < 5*time.Second; {
 			start := time.Now()
-			p, _, err := problem[float32](pool, n, n <= 16384)
+			p, _, err := problem[float32](pool, n, false)
 			if err != nil {
 				return nil, err
 			}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/mmcloughlin/avo/operand"
@@ -16,6 +17,8 @@ func emitSweep(m *machine) {
 	m.sweepRows("SweepRowsDot", "d", "q",
 		"sets e as SweepRows does and d[r] += sum_j e[r*lde+j] q[j].")
 	m.sweepCols()
+	m.sweepScale(4)
+	m.sweepScale(2)
 	m.rowMax()
 	m.colMax()
 }
@@ -106,6 +109,35 @@ func (m *machine) sweepCols() {
 				m.store(acc, m.at(v[0], k))
 			}
 		})
+	})
+	m.restore("e")
+	m.ret()
+}
+
+// sweepScale emits one update of the rows and the column sums after it, rows at a time: while a group of them is multiplied, which comes
+// from far away, the one above, which is at hand, is added to the columns.
+func (m *machine) sweepScale(rows int) {
+	m.function(fmt.Sprintf("SweepScale%d", rows), "func(d, e []float32, lde int, q, acc, a, next []float32)",
+		fmt.Sprintf("sets acc[j] += sum_r (a[r] / d[r]) e[r*lde+j] and next[r] += sum_j e[(r+%d)*lde+j] q[j],", rows),
+		fmt.Sprintf("for r < len(a), a multiple of %d, j < len(q). next is d from element %d on.", rows, rows))
+	e := m.block("e", "lde", 2*rows)
+	m.flush("e")
+	m.groups(m.address(m.Param("a").Len()), []int{rows}, func(rows int) {
+		w, dots := m.take("a", rows), m.zeros(rows)
+		for r, d := range m.take("d", rows) {
+			m.VDIV(d, w[r], w[r])
+		}
+		m.columns("q", 2, rows, []*block{e}, []string{"q", "acc"}, func(v []reg.GPVirtual, count int) {
+			for k := range count {
+				q, acc := m.loaded(m.at(v[0], k)), m.loaded(m.at(v[1], k))
+				for r := range w {
+					m.VFMADD231(m.memory(m.row(e, rows+r, k)), q, dots[r])
+					m.VFMADD231(m.memory(m.row(e, r, k)), w[r], acc)
+				}
+				m.store(acc, m.at(v[1], k))
+			}
+		})
+		m.accumulate("next", dots, m.add3)
 	})
 	m.restore("e")
 	m.ret()

@@ -1,6 +1,9 @@
 package main
 
-import "math"
+import (
+	"fmt"
+	"math"
+)
 
 func init() { register("sweep", emitSweep) }
 
@@ -11,6 +14,8 @@ func emitSweep(m *machine) {
 	m.sweepRows("SweepRowsDot", "d", "q",
 		"sets e as SweepRows does and d[r] += sum_j e[r*lde+j] q[j].")
 	m.sweepCols()
+	m.sweepScale(4)
+	m.sweepScale(2)
 	m.rowMax()
 	m.colMax()
 }
@@ -89,6 +94,37 @@ func (m *machine) sweepCols() {
 				}
 			})
 		})
+	})
+	m.ret()
+}
+
+// sweepScale emits one update of the rows and the column sums after it, rows at a time: while a group of them is multiplied, which comes
+// from far away, the one above, which is at hand, is added to the columns.
+func (m *machine) sweepScale(rows int) {
+	m.function(fmt.Sprintf("SweepScale%d", rows), "func(d, e []float32, lde int, q, acc, a, next []float32)",
+		fmt.Sprintf("sets acc[j] += sum_r (a[r] / d[r]) e[r*lde+j] and next[r] += sum_j e[(r+%d)*lde+j] q[j],", rows),
+		fmt.Sprintf("for r < len(a), a multiple of %d, j < len(q). next is d from element %d on.", rows, rows))
+	e, pd, pa, next, count := m.block("e", "lde"), m.pointer("d"), m.pointer("a"), m.pointer("next"), m.length("a")
+	below := &block{p: m.gp(), ld: e.ld}
+	m.MOVD(e.p, below.p)
+	m.next(below, rows)
+	m.groups(count, []int{rows}, func(rows int) {
+		w, dots := m.take(pa, rows), m.zeros(rows)
+		for r, d := range m.take(pd, rows) {
+			m.FDIV(d, w[r], w[r])
+		}
+		m.columns("q", 2, rows, []*block{e, below}, []string{"q", "acc"}, func(v []gp, count int) {
+			q := m.loadedAll(v[0], count)
+			m.inPlace(v[1], count, func(acc []vec) {
+				for r, x := range w {
+					for k := range acc {
+						m.VFMLA(m.loaded(m.row(below, r, k)), q[k], dots[r])
+						m.VFMLA(m.loaded(m.row(e, r, k)), x, acc[k])
+					}
+				}
+			})
+		})
+		m.accumulate(next, dots, m.addition())
 	})
 	m.ret()
 }
