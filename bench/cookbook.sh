@@ -18,7 +18,7 @@ plan() {
 	wae-mmd) echo 115000 15000 ;;
 	wae-gan) echo 90000 15000 ;;
 	sae) echo 110000 15000 ;;
-	avb) echo 45000 6000 ;;
+	avb) echo 40000 5000 ;;
 	wgan) echo 38000 5000 ;;
 	wgan-gp) echo 20000 2500 ;;
 	*) echo "cookbook.sh: unknown preset $1" >&2; exit 2 ;;

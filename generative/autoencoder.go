@@ -123,6 +123,7 @@ func (cfg AutoEncoderConfig) check(p prior) error {
 type terms struct {
 	reconstruction float64   // mean cost of a row
 	penalty        float64   // without its weight
+	kl             float64   // in closed form, of a Gaussian encoder under the penalty avb; NaN where there is none
 	active         int       // coordinates with a KL of more than activeKL, of the penalty kl
 	spread         []float64 // deviation of each coordinate of the codes in the batch over that of the prior
 }
@@ -162,6 +163,7 @@ func (a *autoEncoder[T]) eval(ctx context.Context, x *nn.Tensor[T], weight float
 	case a.criterion != nil:
 		t.penalty, err = a.compare(ctx, z, weight, report)
 	case a.judge != nil:
+		a.judge.contrast.look(x)
 		t.penalty = a.judge.judge(x, z, weight, a.dz)
 	case a.cfg.Penalty == "kl":
 		dMean, dLogvar = sized(a.dMean, z.Rows(), z.Cols()), sized(a.dLogvar, z.Rows(), z.Cols())
@@ -174,7 +176,7 @@ func (a *autoEncoder[T]) eval(ctx context.Context, x *nn.Tensor[T], weight float
 		return t, err
 	}
 	if report {
-		t.active, t.spread = a.active(), a.spread(z)
+		t.active, t.spread, t.kl = a.active(), a.spread(z), a.gaussianKL()
 	}
 	a.encoder.backward(a.dz, dMean, dLogvar)
 	return t, nil
@@ -208,10 +210,24 @@ func (a *autoEncoder[T]) match(ctx context.Context, x *nn.Tensor[T]) (float64, e
 	return m[0].Value, nil
 }
 
-// discriminate adds the derivative of the discriminator's loss to its gradients; see [discriminator.learn]. The codes are the last ones.
+// discriminate adds the derivative of the discriminator's loss to its gradients; see [discriminator.learn]. The codes are the last ones, and a contrast
+// has looked at x.
 func (a *autoEncoder[T]) discriminate(x, codes *nn.Tensor[T]) (value, accuracy float64) {
 	a.both = beside(a.both, a.prior, a.noise, codes)
+	if c := a.judge.contrast; c != nil {
+		c.draw(a.noise, a.both.Data()[:codes.Size()])
+	}
 	return a.judge.learn(x, a.both)
+}
+
+// gaussianKL returns what the penalty avb estimates where it has a closed form, else NaN.
+func (a *autoEncoder[T]) gaussianKL() float64 {
+	if a.cfg.Penalty != "avb" || a.encoder.kind != "gaussian" || a.prior.name != "normal" {
+		return math.NaN()
+	}
+	n, d := a.encoder.mean.Rows(), a.encoder.latent
+	a.dMean, a.dLogvar = sized(a.dMean, n, d), sized(a.dLogvar, n, d)
+	return a.ops.GaussianKL(a.dMean, a.dLogvar, a.encoder.mean, a.encoder.logvar)
 }
 
 // active counts the coordinates that the penalty kl has not switched off.

@@ -29,7 +29,7 @@ type AutoEncoder struct {
 	ops   nn.Ops[float32]
 	done  uint64 // steps
 
-	encoder, decoder, discriminator *nn.Group[float32] // the last is nil where there is none
+	encoder, decoder, discriminator, contrast *nn.Group[float32] // the last two are nil where there are none
 
 	x          *nn.Tensor[float32]
 	reader     *encoder[float32] // the same parameters out of training
@@ -69,9 +69,7 @@ func NewAutoEncoder(ops nn.Ops[float32], model *Model, enc, discriminator nn.Lay
 	group := func(name string, params []*nn.Param[float32], rate float64) *nn.Group[float32] {
 		opt, e := newOptimizer(ops, cfg.Optimizer, rate)
 		if needs && (cfg.Optimizer == "adam" || cfg.Optimizer == "") {
-			adam := nn.DefaultAdam(rate)
-			adam.Beta1 = adversaryBeta1
-			opt, e = nn.NewAdam(ops, adam)
+			opt, e = nn.NewAdam(ops, adversaryAdam(rate))
 		}
 		err = errors.Join(err, e)
 		return nn.NewGroup(name, params, opt)
@@ -85,6 +83,12 @@ func NewAutoEncoder(ops nn.Ops[float32], model *Model, enc, discriminator nn.Lay
 		o.discriminator = group("discriminator", discriminator.Params(), cfg.DiscriminatorRate)
 	}
 	return o, err
+}
+
+func adversaryAdam(rate float64) nn.AdamConfig {
+	c := nn.DefaultAdam(rate)
+	c.Beta1 = adversaryBeta1
+	return c
 }
 
 // withoutSigmoid returns the layers of a network without the sigmoid near its end. The parameters are shared.
@@ -101,11 +105,14 @@ func withoutSigmoid(net nn.Layer[float32]) (nn.Layer[float32], error) {
 	return nil, errors.New("generative: a Bernoulli decoder needs a network that ends in a sigmoid, such as one that makes pixels")
 }
 
-// Groups returns encoder, decoder and, if there is one, discriminator.
+// Groups returns encoder, decoder and, if there are such, discriminator and contrast.
 func (o *AutoEncoder) Groups() []*nn.Group[float32] {
 	groups := []*nn.Group[float32]{o.encoder, o.decoder}
 	if o.discriminator != nil {
 		groups = append(groups, o.discriminator)
+	}
+	if o.contrast != nil {
+		groups = append(groups, o.contrast)
 	}
 	return groups
 }
@@ -161,6 +168,9 @@ func (o *AutoEncoder) Step(ctx context.Context, data Batches, report bool) ([]Me
 	if o.cfg.Penalty != "none" {
 		metrics = append(metrics, Metric{"latent_penalty", t.penalty})
 	}
+	if !math.IsNaN(t.kl) {
+		metrics = append(metrics, Metric{"closed_form_kl", t.kl})
+	}
 	if o.cfg.WarmUp > 0 {
 		metrics = append(metrics, Metric{"lambda", weight})
 	}
@@ -211,6 +221,7 @@ func (o *AutoEncoder) teach(data Batches, decayed float64) (value, accuracy floa
 		if k > 0 {
 			data.Next(o.x.Data(), o.cfg.Batch)
 			codes = o.core.encode(o.x)
+			o.core.judge.contrast.look(o.x)
 		}
 		o.discriminator.ZeroGrad()
 		value, accuracy = o.core.discriminate(o.x, codes)
@@ -219,6 +230,15 @@ func (o *AutoEncoder) teach(data Batches, decayed float64) (value, accuracy floa
 		}
 		o.discriminator.Opt.SetRate(o.cfg.DiscriminatorRate * decayed)
 		o.discriminator.Step()
+		if o.contrast != nil {
+			o.contrast.ZeroGrad()
+			o.core.judge.contrast.learn(codes)
+			if err := checkFinite(o.ops, o.contrast, value, nn.GradNorm(o.ops, o.contrast.Params)); err != nil {
+				return 0, 0, err
+			}
+			o.contrast.Opt.SetRate(o.cfg.DiscriminatorRate * decayed)
+			o.contrast.Step()
+		}
 	}
 	return value, accuracy, nil
 }
@@ -275,6 +295,11 @@ func (o *AutoEncoder) State() (map[string][]byte, error) {
 			return nil, err
 		}
 	}
+	if o.contrast != nil {
+		if err := saveBuffers(state, "contrast.", o.core.judge.contrast.net); err != nil {
+			return nil, err
+		}
+	}
 	if err := saveBuffers(state, "encoder.", o.core.encoder.net); err != nil {
 		return nil, err
 	}
@@ -297,6 +322,11 @@ func (o *AutoEncoder) Restore(state map[string][]byte) error {
 	}
 	if o.discriminator != nil {
 		if err := restoreBuffers(state, "discriminator.", o.core.judge.net); err != nil {
+			return err
+		}
+	}
+	if o.contrast != nil {
+		if err := restoreBuffers(state, "contrast.", o.core.judge.contrast.net); err != nil {
 			return err
 		}
 	}

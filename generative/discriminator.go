@@ -16,7 +16,8 @@ import (
 //	nonsaturating  E_Q -log D
 //	saturating     E_Q log(1 - D)
 //
-// and, in the penalty avb, E_Q -t, which is KL(Q, P) at the best discriminator t = log p/q.
+// and, in the penalty avb, E_Q -t, which is KL(Q, P) at the best discriminator t = log p/q; with a contrast r, a normal law with the moments of
+// the codes of each row, E_Q -t + log r/p at the best discriminator t = log r/q.
 var DiscriminatorForms = []string{"nonsaturating", "saturating"}
 
 const klForm = "kl"
@@ -24,6 +25,9 @@ const klForm = "kl"
 // discriminator tells draws of the prior from codes, both beside the data where it is given:
 //
 //	t(z) = net(z) + log p(z)          the second term under KnownPrior: what is left to learn is -log q(z)
+//
+// With a contrast it tells draws of the contrast r(z|x) from codes instead, by their place under r, and what remains between r and the prior,
+// log r(z|x) - log p(z), is added in closed form: the KL is the same for every r, and the nearer r is to q, the less there is to learn.
 type discriminator[T kernels.Float] struct {
 	ops        nn.Ops[T]
 	net        nn.Layer[T]
@@ -31,6 +35,8 @@ type discriminator[T kernels.Float] struct {
 	knownPrior bool
 	form       string
 	dataDim    int // numbers of x before those of z; 0: z alone
+
+	contrast *contrast[T] // nil: none
 
 	in, dt *nn.Tensor[T]
 }
@@ -57,8 +63,12 @@ func (d *discriminator[T]) logits(x, z *nn.Tensor[T]) []T {
 		d.in = sized(d.in, n, d.dataDim+d.prior.dim)
 		for i := range n {
 			to := row(d.in, i, n)
-			copy(to, row(x, i%x.Shape()[0], x.Shape()[0]))
+			k := i % x.Shape()[0]
+			copy(to, row(x, k, x.Shape()[0]))
 			copy(to[d.dataDim:], row(z, i, n))
+			if d.contrast != nil {
+				d.contrast.standardise(to[d.dataDim:], k)
+			}
 		}
 		in = d.in
 	}
@@ -91,6 +101,9 @@ func (d *discriminator[T]) judge(x, z *nn.Tensor[T], weight float64, dz *nn.Tens
 	}
 	dIn := d.net.Backward(d.dt, nn.WantInput)
 	for i := range n {
+		if d.contrast != nil {
+			mean += d.contrast.rest(row(z, i, n), row(dz, i, n), row(dIn, i, n)[d.dataDim:], i, weight/float64(n)) / float64(n)
+		}
 		kernels.Axpy(row(dz, i, n), 1, row(dIn, i, n)[d.dataDim:])
 		if d.knownPrior {
 			addLogDensityGradient(d.prior, d.dt.Data()[i], row(z, i, n), row(dz, i, n))

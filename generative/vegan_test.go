@@ -159,41 +159,36 @@ func TestBestDiscriminator(t *testing.T) {
 //
 //	E KL(q(z|x), N(0,1)) = E int q log(q/p) dz          by quadrature over z, and over x
 //
-// whether the prior is known to it or not.
+// whether the prior is known to it or not; with a contrast also where q is so narrow that no draw of the prior comes near it, even though
+// the contrast is held off by a quarter of its deviation.
 func TestAdversarialKL(t *testing.T) {
 	if testing.Short() {
 		t.Skip("trains for seconds")
 	}
-	const a, s, n, steps = .8, .6, 512, 2000
-	want := quadrature(func(x float64) float64 {
-		if math.Abs(x) > 8 {
-			return 0
-		}
-		return normalDensity(x, 0, 1) * quadrature(func(z float64) float64 {
-			q := normalDensity(z, a*x, s)
-			if q < 1e-300 {
-				return 0
-			}
-			return q * (math.Log(q) - math.Log(normalDensity(z, 0, 1)))
-		})
-	})
-	closed := (a*a + s*s - 1 - 2*math.Log(s)) / 2
-	if !(math.Abs(want-closed) <= 1e-9) {
-		t.Fatalf("quadrature gives %g, the closed form %g", want, closed)
-	}
+	const a, n, steps = .8, 512, 2000
 	p, err := newPrior("normal", 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, known := range []bool{false, true} {
+	for _, c := range []struct {
+		s               float64 // deviation of q
+		known, contrast bool
+	}{{.6, false, false}, {.6, true, false}, {.6, false, true}, {.005, false, true}} {
+		want := adversarialKLByQuadrature(t, a, c.s)
 		ops := nn.NewCPU[float64](nil)
 		net, err := nn.NewMLP(ops, nn.MLP{Sizes: []int{2, 16, 16, 1}, Hidden: "silu"}, random.New(1, "discriminator"), nn.XavierUniform(1), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		d, err := newDiscriminator[float64](ops, net, p, klForm, known, 1)
+		d, err := newDiscriminator[float64](ops, net, p, klForm, c.known, 1)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if c.contrast { // N(a x + s/4, (1.25 s)^2)
+			linear := nn.NewLinear(ops, 1, 2)
+			copy(linear.Weight.Value.Data(), []float64{a, 0})
+			copy(linear.Bias.Value.Data(), []float64{c.s / 4, 2 * math.Log(1.25*c.s)})
+			d.contrast = &contrast[float64]{ops: ops, net: linear}
 		}
 		opt, err := newOptimizer[float64](ops, "adam", .01)
 		if err != nil {
@@ -203,15 +198,19 @@ func TestAdversarialKL(t *testing.T) {
 		x, z := nn.NewTensor[float64](n, 1), nn.NewTensor[float64](n, 1)
 		draw := func() {
 			random.Normal(noise, x.Data(), 0, 1)
-			random.Normal(noise, z.Data(), 0, s)
+			random.Normal(noise, z.Data(), 0, c.s)
 			for i, v := range x.Data() {
 				z.Data()[i] += a * v
 			}
+			d.contrast.look(x)
 		}
 		var both *nn.Tensor[float64]
 		for step := range steps {
 			draw()
 			both = beside(both, p, noise, z)
+			if c.contrast {
+				d.contrast.draw(noise, both.Data()[:n])
+			}
 			opt.ZeroGrad(net.Params())
 			d.learn(x, both)
 			opt.SetRate(.01 * math.Pow(.01, float64(step)/steps))
@@ -224,11 +223,72 @@ func TestAdversarialKL(t *testing.T) {
 			draw()
 			got += d.judge(x, z, 1, dz) / batches
 		}
-		t.Logf("known prior %v: KL %g, by quadrature %g", known, got, want)
+		t.Logf("%+v: KL %g, by quadrature %g", c, got, want)
 		if !(math.Abs(got-want) <= .02*want) {
-			t.Errorf("known prior %v: KL %g, by quadrature %g", known, got, want)
+			t.Errorf("%+v: KL %g, by quadrature %g", c, got, want)
 		}
 	}
+}
+
+func adversarialKLByQuadrature(t *testing.T, a, s float64) float64 {
+	t.Helper()
+	want := quadrature(func(x float64) float64 {
+		if math.Abs(x) > 8 {
+			return 0
+		}
+		return normalDensity(x, 0, 1) * quadrature(func(u float64) float64 { // z = a x + s u
+			z := a*x + s*u
+			q := normalDensity(z, a*x, s)
+			if q < 1e-300 {
+				return 0
+			}
+			return s * q * (math.Log(q) - math.Log(normalDensity(z, 0, 1)))
+		})
+	})
+	if closed := (a*a + s*s - 1 - 2*math.Log(s)) / 2; !(math.Abs(want-closed) <= 1e-9) {
+		t.Fatalf("quadrature gives %g, the closed form %g", want, closed)
+	}
+	return want
+}
+
+// TestContrastDerivatives: that of what the discriminator says by the codes, the contrast as it is, and that of the likelihood by the
+// parameters of the contrast, against differences.
+func TestContrastDerivatives(t *testing.T) {
+	a := coder(t, "normal", func(c *AutoEncoderConfig) { c.Encoder, c.Penalty = "implicit", "avb" })
+	ops := nn.NewCPU[float64](nil)
+	net, err := nn.NewMLP(ops, nn.MLP{Sizes: []int{testDim, 6, 2 * testLatent}, Hidden: "tanh"}, random.New(2, "contrast"), nn.XavierUniform(1), nn.Normal(0, .3))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &contrast[float64]{ops: ops, net: net}
+	a.judge.contrast = c
+	x := testData()
+	c.look(x)
+	z, dz := nn.NewTensor[float64](testRows, testLatent), nn.NewTensor[float64](testRows, testLatent)
+	random.Normal(random.New(3, "codes"), z.Data(), 0, 1)
+	ignored := nn.NewTensor[float64](testRows, testLatent)
+	a.judge.judge(x, z, 1, dz)
+	for k := range z.Data() {
+		const h = 1e-5
+		at := z.Data()[k]
+		z.Data()[k] = at + h
+		up := a.judge.judge(x, z, 1, ignored)
+		z.Data()[k] = at - h
+		want := (up - a.judge.judge(x, z, 1, ignored)) / (2 * h)
+		z.Data()[k] = at
+		if !(math.Abs(dz.Data()[k]-want) <= 1e-5*max(1, math.Abs(want))) {
+			t.Errorf("derivative by code %d: %g, differences have %g", k, dz.Data()[k], want)
+		}
+	}
+	checkParams(t, net.Params(), func() (lost float64) {
+		c.look(x)
+		c.learn(z)
+		for k, v := range z.Data() {
+			s := c.deviation.Data()[k]
+			lost += math.Log(s) + math.Pow((v-c.mean.Data()[k])/s, 2)/2
+		}
+		return lost / testRows
+	}, 1e-5)
 }
 
 // TestFarCodesFeelTheInverseMultiquadric: a code ten deviations away has no derivative under a Gaussian kernel, and has one under the inverse

@@ -28,6 +28,7 @@ type AutoEncoder struct {
 	Discriminator []int   `json:"discriminator"` // widths of its hidden layers
 	GAN           string  `json:"gan"`           // nonsaturating or saturating
 	KnownPrior    bool    `json:"known_prior"`   // the discriminator adds log p(z) to its logit
+	Contrast      bool    `json:"contrast"`      // the discriminator of avb tells codes from a normal law that is learned for each row
 	Pretrain      int     `json:"pretrain"`      // most steps of the encoder alone, on the moments of its codes
 	InputNoise    float64 `json:"input_noise"`   // deviation of noise on what the encoder reads
 }
@@ -59,7 +60,7 @@ func (c *Config) setAutoEncoder() {
 	case "vae":
 		c.Encoder, c.Decoder, c.Lambda = "gaussian", "bernoulli", 1
 	case "avb":
-		c.Encoder, c.Decoder, c.Lambda, c.Discriminator, c.KnownPrior = "implicit", "bernoulli", 1, []int{500, 500}, true
+		c.Encoder, c.Decoder, c.Lambda, c.Discriminator, c.Contrast = "implicit", "bernoulli", 1, []int{500, 500}, true
 	case "aae":
 		c.Decoder, c.Lambda = "gaussian", 1
 	case "sae":
@@ -107,6 +108,8 @@ func (a AutoEncoder) validate(c Config) error {
 		return bad("sigma", a.Sigma, "want a positive deviation")
 	case !finite(a.Lambda):
 		return bad("lambda", a.Lambda, "want a weight >= 0")
+	case a.Contrast && (c.Objective != "avb" || c.Prior != "normal" || c.Model == "dcgan"):
+		return bad("contrast", a.Contrast, "is of avb under the prior normal, with --model network; else --contrast=false")
 	case a.WarmUp < 0:
 		return bad("lambda-warmup", a.WarmUp, "want a number of steps, or 0 for none")
 	case a.Pretrain < 0:
@@ -145,7 +148,7 @@ func newAutoEncoder(c Config, eps float64, d DataState, pool *parallel.Pool) (ge
 			return nil, err
 		}
 	}
-	return generative.NewAutoEncoder(ops, model, enc, judge, generative.AutoEncoderConfig{
+	o, err := generative.NewAutoEncoder(ops, model, enc, judge, generative.AutoEncoderConfig{
 		Batch: c.Batch, Optimizer: c.Optimizer, Rate: c.Rate, HalfLife: c.HalfLife, Seed: c.Seed, Runner: pool,
 		Encoder: c.Encoder, EncoderNoise: c.EncoderNoise,
 		Decoder: c.Decoder, Cost: c.Cost, Variance: c.Sigma * c.Sigma, LearnVariance: c.LearnSigma,
@@ -153,12 +156,19 @@ func newAutoEncoder(c Config, eps float64, d DataState, pool *parallel.Pool) (ge
 		Form: c.GAN, KnownPrior: c.KnownPrior, DiscriminatorRate: c.CriticRate, DiscriminatorSteps: c.CriticSteps,
 		WarmUp: c.WarmUp, Pretrain: c.Pretrain, InputNoise: c.InputNoise,
 	})
+	if err != nil || !c.Contrast {
+		return o, err
+	}
+	law, err := perceptron(ops, c.Seed, "contrast", c.Activation, d.Dim, mirrored(c.Hidden), 2*c.Latent)
+	if err != nil {
+		return nil, err
+	}
+	return o, o.SetContrast(law)
 }
 
 // newEncoder returns the mirror image of the model.
 func newEncoder(ops nn.Ops[float32], c Config, d DataState) (nn.Layer[float32], error) {
-	back := slices.Clone(c.Hidden)
-	slices.Reverse(back)
+	back := mirrored(c.Hidden)
 	in, out := d.Dim, c.Latent
 	switch c.Encoder {
 	case "gaussian":
@@ -170,6 +180,12 @@ func newEncoder(ops nn.Ops[float32], c Config, d DataState) (nn.Layer[float32], 
 		return generative.NewDCGANEncoder(ops, back, out, d.image(), random.New(c.Seed, "encoder"))
 	}
 	return perceptron(ops, c.Seed, "encoder", c.Activation, in, back, out)
+}
+
+func mirrored(widths []int) []int {
+	back := slices.Clone(widths)
+	slices.Reverse(back)
+	return back
 }
 
 // perceptron returns a network with weights from the stream of that name.

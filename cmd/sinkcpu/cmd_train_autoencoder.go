@@ -21,6 +21,7 @@ func addAutoEncoderFlags(f *pflag.FlagSet, c *train.Config) {
 	f.IntSliceVar(&c.Discriminator, "discriminator", d.Discriminator, "widths of the hidden layers of a discriminator of codes (pot-gan, aae, avb); --critic-lr and --critic-steps are its")
 	f.StringVar(&c.GAN, "gan", d.GAN, "what the encoder minimises against a discriminator: nonsaturating (-log D) or saturating (log(1-D))")
 	f.BoolVar(&c.KnownPrior, "known-prior", d.KnownPrior, "add the logarithm of the prior's density to the discriminator's logit")
+	f.BoolVar(&c.Contrast, "contrast", d.Contrast, "let the discriminator of avb tell codes from a normal law that is learned for each row, not from the prior (adaptive contrast)")
 	f.IntVar(&c.Pretrain, "pretrain", d.Pretrain, "most steps in which the encoder alone learns to give codes the moments of the prior")
 	f.Float64Var(&c.InputNoise, "input-noise", d.InputNoise, "deviation of noise on what the encoder reads")
 }
@@ -38,6 +39,7 @@ func init() {
 		"discriminator": func(dst, flags *train.Config) { dst.Discriminator = flags.Discriminator },
 		"gan":           func(dst, flags *train.Config) { dst.GAN = flags.GAN },
 		"known-prior":   func(dst, flags *train.Config) { dst.KnownPrior = flags.KnownPrior },
+		"contrast":      func(dst, flags *train.Config) { dst.Contrast = flags.Contrast },
 		"pretrain":      func(dst, flags *train.Config) { dst.Pretrain = flags.Pretrain },
 		"input-noise":   func(dst, flags *train.Config) { dst.InputNoise = flags.InputNoise },
 	} {
