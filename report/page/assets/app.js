@@ -113,10 +113,11 @@ function chart(lines, references, marks, logarithmic, label) {
     svg.append(el('line', {class: 'reference', x1: LEFT, x2: W - RIGHT, y1: y, y2: y}),
       el('text', {x: W - RIGHT, y: at, 'text-anchor': 'end'}, r.name));
   }
-  for (const m of marks.filter(m => m.step <= x1)) {
-    svg.append(el('line', {class: 'mark', stroke: m.color, x1: X(m.step), x2: X(m.step), y1: TOP, y2: H - BOTTOM}, el('title', {}, m.name)),
-      el('text', {x: X(m.step) + 4, y: TOP + 10}, m.name));
-  }
+  marks.filter(m => m.step <= x1).forEach((m, i) => {
+    const x = X(m.step), left = x > W / 2;
+    svg.append(el('line', {class: 'mark', stroke: m.color, x1: x, x2: x, y1: TOP, y2: H - BOTTOM}, el('title', {}, m.name)),
+      el('text', {x: left ? x - 4 : x + 4, y: TOP + 10 + 13 * i, 'text-anchor': left ? 'end' : 'start'}, m.name));
+  });
   for (const l of lines) {
     const points = thin(l.points, 600);
     const clip = v => Math.max(0, Math.min(H, v)).toFixed(1);
@@ -179,7 +180,7 @@ const KINDS = {samples: 'samples', reconstructions: 'rows and their reconstructi
 
 // picturesCard shows the pictures of a kind of a run, step by step.
 function picturesCard(k, kind) {
-  const image = el('img', {alt: ''}), caption = el('span', {});
+  const image = el('img', {alt: '', class: kind}), caption = el('span', {});
   const range = el('input', {type: 'range', min: 0, 'aria-label': 'step of the picture', input: () => { follow = Number(range.value) === Number(range.max); show(); }});
   const section = el('section', {}, el('h2', {}, `${KINDS[kind]} of ${state.runs[k].name}`), image, el('label', {class: 'tools'}, 'step', range, caption));
   let follow = true;
