@@ -10,17 +10,19 @@ out=${1:?folder of the runs} mnist=${2:?folder of MNIST} share=${3:-1}
 sinkcpu=${SINKCPU:-sinkcpu}
 presets=${PRESETS:-vae aae wae-mmd wae-gan sae avb wgan wgan-gp}
 
-# plan PRESET: steps in eight minutes, and the steps in which rates halve, about an eighth of them.
+# plan PRESET: the steps of eight minutes of two otherwise idle cores, and the steps in which rates halve. Steps a second, from
+#   sinkcpu train --preset P-mnist --data mnist:DIR --steps N --eval-every -1 --sample-every 0 --save-every 10000 --json
+# with N for about three seconds, on two cores of an AMD EPYC (Zen 5): 188, 167, 228, 181, 268, 60, 84, 41 in this order.
 plan() {
 	case $1 in
-	vae) echo 120000 15000 ;;
-	aae) echo 90000 15000 ;;
-	wae-mmd) echo 115000 15000 ;;
-	wae-gan) echo 90000 15000 ;;
-	sae) echo 110000 15000 ;;
-	avb) echo 40000 5000 ;;
-	wgan) echo 38000 5000 ;;
-	wgan-gp) echo 20000 2500 ;;
+	vae) echo 90000 15000 ;;
+	aae) echo 80000 15000 ;;
+	wae-mmd) echo 109000 15000 ;;
+	wae-gan) echo 86000 15000 ;;
+	sae) echo 128000 15000 ;;
+	avb) echo 28000 5000 ;;
+	wgan) echo 40000 5000 ;;
+	wgan-gp) echo 19000 2500 ;;
 	*) echo "cookbook.sh: unknown preset $1" >&2; exit 2 ;;
 	esac
 }
