@@ -128,15 +128,22 @@ func (l *Conv2d[T]) Backward(dy *Tensor[T], want Want) *Tensor[T] {
 		if l.Bias != nil {
 			l.ops.ChannelSums(l.Bias.Grad, dy)
 		}
-		// forward: y = Weight patches(x)
-		l.ops.ConvWeight(l.Weight.Grad, dy, l.x, l.geo)
-	}
-	if want&WantInput == 0 {
-		return nil
 	}
 	// forward: y = Weight patches(x)
-	dx := l.work.Like(convDX, l.x)
-	l.ops.ConvTranspose(dx, dy, l.Weight.Value, nil, l.geo)
+	var dx *Tensor[T]
+	if want&WantInput != 0 {
+		dx = l.work.Like(convDX, l.x)
+	}
+	if fused, ok := l.ops.(FusedOps[T]); ok && want&WantParams != 0 && dx != nil {
+		fused.ConvBackward(dx, l.Weight.Grad, dy, l.x, l.Weight.Value, l.geo)
+		return dx
+	}
+	if want&WantParams != 0 {
+		l.ops.ConvWeight(l.Weight.Grad, dy, l.x, l.geo)
+	}
+	if dx != nil {
+		l.ops.ConvTranspose(dx, dy, l.Weight.Value, nil, l.geo)
+	}
 	return dx
 }
 

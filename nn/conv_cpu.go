@@ -118,7 +118,7 @@ func (j *convJob[T]) places(r0, cols int) ([]T, int) {
 // Conv sets the small image from the large one: a task a block of rows of places.
 func (c *CPU[T]) Conv(y, x, weight, bias *Tensor[T], g ConvGeometry) {
 	if j := c.takeWinograd(g, x, y, weight); j != nil {
-		c.winogradConv(j, bias)
+		c.winogradConv(j, weight, bias)
 		return
 	}
 	c.conv(c.takeConv(g, x, y, weight), bias)
@@ -128,7 +128,7 @@ func (c *CPU[T]) Conv(y, x, weight, bias *Tensor[T], g ConvGeometry) {
 func (c *CPU[T]) ConvLeakyReLU(y, x, weight, bias *Tensor[T], g ConvGeometry, slope T) {
 	if j := c.takeWinograd(g, x, y, weight); j != nil {
 		j.activated, j.slope = true, slope
-		c.winogradConv(j, bias)
+		c.winogradConv(j, weight, bias)
 		return
 	}
 	j := c.takeConv(g, x, y, weight)
@@ -211,7 +211,7 @@ func betaAfter[T kernels.Float](step int) T {
 // ConvTranspose sets the large image from the small one: a task a block of images and of channels of the large one.
 func (c *CPU[T]) ConvTranspose(y, x, weight, bias *Tensor[T], g ConvGeometry) {
 	if j := c.takeWinograd(g, y, x, weight); j != nil {
-		c.winogradTranspose(j, bias)
+		c.winogradTranspose(j, weight, bias)
 		return
 	}
 	c.convTranspose(c.takeConv(g, y, x, weight), bias)
@@ -221,7 +221,7 @@ func (c *CPU[T]) ConvTranspose(y, x, weight, bias *Tensor[T], g ConvGeometry) {
 func (c *CPU[T]) ConvTransposeLeakyReLU(y, x, weight, bias *Tensor[T], g ConvGeometry, slope T) {
 	if j := c.takeWinograd(g, y, x, weight); j != nil {
 		j.activated, j.slope = true, slope
-		c.winogradTranspose(j, bias)
+		c.winogradTranspose(j, weight, bias)
 		return
 	}
 	j := c.takeConv(g, y, x, weight)
@@ -291,7 +291,7 @@ func (c *CPU[T]) ConvWeight(dweight, small, large *Tensor[T], g ConvGeometry) {
 		return
 	}
 	if j := c.takeWinograd(g, large, small, dweight); j != nil {
-		c.winogradWeight(j)
+		c.winogradWeight(j, dweight, nil)
 		return
 	}
 	j := c.takeConv(g, large, small, dweight)

@@ -84,15 +84,22 @@ func (l *ConvTranspose2d[T]) Backward(dy *Tensor[T], want Want) *Tensor[T] {
 		if l.Bias != nil {
 			l.ops.ChannelSums(l.Bias.Grad, dy)
 		}
-		// forward: patches(y) += Weight^T x
-		l.ops.ConvWeight(l.Weight.Grad, l.x, dy, l.geo)
-	}
-	if want&WantInput == 0 {
-		return nil
 	}
 	// forward: patches(y) += Weight^T x
-	dx := l.work.Like(convDX, l.x)
-	l.ops.Conv(dx, dy, l.Weight.Value, nil, l.geo)
+	var dx *Tensor[T]
+	if want&WantInput != 0 {
+		dx = l.work.Like(convDX, l.x)
+	}
+	if fused, ok := l.ops.(FusedOps[T]); ok && want&WantParams != 0 && dx != nil {
+		fused.ConvTransposeBackward(dx, l.Weight.Grad, dy, l.x, l.Weight.Value, l.geo)
+		return dx
+	}
+	if want&WantParams != 0 {
+		l.ops.ConvWeight(l.Weight.Grad, l.x, dy, l.geo)
+	}
+	if dx != nil {
+		l.ops.Conv(dx, dy, l.Weight.Value, nil, l.geo)
+	}
 	return dx
 }
 

@@ -67,9 +67,11 @@ type winogradJob[T kernels.Float] struct {
 	z                    winogradSizes
 	small, large         []T // the images
 	weight, bias         []T
+	dweight              []T // the gradient of the weight
 	activated            bool
 	slope                T
-	matS, matL, filter   []T // the matrices, and the filter or its gradient
+	matS, matL           []T // the matrices
+	filter, gradient     []T // the filter, and what is added to the gradient of the weight
 	first, count         int // images of the block
 	toSmall, toLarge     func(task int)
 	ofSmall, ofLarge     func(task int)
@@ -96,15 +98,14 @@ func (c *CPU[T]) takeWinograd(g ConvGeometry, large, small, weight *Tensor[T]) *
 		j.ofFilter, j.toFilter = j.expandFilter, j.reduceFilter
 		j.times, j.back, j.squares = j.multiply, j.multiplyBack, j.multiplyFilter
 	}
-	j.z, j.large, j.small, j.weight = z, large.Data(), small.Data(), weight.Data()
+	j.z, j.large, j.small = z, large.Data(), small.Data()
 	j.matS, j.matL = grown(j.matS, winogradPoints*z.small), grown(j.matL, winogradPoints*z.large)
-	j.filter = grown(j.filter, winogradPoints*z.filter)
 	return j
 }
 
 // releaseWinograd gives a job back, without its references.
 func (c *CPU[T]) releaseWinograd(j *winogradJob[T]) {
-	j.large, j.small, j.weight, j.bias, j.activated = nil, nil, nil, nil, false
+	j.large, j.small, j.weight, j.bias, j.dweight, j.activated = nil, nil, nil, nil, nil, false
 	c.mu.Lock()
 	c.winograds = append(c.winograds, j)
 	c.mu.Unlock()
@@ -118,13 +119,20 @@ func (c *CPU[T]) blocks(j *winogradJob[T], stages func()) {
 	}
 }
 
-// winogradConv sets the small image from the large one.
-func (c *CPU[T]) winogradConv(j *winogradJob[T], bias *Tensor[T]) {
+// beginWinograd takes the arguments of an operation by a weight, and evaluates its filter.
+func (c *CPU[T]) beginWinograd(j *winogradJob[T], weight, bias *Tensor[T], channels int) {
 	if bias != nil {
-		sameSize(bias.size, j.z.o)
+		sameSize(bias.size, channels)
 		j.bias = bias.Data()
 	}
+	j.weight = weight.Data()
+	j.filter = grown(j.filter, winogradPoints*j.z.filter)
 	c.tasks(j.z.o, j.ofFilter)
+}
+
+// winogradConv sets the small image from the large one.
+func (c *CPU[T]) winogradConv(j *winogradJob[T], weight, bias *Tensor[T]) {
+	c.beginWinograd(j, weight, bias, j.z.o)
 	c.blocks(j, func() {
 		c.tasks(j.count, j.ofLarge)
 		c.tasks(winogradPoints*j.z.groups, j.back)
@@ -134,12 +142,8 @@ func (c *CPU[T]) winogradConv(j *winogradJob[T], bias *Tensor[T]) {
 }
 
 // winogradTranspose sets the large image from the small one.
-func (c *CPU[T]) winogradTranspose(j *winogradJob[T], bias *Tensor[T]) {
-	if bias != nil {
-		sameSize(bias.size, j.z.c)
-		j.bias = bias.Data()
-	}
-	c.tasks(j.z.o, j.ofFilter)
+func (c *CPU[T]) winogradTranspose(j *winogradJob[T], weight, bias *Tensor[T]) {
+	c.beginWinograd(j, weight, bias, j.z.c)
 	c.blocks(j, func() {
 		c.tasks(j.count, j.ofSmall)
 		c.tasks(winogradPoints*j.z.groups, j.times)
@@ -148,31 +152,78 @@ func (c *CPU[T]) winogradTranspose(j *winogradJob[T], bias *Tensor[T]) {
 	c.releaseWinograd(j)
 }
 
-// winogradWeight adds the gradient of the weight.
-func (c *CPU[T]) winogradWeight(j *winogradJob[T]) {
+// winogradWeight adds the gradient of the weight. Where after is set it is run for each block, with the matrices of both images at hand.
+func (c *CPU[T]) winogradWeight(j *winogradJob[T], dweight *Tensor[T], after func()) {
+	j.dweight = dweight.Data()
+	j.gradient = grown(j.gradient, winogradPoints*j.z.filter)
 	c.blocks(j, func() {
 		c.tasks(j.count, j.ofSmall)
 		c.tasks(j.count, j.ofLarge)
 		c.tasks(winogradPoints*j.z.groups, j.squares)
+		if after != nil {
+			after()
+		}
 	})
-	c.tasks(j.z.o, j.toFilter)
+	if j.z.n > 0 {
+		c.tasks(j.z.o, j.toFilter)
+	}
 	c.releaseWinograd(j)
 }
 
-// product is what the products of one task have in common: the point, the columns of the large matrix and of the filter, and those of
-// the small one; the matrices from these on, and their rows.
-func (j *winogradJob[T]) product(task int) (small, large, filter []T, rows, width int) {
+// ConvBackward is ConvWeight and ConvTranspose of dy: it adds to dweight and sets dx.
+func (c *CPU[T]) ConvBackward(dx, dweight, dy, x, weight *Tensor[T], g ConvGeometry) {
+	j := c.takeWinograd(g, x, dy, weight)
+	if j == nil {
+		c.ConvWeight(dweight, dy, x, g)
+		c.ConvTranspose(dx, dy, weight, nil, g)
+		return
+	}
+	sameSize(dx.size, x.size)
+	sameSize(dweight.size, weight.size)
+	c.beginWinograd(j, weight, nil, 0)
+	c.winogradWeight(j, dweight, func() {
+		c.tasks(winogradPoints*j.z.groups, j.times)
+		of := j.large
+		j.large = dx.Data()
+		c.tasks(j.count, j.toLarge)
+		j.large = of
+	})
+}
+
+// ConvTransposeBackward is ConvWeight and Conv of dy: it adds to dweight and sets dx.
+func (c *CPU[T]) ConvTransposeBackward(dx, dweight, dy, x, weight *Tensor[T], g ConvGeometry) {
+	j := c.takeWinograd(g, dy, x, weight)
+	if j == nil {
+		c.ConvWeight(dweight, x, dy, g)
+		c.Conv(dx, dy, weight, nil, g)
+		return
+	}
+	sameSize(dx.size, x.size)
+	sameSize(dweight.size, weight.size)
+	c.beginWinograd(j, weight, nil, 0)
+	c.winogradWeight(j, dweight, func() {
+		c.tasks(winogradPoints*j.z.groups, j.back)
+		of := j.small
+		j.small = dx.Data()
+		c.tasks(j.count, j.toSmall)
+		j.small = of
+	})
+}
+
+// product is what the products of one task have in common: the matrices of its point from the columns of its group on, the small and the
+// large one and the filter or its gradient; the rows of both, and the columns of the group.
+func (j *winogradJob[T]) product(task int, filters []T) (small, large, filter []T, rows, width int) {
 	z := &j.z
 	point, group := task/z.groups, task%z.groups
 	width = winogradPhases / z.groups * z.c
-	return j.matS[point*z.small+group*z.o:], j.matL[point*z.large+group*width:], j.filter[point*z.filter+group*width:], j.count * z.tiles, width
+	return j.matS[point*z.small+group*z.o:], j.matL[point*z.large+group*width:], filters[point*z.filter+group*width:], j.count * z.tiles, width
 }
 
 // multiply sets the large matrix of one point.
 //
 //	large = small filter
 func (j *winogradJob[T]) multiply(task int) {
-	small, large, filter, rows, width := j.product(task)
+	small, large, filter, rows, width := j.product(task, j.filter)
 	z, across := &j.z, winogradPhases*j.z.c
 	kernels.Gemm(nil, false, false, rows, width, z.o, 1, small, z.inputs*z.o, filter, across, 0, large, across)
 }
@@ -181,7 +232,7 @@ func (j *winogradJob[T]) multiply(task int) {
 //
 //	small = large filter^T
 func (j *winogradJob[T]) multiplyBack(task int) {
-	small, large, filter, rows, width := j.product(task)
+	small, large, filter, rows, width := j.product(task, j.filter)
 	z, across := &j.z, winogradPhases*j.z.c
 	kernels.Gemm(nil, false, true, rows, z.o, width, 1, large, across, filter, across, 0, small, z.inputs*z.o)
 }
@@ -190,7 +241,7 @@ func (j *winogradJob[T]) multiplyBack(task int) {
 //
 //	filter += small^T large
 func (j *winogradJob[T]) multiplyFilter(task int) {
-	small, large, filter, rows, width := j.product(task)
+	small, large, filter, rows, width := j.product(task, j.gradient)
 	z, across := &j.z, winogradPhases*j.z.c
 	kernels.Gemm(nil, true, false, z.o, width, rows, 1, small, z.inputs*z.o, large, across, betaAfter[T](j.first), filter, across)
 }
@@ -322,9 +373,9 @@ func (j *winogradJob[T]) reduceFilter(o int) {
 	s.flat, s.padded = grown(s.flat, z.depth), grown(s.padded, z.depth)
 	clear(s.flat)
 	j.eachFilter(o, func(tap, matrix int) {
-		kernels.WinogradReduce(kernels.WinogradFilter, s.flat[tap*z.c:], 8*z.c, 2*z.c, j.filter[matrix:], z.filter, z.c)
+		kernels.WinogradReduce(kernels.WinogradFilter, s.flat[tap*z.c:], 8*z.c, 2*z.c, j.gradient[matrix:], z.filter, z.c)
 	})
 	kernels.Transpose(s.padded, z.taps, s.flat, z.c, z.taps, z.c)
-	kernels.Axpy(j.weight[o*z.depth:][:z.depth], 1, s.padded[:z.depth])
+	kernels.Axpy(j.dweight[o*z.depth:][:z.depth], 1, s.padded[:z.depth])
 	j.scratch.give(s)
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/sinkcpu/sinkcpu/internal/parallel"
 	"github.com/sinkcpu/sinkcpu/internal/random"
+	"github.com/sinkcpu/sinkcpu/kernels"
 )
 
 // A layer and its activation in one operation give the bits of the two, forward and backward, in training and out of it.
@@ -31,6 +32,12 @@ func testFused[T float32 | float64](t *testing.T) {
 		"Conv2d, large":     {[]int{2, 3, 40, 40}, func(b *builder[T]) Layer[T] { return b.conv(ConvConfig{In: 3, Out: 6, Kernel: 5}) }},
 		"ConvTranspose2d": {image, func(b *builder[T]) Layer[T] {
 			return b.convTranspose(ConvConfig{In: 3, Out: 6, Kernel: 4, Stride: 2, Padding: 1})
+		}},
+		"Conv2d, Winograd": {[]int{3, 16, 8, 8}, func(b *builder[T]) Layer[T] {
+			return b.conv(ConvConfig{In: 16, Out: 18, Kernel: 4, Stride: 2, Padding: 1})
+		}},
+		"ConvTranspose2d, Winograd": {[]int{5, 17, 7, 7}, func(b *builder[T]) Layer[T] {
+			return b.convTranspose(ConvConfig{In: 17, Out: 16, Kernel: 4, Stride: 2, Padding: 1})
 		}},
 		"ConvTranspose2d, first": {[]int{5, 3, 1, 1}, func(b *builder[T]) Layer[T] { return b.convTranspose(ConvConfig{In: 3, Out: 6, Kernel: 4}) }},
 		"BatchNorm2d":            {image, func(b *builder[T]) Layer[T] { return b.batchNorm(3) }},
@@ -73,6 +80,45 @@ func testFused[T float32 | float64](t *testing.T) {
 						t.Errorf("%s, slope %v: another gradient of %s", name, slope, p.Name)
 					}
 				}
+			}
+		}
+	}
+}
+
+// Both gradients of a convolution at once are those of the two operations, bit for bit.
+func TestConvBackward(t *testing.T) { both(t, testConvBackward[float32], testConvBackward[float64]) }
+
+func testConvBackward[T kernels.Float](t *testing.T) {
+	ops := NewCPU[T](nil)
+	for _, c := range []convCase{
+		{3, 4, 9, 8, 5, ConvGeometry{3, 1, 1}},
+		{40, 16, 14, 14, 17, ConvGeometry{4, 2, 1}},
+		{40, 17, 16, 8, 16, ConvGeometry{4, 2, 1}},
+		{0, 16, 14, 14, 16, ConvGeometry{4, 2, 1}},
+	} {
+		small, large, weight := drawInput[T](1, c.small()...), drawInput[T](2, c.large()...), drawInput[T](3, c.weight()...)
+		for name, run := range map[string]struct {
+			dx              *Tensor[T]
+			apart, together func(dx, dweight *Tensor[T])
+		}{
+			"ConvBackward": {large, func(dx, dweight *Tensor[T]) {
+				ops.ConvWeight(dweight, small, large, c.g)
+				ops.ConvTranspose(dx, small, weight, nil, c.g)
+			}, func(dx, dweight *Tensor[T]) { ops.ConvBackward(dx, dweight, small, large, weight, c.g) }},
+			"ConvTransposeBackward": {small, func(dx, dweight *Tensor[T]) {
+				ops.ConvWeight(dweight, small, large, c.g)
+				ops.Conv(dx, large, weight, nil, c.g)
+			}, func(dx, dweight *Tensor[T]) { ops.ConvTransposeBackward(dx, dweight, large, small, weight, c.g) }},
+		} {
+			dx, want := NewTensor[T](run.dx.Shape()...), NewTensor[T](run.dx.Shape()...)
+			dweight, wantWeight := drawInput[T](4, c.weight()...), drawInput[T](4, c.weight()...)
+			run.apart(want, wantWeight)
+			run.together(dx, dweight)
+			if !sameBits(dx.Data(), want.Data()) {
+				t.Errorf("%s of %+v: another gradient of the image", name, c)
+			}
+			if !sameBits(dweight.Data(), wantWeight.Data()) {
+				t.Errorf("%s of %+v: another gradient of the weight", name, c)
 			}
 		}
 	}

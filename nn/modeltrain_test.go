@@ -104,7 +104,7 @@ func TestModelResume(t *testing.T) {
 	}
 }
 
-// After the first step, a step of any model allocates nothing: forward, backward, the check of the gradients, clipping and Adam.
+// After the first step, a step of any model allocates nothing: forward, a loss, backward, the check of the gradients, clipping and Adam.
 func TestModelAllocations(t *testing.T) {
 	ops := NewCPU[float32](nil)
 	for _, m := range Models() {
@@ -114,10 +114,13 @@ func TestModelAllocations(t *testing.T) {
 		}
 		g := NewGroup("net", net.Params(), withRate(ops))
 		x := drawInput[float32](1, append([]int{2}, m.Input...)...)
-		dy := drawNormal(2, net.Forward(x))
+		target := drawNormal(2, net.Forward(x))
+		dy := NewTensor[float32](target.Shape()...)
 		step := func() {
 			g.ZeroGrad()
-			net.Forward(x)
+			if loss := ops.SquaredError(dy, net.Forward(x), target); !(loss > 0) {
+				t.Fatalf("%s: loss %g", m.Name, loss)
+			}
 			net.Backward(dy, WantAll)
 			if err := CheckGradients(ops, g.Params, 0); err != nil {
 				t.Fatal(err)

@@ -2,7 +2,8 @@ package nn
 
 import "github.com/sinkcpu/sinkcpu/kernels"
 
-// FusedOps is what a table of operations may offer beyond [Ops]: an operation and the activation behind it in one pass over memory. Where
+// FusedOps is what a table of operations may offer beyond [Ops]: an operation and the activation behind it in one pass over memory, or both gradients
+// of a convolution from the same patches. Where
 // it does, [Sequential] calls them for a layer that a [ReLU] or a [LeakyReLU] follows. The results are the same bits as those of the two
 // operations.
 type FusedOps[T kernels.Float] interface {
@@ -12,6 +13,10 @@ type FusedOps[T kernels.Float] interface {
 	ConvLeakyReLU(y, x, weight, bias *Tensor[T], g ConvGeometry, slope T)
 	// ConvTransposeLeakyReLU is ConvTranspose, then LeakyReLU of y.
 	ConvTransposeLeakyReLU(y, x, weight, bias *Tensor[T], g ConvGeometry, slope T)
+	// ConvBackward is ConvWeight, which adds to dweight, and ConvTranspose of dy, which sets dx: what a convolution of x leaves to undo.
+	ConvBackward(dx, dweight, dy, x, weight *Tensor[T], g ConvGeometry)
+	// ConvTransposeBackward is ConvWeight, which adds to dweight, and Conv of dy, which sets dx.
+	ConvTransposeBackward(dx, dweight, dy, x, weight *Tensor[T], g ConvGeometry)
 	// ChannelNormalizeLeakyReLU is ChannelNormalize, then LeakyReLU of y.
 	ChannelNormalizeLeakyReLU(y, x, mean, variance, weight, bias *Tensor[T], eps float64, slope T)
 	// ChannelNormalizeLeakyReLUBackward undoes it, for the output y: LeakyReLUBackward, then ChannelNormalizeBackward. dx is not nil.
