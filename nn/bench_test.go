@@ -2,13 +2,16 @@ package nn
 
 import (
 	"fmt"
+	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/sinkcpu/sinkcpu/internal/parallel"
 )
 
-// BenchmarkModel is a step of a model: forward, backward and Adam. bench/peers/torch_nn.py is the same in PyTorch. The operations are those
+// BenchmarkModel is a step of a model: forward, backward and Adam. bench/peers/torch_nn.py is the same in PyTorch. MiB is
+// the peak of the process: run one benchmark to know its own. The operations are those
 // of matrix products and convolutions: the forward pass three times, less the gradient of the input.
 func BenchmarkModel(b *testing.B) {
 	for _, bm := range []struct {
@@ -62,4 +65,19 @@ func benchmarkModel(b *testing.B, ops Ops[float32], name string, batch int) {
 		step()
 	}
 	b.ReportMetric(float64(flops)*float64(batch)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+	if mib, ok := peakMemory(); ok {
+		b.ReportMetric(mib, "MiB")
+	}
+}
+
+// peakMemory returns what the process has had in memory at most, in MiB, where the system tells it: the figure of a single benchmark.
+func peakMemory() (mib float64, ok bool) {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0, false
+	}
+	var kib int
+	_, after, _ := strings.Cut(string(status), "VmHWM:")
+	_, err = fmt.Sscan(after, &kib)
+	return float64(kib) / 1024, err == nil
 }

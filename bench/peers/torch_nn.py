@@ -1,10 +1,18 @@
-"""A step of networks, forward, backward and Adam, in PyTorch: the rows "network" of bench/limits; see peers.py."""
+"""A step of networks, forward, backward and Adam, in PyTorch: the rows "network" of bench/limits; see peers.py.
 
+    python bench/peers/torch_nn.py MODEL BATCH THREADS
+
+measures one of them in a process of its own, whose peak of memory is then that of the model.
+"""
+
+import os
 import resource
+import sys
 
 import torch
 from torch import nn
 
+import peers
 import rows
 
 
@@ -59,3 +67,10 @@ def measure(model, batch, threads, budget):
     params = {"peer": "torch", "model": model, "batch": batch, "precision": "f32", "threads": threads}
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return rows.duration("network", params, s, f"torch {torch.__version__}, forward, backward, Adam; process so far at most {peak:.0f} MiB")
+
+
+if __name__ == "__main__":
+    if any(os.environ.get(k) != v for k, v in peers.SETTINGS.items()):  # libraries read them when they are loaded
+        os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | peers.SETTINGS)
+    r = measure(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), 1)
+    print(f"{r['value']:.2f} ms, from {r['min']:.2f} to {r['max']:.2f}; {r['note']}")
