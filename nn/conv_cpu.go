@@ -106,13 +106,20 @@ func (j *convJob[T]) layBlock(task int) {
 	layPlaces(z, j.laid[r0*z.step*z.o:], j.small, r0, min(r0+j.rows, z.n*z.oh))
 }
 
-// places returns the small image from row r0 of places on, the first of a block, with the distance of two channels.
-func (j *convJob[T]) places(r0, cols int) ([]T, int) {
+// places returns the small image from row r0 of places on, the first of a block, with the distance of two channels. A whole image is
+// fetched in the order of memory first: products read a few of its columns after the other, and would wait for each line.
+func (j *convJob[T]) places(s *convScratch[T], r0, cols int) ([]T, int) {
 	z := &j.z
 	if len(j.laid) > 0 {
 		return j.laid[r0*z.step*z.o:], cols
 	}
-	return j.small[r0/z.oh*z.o*z.place+r0%z.oh*z.ow:], z.place
+	x := j.small[r0/z.oh*z.o*z.place+r0%z.oh*z.ow:]
+	if cols == z.place {
+		s.places = grown(s.places, z.o*cols)
+		copy(s.places, x[:z.o*cols])
+		x = s.places
+	}
+	return x, z.place
 }
 
 // Conv sets the small image from the large one: a task a block of rows of places.
@@ -174,10 +181,10 @@ func (j *convJob[T]) smallBlock(task int) {
 	r1 := min(r0+j.rows, z.n*z.oh)
 	cols := (r1 - r0) * z.step
 	one := z.nextRange(r0, r1)
-	whole := one.y1-one.y0 == r1-r0 && z.step == z.ow // the block is a block of the image
+	part := one.y1-one.y0 == r1-r0 && z.step == z.ow // the block is a part of an image, which is written where it lies
 	var dst []T
 	ld := cols
-	if whole {
+	if part = part && cols < z.place; part {
 		dst, ld = j.small[one.image*z.o*z.place+one.y0*z.ow:], z.place
 	} else {
 		s.places = grown(s.places, z.o*cols)
@@ -194,7 +201,7 @@ func (j *convJob[T]) smallBlock(task int) {
 		}
 		j.activate(dst[o*ld:][:cols])
 	}
-	if !whole {
+	if !part {
 		s.scatterPlaces(z, j.small, r0, r1)
 	}
 	j.scratch.give(s)
@@ -264,7 +271,7 @@ func (j *convJob[T]) largeBlock(task int) {
 	n0, c0 := task/across*j.images, task%across*j.channels
 	n1, c1 := min(n0+j.images, z.n), min(c0+j.channels, z.c)
 	cols, rows := (n1-n0)*z.cols, (c1-c0)*z.taps
-	src, ld := j.places(n0*z.oh, cols)
+	src, ld := j.places(s, n0*z.oh, cols)
 	s.patch = grown(s.patch, rows*cols)
 	kernels.Gemm(nil, true, false, rows, cols, z.o, 1, j.weight[c0*z.taps:], z.depth, src, ld, 0, s.patch, cols)
 	for n := n0; n < n1; n++ {
@@ -328,7 +335,7 @@ func (j *convJob[T]) weightBlock(task int) {
 		r1 := min(r0+j.rows, z.n*z.oh)
 		cols := (r1 - r0) * z.step
 		s.gather(z, j.large, c0, c1, r0, r1)
-		src, ld := j.places(r0, cols)
+		src, ld := j.places(s, r0, cols)
 		kernels.Gemm(nil, false, true, z.o, (c1-c0)*z.taps, cols, 1, src, ld, s.patch, cols, betaAfter[T](b-first), dst, z.depth)
 	}
 	j.scratch.give(s)
