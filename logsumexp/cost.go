@@ -82,19 +82,19 @@ func (w *widened) Tile(buf []float64, i0, i1, j0, j1 int) (c []float64, ld int) 
 	}
 	t, tld := w.c.Tile(narrow, i0, i1, j0, j1)
 	for i := range i1 - i0 {
-		widen(buf[i*cols:(i+1)*cols], t[i*tld:i*tld+cols])
+		convert(buf[i*cols:(i+1)*cols], t[i*tld:i*tld+cols])
 	}
 	return buf, cols
 }
 
-// widen converts x, four at a time without a test of bounds.
-func widen(dst []float64, x []float32) {
+// convert sets dst to x in the other precision, four at a time without a test of bounds.
+func convert[To, From kernels.Float](dst []To, x []From) {
 	for len(x) >= 4 && len(dst) >= 4 {
-		dst[0], dst[1], dst[2], dst[3] = float64(x[0]), float64(x[1]), float64(x[2]), float64(x[3])
+		dst[0], dst[1], dst[2], dst[3] = To(x[0]), To(x[1]), To(x[2]), To(x[3])
 		dst, x = dst[4:], x[4:]
 	}
 	for j, v := range x {
-		dst[j] = float64(v)
+		dst[j] = To(v)
 	}
 }
 

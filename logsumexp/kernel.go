@@ -109,6 +109,7 @@ func (s *Scratch[T]) products(e []T, m, rows int, v []T) {
 // relative error of 2^-24 an entry in float32, where the rounding of an exponent as large as kappa C alone is more.
 func (k *Kernel[T]) Fill(s *Scratch[float64], wide Cost[float64], i0, i1 int, kappa float64) {
 	m := len(k.G)
+	s.rows(wide, m)
 	g, f := make([]float64, m), make([]float64, 1)
 	for j, v := range k.G {
 		g[j] = float64(v)
@@ -116,13 +117,7 @@ func (k *Kernel[T]) Fill(s *Scratch[float64], wide Cost[float64], i0, i1 int, ka
 	for i := i0; i < i1; i++ {
 		f[0] = float64(k.F[i])
 		s.rowSums(wide, i, i+1, kappa, f, g)
-		row := k.E[i*m : (i+1)*m]
-		for j, v := range s.e[:m] {
-			row[j] = T(v)
-			if v < 0x1p-126 {
-				row[j] = 0 // as the kernels do it in float32
-			}
-		}
+		convert(k.E[i*m:(i+1)*m], s.e[:m])
 	}
 }
 

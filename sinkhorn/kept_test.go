@@ -146,3 +146,27 @@ func TestKernelAbsorbs(t *testing.T) {
 		near(t, "value", v, values[0], 1e-7)
 	}
 }
+
+// TestKernelFine: where exponents in float32 are too coarse for the tolerance, a kernel from exponents in float64 reaches it in float32; without one the
+// end is done in float64.
+func TestKernelFine(t *testing.T) {
+	const n, d = 400, 3
+	x, y := make([]float64, n*d), make([]float64, n*d)
+	random.Uniform(random.New(7, "x"), x, 0, 1)
+	random.Uniform(random.New(7, "y"), y, 2, 3)
+	p, err := sinkhorn.NewProblem(logsumexp.Cost[float32](stored[float32](x, y, n, n, d, 1)), nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kernel := range []sinkhorn.Kernel{sinkhorn.KernelKept, sinkhorn.KernelComputed} {
+		s := sinkhorn.Solver[float32]{Eps: .05, Tol: 1e-6, Method: sinkhorn.Overrelaxed, Kernel: kernel}
+		r, err := s.Solve(context.Background(), p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%s, %d+%d iterations, marginal error %.2g", r.Method, r.Warmup, r.Iterations, r.MarginalError())
+		if single := !strings.Contains(r.Method, "64"); single != (kernel == sinkhorn.KernelKept) {
+			t.Errorf("%s with kernel %d", r.Method, kernel)
+		}
+	}
+}
