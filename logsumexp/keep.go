@@ -11,6 +11,12 @@ import (
 // on one machine what it computes on another.
 const DefaultMaxBytes = 1 << 30
 
+// Cheap reports whether a tile of c is computed in no more time than it takes to read it from memory that no cache holds: one of points in few dimensions.
+func Cheap[T kernels.Float](c Cost[T]) bool {
+	p, ok := c.(*Points[T])
+	return ok && p.direct()
+}
+
 // Keep returns c in memory where its n x m entries take at most maxBytes, and c as it is, computed again by every pass over it, where
 // they do not; [DefaultMaxBytes] for maxBytes <= 0. Several costs that are needed at once share a budget.
 //

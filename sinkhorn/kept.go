@@ -3,6 +3,7 @@ package sinkhorn
 import (
 	"math"
 	"sync"
+	"unsafe"
 
 	"github.com/sinkcpu/sinkcpu/internal/parallel"
 	"github.com/sinkcpu/sinkcpu/kernels"
@@ -43,19 +44,48 @@ type kept[T kernels.Float] struct {
 	refine   bool // and is to
 	barren   int  // references in a row that served no second iteration
 	wait     int  // iterations until references are taken again
+	after    int  // iterations until they are taken at all
 }
 
 // lightest is the least weight other than 0 of a problem whose kernel is kept: with it and a factor of 1/R a float32 is still normal.
 const lightest = 0x1p-60
 
-// After an iteration that was lost, and after references that served no second iteration twice in a row, resting iterations are done in the log domain.
+// After references that served no second iteration twice in a row, resting iterations are done in the log domain.
 const resting = 8
 
-// keeps reports whether a flow over p in elements of so many bytes may keep its kernel.
-func (s *Solver[T]) keeps(p *Problem[T], bytes int) bool {
-	if p.comm != nil || s.Kernel == KernelComputed || s.Kernel == KernelAuto && p.n*p.m > s.maxBytes()/bytes {
-		return false
+// A kernel of more than nearBytes leaves the caches. Then its iterations take as long as those between points of few dimensions, and gain a third over a
+// stored cost, while memory that is written for the first time costs as much as some ten iterations: it is taken after farAfter of them.
+// Milliseconds on a Zen 5 core of 32 MiB of cache: the iteration with the kernel, one that computes it from points in three dimensions, one from
+// a stored cost, and the first of a solve with the kernel in new memory:
+//
+//	n x n    kept  points  stored  first
+//	  512    .012    .042    .032    .75
+//	 1024    .051    .162    .125    2.7
+//	 2048     .37     .66     .65    9.3
+//	 4096     2.4     2.7     3.7     41
+const (
+	nearBytes = 1 << 25
+	farAfter  = 16
+)
+
+// keep lets a flow over p keep its kernel where it may.
+func (s *Solver[T]) keep(fl *flow[T]) {
+	p, size := fl.p, int(unsafe.Sizeof(T(0)))
+	entries, kp := p.n*p.m, new(kept[T])
+	switch {
+	case p.comm != nil || s.Kernel == KernelComputed || !p.weighty():
+		return
+	case s.Kernel == KernelKept || entries <= min(nearBytes, s.maxBytes())/size:
+	case entries <= s.maxBytes()/size && !logsumexp.Cheap(p.cost):
+		kp.after = farAfter
+	default:
+		return
 	}
+	fl.kept = kp
+}
+
+// weighty reports whether no weight but 0 is so small that a factor would make it a denormal number.
+func (p *Problem[T]) weighty() bool {
 	for _, side := range [][]float64{p.a, p.b} {
 		for _, w := range side {
 			if w > 0 && w < lightest {
@@ -137,6 +167,8 @@ func (fl *flow[T]) prepare() {
 		if moved {
 			fl.columnFactors()
 		}
+	case kp.after > 0:
+		kp.after--
 	case kp.wait > 0:
 		kp.wait--
 	case fl.exact && fl.omega != 1:
@@ -232,7 +264,7 @@ func (fl *flow[T]) missed() bool {
 		return false
 	}
 	fl.absorb()
-	fl.exact, kp.wait = true, resting
+	fl.exact = true
 	return true
 }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"strings"
-	"unsafe"
 
 	"github.com/sinkcpu/sinkcpu/kernels"
 )
@@ -71,9 +70,7 @@ func (s *Solver[T]) solve(ctx context.Context, p *Problem[T]) (*Result[T], error
 	}
 	var end end
 	if fl := newFlow(p, new(scratchList[T])); fl.resolves(s.Eps) {
-		if s.keeps(p, int(unsafe.Sizeof(T(0)))) {
-			fl.kept = new(kept[T])
-		}
+		s.keep(fl)
 		end = first(ss, fl, s.G, goal, patience, s.Method)
 		fl.land(ss)
 		r.settle(fl)

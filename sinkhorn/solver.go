@@ -66,7 +66,7 @@ type Kernel int
 
 // The kinds.
 const (
-	KernelAuto     Kernel = iota // kept where it fits MaxBytes
+	KernelAuto     Kernel = iota // kept where it fits MaxBytes and is faster: up to 32 MiB, beyond that after some iterations and not for points of few dimensions
 	KernelComputed               // computed in each iteration
 	KernelKept                   // kept whatever its size
 )
