@@ -49,12 +49,16 @@ func (b *Batcher) Next(dst []float32, rows int) []int {
 	if len(dst) < rows*b.ds.Dim {
 		panic(errShortDst)
 	}
-	index := b.draw(rows)
+	index := b.Indices(rows)
 	b.ds.Rows(dst, index)
 	return index
 }
 
-func (b *Batcher) draw(rows int) []int {
+// Indices is Next without the rows: it returns the indices alone, and never reads the data set but for N.
+func (b *Batcher) Indices(rows int) []int {
+	if rows < 0 {
+		panic(errRowsRange)
+	}
 	b.index = b.index[:0]
 	n := uint64(b.ds.N)
 	for len(b.index) < rows {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/sinkcpu/sinkcpu/data"
 	"github.com/sinkcpu/sinkcpu/internal/safetensors"
 	"github.com/sinkcpu/sinkcpu/ranks"
 )
@@ -23,6 +24,24 @@ func (o *Options) divide() error {
 	if err := d.Divide(o.Comm); err != nil {
 		return &ConfigError{Flag: fmt.Sprintf("--model %s on %d ranks", o.Config.Model, o.Comm.Size()), Problem: err.Error()}
 	}
+	return nil
+}
+
+// load prepares the training rows.
+func (r *run) load(shard bool) error {
+	const stream = "data"
+	if !shard || r.comm.Size() == 1 {
+		r.loader = data.NewLoader(r.src.Train, r.cfg.Seed, stream)
+		return nil
+	}
+	if r.src.Train.N < r.comm.Size() {
+		return &ConfigError{Flag: "--shard", Problem: fmt.Sprintf("%d training rows for %d ranks", r.src.Train.N, r.comm.Size())}
+	}
+	s := newShards(r.comm, r.src.Train, r.cfg.Seed, stream)
+	if r.comm.Rank() > 0 { // the first measures on all of them
+		r.src.Train, r.src.Test = s.own, nil
+	}
+	r.loader = s
 	return nil
 }
 

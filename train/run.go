@@ -23,6 +23,7 @@ type Options struct {
 	Eps       float64 // Config.Eps in units of the cost
 
 	Comm     *ranks.Comm    // of the processes that divide each batch; nil: this one alone
+	Shard    bool           // each rank keeps a part of the training rows; all but the first drop the others from Source
 	Pool     *parallel.Pool // nil: the caller alone
 	Distance Distance       // nil: no held-out measure
 	Reporter Reporter       // nil: none
@@ -89,8 +90,10 @@ func Run(ctx context.Context, o Options) (*Summary, error) {
 	r := &run{
 		comm: o.Comm, folder: folder(o.Dir), cfg: o.Config, obj: o.Objective, src: o.Source, eps: o.Eps,
 		pool: o.Pool, distance: o.Distance, reporter: o.Reporter, version: o.Version,
-		loader: data.NewLoader(o.Source.Train, o.Config.Seed, "data"),
-		about:  describeData(o.Source.Train),
+		about: describeData(o.Source.Train),
+	}
+	if err := r.load(o.Shard); err != nil {
+		return nil, err
 	}
 	if r.reporter == nil {
 		r.reporter = silent{}
@@ -139,7 +142,7 @@ type run struct {
 	reporter Reporter
 	version  string
 
-	loader  *data.Loader
+	loader  batches
 	lock    *runLock
 	about   DataState
 	metrics *metricsFile

@@ -20,6 +20,7 @@ type trainOptions struct {
 	json       bool
 	http       string
 	mpi        bool
+	shard      bool
 }
 
 func newTrainCommand() *cobra.Command {
@@ -95,6 +96,7 @@ happened, and also after a kill. The defaults of the settings depend on the data
 	f.BoolVar(&o.json, "json", false, "print the summary as one JSON object")
 	f.StringVar(&o.http, "http", "", "serve a live page at PORT of this machine, or at HOST:PORT")
 	addGroupFlag(f, &o.mpi)
+	f.BoolVar(&o.shard, "shard", false, "on the ranks of an MPI job, let each but the first keep only its part of the training rows")
 	return cmd
 }
 
@@ -186,7 +188,7 @@ func (o *trainOptions) train(cmd *cobra.Command, group *rankGroup) error {
 		return err
 	}
 	group.run.Store(&o.out)
-	options.Comm = group.comm
+	options.Comm, options.Shard = group.comm, o.shard
 	options.Dir, options.Resume, options.Version = o.out, o.resume, version()
 	options.Distance = train.SinkhornDistance(pool)
 	options.Reporter = newReporter(cmd.ErrOrStderr(), o.json)
