@@ -29,7 +29,7 @@ type AutoEncoder struct {
 	ops   nn.Ops[float32]
 	done  uint64 // steps
 
-	encoder, decoder, discriminator, contrast *nn.Group[float32] // the last two are nil where there are none
+	encoder, decoder, discriminator, contrast, features *nn.Group[float32] // the last three are nil where there are none
 
 	x          *nn.Tensor[float32]
 	reader     *encoder[float32] // the same parameters out of training
@@ -105,7 +105,7 @@ func withoutSigmoid(net nn.Layer[float32]) (nn.Layer[float32], error) {
 	return nil, errors.New("generative: a Bernoulli decoder needs a network that ends in a sigmoid, such as one that makes pixels")
 }
 
-// Groups returns encoder, decoder and, if there are such, discriminator and contrast.
+// Groups returns encoder, decoder and, if there are such, discriminator, contrast and features.
 func (o *AutoEncoder) Groups() []*nn.Group[float32] {
 	groups := []*nn.Group[float32]{o.encoder, o.decoder}
 	if o.discriminator != nil {
@@ -114,7 +114,32 @@ func (o *AutoEncoder) Groups() []*nn.Group[float32] {
 	if o.contrast != nil {
 		groups = append(groups, o.contrast)
 	}
+	if o.features != nil {
+		groups = append(groups, o.features)
+	}
 	return groups
+}
+
+// SetFeatures takes the cost of reconstructions between features of rows, c(f(x), f(G(z))), for a network f that stays as it is. It is for a
+// new objective and a deterministic decoder. The group of f is called critic.
+func (o *AutoEncoder) SetFeatures(f nn.Layer[float32]) error {
+	if o.cfg.Decoder != "deterministic" || o.done > 0 {
+		return errors.New("generative: features are of a new objective with a deterministic decoder")
+	}
+	out, err := f.OutputShape([]int{1, o.model.dim})
+	if err != nil {
+		return err
+	}
+	if len(out) != 2 {
+		return fmt.Errorf("generative: features of shape %v, want a row of numbers", out)
+	}
+	nn.SetTraining(f, false)
+	opt, err := newOptimizer(o.ops, "adam", o.cfg.Rate)
+	if err != nil {
+		return err
+	}
+	o.core.law.features, o.features = f, nn.NewGroup("critic", f.Params(), opt)
+	return nil
 }
 
 // weight returns that of the penalty in the next step.

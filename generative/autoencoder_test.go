@@ -143,6 +143,17 @@ func TestAutoEncoderGradients(t *testing.T) {
 			})
 		}
 	}
+	for _, cost := range ReconstructionCosts {
+		t.Run("features/"+cost, func(t *testing.T) {
+			a := coder(t, "normal", func(c *AutoEncoderConfig) { c.Cost = cost })
+			f, err := nn.NewMLP(a.ops, nn.MLP{Sizes: []int{testDim, 6, 4}, Hidden: "tanh"}, random.New(4, "features"), nn.XavierUniform(1), nn.Normal(0, .3))
+			if err != nil {
+				t.Fatal(err)
+			}
+			a.law.features = f
+			checkParams(t, a.testParams(), func() float64 { _, loss := evalAt(t, a, x); return loss }, 1e-6)
+		})
+	}
 	t.Run("input noise and gaussian kernel", func(t *testing.T) {
 		check(t, "normal", func(c *AutoEncoderConfig) { c.InputNoise, c.Penalty, c.Kernel = .1, "mmd", "gaussian" })
 	})

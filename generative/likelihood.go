@@ -17,9 +17,10 @@ import (
 //	bernoulli      sum_j log(1 + e^g_j) - x_j g_j, x in [0, 1], g logits
 var Decoders = []string{"deterministic", "gaussian", "bernoulli"}
 
-// ReconstructionCosts are the costs c(x, g) of a deterministic decoder: |x-g|^2, |x-g| (as the root of |x-g|^2 + 1e-8) and sum_j |x_j-g_j|.
-// They are sums over a row: nothing is scaled.
-var ReconstructionCosts = []string{"sqeuclidean", "euclidean", "l1"}
+// ReconstructionCosts are the costs c(x, g) of a deterministic decoder: |x-g|^2, |x-g| (as the root of |x-g|^2 + 1e-8), sum_j |x_j-g_j|, which
+// are sums over a row: nothing is scaled, and 1 - <x,g>/(|x| |g|), each length as the root of its square + 1e-12. They are taken between rows or
+// between features of rows; see [AutoEncoder.SetFeatures].
+var ReconstructionCosts = []string{"sqeuclidean", "euclidean", "l1", "cosine"}
 
 // minLogVariance bounds that of a Gaussian decoder which learns it.
 const minLogVariance = -16
@@ -31,6 +32,9 @@ type likelihood[T kernels.Float] struct {
 	logvar    *nn.Param[T] // of a Gaussian law, [1]
 	learned   bool         // whether logvar is trained
 	dg        *nn.Tensor[T]
+
+	features nn.Layer[T]   // that costs are taken between; nil: rows themselves
+	ofX      *nn.Tensor[T] // features of x
 }
 
 // newLikelihood returns the law; variance is that of a Gaussian one, where it begins if it is learned.
@@ -65,6 +69,18 @@ func (l *likelihood[T]) clamp() {
 // eval returns the mean cost of the rows of x for the outputs g, its derivative by g, which is valid until the next call, and adds the
 // derivative by a learned log-variance to its gradient.
 func (l *likelihood[T]) eval(g, x *nn.Tensor[T]) (mean float64, dg *nn.Tensor[T]) {
+	if l.features == nil {
+		return l.compare(g, x)
+	}
+	f := l.features.Forward(x)
+	l.ofX = sized(l.ofX, f.Rows(), f.Cols())
+	l.ops.Copy(l.ofX, f)
+	mean, df := l.compare(l.features.Forward(g), l.ofX)
+	return mean, l.features.Backward(df, nn.WantInput)
+}
+
+// compare is eval between rows that are compared as they are.
+func (l *likelihood[T]) compare(g, x *nn.Tensor[T]) (mean float64, dg *nn.Tensor[T]) {
 	n, d := g.Shape()[0], g.Size()/g.Shape()[0]
 	l.dg = sized(l.dg, n, d)
 	over := func(m, scale float64) (float64, *nn.Tensor[T]) { // m is a mean over all numbers
@@ -85,6 +101,8 @@ func (l *likelihood[T]) eval(g, x *nn.Tensor[T]) (mean float64, dg *nn.Tensor[T]
 		return over(l.ops.AbsoluteError(l.dg, g, x), 1)
 	case l.cost == "euclidean":
 		return l.euclidean(g, x, n), l.dg
+	case l.cost == "cosine":
+		return l.cosine(g, x, n), l.dg
 	}
 	return over(l.ops.SquaredError(l.dg, g, x), 1)
 }
@@ -98,6 +116,21 @@ func (l *likelihood[T]) euclidean(g, x *nn.Tensor[T], n int) (mean float64) {
 		c := math.Sqrt(float64(kernels.Dot(dg, dg)) + 1e-8)
 		kernels.Scale(dg, T(1/(c*float64(n))))
 		mean += c / float64(n)
+	}
+	return mean
+}
+
+func (l *likelihood[T]) cosine(g, x *nn.Tensor[T], n int) (mean float64) {
+	length := func(v []T) float64 { return math.Sqrt(float64(kernels.Dot(v, v)) + 1e-12) }
+	for i := range n {
+		gi, xi, dg := row(g, i, n), row(x, i, n), row(l.dg, i, n)
+		// forward: c = 1 - <g, x>/(|g| |x|)
+		lg, lx := length(gi), length(xi)
+		cos := float64(kernels.Dot(gi, xi)) / (lg * lx)
+		copy(dg, gi)
+		kernels.Scale(dg, T(cos/(lg*lg*float64(n))))
+		kernels.Axpy(dg, T(-1/(lg*lx*float64(n))), xi)
+		mean += (1 - cos) / float64(n)
 	}
 	return mean
 }

@@ -123,7 +123,9 @@ func (a AutoEncoder) validate(c Config) error {
 	case c.Objective == "wae-mmd" && c.Batch < 2:
 		return bad("batch", c.Batch, "the unbiased estimate needs at least 2 rows")
 	case len(c.Features) > 0:
-		return bad("features", joinInts(c.Features), "an auto-encoder has no learned cost; --discriminator is its own")
+		return bad("features", joinInts(c.Features), "an auto-encoder has no learned cost; --discriminator is its own, and --critic classifier-28 has features that stay")
+	case c.readsClassifier() && a.Decoder != "deterministic":
+		return bad("critic", c.Critic, "takes costs between features, of --decoder deterministic")
 	}
 	return nil
 }
@@ -156,6 +158,12 @@ func newAutoEncoder(c Config, eps float64, d DataState, pool *parallel.Pool) (ge
 		Form: c.GAN, KnownPrior: c.KnownPrior, DiscriminatorRate: c.CriticRate, DiscriminatorSteps: c.CriticSteps,
 		WarmUp: c.WarmUp, Pretrain: c.Pretrain, InputNoise: c.InputNoise,
 	})
+	if err == nil && c.readsClassifier() {
+		var f nn.Layer[float32]
+		if f, err = newClassifierFeatures(ops, c, d); err == nil {
+			err = o.SetFeatures(f)
+		}
+	}
 	if err != nil || !c.Contrast {
 		return o, err
 	}

@@ -43,8 +43,8 @@ func Prepare(c Config, pool *parallel.Pool) (Options, error) {
 	if err != nil {
 		return Options{}, err
 	}
-	if learned, ok := obj.(*generative.Adversarial); ok && c.CriticFile != "" {
-		if err := loadFeatures(learned, c.CriticFile, c.readsClassifier()); err != nil {
+	if c.CriticFile != "" {
+		if err := loadFeatures(obj, c.CriticFile, c.readsClassifier()); err != nil {
 			return Options{}, err
 		}
 	}
@@ -100,7 +100,7 @@ func (c Config) fits(ds *data.Dataset) error {
 
 // loadFeatures sets the weights of a frozen critic from a file of the network alone, or from a checkpoint that holds it as its critic; those
 // ofClassifier from the checkpoint of a classifier.
-func loadFeatures(obj *generative.Adversarial, path string, ofClassifier bool) error {
+func loadFeatures(obj generative.Objective, path string, ofClassifier bool) error {
 	file, err := safetensors.Read(path)
 	if err != nil {
 		return err
@@ -116,7 +116,12 @@ func loadFeatures(obj *generative.Adversarial, path string, ofClassifier bool) e
 		}
 	}
 	l := &loaded{path: path}
-	params := obj.Groups()[1].Params
+	groups := obj.Groups()
+	at := slices.IndexFunc(groups, func(g *nn.Group[float32]) bool { return g.Name == "critic" })
+	if at < 0 {
+		return nil // an objective without features
+	}
+	params := groups[at].Params
 	values := make([][]float32, len(params))
 	for i, p := range params {
 		if values[i], err = l.take(tensors, p.Name, p.Value.Shape()); err != nil {

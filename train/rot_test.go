@@ -3,8 +3,11 @@ package train
 import (
 	"errors"
 	"math"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/sinkcpu/sinkcpu/nn"
 )
 
 func TestROTSettings(t *testing.T) {
@@ -99,35 +102,46 @@ func TestFeaturesOfAClassifier(t *testing.T) {
 	if _, err := Run(t.Context(), o); err != nil {
 		t.Fatal(err)
 	}
-	c := DefaultConfigOf("rot-gan-debiased", "glyphs")
-	c.Critic, c.CriticFile, c.Cost, c.Eps = "classifier-small-28", folder(dir).tensors(), "cosine", Eps{Value: .1}
-	c.Steps, c.Batch, c.Hidden, c.EvalEvery = 2, 8, []int{8}, -1
-	if o, err = Prepare(c, nil); err != nil {
-		t.Fatal(err)
-	}
 	classes, _, err := LoadClassifier(dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.Dir = t.TempDir() + "/run"
-	s, err := Run(t.Context(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if s.Steps != 2 {
-		t.Errorf("%+v", s)
-	}
 	want := classes.Groups()[0].Params
-	got := o.Objective.Groups()[1].Params
-	if len(got) >= len(want) {
-		t.Fatalf("%d parameters of features from %d", len(got), len(want))
-	}
-	for i, p := range got {
-		for j, v := range p.Value.Data() {
-			if v != want[i].Value.Data()[j] {
-				t.Fatalf("%s[%d] is %g, the classifier has %g", p.Name, j, v, want[i].Value.Data()[j])
+	var c Config
+	for _, objective := range []string{"rot-gan-debiased", "wae-mmd"} {
+		c = DefaultConfigOf(objective, "glyphs")
+		c.Critic, c.CriticFile, c.Cost, c.Eps = "classifier-small-28", folder(dir).tensors(), "cosine", Eps{Value: .1}
+		c.Steps, c.Batch, c.Hidden, c.EvalEvery = 2, 8, []int{8}, -1
+		if o, err = Prepare(c, nil); err != nil {
+			t.Fatal(err)
+		}
+		o.Dir = t.TempDir() + "/run"
+		s, err := Run(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.Steps != 2 || !(s.Loss > 0) {
+			t.Errorf("%+v", s)
+		}
+		groups := o.Objective.Groups()
+		got := groups[slices.IndexFunc(groups, func(g *nn.Group[float32]) bool { return g.Name == "critic" })].Params
+		if len(got) == 0 || len(got) >= len(want) {
+			t.Fatalf("%s: %d parameters of features from %d", objective, len(got), len(want))
+		}
+		for i, p := range got {
+			for j, v := range p.Value.Data() {
+				if v != want[i].Value.Data()[j] {
+					t.Fatalf("%s: %s[%d] is %g, the classifier has %g", objective, p.Name, j, v, want[i].Value.Data()[j])
+				}
 			}
 		}
+		c.Steps = 3
+		again, err := Prepare(c, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again.Dir, again.Resume = o.Dir, true
+		mustRun(t, again)
 	}
 	c.CriticFile = ""
 	if err := c.Validate(); err == nil {

@@ -62,7 +62,7 @@ happened, and also after a kill. The defaults of the settings depend on the data
 	f.StringVar(&c.Kernel, "kernel", c.Kernel, "of mmd: gaussian, imq or energy")
 	f.Float64SliceVar(&c.Bandwidths, "bandwidths", c.Bandwidths, "of the kernels gaussian and imq")
 	f.StringVar(&c.Estimate, "estimate", c.Estimate, "of mmd: biased or unbiased")
-	f.StringVar(&c.Optimizer, "optimizer", c.Optimizer, "adam or rmsprop")
+	f.StringVar(&c.Optimizer, "optimizer", c.Optimizer, "adam, rmsprop or adam-wgan (without momentum, for a critic and its model)")
 	f.Float64Var(&c.Rate, "lr", c.Rate, "learning rate")
 	f.Float64Var(&c.HalfLife, "lr-half-life", c.HalfLife, "steps in which the learning rate halves; 0 for a constant rate")
 	f.StringVar(&c.Model, "model", c.Model, "network, dcgan, ellipsoids, mixture (of Gaussians) or pair (theta and -theta); of a classifier classifier-28 or classifier-small-28")
