@@ -11,6 +11,7 @@ const mrNEON = 8
 
 // gemmNEON sets the tile of float32. The depth of both is that of the tiles of amd64, where it was measured: a panel of B takes 24 KiB.
 func gemmNEON(t *impl[float32]) {
+	t.transpose = transposeRows(asm.GemmPackRows4F32NEON)
 	t.gemm = gemmTile[float32]{
 		mr: mrNEON, nr: 12, kc: 512, mc: 2016, nc: 3072,
 		update:   gemmRowsNEON[float32]{asm.Gemm8x12F32NEON, asm.Gemm4x12F32NEON, asm.Gemm2x12F32NEON, asm.Gemm1x12F32NEON}.update(12),
@@ -25,6 +26,7 @@ func gemmNEON(t *impl[float32]) {
 
 // gemm64NEON sets the tile of float64.
 func gemm64NEON(t *impl[float64]) {
+	t.transpose = transposeRows(asm.GemmPackRows4F64NEON)
 	t.gemm = gemmTile[float64]{
 		mr: mrNEON, nr: 6, kc: 512, mc: 1008, nc: 1536,
 		update:   gemmRowsNEON[float64]{asm.Gemm8x6F64NEON, asm.Gemm4x6F64NEON, asm.Gemm2x6F64NEON, asm.Gemm1x6F64NEON}.update(6),
