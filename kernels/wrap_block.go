@@ -10,10 +10,14 @@ const chunkCols = 4096
 
 // eachCall runs f on rows [r0, r1) and columns [j0, j1) for the calls that a block is cut into.
 func eachCall(rows, cols int, f func(r0, r1, j0, j1 int)) {
-	step := max(1, chunkBlock/max(1, min(cols, chunkCols)))
+	eachPiece(rows, cols, max(1, chunkBlock/max(1, min(cols, chunkCols))), chunkCols, f)
+}
+
+// eachPiece runs f on the pieces of step rows and width columns of a block.
+func eachPiece(rows, cols, step, width int, f func(r0, r1, j0, j1 int)) {
 	for r := 0; r < rows; r += step {
-		for j := 0; j < cols; j += chunkCols {
-			f(r, min(r+step, rows), j, min(j+chunkCols, cols))
+		for j := 0; j < cols; j += width {
+			f(r, min(r+step, rows), j, min(j+width, cols))
 		}
 	}
 }
@@ -161,10 +165,8 @@ func distancesAsm[T Float](f func(dst []T, ldd int, x []T, ldx int, yt []T, ldy,
 		raceReadBlock(yt, ldy, d, cols)
 		width := max(64, chunkCols/(1+d/8)) // few where every one of many coordinates may miss the caches
 		step := max(4, chunkBlock/(max(1, min(cols, width))*(1+d/8)))
-		for r := 0; r < rows; r += step {
-			for j := 0; j < cols; j += width {
-				f(dst[r*ldd+j:], ldd, x[r*ldx:], ldx, yt[j:min(j+width, cols)], ldy, min(step, rows-r), d)
-			}
-		}
+		eachPiece(rows, cols, step, width, func(r0, r1, j0, j1 int) {
+			f(dst[r0*ldd+j0:], ldd, x[r0*ldx:], ldx, yt[j0:j1], ldy, r1-r0, d)
+		})
 	}
 }
