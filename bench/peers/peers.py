@@ -99,8 +99,9 @@ def openblas(budget, threads):
         program = pathlib.Path(folder) / "openblas"
         subprocess.run(["cc", "-O2", "-o", program, HERE / "openblas.c", "-lopenblas", "-lm"], check=True, capture_output=True, text=True)
         lines = "".join(f"{precision} {trans} {t} {m} {n} {k}\n" for precision in ("f32", "f64") for trans, m, n, k in SHAPES for t in threads)
+        env = {k: v for k, v in os.environ.items() if k != "OPENBLAS_CORETYPE"}
         for peer, core in (("openblas-skylakex", {"OPENBLAS_CORETYPE": "SkylakeX"}), ("openblas", {})):
-            out = subprocess.run([program, str(budget)], input=lines, check=True, capture_output=True, text=True, env=os.environ | core).stdout
+            out = subprocess.run([program, str(budget)], input=lines, check=True, capture_output=True, text=True, env=env | core).stdout
             note, *results = out.splitlines()
             for line in results:
                 precision, trans, t, m, n, k, *seconds = line.split()
