@@ -14,7 +14,7 @@ type CriticConfig struct {
 	GeneratorSteps int     // steps of the generator a turn; 0 for a model that stays as it is, under a critic that learns
 	Clip           float64 // bound of the critic's weights; 0 for none
 	Penalty        float64 // weight of the gradient penalty; 0 for none
-	Optimizer      string  // adam or rmsprop
+	Optimizer      string  // one of [OptimizerNames]
 	Rate           float64 // learning rate
 	Frozen         bool    // the features stay as they are, and the critic takes no step
 

@@ -13,7 +13,7 @@ import (
 // AutoEncoderConfig holds the settings of [NewAutoEncoder].
 type AutoEncoderConfig struct {
 	Batch     int     // rows a step
-	Optimizer string  // adam or rmsprop
+	Optimizer string  // one of [OptimizerNames]
 	Rate      float64 // learning rate of encoder and decoder
 	HalfLife  float64 // steps in which rates halve; 0 for constant rates
 	Seed      uint64

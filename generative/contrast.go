@@ -92,8 +92,8 @@ func (c *contrast[T]) rest(z, dz, dIn []T, i int, scale float64) (sum float64) {
 //
 //	E_X KL(Q(Z|X), P) = E log q/r + E log r/p
 //
-// is the discriminator's part and one known for every r. Without it a discriminator hardly says more than 5 nats, whatever the KL is. It is for
-// a new objective and the prior normal.
+// is the discriminator's part and one known for every r. Where r does not keep up with the encoder, the sum is still too small. It is for a new
+// objective and the prior normal.
 func (o *AutoEncoder) SetContrast(net nn.Layer[float32]) error {
 	if o.cfg.Penalty != "avb" || o.model.prior.name != "normal" || o.done > 0 {
 		return errors.New("generative: a contrast is of a new objective with the penalty avb under the prior normal")
