@@ -141,7 +141,13 @@ func TestConvRandom(t *testing.T) {
 
 // The bits of a convolution do not depend on the workers, where it is cut into several tasks in each direction.
 func TestConvWorkers(t *testing.T) {
-	for _, c := range []convCase{{40, 70, 8, 8, 20, ConvGeometry{4, 2, 1}}, {30, 1, 28, 28, 6, ConvGeometry{5, 1, 0}}, {30, 40, 7, 7, 9, ConvGeometry{7, 1, 0}}} {
+	for _, c := range []convCase{
+		{40, 70, 8, 8, 12, ConvGeometry{4, 2, 1}},
+		{40, 70, 8, 8, 20, ConvGeometry{4, 2, 1}},
+		{40, 20, 14, 14, 18, ConvGeometry{4, 2, 1}},
+		{30, 1, 28, 28, 6, ConvGeometry{5, 1, 0}},
+		{30, 40, 7, 7, 9, ConvGeometry{7, 1, 0}},
+	} {
 		run := func(r kernels.Runner) []float32 {
 			ops := NewCPU[float32](r)
 			small, large, weight := drawInput[float32](1, c.small()...), drawInput[float32](2, c.large()...), drawInput[float32](3, c.weight()...)
