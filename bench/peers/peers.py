@@ -131,11 +131,11 @@ def networks(budget, threads):
 
 
 def solver(budget, threads):
-    """Runs solver.py for an iteration, the notebook's case, and the times to an error at n = 1000; in a process for each number of threads, as
+    """Runs solver.py for an iteration, published cases, and the times to an error at n = 1000; in a process for each number of threads, as
     some peers take it from the environment."""
     found = []
     for t in threads:
-        out = subprocess.run([sys.executable, HERE / "solver.py", "--iterations", "--notebook", "--sizes", "1000", "--threads", str(t), "--budget", str(budget)],
+        out = subprocess.run([sys.executable, HERE / "solver.py", "--iterations", "--published", "--sizes", "1000", "--threads", str(t), "--budget", str(budget)],
                              check=True, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": str(t), "OPENBLAS_NUM_THREADS": str(t)}).stdout
         found += json.loads(out)["rows"]
     return found

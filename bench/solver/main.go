@@ -11,6 +11,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -31,13 +32,13 @@ const usage = `Measures a full iteration and the time to an L1 marginal error, w
 
 `
 
-// dim is the dimension of the clouds of all rows but those of the notebook.
+// dim is the dimension of the clouds of all rows but those of published cases.
 const dim = 3
 
 type options struct {
 	sizes, eps, tols, json, table, update string
 	threads                               int
-	iterations, notebook                  bool
+	iterations, published                 bool
 }
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
@@ -52,7 +53,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	f.StringVar(&o.tols, "tols", o.tols, "marginal errors")
 	f.IntVar(&o.threads, "threads", o.threads, "workers")
 	f.BoolVar(&o.iterations, "iterations", false, "also measure an iteration at 512 to 4096 with the kernel kept, and at 1024 and 4096 computed")
-	f.BoolVar(&o.notebook, "notebook", false, "also measure 40 iterations from points at n = 4096, d = 6, eps = .01 of the mean cost, and the time to the same error")
+	f.BoolVar(&o.published, "published", false, "also measure the cases whose times others have published: 40 iterations at n = 4096, d = 6; 10 at n = 10,000 and 20,000, d = 64")
 	f.StringVar(&o.json, "json", "", "write the rows to this `file`")
 	f.StringVar(&o.table, "table", "", "measure nothing: print the rows of these `files` of JSON as a table")
 	f.StringVar(&o.update, "update", "", "with --table, write it into this Markdown `file`, between <!-- solver: begin --> and <!-- solver: end -->")
@@ -92,8 +93,11 @@ func (o *options) run(stdout io.Writer) error {
 			r.Rows = append(r.Rows, line)
 		}
 	}
-	if o.notebook {
-		lines, err := notebook(pool)
+	for _, c := range publishedCases {
+		if !o.published {
+			break
+		}
+		lines, err := c.measure(pool)
 		if err != nil {
 			return err
 		}
@@ -163,20 +167,25 @@ func numbers(list string) (out []float64, err error) {
 	return out, nil
 }
 
-// Primes of the coordinates of clouds.
-var (
-	primesX = []float64{2, 3, 5, 17, 19, 23}
-	primesY = []float64{7, 11, 13, 29, 31, 37}
-)
+// primes returns the first n primes.
+func primes(n int) (p []float64) {
+	for c := 2; len(p) < n; c++ {
+		if !slices.ContainsFunc(p, func(q float64) bool { return c%int(q) == 0 }) {
+			p = append(p, float64(c))
+		}
+	}
+	return p
+}
 
-// clouds returns x_ik = frac((i+1) sqrt(p_k)) and y_ik = .3 + 1.2 frac((i+1) sqrt(q_k)), p and q the primes above, in at most 6 dimensions:
-// evenly spread, without a generator of random numbers, so that another language makes the same.
+// clouds returns x_ik = frac((i+1) sqrt(p_k)) and y_ik = .3 + 1.2 frac((i+1) sqrt(q_k)), p and q the primes, three in turn: p is 2, 3, 5, 17,
+// q 7, 11, 13, 29. They are evenly spread, without a generator of random numbers, so that another language makes the same.
 func clouds(n, dim int) (x, y []float64) {
 	x, y = make([]float64, n*dim), make([]float64, n*dim)
+	all := primes(6 * ((dim + 2) / 3))
 	for i := range n {
 		for k := range dim {
-			_, u := math.Modf(float64(i+1) * math.Sqrt(primesX[k]))
-			_, v := math.Modf(float64(i+1) * math.Sqrt(primesY[k]))
+			_, u := math.Modf(float64(i+1) * math.Sqrt(all[k/3*6+k%3]))
+			_, v := math.Modf(float64(i+1) * math.Sqrt(all[k/3*6+k%3+3]))
 			x[i*dim+k], y[i*dim+k] = u, .3+1.2*v
 		}
 	}
@@ -277,48 +286,58 @@ func timesTo(pool *parallel.Pool, n int, share float64, tols []float64) ([]row.R
 	return rows, nil
 }
 
-// notebook measures the case of OTT-JAX's comparison with POT: d = 6, eps = .01 of the mean cost, 40 iterations from zero in float32, from
-// points to potentials; then the time that the solver needs to the error that these leave, in the way that it chooses.
-func notebook(pool *parallel.Pool) ([]row.Row, error) {
-	const n, d, share, iterations = 4096, 6, .01, 40
-	var left float64
-	solve := func(s sinkhorn.Solver[float32]) (*sinkhorn.Result[float32], error) {
-		p, mean, err := problemIn[float32](pool, n, d, true)
-		if err != nil {
-			return nil, err
-		}
-		s.Eps, s.Runner = share*mean, pool
-		r, err := s.Solve(context.Background(), p)
-		if errors.Is(err, sinkhorn.ErrNotConverged) && s.MaxIter == iterations {
-			err = nil
-		}
-		return r, err
-	}
-	measure := func(name string, s func() sinkhorn.Solver[float32]) (row.Row, error) {
-		var last *sinkhorn.Result[float32]
-		var samples row.Samples
-		for range 7 {
-			start := time.Now()
-			var err error
-			if last, err = solve(s()); err != nil {
-				return row.Row{}, err
-			}
-			samples.Seconds = append(samples.Seconds, time.Since(start).Seconds())
-		}
-		left = last.MarginalError()
-		line := samples.Time(name, params(n, "d", "6", "eps/mean", fmt.Sprint(share), "threads", strconv.Itoa(pool.Workers())), 1e3, "ms")
-		line.Note = fmt.Sprintf("%s, %d+%d iterations, L1 error %.1e, matrix included", last.Method, last.Warmup, last.Iterations, left)
-		return line, nil
-	}
-	fixed, err := measure("notebook", func() sinkhorn.Solver[float32] {
-		return sinkhorn.Solver[float32]{Tol: 1e-30, MaxIter: iterations, Method: sinkhorn.Sweep, G: make([]float64, n)}
+// A published case is one whose time others have told, in points of each cloud, their dimension, eps as a share of the mean cost, and
+// iterations from zero.
+type published struct {
+	name       string
+	n, d       int
+	share      float64
+	iterations int
+	note       string
+	toErrorToo bool // also measure the time to the error that the iterations leave
+}
+
+var publishedCases = []published{
+	{"notebook", 4096, 6, .01, 40, "published: POT 13,600 ms on a CPU, OTT-JAX 39.4 ms on an RTX 2080 Ti", true},
+	{"flashsinkhorn", 10000, 64, .05, 10, "published, eps not told: FlashSinkhorn 8.3 ms on an A100", false},
+	{"flashsinkhorn", 20000, 64, .05, 10, "published, eps not told: FlashSinkhorn 21.7 ms on an A100", false},
+}
+
+// measure runs the case in float32 from points to potentials, and where it is so, the solver to the same error in the way that it chooses.
+// Costs up to 1 GiB are formed once.
+func (c published) measure(pool *parallel.Pool) ([]row.Row, error) {
+	fixed, left, err := c.run(pool, c.name, sinkhorn.Solver[float32]{
+		Tol: 1e-30, MaxIter: c.iterations, Method: sinkhorn.Sweep, G: make([]float64, c.n),
 	})
 	if err != nil {
 		return nil, err
 	}
-	fixed.Note += "; published: POT 13,600 ms on a CPU, OTT-JAX 39.4 ms on an RTX 2080 Ti"
-	tol := left
-	same, err := measure("notebook-error", func() sinkhorn.Solver[float32] { return sinkhorn.Solver[float32]{Tol: tol} })
-	same.Note += fmt.Sprintf("; asked for the %.1e of the row above", tol)
+	fixed.Note += "; " + c.note
+	if !c.toErrorToo {
+		return []row.Row{fixed}, nil
+	}
+	same, _, err := c.run(pool, c.name+"-error", sinkhorn.Solver[float32]{Tol: left})
+	same.Note += fmt.Sprintf("; asked for the %.1e of the row above", left)
 	return []row.Row{fixed, same}, err
+}
+
+// run times a solver on the case, at most seven times or about ten seconds, and returns the error that it left too.
+func (c published) run(pool *parallel.Pool, name string, s sinkhorn.Solver[float32]) (row.Row, float64, error) {
+	var last *sinkhorn.Result[float32]
+	var samples row.Samples
+	for began := time.Now(); len(samples.Seconds) < 3 || len(samples.Seconds) < 7 && time.Since(began) < 10*time.Second; {
+		start := time.Now()
+		p, mean, err := problemIn[float32](pool, c.n, c.d, 4*c.n*c.n <= logsumexp.DefaultMaxBytes)
+		if err != nil {
+			return row.Row{}, 0, err
+		}
+		s.Eps, s.Runner = c.share*mean, pool
+		if last, err = s.Solve(context.Background(), p); err != nil && !(errors.Is(err, sinkhorn.ErrNotConverged) && s.MaxIter > 0) {
+			return row.Row{}, 0, err
+		}
+		samples.Seconds = append(samples.Seconds, time.Since(start).Seconds())
+	}
+	line := samples.Time(name, params(c.n, "d", strconv.Itoa(c.d), "eps/mean", fmt.Sprint(c.share), "threads", strconv.Itoa(pool.Workers())), 1e3, "ms")
+	line.Note = fmt.Sprintf("%s, %d+%d iterations, L1 error %.1e, matrix included", last.Method, last.Warmup, last.Iterations, last.MarginalError())
+	return line, last.MarginalError(), nil
 }
