@@ -85,6 +85,11 @@ func (w *Network) FeatureDim() int { return w.features }
 // Classes returns the number of logits.
 func (w *Network) Classes() int { return w.Model.Output[0] }
 
+// Features returns the layers before the last, from rows to their features. They are those of the network: what trains them changes it.
+func (w *Network) Features() nn.Layer[float32] {
+	return nn.NewSequential(nn.NewReshape[float32](w.Model.Input...), nn.NewSequential(w.layers[:len(w.layers)-1]...))
+}
+
 // Reads reports whether images of that shape are what the network was made for.
 func (w *Network) Reads(channels, height, width int) bool {
 	in := w.Model.Input

@@ -128,6 +128,9 @@ func (o *Fit) Step(ctx context.Context, data Batches, report bool) ([]Metric, er
 
 // generate draws noise and returns its image, of the rows of this rank.
 func (o *Fit) generate() *nn.Tensor[float32] {
+	if p := o.oracle(); p != nil {
+		p.begin(o.done, decay(o.done, o.cfg.HalfLife))
+	}
 	o.model.draw(o.noise, o.z.Data())
 	return o.model.net.Forward(o.share.of(o.z))
 }
@@ -149,7 +152,7 @@ func (o *Fit) descend(dx, own *nn.Tensor[float32], loss float64) (float64, error
 	if err != nil {
 		return 0, err
 	}
-	p.fell(norm, o.done+1)
+	p.fell(o.done + 1)
 	if o.cfg.Theory {
 		err = o.theoryStep(norm)
 	} else {

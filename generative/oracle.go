@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/sinkcpu/sinkcpu/kernels"
 	"github.com/sinkcpu/sinkcpu/logsumexp"
@@ -27,14 +28,21 @@ import (
 //	l0                  of the term against the data: the slope of the cost, exact on the batch, times that of the model, measured
 //	oracle_iterations   of all terms
 //	oracle_reached      1 where every term has the gap that was wanted, else 0
+//	gradient_error      see below
 //
 // The slope of the model, |J_i^T u|/|u| for the row's own derivative u, is measured every 50 steps on the 4 rows of the largest u, and a
 // larger one seen before counts for 50 more steps by nine tenths. It is an estimate, so that delta holds as far as it does, unless L0
 // is given.
 //
-// An oracle is asked for delta at most Delta. With Delta 0 that is half the running norm of the gradient: in the bound
-// 2 fall/(alpha T) + L alpha sigma^2 + delta^2 of |grad h|^2, a delta far below |grad h| buys nothing, so work goes where gradients are
-// small. A gap of lambda/100 is always asked for.
+// An oracle is asked for delta at most Delta, and for a gap of at most a tenth of about what the dual gains over the product of the
+// marginals, min(mean C, var C/(2 lambda)). With Delta 0 the gap follows the error of the derivative by the points, which is measured every
+// 50 steps by solving once more to a hundredth of the gap:
+//
+//	gap <- (the gap of the step) min(r, r^2) up to that, from a tenth of it on          r = 1/2 |dx'|/|dx - dx'|
+//
+// as errors grow between the root of the gap and the gap. In the bound 2 fall/(alpha T) + L alpha sigma^2 + delta^2 of |grad h|^2 an error
+// far below |grad h| buys nothing, so work goes where gradients are small. The last such error is the metric gradient_error. Only the
+// oracle exact is asked in this way; the others are asked for a tenth of the most.
 type OracleConfig struct {
 	Kind        string  // exact, stochastic (SAG on the batch) or neural
 	Regularizer string  // kl or l2
@@ -44,7 +52,7 @@ type OracleConfig struct {
 	// Of the neural oracle: widths of the hidden layers of both potentials, steps of ascent n_d and their learning rate.
 	Hidden []int
 	Steps  int
-	Rate   float64
+	Rate   float64         // which falls as that of the model does
 	Dim    int             // of the points that are compared
 	Ops    nn.Ops[float32] // of the networks
 	Seed   uint64          // of their stream "potentials", and of the stochastic oracle
@@ -54,13 +62,16 @@ type OracleConfig struct {
 var OracleKinds = []string{"exact", "stochastic", "neural"}
 
 const (
-	slopeEvery = 50   // steps between measurements of the model's slope
-	slopeRows  = 4    // of a measurement
-	slopeFades = .9   // of a slope seen at the last measurement
-	enoughKL   = .01  // gap over lambda that is always asked for
-	autoShare  = .5   // delta over the running norm of the gradient
-	normMemory = .9   // of that norm
-	leastDelta = 1e-6 // over L0: no gap is asked for below
+	slopeEvery = 50      // steps between measurements
+	slopeRows  = 4       // of a measurement of the model's slope
+	slopeFades = .9      // of a slope seen at the last measurement
+	leastDelta = 1e-6    // over L0: no gap is asked for below
+	autoBegin  = 1e-2    // gap over its scale before the first measurement
+	autoLeast  = 1e-8    // and its bounds
+	autoMost   = 1e-1    //
+	autoError  = .5      // error of the derivative that is aimed at
+	autoFiner  = .01     // gap over that of the step, by which the error is measured
+	autoChange = 1. / 16 // of the gap at once, or its inverse
 )
 
 // oraclePlans are those of an oracle's potentials. A nil one says nothing.
@@ -74,13 +85,16 @@ type oraclePlans[T kernels.Float] struct {
 	terms  []*term[T]             // of the last solve
 	found  []*oracle.Answer       // of those
 
-	report bool
-	lambda float64
-	l0     []float64 // of the terms, less the model's slope
-	norms  []float64 // of the last derivatives by the points, row by row
-	slope  float64   // of the model, 0 until it is measured
-	l1     float64   // Lipschitz constant of the gradients of the costs, as far as it is measured
-	norm   float64   // running norm of the gradient, 0 before the first
+	report  bool
+	measure bool // the error of the next derivative by the points
+	lambda  float64
+	l0      []float64 // of the terms, less the model's slope
+	norms   []float64 // of the last derivatives by the points, row by row
+	slope   float64   // of the model, 0 until it is measured
+	l1      float64   // Lipschitz constant of the gradients of the costs, as far as it is measured
+	scale   float64   // of gaps, in the last solve
+	wanted  float64   // gap over its scale that the automatic rule asks for
+	error   float64   // of the derivative by the points, at the last measurement; 0 before
 
 	why   string // a term's reason for not having reached its gap in the last solve
 	watch watch
@@ -89,7 +103,7 @@ type oraclePlans[T kernels.Float] struct {
 func newOraclePlans[T kernels.Float](cfg TransportConfig, ground logsumexp.Ground) (*oraclePlans[T], error) {
 	oc := *cfg.Oracle
 	positive := func(v float64) bool { return v > 0 && !math.IsInf(v, 1) }
-	p := &oraclePlans[T]{cfg: cfg, oc: oc, ground: ground}
+	p := &oraclePlans[T]{cfg: cfg, oc: oc, ground: ground, wanted: autoBegin}
 	var err error
 	if p.reg, err = oracle.ParseRegularizer(oc.Regularizer); err != nil {
 		return nil, err
@@ -129,6 +143,7 @@ func (p *oraclePlans[T]) solve(ctx context.Context, terms []*term[T], lambda flo
 			}
 		}
 	}
+	p.scale = gapScale(terms, lambda)
 	wanted := p.wantedGap()
 	p.why = ""
 	for k, t := range terms {
@@ -143,6 +158,47 @@ func (p *oraclePlans[T]) solve(ctx context.Context, terms []*term[T], lambda flo
 	return nil
 }
 
+// adapt measures the error of the derivative dx by the points that the last solve left, and sets the gap of the steps to come. pull makes
+// the derivative of p.found.
+func (p *oraclePlans[T]) adapt(ctx context.Context, dx []T, pull func(dx []T) error) error {
+	coarse := p.found
+	defer func() { p.found = coarse }()
+	p.found = slices.Clone(coarse)
+	for k, t := range p.terms {
+		if t.from >= cloudY {
+			continue
+		}
+		var err error
+		// The gap that was found may be far below the one that was asked for, and below a hundredth of it.
+		if p.found[k], err = p.answer(ctx, t, autoFiner*max(coarse[k].Gap, autoLeast*p.scale)); err != nil {
+			return err
+		}
+	}
+	fine := make([]T, len(dx))
+	if err := pull(fine); err != nil {
+		return err
+	}
+	var off, size float64
+	for i, v := range fine {
+		off += float64(dx[i]-v) * float64(dx[i]-v)
+		size += float64(v) * float64(v)
+	}
+	if size == 0 || size-size != 0 {
+		return nil
+	}
+	p.error = math.Sqrt(off / size)
+	var gap float64 // which may be far below the one that was asked for
+	for k, t := range p.terms {
+		if t.from < cloudY {
+			gap = max(gap, coarse[k].Gap)
+		}
+	}
+	change := autoError / max(p.error, 1e-30)
+	aim := max(autoChange*p.wanted, min(p.wanted/autoChange, gap/p.scale*min(change, change*change)))
+	p.wanted = max(autoLeast, min(autoMost, aim))
+	return nil
+}
+
 func (p *oraclePlans[T]) answer(ctx context.Context, t *term[T], wanted float64) (*oracle.Answer, error) {
 	wide, n := make([]float64, len(t.c)), len(t.x)/t.d
 	for i, v := range t.c {
@@ -152,6 +208,7 @@ func (p *oraclePlans[T]) answer(ctx context.Context, t *term[T], wanted float64)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %v", ErrNotFinite, err)
 	}
+	q.Self = t.from == t.to
 	if p.oracle != nil {
 		return p.oracle.Solve(ctx, q, wanted)
 	}
@@ -163,21 +220,40 @@ func (p *oraclePlans[T]) answer(ctx context.Context, t *term[T], wanted float64)
 	return p.duals[kindOf(t.from, t.to)].solve(q, x, y, t.d, wanted, p.report)
 }
 
-// wantedGap returns the gap to ask of every term: the same delta, up to its own L0, of each.
+// adapts reports whether the gap follows the measured error.
+func (p *oraclePlans[T]) adapts() bool { return p.oc.Delta == 0 && p.oc.Kind == "exact" }
+
+// wantedGap returns the gap to ask of every term. A delta that is given is divided among them by their L0.
 func (p *oraclePlans[T]) wantedGap() float64 {
-	gap, delta := enoughKL*p.lambda, p.oc.Delta
-	if delta == 0 {
-		delta = autoShare * p.norm
+	if p.oc.Delta == 0 {
+		return p.wanted * p.scale
 	}
 	var slopes float64
 	for k, t := range p.terms {
 		slopes += math.Abs(t.weight) * p.slopeOf(k)
 	}
-	if slopes == 0 || delta == 0 {
-		return gap
+	if slopes == 0 {
+		return autoBegin * p.scale
 	}
 	// Gradients in float32 have errors of some 1e-7 of slopes.
-	return max(min(gap, oracle.GapFor(delta, slopes, p.lambda)), oracle.GapFor(leastDelta, 1, p.lambda))
+	return max(min(autoMost*p.scale, oracle.GapFor(p.oc.Delta, slopes, p.lambda)), oracle.GapFor(leastDelta, 1, p.lambda))
+}
+
+// gapScale returns the largest min(mean C, var C/(2 lambda)) of a term. The second is the gain over the product of the marginals at large
+// lambda, but for the means of rows and columns; the first bounds it.
+func gapScale[T kernels.Float](terms []*term[T], lambda float64) (scale float64) {
+	for _, t := range terms {
+		n := float64(len(t.c))
+		var mean, variance float64
+		for _, v := range t.c {
+			mean += float64(v) / n
+		}
+		for _, v := range t.c {
+			variance += (float64(v) - mean) * (float64(v) - mean) / n
+		}
+		scale = max(scale, min(math.Abs(mean), variance/(2*lambda)))
+	}
+	return scale
 }
 
 // slopeOf returns L0 of a term.
@@ -233,18 +309,19 @@ func (p *oraclePlans[T]) keepNorms(dx []T, d int) {
 // due reports whether the slope of the model is to be measured.
 func (p *oraclePlans[T]) due(done uint64) bool { return p != nil && done%slopeEvery == 0 }
 
+// begin is called before each step, with the factor of its learning rates.
+func (p *oraclePlans[T]) begin(done uint64, decay float64) {
+	p.measure = p.due(done)
+	for _, d := range p.duals {
+		d.group.Opt.SetRate(p.oc.Rate * decay)
+	}
+}
+
 func (p *oraclePlans[T]) seeSlope(s float64) { p.slope = max(s, slopeFades*p.slope) }
 
-// fell takes in the norm of a step's gradient, and notices an oracle that did not reach its accuracy in it.
-func (p *oraclePlans[T]) fell(norm float64, step uint64) {
-	if p == nil {
-		return
-	}
-	if p.norm == 0 {
-		p.norm = norm
-	}
-	p.norm = normMemory*p.norm + (1-normMemory)*norm
-	if p.why != "" {
+// fell notices, after a step, an oracle that did not reach its accuracy in it.
+func (p *oraclePlans[T]) fell(step uint64) {
+	if p != nil && p.why != "" {
 		p.watch.add(step, "oracle", "the oracle does not reach its accuracy: "+p.why+
 			"; training goes on, with the error in gap and delta: raise --iters, --delta or --eps")
 	}
@@ -287,6 +364,9 @@ func (p *oraclePlans[T]) metrics() []Metric {
 		}
 	}
 	m := []Metric{{name, gap}, {"delta", delta}, {"l0", l0}, {"oracle_iterations", iterations}, {"oracle_reached", reached}}
+	if p.error > 0 {
+		m = append(m, Metric{"gradient_error", p.error})
+	}
 	if p.l1 > 0 {
 		m = append(m, Metric{"smoothness", p.smoothness()})
 	}
@@ -299,7 +379,8 @@ const oracleState = "oracle"
 type oracleMemory struct {
 	Slope   float64  `json:"slope"`
 	L1      float64  `json:"l1"`
-	Norm    float64  `json:"norm"`
+	Wanted  float64  `json:"wanted"`
+	Error   float64  `json:"error"`
 	Notices []Notice `json:"notices"`
 }
 
@@ -308,7 +389,7 @@ func (p *oraclePlans[T]) save(state map[string][]byte) error {
 	if p == nil {
 		return nil
 	}
-	doc, err := json.Marshal(oracleMemory{p.slope, p.l1, p.norm, p.watch.notices})
+	doc, err := json.Marshal(oracleMemory{p.slope, p.l1, p.wanted, p.error, p.watch.notices})
 	state[oracleState] = doc
 	return err
 }
@@ -321,9 +402,9 @@ func (p *oraclePlans[T]) restore(state map[string][]byte) error {
 	if err := json.Unmarshal(state[oracleState], &m); err != nil {
 		return fmt.Errorf("generative: the state of an oracle: %w", err)
 	}
-	if !(m.Slope >= 0 && m.L1 >= 0 && m.Norm >= 0) {
-		return errors.New("generative: the state of an oracle has negative norms")
+	if !(m.Slope >= 0 && m.L1 >= 0 && m.Wanted > 0 && m.Error >= 0) {
+		return errors.New("generative: the state of an oracle has numbers below 0")
 	}
-	p.slope, p.l1, p.norm, p.watch.notices = m.Slope, m.L1, m.Norm, m.Notices
+	p.slope, p.l1, p.wanted, p.error, p.watch.notices = m.Slope, m.L1, m.Wanted, m.Error, m.Notices
 	return nil
 }

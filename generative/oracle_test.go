@@ -187,7 +187,7 @@ func TestAnOracleCutShortIsNoticed(t *testing.T) {
 		t.Fatal(err)
 	}
 	a, b := fit.oracle(), back.oracle()
-	if a.slope != b.slope || a.norm != b.norm || len(back.Notices()) != 1 {
+	if a.slope != b.slope || a.wanted != b.wanted || a.error != b.error || len(back.Notices()) != 1 {
 		t.Errorf("restored %+v", b.watch)
 	}
 	state[oracleState] = []byte("{")
@@ -203,6 +203,62 @@ func TestBadOraclesAreRefused(t *testing.T) {
 	} {
 		if _, err := NewTransport[float32](oracleLoss("plain", "same", "sqeuclidean", oc)); err == nil {
 			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+// The automatic rule moves the gap towards half an error of the derivative by the points: up where solves were needlessly exact, down where a
+// gradient of nearly 0 is lost in what is left of the gap.
+func TestTheGapFollowsTheMeasuredError(t *testing.T) {
+	const n, d = 40, 2
+	rng := rand.New(rand.NewPCG(5, 6))
+	x, y := make([]float64, n*d), make([]float64, n*d)
+	for i := range x {
+		y[i] = rng.NormFloat64()
+		x[i] = y[i] + .01*rng.NormFloat64()
+	}
+	for _, far := range []bool{true, false} {
+		tr, err := NewTransport[float64](oracleLoss("sinkhorn", "same", "sqeuclidean", OracleConfig{Kind: "exact", Regularizer: "kl"}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := tr.oracle
+		if far {
+			for i := range x {
+				x[i] += 3
+			}
+		} else {
+			for i := range x {
+				x[i] -= 3
+			}
+		}
+		eval := func() []float64 {
+			dx := make([]float64, n*d)
+			if _, err := tr.Eval(context.Background(), x, y, n, d, dx, nil, false); err != nil {
+				t.Fatal(err)
+			}
+			return dx
+		}
+		p.measure = true
+		for range 8 {
+			eval()
+		}
+		p.measure = false
+		got := eval()
+		p.wanted = autoLeast * autoLeast
+		want := eval()
+		var off, size float64
+		for i, v := range want {
+			off += (got[i] - v) * (got[i] - v)
+			size += v * v
+		}
+		if e := math.Sqrt(off / size); !(e <= 2*autoError) {
+			t.Errorf("far %v: the derivative is in error by %.3g of itself; measured as %.3g", far, e, p.error)
+		}
+		p.measure, p.wanted = true, autoMost/100
+		eval()
+		if far && !(p.wanted > autoMost/100) || !far && !(p.error > 0) {
+			t.Errorf("far %v: gap over its scale %g after an error of %.3g", far, p.wanted, p.error)
 		}
 	}
 }

@@ -204,6 +204,9 @@ func (t *Transport[T]) Eval(ctx context.Context, x, y []T, n, d int, dx, dy []T,
 	}
 	if t.oracle != nil && dx != nil {
 		t.oracle.keepNorms(dx, d)
+		if t.oracle.measure && t.oracle.adapts() {
+			return metrics, t.oracle.adapt(ctx, dx, func(dx []T) error { return t.pull(n, d, dx, nil) })
+		}
 	}
 	return metrics, nil
 }

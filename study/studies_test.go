@@ -7,11 +7,24 @@ import (
 
 	"github.com/sinkcpu/sinkcpu/logsumexp"
 	"github.com/sinkcpu/sinkcpu/nn"
+	"github.com/sinkcpu/sinkcpu/sinkhorn/oracle"
 )
 
 // tiny returns each study on a grid of a second or less.
 func tiny() []Study {
-	return []Study{tinyInterpolation(), tinySensitivity(), tinyGradient(), tinySampleComplexity(), tinyConvergence(), tinyPrimalDual()}
+	return []Study{tinyInterpolation(), tinySensitivity(), tinyGradient(), tinySampleComplexity(), tinyConvergence(), tinyPrimalDual(), tinyOracleAccuracy(), tinyOracleRobustness()}
+}
+
+func tinyOracleAccuracy() *OracleAccuracy {
+	s := NewOracleAccuracy(1)
+	s.Gaps, s.Steps, s.CloudSize = []float64{1e-4, 1e-3, 1e-2}, []int{20, 400}, 20
+	return s
+}
+
+func tinyOracleRobustness() *OracleRobustness {
+	s := NewOracleRobustness(1)
+	s.Lambda, s.Steps, s.Batch, s.Seeds, s.Held, s.Draws = []float64{.1, 1}, 250, 64, 1, 128, 1
+	return s
 }
 
 func tinyInterpolation() *Interpolation {
@@ -332,6 +345,97 @@ func TestCriticOnTwoPoints(t *testing.T) {
 		e, b, err := dual{critic: linear}.judge(context.Background(), x, y, nil)
 		if err != nil || !(math.Abs(e-c.estimate) <= 1e-6) || !(math.Abs(b-c.bound) <= 1e-6) {
 			t.Errorf("critic (%g, %g): estimate %g, bound %g, %v; want %g and %g", c.wx, c.wy, e, b, err, c.estimate, c.bound)
+		}
+	}
+}
+
+// TestToyIsItsClosedForm: gradient against differences of the value and against the plan of an oracle without error, and the gap of a tilted
+// one.
+func TestToyIsItsClosedForm(t *testing.T) {
+	for _, at := range []swapToy{{1.2, .3, 1}, {.4, -.2, 1.5}, {-.7, .1, .5}} {
+		const h = 1e-5
+		theta, s := at.gradient()
+		up, down := at, at
+		up.theta, down.theta = at.theta+h, at.theta-h
+		if want := (up.value() - down.value()) / (2 * h); !(math.Abs(theta-want) <= 1e-8) {
+			t.Errorf("%+v: derivative by theta %g, differences have %g", at, theta, want)
+		}
+		plan, err := at.tilted(0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a, b := at.derive(plan); !(math.Abs(a-theta) <= 1e-6) || !(math.Abs(b-s) <= 1e-6) {
+			t.Errorf("%+v: gradient %g, %g, the optimal plan has %g, %g", at, theta, s, a, b)
+		}
+		const gap = 1e-3
+		if plan, err = at.tilted(gap); err != nil {
+			t.Fatal(err)
+		}
+		p, err := at.problem()
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := new(oracle.Exact).Solve(context.Background(), p, 1e-13)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var kl float64 // the gap over lambda
+		for k, v := range a.Plan {
+			kl += v * math.Log(v/plan[k])
+		}
+		if !(math.Abs(kl*at.lambda-gap) <= 1e-3*gap) {
+			t.Errorf("%+v: gap %g, want %g", at, kl*at.lambda, gap)
+		}
+		if !(math.Abs(a.Value-at.value()) <= 1e-9) || !(at.least() <= at.value()) {
+			t.Errorf("%+v: h = %.12g, the oracle has %.12g; minimum %g", at, at.value(), a.Value, at.least())
+		}
+	}
+}
+
+// TestOracleAccuracyTrend: means stay under their bound, plateaus grow as gaps do, and looser oracles take fewer passes.
+func TestOracleAccuracyTrend(t *testing.T) {
+	s := tinyOracleAccuracy()
+	s.Steps = []int{20, 1500} // the end of which is a plateau
+	tab := table(t, s)
+	for _, r := range tab.Where("problem", onToy) {
+		if mean, bound := tab.Float(r, "mean_square"), tab.Float(r, "bound"); !(mean <= bound) || !(mean > 0) {
+			t.Errorf("row %d: mean %g, bound %g", r, mean, bound)
+		}
+	}
+	for _, lambda := range s.Lambda {
+		y, deltas := s.plateau(tab, lambda)
+		if slope := logSlope(s.Gaps, y); !(slope > .8 && slope < 1.3) {
+			t.Errorf("lambda %g: plateaus %g grow as gap^%.3f", lambda, y, slope)
+		}
+		for k := range y {
+			if !(y[k] <= deltas[k]) {
+				t.Errorf("lambda %g: plateau %g above delta^2 = %g", lambda, y[k], deltas[k])
+			}
+		}
+	}
+	rows := tab.Where("problem", onClouds)
+	for k := 1; k < len(rows); k++ {
+		for _, column := range []string{"passes_a_step", "passes_to_target"} {
+			if tight, loose := tab.Float(rows[k-1], column), tab.Float(rows[k], column); !(loose < tight) {
+				t.Errorf("%s: %g at a gap of %g lambda and %g at %g", column, tight, s.Gaps[k-1], loose, s.Gaps[k])
+			}
+		}
+	}
+}
+
+// TestOracleRobustnessTrend: where lambda is the mean cost, OT_lambda collapses the model and the debiased loss does not.
+func TestOracleRobustnessTrend(t *testing.T) {
+	s := tinyOracleRobustness()
+	tab := table(t, s)
+	spread := func(objective string, lambda float64) float64 {
+		return tab.Float(tab.Where("objective", objective, "lambda_over_mean", lambda)[0], "spread")
+	}
+	if v := spread("rot-gan", 1); !(v < .1) {
+		t.Errorf("OT_lambda at the mean cost leaves a spread of %g", v)
+	}
+	for _, lambda := range s.Lambda {
+		if v := spread("rot-gan-debiased", lambda); !(v > .7 && v < 1.3) {
+			t.Errorf("debiased at %g means: spread %g", lambda, v)
 		}
 	}
 }

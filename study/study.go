@@ -47,6 +47,8 @@ func All(seed uint64) []Study {
 		NewSampleComplexity(seed),
 		NewConvergence(seed),
 		NewPrimalDual(seed),
+		NewOracleAccuracy(seed),
+		NewOracleRobustness(seed),
 	}
 }
 

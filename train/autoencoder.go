@@ -160,7 +160,7 @@ func newAutoEncoder(c Config, eps float64, d DataState, pool *parallel.Pool) (ge
 	})
 	if err == nil && c.readsClassifier() {
 		var f nn.Layer[float32]
-		if f, err = newClassifierFeatures(ops, c, d); err == nil {
+		if f, err = newClassifierFeatures(ops, c, d, pool); err == nil {
 			err = o.SetFeatures(f)
 		}
 	}

@@ -33,7 +33,7 @@ var (
 	activationNames = []string{"relu", "leaky_relu", "softplus", "tanh", "sigmoid"}
 	modelNames      = []string{"network", "dcgan", "ellipsoids", "mixture", "pair"}
 	classifierNames = []string{"classifier-28", "classifier-small-28"}
-	criticNames     = []string{"mlp", "dcgan", "classifier-28", "classifier-small-28"}
+	criticNames     = []string{"mlp", "dcgan", digits, "classifier-28", "classifier-small-28"}
 	constraintNames = []string{"clip", "penalty", "spectral"}
 )
 
@@ -77,7 +77,7 @@ type Config struct {
 	HalfLife  float64 `json:"lr_half_life"` // steps in which the learning rates halve; 0 for constant rates
 
 	// The learned cost.
-	Critic         string  `json:"critic"`          // mlp, dcgan, or the network of a classifier up to its last layer
+	Critic         string  `json:"critic"`          // mlp, dcgan, or the network of a classifier up to its last layer, of which digits is part of the program
 	Features       []int   `json:"features"`        // widths or channels of the critic's layers; none for a fixed cost
 	CriticSteps    int     `json:"critic_steps"`    // before each turn of the generator
 	GeneratorSteps int     `json:"generator_steps"` // a turn
@@ -293,12 +293,14 @@ func (c Config) Validate() error {
 		return bad("clip", c.Clip, "want a positive number, or 0 for none")
 	case !positive(c.Penalty):
 		return bad("penalty", c.Penalty, "want a positive weight; --constraint says whether there is a penalty")
-	case c.CriticFile == "" && c.readsClassifier():
+	case c.CriticFile != "" && c.Critic == digits:
+		return bad("critic-file", c.CriticFile, "--critic digits is part of the program")
+	case c.CriticFile == "" && c.readsClassifier() && !c.frozen():
 		return bad("critic", c.Critic, "--critic-file must name the checkpoint of a run of --objective classifier")
 	case c.CriticFile != "" && !c.comparesFeatures():
 		return bad("critic-file", c.CriticFile, "--features must say what network the file holds")
-	case c.CriticFile != "" && (c.Constraint == "spectral" || c.Reconstruction > 0):
-		return bad("critic-file", c.CriticFile, "frozen features take neither --constraint spectral nor --reconstruction")
+	case c.frozen() && (c.Constraint == "spectral" || c.Reconstruction > 0):
+		return bad("critic", c.Critic, "frozen features take neither --constraint spectral nor --reconstruction")
 	case !(c.Reconstruction >= 0) || math.IsInf(c.Reconstruction, 1):
 		return bad("reconstruction", c.Reconstruction, "want a positive weight, or 0 for no decoder")
 	case c.LogEvery < 1:

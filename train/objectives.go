@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/sinkcpu/sinkcpu/evaluate"
 	"github.com/sinkcpu/sinkcpu/generative"
 	"github.com/sinkcpu/sinkcpu/internal/parallel"
 	"github.com/sinkcpu/sinkcpu/internal/random"
@@ -19,6 +20,9 @@ var builders = map[string]builder{"sinkhorn": newTransport, "exact": newExact, "
 
 // classifier is the objective that learns classes and makes no points.
 const classifier = "classifier"
+
+// digits is the classifier of package evaluate whose features are part of the program.
+const digits = "digits"
 
 // NewObjective returns the objective of a config at step 0, for the data that d describes, images or not.
 func NewObjective(c Config, eps float64, d DataState, pool *parallel.Pool) (generative.Objective, error) {
@@ -47,13 +51,13 @@ func NewObjective(c Config, eps float64, d DataState, pool *parallel.Pool) (gene
 	if err != nil || !c.comparesFeatures() {
 		return fit, err
 	}
-	features, err := newCritic(ops, c, d)
+	features, err := newCritic(ops, c, d, pool)
 	if err != nil {
 		return nil, err
 	}
 	cfg := generative.CriticConfig{
 		Steps: c.CriticSteps, GeneratorSteps: c.GeneratorSteps, Optimizer: c.Optimizer, Rate: c.CriticRate,
-		Reconstruction: c.Reconstruction, Frozen: c.CriticFile != "",
+		Reconstruction: c.Reconstruction, Frozen: c.frozen(),
 	}
 	switch {
 	case cfg.Frozen:
@@ -85,7 +89,12 @@ func newCriterion(c Config, eps float64, d DataState, pool *parallel.Pool) (gene
 func (c Config) comparesFeatures() bool { return len(c.Features) > 0 || c.readsClassifier() }
 
 // readsClassifier reports whether the features are those of a classifier.
-func (c Config) readsClassifier() bool { return slices.Contains(classifierNames, c.Critic) }
+func (c Config) readsClassifier() bool {
+	return c.Critic == digits || slices.Contains(classifierNames, c.Critic)
+}
+
+// frozen reports whether the features stay as they are.
+func (c Config) frozen() bool { return c.CriticFile != "" || c.Critic == digits }
 
 func newClassifier(c Config, d DataState, pool *parallel.Pool) (*generative.Classifier, error) {
 	ops := nn.NewCPU[float32](pool)
@@ -103,11 +112,11 @@ func newClassifier(c Config, d DataState, pool *parallel.Pool) (*generative.Clas
 	})
 }
 
-func newCritic(ops nn.Ops[float32], c Config, d DataState) (nn.Layer[float32], error) {
+func newCritic(ops nn.Ops[float32], c Config, d DataState, pool *parallel.Pool) (nn.Layer[float32], error) {
 	var net *nn.Sequential[float32]
 	var err error
 	if c.readsClassifier() {
-		return newClassifierFeatures(ops, c, d)
+		return newClassifierFeatures(ops, c, d, pool)
 	}
 	if last := len(c.Features) - 1; c.Critic == "dcgan" {
 		net, err = generative.NewDCGANFeatures(ops, c.Features[:last], c.Features[last], d.image(), c.Seed)
@@ -122,7 +131,14 @@ func newCritic(ops nn.Ops[float32], c Config, d DataState) (nn.Layer[float32], e
 }
 
 // newClassifierFeatures returns the network of a classifier up to its last layer, on rows.
-func newClassifierFeatures(ops nn.Ops[float32], c Config, d DataState) (nn.Layer[float32], error) {
+func newClassifierFeatures(ops nn.Ops[float32], c Config, d DataState, pool *parallel.Pool) (nn.Layer[float32], error) {
+	if c.Critic == digits {
+		net, err := evaluate.Digits(pool)
+		if err != nil {
+			return nil, err
+		}
+		return net.Features(), nil
+	}
 	net, err := nn.NewModel(ops, c.Critic, c.Seed)
 	if err != nil {
 		return nil, err

@@ -39,7 +39,7 @@ func TestPresets(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s: %v", p.Name, err)
 		}
-		if _, learned := obj.(*generative.Adversarial); learned != (strings.Contains(p.Name, "cifar") && !c.autoencodes() || c.isWGAN()) {
+		if _, learned := obj.(*generative.Adversarial); learned != (c.comparesFeatures() || c.isWGAN()) {
 			t.Errorf("%s: %T", p.Name, obj)
 		}
 		other, err := PresetConfig(p.Name, "elsewhere:x")

@@ -105,7 +105,7 @@ func newROT(c Config, eps float64, d DataState, pool *parallel.Pool) (generative
 	}
 	dim := d.Dim
 	if c.comparesFeatures() {
-		features, err := newCritic(ops, c, d)
+		features, err := newCritic(ops, c, d, pool)
 		if err != nil {
 			return nil, err
 		}

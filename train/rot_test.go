@@ -1,12 +1,17 @@
 package train
 
 import (
+	"encoding/json"
 	"errors"
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/sinkcpu/sinkcpu/evaluate"
+	"github.com/sinkcpu/sinkcpu/internal/random"
 	"github.com/sinkcpu/sinkcpu/nn"
 )
 
@@ -148,3 +153,102 @@ func TestFeaturesOfAClassifier(t *testing.T) {
 		t.Error("features without a file are taken")
 	}
 }
+
+// The features of digits need no file, and do not learn.
+func TestFeaturesOfDigits(t *testing.T) {
+	c := DefaultConfigOf("rot-gan-debiased", "glyphs")
+	c.Critic, c.Cost, c.Eps = "digits", "cosine", Eps{Value: .1, OfMean: true}
+	c.Steps, c.Batch, c.Hidden, c.EvalEvery = 2, 8, []int{8}, -1
+	o, err := Prepare(c, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	net, err := evaluate.Digits(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Dir = t.TempDir() + "/run"
+	if _, err := Run(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	got, want := o.Objective.Groups()[1].Params, net.Features().Params()
+	if len(got) != len(want) || len(got) == 0 {
+		t.Fatalf("%d parameters, want %d", len(got), len(want))
+	}
+	for i, p := range got {
+		if !slices.Equal(p.Value.Data(), want[i].Value.Data()) {
+			t.Errorf("%s is not that of digits", p.Name)
+		}
+	}
+	x := make([]float32, 3*net.Dim())
+	random.Uniform(random.New(1, "test"), x, 0, 1)
+	features, logits := make([]float32, 3*net.FeatureDim()), make([]float32, 3*net.Classes())
+	if err := net.Read(features, logits, x, 3); err != nil {
+		t.Fatal(err)
+	}
+	if y := net.Features().Forward(nn.TensorOf(x, 3, net.Dim())); !slices.Equal(y.Data(), features) {
+		t.Error("other features than those that are read")
+	}
+	if _, _, err := LoadModel(o.Dir, nil); err != nil {
+		t.Error(err)
+	}
+	c.CriticFile = "x"
+	if err := c.Validate(); err == nil {
+		t.Error("a file for digits is taken")
+	}
+	c = DefaultConfigOf("rot-gan-debiased", "ring8")
+	c.Critic = "digits"
+	var bad *ConfigError
+	if _, err := Prepare(c, nil); !errors.As(err, &bad) {
+		t.Errorf("points of the plane are read as digits: %v", err)
+	}
+}
+
+// An oracle that falls short says so once to whoever watches, and in each line of the metrics what it reached; training goes on.
+func TestAnOracleThatFallsShortSaysSoOnce(t *testing.T) {
+	c := DefaultConfigOf("rot-gan", "ring8")
+	c.Iters, c.Delta, c.L0, c.Eps, c.Steps, c.Batch, c.LogEvery, c.EvalEvery = 2, 1e-3, 10, Eps{Value: .001, OfMean: true}, 5, 32, 1, -1
+	o, err := Prepare(c, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	notes := &noted{}
+	o.Dir, o.Reporter = t.TempDir()+"/run", notes
+	s, err := Run(t.Context(), o)
+	if err != nil || s.Steps != 5 {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	told := 0
+	for _, text := range notes.texts {
+		if strings.Contains(text, "does not reach its accuracy") {
+			told++
+		}
+	}
+	if told != 1 {
+		t.Errorf("told %d times: %q", told, notes.texts)
+	}
+	text, err := os.ReadFile(filepath.Join(o.Dir, "metrics.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	if len(lines) != 5 {
+		t.Errorf("%d lines", len(lines))
+	}
+	for _, line := range lines {
+		var m map[string]float64
+		if err := json.Unmarshal([]byte(line), &m); err != nil {
+			t.Fatal(err)
+		}
+		if m["oracle_reached"] != 0 || !(m["delta"] > c.Delta) || !(m["gap"] > 0) {
+			t.Errorf("%s", line)
+		}
+	}
+}
+
+type noted struct {
+	silent
+	texts []string
+}
+
+func (n *noted) Note(text string) { n.texts = append(n.texts, text) }

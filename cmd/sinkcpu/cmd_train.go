@@ -69,7 +69,7 @@ happened, and also after a kill. The defaults of the settings depend on the data
 	f.StringVar(&c.Prior, "prior", c.Prior, "of the network's latent points: uniform on the unit cube, normal, or uniform on the unit sphere: uniform, normal or sphere")
 	f.IntVar(&c.Components, "components", c.Components, "ellipsoids, or Gaussians of the mixture")
 	f.StringVar(&c.Activation, "activation", c.Activation, "of the hidden layers: relu, leaky_relu, softplus, tanh or sigmoid")
-	f.StringVar(&c.Critic, "critic", c.Critic, "of a learned cost: mlp or dcgan; or classifier-28, classifier-small-28, whose features --critic-file holds")
+	f.StringVar(&c.Critic, "critic", c.Critic, "of a learned cost: mlp or dcgan; or the features of a classifier: digits (part of the program), or classifier-28, classifier-small-28 from --critic-file")
 	f.IntSliceVar(&c.Features, "features", c.Features, "widths or channels of the critic's layers, for a learned cost between its outputs; none for a fixed cost")
 	f.IntVar(&c.CriticSteps, "critic-steps", c.CriticSteps, "steps of the critic before each turn of the generator")
 	f.IntVar(&c.GeneratorSteps, "generator-steps", c.GeneratorSteps, "steps of the generator a turn")

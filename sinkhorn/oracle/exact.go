@@ -10,38 +10,45 @@ import (
 	"github.com/sinkcpu/sinkcpu/sinkhorn"
 )
 
-// Exact solves the problem as it stands, in float64: under KL by [sinkhorn.Solver.Solve], under norm-2 by semismooth Newton steps. Its gap is a
+// Exact solves the problem as it stands: under KL by [sinkhorn.Solver.Solve], under norm-2 by semismooth Newton steps. Its gap is a
 // certificate, from a plan rounded to the marginals.
 //
-// The error of the marginals to which it solves is chosen for the gap: a plan that misses its marginals by e in the L1 norm is rounded at a
-// price of at most about e times the spread of the costs, and mostly of a tenth of that. It begins there, and goes on at a quarter of the
-// error as long as the gap is too large.
+// What it controls is the error of the marginals. It begins at a loose one, and goes on from there, at an error that is smaller as the gap is
+// too large, until the gap is what was asked for. Under KL it iterates on costs rounded to float32 as long as their rounding is far below the
+// gap, at a third of the time or less, and the gap has the allowance for it.
 type Exact struct {
 	MaxIter int            // of an answer; 10000 by default
 	Runner  kernels.Runner // nil means the pool of the process
 }
 
-// The marginal errors that Exact asks for.
+// The marginal errors that Exact asks for, and by how much it goes down at once.
 const (
-	loosest  = .1
-	tightest = 1e-13
+	loosest       = 1.
+	leastSingle   = 1e-5 // in float32
+	tightest      = 1e-13
+	leastDescent  = .5
+	steepestAtAll = 1. / 16
 )
+
+// singleShare of the largest cost is the least gap that is left to float32, which allows for 2^-21 of it.
+const singleShare = 0x1p-18
 
 // Solve maximises the dual. An oracle that stops at rounding or at MaxIter says so in the answer.
 func (o *Exact) Solve(ctx context.Context, p *Problem, gap float64) (*Answer, error) {
-	problem, err := sinkhorn.NewProblem(logsumexp.NewStored(p.C, p.N, p.M, p.M), p.A, p.B)
-	if err != nil {
-		return nil, err
+	left, used, tol := o.MaxIter, 0, loosest
+	if left == 0 {
+		left = 10000
 	}
-	s := sinkhorn.Solver[float64]{Eps: p.Lambda, MaxIter: o.MaxIter, Runner: o.Runner}
-	if s.MaxIter == 0 {
-		s.MaxIter = 10000
+	attempt, single := solveKL[float64], p.Reg == KL && gap >= singleShare*p.largest()
+	switch {
+	case p.Reg == Norm2: // which begins anew each time
+		attempt, tol = solveNorm2, min(loosest, max(tightest, 10*gap/(p.Spread()+p.Lambda)))
+	case single:
+		attempt = solveKL[float32]
 	}
-	left, used := s.MaxIter, 0
-	s.Tol = min(loosest, max(tightest, 10*gap/(p.Spread()+p.Lambda)))
+	var g []float64
 	for {
-		s.MaxIter = left
-		a, more, err := solveOnce(ctx, &s, problem, p.Reg)
+		a, more, err := attempt(ctx, o, p, settings{tol: tol, most: left, g: g})
 		if err != nil {
 			return nil, err
 		}
@@ -51,30 +58,67 @@ func (o *Exact) Solve(ctx context.Context, p *Problem, gap float64) (*Answer, er
 		if a.Reached = a.Gap <= gap; a.Reached {
 			return a, nil
 		}
-		if !more || left <= 0 || s.Tol == tightest {
+		g = a.G
+		switch {
+		case left <= 0 || tol == tightest || !more && !single:
 			a.Why = fmt.Sprintf("a dual gap of %.3g after %d iterations, where %.3g was asked for", a.Gap, used, gap)
 			return a, nil
-		}
-		s.Tol = max(tightest, s.Tol/4)
-		if p.Reg == KL {
-			s.G = a.G
+		case single && (!more || tol == leastSingle):
+			attempt, single = solveKL[float64], false
+		default:
+			tol *= min(leastDescent, max(steepestAtAll, gap/a.Gap))
+			if tol = max(tol, tightest); single {
+				tol = max(tol, leastSingle)
+			}
 		}
 	}
 }
 
-// solveOnce returns the answer at the solver's tolerance, and whether a smaller one may bring more.
-func solveOnce(ctx context.Context, s *sinkhorn.Solver[float64], problem *sinkhorn.Problem[float64], reg Regularizer) (a *Answer, more bool, err error) {
-	if reg == KL {
-		r, err := s.Solve(ctx, problem)
-		if r == nil || ctx.Err() != nil {
-			return nil, false, errors.Join(err, ctx.Err())
+// settings are those of an attempt: marginal error, iterations, and where it begins, if anywhere.
+type settings struct {
+	tol  float64
+	most int
+	g    []float64
+}
+
+// solveKL returns the answer of one solve, and whether a smaller tolerance may bring more.
+func solveKL[T kernels.Float](ctx context.Context, o *Exact, p *Problem, at settings) (a *Answer, more bool, err error) {
+	c, isT := any(p.C).([]T)
+	if !isT {
+		c = make([]T, len(p.C))
+		for k, v := range p.C {
+			c[k] = T(v)
 		}
-		a = &Answer{F: r.F, G: r.G, Value: r.Value(), Iterations: r.Warmup + r.Iterations, Plan: make([]float64, len(r.F)*len(r.G))}
-		lower, upper := r.Bounds()
-		a.Gap = upper - lower
-		r.Plan(a.Plan)
-		return a, err == nil, nil
 	}
+	stored := logsumexp.NewStored(c, p.N, p.M, p.M)
+	problem, err := sinkhorn.NewProblem(stored, p.A, p.B)
+	if p.Self {
+		problem, err = sinkhorn.NewSelfProblem(stored, p.A)
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	s := sinkhorn.Solver[T]{Eps: p.Lambda, Tol: at.tol, MaxIter: at.most, G: at.g, Runner: o.Runner}
+	if _, coarse := any(s).(sinkhorn.Solver[float32]); coarse && !p.Self {
+		s.Method = sinkhorn.Overrelaxed // the end that Newton's method would bring is not asked for
+	}
+	r, err := s.Solve(ctx, problem)
+	if r == nil || ctx.Err() != nil {
+		return nil, false, errors.Join(err, ctx.Err())
+	}
+	a = &Answer{F: r.F, G: r.G, Value: r.Value(), Iterations: r.Warmup + r.Iterations, Plan: make([]float64, len(p.C))}
+	lower, upper := r.Bounds()
+	a.Gap = upper - lower
+	r.Plan(a.Plan)
+	return a, err == nil, nil
+}
+
+func solveNorm2(ctx context.Context, o *Exact, p *Problem, at settings) (a *Answer, more bool, err error) {
+	problem, err := sinkhorn.NewProblem(logsumexp.NewStored(p.C, p.N, p.M, p.M), p.A, p.B)
+	if err != nil {
+		return nil, false, err
+	}
+	s := sinkhorn.Solver[float64]{Eps: p.Lambda, Tol: at.tol, MaxIter: at.most, Runner: o.Runner}
 	q, err := s.SolveQuadratic(ctx, problem, false)
 	if q == nil || ctx.Err() != nil {
 		return nil, false, errors.Join(err, ctx.Err())

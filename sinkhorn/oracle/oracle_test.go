@@ -231,3 +231,45 @@ func TestBadProblemsAreRefused(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A gap that float32 carries is certified as well as one that it does not, also of points against themselves.
+func TestExactInBothPrecisions(t *testing.T) {
+	rng := rand.New(rand.NewPCG(11, 12))
+	const n = 30
+	x := make([]float64, 2*n)
+	for i := range x {
+		x[i] = rng.NormFloat64()
+	}
+	for _, self := range []bool{false, true} {
+		c := make([]float64, n*n)
+		for i := range n {
+			for j := range n {
+				for k := range 2 {
+					to := x[2*j+k]
+					if !self {
+						to = .5*to + 1
+					}
+					c[i*n+j] += (x[2*i+k] - to) * (x[2*i+k] - to)
+				}
+			}
+		}
+		for _, lambda := range []float64{1, 5, 500} {
+			p, err := NewProblem(KL, lambda, c, n, n, nil, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f, g := solved(t, p)
+			best := p.Dual(f, g)
+			p.Self = self
+			for _, gap := range []float64{.1 * lambda, 1e-3, 1e-4, 1e-9} {
+				a, err := new(Exact).Solve(context.Background(), p, gap)
+				if err != nil || !a.Reached || !(a.Gap <= gap) {
+					t.Fatalf("self %v, lambda %g, gap %g: %+v, %v", self, lambda, gap, a.Why, err)
+				}
+				if short := best - p.Dual(a.F, a.G); !(short <= a.Gap+1e-9) {
+					t.Errorf("self %v, lambda %g: the dual lacks %.3g, %.3g is certified", self, lambda, short, a.Gap)
+				}
+			}
+		}
+	}
+}

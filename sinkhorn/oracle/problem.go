@@ -64,6 +64,7 @@ type Problem struct {
 	N, M   int
 	C      []float64 // N x M, row-major, finite
 	A, B   []float64 // positive weights of rows and columns, each of sum 1
+	Self   bool      // rows and columns are the same points, C symmetric and A = B: one potential is enough
 }
 
 // NewProblem returns the problem with that cost, n x m row-major, which it keeps. nil weights are uniform; others are divided by their sum.
@@ -288,6 +289,14 @@ func (p *Problem) transform(v, w []float64, by []int) float64 {
 		}
 	}
 	return math.NaN() // no column: excluded by NewProblem
+}
+
+// largest returns the largest |cost|.
+func (p *Problem) largest() (most float64) {
+	for _, c := range p.C {
+		most = max(most, math.Abs(c))
+	}
+	return most
 }
 
 // Spread returns the largest cost less the least.
