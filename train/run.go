@@ -312,11 +312,14 @@ func (r *run) one(ctx context.Context) error {
 		}
 	}
 	r.reporter.Step(r.step, r.last)
-	return r.noticeObjective()
+	return nil
 }
 
-// record does what is due after a step: metrics, pictures, measure, checkpoint, in this order.
+// record does what is due after a step: notices, metrics, pictures, measure, checkpoint, in this order.
 func (r *run) record(ctx context.Context) error {
+	if err := r.noticeObjective(); err != nil {
+		return err
+	}
 	if r.cfg.logs(r.step) {
 		if err := r.log(); err != nil {
 			return err
