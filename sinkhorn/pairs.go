@@ -23,24 +23,33 @@ type Pair struct {
 // Partners are drawn from the row's part of the plan, spread over it where a row is drawn more than once. The number of times of a
 // column has the share as its mean and at most its share as its variance.
 //
-// Equal states of rng give equal pairs. It returns nil for count < 1, and for a plan without mass. It panics for a rank's share of a problem, whose
-// rows are not all there to be dealt to.
+// Equal states of rng give equal pairs. It returns nil for count < 1, and for a plan without mass. Of a problem whose rows are divided, every rank
+// calls it with an equal state and has those of its rows, counted from its first; nil where the ranks could not be reached.
 func (r *Result[T]) Sample(rng *rand.Rand, count int) []Pair {
-	if r.p.comm != nil {
-		panic("sinkhorn: pairs of a problem whose rows are divided among ranks")
-	}
 	rows := r.pass().rows
-	first := systematic(rng, rows, count)
+	all, before, err := r.p.rowsOfAll(rows)
+	if err != nil {
+		return nil
+	}
+	first := systematic(rng, all, count)
 	if first == nil {
 		return nil
 	}
-	pairs, at := make([]Pair, count), make([]float64, count)
+	mine := first[before : before+len(rows)+1]
+	begun := mine[0]
+	for i := range mine {
+		mine[i] -= begun
+	}
+	pairs, at := make([]Pair, mine[len(rows)]), make([]float64, mine[len(rows)])
+	skip(rng, begun)
 	for i, row := range rows {
-		begin, end := first[i], first[i+1]
+		begin, end := mine[i], mine[i+1]
 		for s := begin; s < end; s++ {
 			at[s] = row / r.p.a[i] * ((float64(s-begin) + rng.Float64()) / float64(end-begin))
 		}
 	}
+	skip(rng, count-begun-len(pairs))
+	first = mine
 	next := slices.Clone(first[:len(rows)])
 	sums, last := make([]float64, len(rows)), make([]Pair, len(rows))
 	kappa, f, g := r.base()
@@ -66,6 +75,13 @@ func (r *Result[T]) Sample(rng *rand.Rand, count int) []Pair {
 		}
 	}
 	return pairs
+}
+
+// skip draws the numbers of rows that are another rank's.
+func skip(rng *rand.Rand, count int) {
+	for range count {
+		rng.Float64()
+	}
 }
 
 // systematic deals count draws to weights: those of i are first[i] to first[i+1]-1, as many as its share of the sum, rounded down or up, and

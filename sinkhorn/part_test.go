@@ -200,14 +200,21 @@ func TestSharesRefuse(t *testing.T) {
 				t.Errorf("%s of a share: %v", name, err)
 			}
 		}
-		func() {
-			defer func() {
-				if recover() == nil {
-					t.Error("Sample of a share did not panic")
-				}
-			}()
-			r.Sample(random.New(1, "pairs").Rand, 3)
-		}()
+		var mine []sinkhorn.Pair
+		for _, q := range want.Sample(random.New(1, "pairs").Rand, 40) {
+			if lo <= q.I && q.I < hi {
+				mine = append(mine, sinkhorn.Pair{I: q.I - lo, J: q.J})
+			}
+		}
+		got := r.Sample(random.New(1, "pairs").Rand, 40)
+		if len(got) != len(mine) {
+			t.Fatalf("%d pairs drawn of %d", len(got), len(mine))
+		}
+		for k, q := range got {
+			if q.I != mine[k].I || q.J != mine[k].J {
+				t.Errorf("pair %d is %d, %d, want %d, %d", k, q.I, q.J, mine[k].I, mine[k].J)
+			}
+		}
 		return nil
 	})
 }

@@ -243,6 +243,18 @@ func (p *Problem[T]) join(x []float64) {
 	}
 }
 
+// rowsOfAll returns a number of each row of all ranks, from this rank's, and where its begin.
+func (p *Problem[T]) rowsOfAll(own []float64) (all []float64, before int, err error) {
+	if p.comm == nil {
+		return own, 0, nil
+	}
+	all, counts, err := ranks.Gather(p.comm, own)
+	for _, c := range counts[:min(len(counts), p.comm.Rank())] {
+		before += c
+	}
+	return all, before, err
+}
+
 // joinPass sums over the ranks what the column updates after a pass need, and makes them; and whether a rank was told to stop.
 func (u *Unrolled[T]) joinPass(ctx context.Context, strands []*strand[T]) error {
 	if u.comm == nil || len(strands) == 0 {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -68,13 +69,21 @@ func TestOTOnRanks(t *testing.T) {
 		}
 		return a
 	}
-	_, out, _ := command(append(args, "--grad", filepath.Join(dir, "g1.npy"))...)
+	files := func(name string) []string {
+		return append(args, "--grad", filepath.Join(dir, name+".npy"), "--pairs", filepath.Join(dir, name+".csv"), "--pairs-mode", "sample", "--pairs-count", "200")
+	}
+	_, out, _ := command(files("one")...)
 	want := parse(out)
+	drawn := func(name string) (pairs []string) { // without their entries of the plan, which differ by rounding
+		for line := range strings.Lines(readFile(t, filepath.Join(dir, name+".csv"))) {
+			pairs = append(pairs, line[:strings.LastIndexByte(line, ',')])
+		}
+		return pairs
+	}
 	for _, n := range []int{2, 4} {
 		values := map[float64]bool{}
 		for name, launcher := range mpiLaunchers(t, n) {
-			grad := filepath.Join(dir, name+".npy")
-			out, err := onMPI(launcher, append(args, "--grad", grad)...).Output()
+			out, err := onMPI(launcher, files(name)...).Output()
 			if err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
@@ -86,8 +95,11 @@ func TestOTOnRanks(t *testing.T) {
 				t.Errorf("%s -n %d: the ranks cost %+v of %g s", name, n, k, got.Seconds)
 			}
 			values[got.Value] = true
-			if len(readFile(t, grad)) != len(readFile(t, filepath.Join(dir, "g1.npy"))) {
+			if len(readFile(t, filepath.Join(dir, name+".npy"))) != len(readFile(t, filepath.Join(dir, "one.npy"))) {
 				t.Errorf("%s -n %d: the gradient is of another size", name, n)
+			}
+			if !slices.Equal(drawn(name), drawn("one")) {
+				t.Errorf("%s -n %d: other pairs are drawn than in one process", name, n)
 			}
 		}
 		if len(values) != 1 {

@@ -145,30 +145,21 @@ func (s *otSolution[T]) writeMap(w io.Writer) error {
 
 // writeAssignment writes for each row its largest entry of the plan.
 func (s *otSolution[T]) writeAssignment(w io.Writer) error {
-	columns, p := s.xy.TopK(1)
-	partners := make([]float64, len(columns))
-	for i, j := range columns {
-		partners[i] = float64(j)
-	}
-	partners, err := s.gather(partners)
+	return s.writePairsOfAll(w, s.topPairs(1))
+}
+
+func (s *otSolution[T]) writePairs(w io.Writer) error { return s.writePairsOfAll(w, s.pairs()) }
+
+// writePairsOfAll writes the pairs of all ranks, row by row.
+func (s *otSolution[T]) writePairsOfAll(w io.Writer, own []sinkhorn.Pair) error {
+	pairs, err := s.gatherPairs(own)
 	if err != nil {
 		return err
-	}
-	if p, err = s.gather(p); err != nil {
-		return err
-	}
-	pairs := make([]sinkhorn.Pair, 0, len(p))
-	for i, j := range partners {
-		if j >= 0 {
-			pairs = append(pairs, sinkhorn.Pair{I: i, J: int(j), P: p[i]})
-		}
 	}
 	return writePairs(w, pairs)
 }
 
-func (s *otSolution[T]) writePairs(w io.Writer) error { return writePairs(w, s.pairs()) }
-
-// pairs returns what --pairs asks for.
+// pairs returns what --pairs asks for, of the rows of this rank.
 func (s *otSolution[T]) pairs() []sinkhorn.Pair {
 	count := s.o.pairsCount
 	if s.o.pairsMode == pairsSample {
@@ -183,7 +174,7 @@ func (s *otSolution[T]) pairs() []sinkhorn.Pair {
 	return s.topPairs(count)
 }
 
-// topPairs returns up to k partners of each row, row by row.
+// topPairs returns up to k partners of each row of this rank, row by row.
 func (s *otSolution[T]) topPairs(k int) []sinkhorn.Pair {
 	k = min(k, s.in.m)
 	columns, p := s.xy.TopK(k)

@@ -14,7 +14,7 @@ import (
 
 // checkRanks refuses what a problem whose rows are divided among ranks cannot do.
 func (o *otOptions) checkRanks(cmd *cobra.Command) error {
-	for _, name := range []string{"cost-matrix", "batch", "plan", "pairs", "plot", "test", "mass", "reg"} {
+	for _, name := range []string{"cost-matrix", "batch", "plan", "plot", "test", "mass", "reg"} {
 		if f := cmd.Flags().Lookup(name); f != nil && f.Changed {
 			return usagef("--%s needs one process; more than one rank divides the points of X among them", name)
 		}
@@ -102,6 +102,25 @@ func (s *otSolution[T]) gather(rows []float64) ([]float64, error) {
 		return rows, nil
 	}
 	all, _, err := ranks.Gather(s.o.group.comm, rows)
+	return all, err
+}
+
+// gatherPairs returns the pairs of all ranks, in the order of the rows.
+func (s *otSolution[T]) gatherPairs(own []sinkhorn.Pair) ([]sinkhorn.Pair, error) {
+	comm := s.o.group.comm
+	if comm.Size() == 1 {
+		return own, nil
+	}
+	before, _ := ranks.Span(s.in.n, comm.Rank(), comm.Size())
+	flat := make([]float64, 0, 3*len(own))
+	for _, q := range own {
+		flat = append(flat, float64(before+q.I), float64(q.J), q.P)
+	}
+	flat, _, err := ranks.Gather(comm, flat)
+	all := make([]sinkhorn.Pair, 0, len(flat)/3)
+	for ; len(flat) >= 3; flat = flat[3:] {
+		all = append(all, sinkhorn.Pair{I: int(flat[0]), J: int(flat[1]), P: flat[2]})
+	}
 	return all, err
 }
 
