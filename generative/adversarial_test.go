@@ -242,7 +242,7 @@ func TestSpectralNormBoundsTheSlope(t *testing.T) {
 func TestBadCritics(t *testing.T) {
 	for name, cfg := range map[string]generative.CriticConfig{
 		"steps":     {GeneratorSteps: 1, Rate: 1},
-		"generator": {Steps: 1, Rate: 1},
+		"generator": {Steps: 1, GeneratorSteps: -1, Rate: 1},
 		"clip":      {Steps: 1, GeneratorSteps: 1, Rate: 1, Clip: math.NaN()},
 		"rate":      {Steps: 1, GeneratorSteps: 1},
 		"penalty":   {Steps: 1, GeneratorSteps: 1, Rate: 1, Penalty: -1},
