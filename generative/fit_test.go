@@ -202,3 +202,21 @@ func TestBadConfigs(t *testing.T) {
 		}
 	}
 }
+
+// TestStepAllocatesNextToNothing: what a step takes anew is the bookkeeping of three costs, whatever the iterations.
+func TestStepAllocatesNextToNothing(t *testing.T) {
+	for _, steps := range []int{5, 50} {
+		s := config()
+		s.loss.Steps, s.loss.Runner, s.fit.Runner = steps, parallel.New(1), parallel.New(1)
+		o, data := newSinkhorn(t, s), gaussian{random.New(1, "data")}
+		step := func() {
+			if _, err := o.Step(context.Background(), data, false); err != nil {
+				t.Fatal(err)
+			}
+		}
+		step()
+		if n := testing.AllocsPerRun(20, step); n > 20 {
+			t.Errorf("%d iterations: %v allocations a step", steps, n)
+		}
+	}
+}

@@ -62,25 +62,38 @@ func problemsOf[T kernels.Float](terms []*term[T]) []*sinkhorn.Problem[T] {
 
 // unrolledPlans are those after exactly L steps.
 type unrolledPlans[T kernels.Float] struct {
-	cfg    TransportConfig
-	record sinkhorn.Unrolled[T]
+	cfg      TransportConfig
+	record   sinkhorn.Unrolled[T]
+	problems []*sinkhorn.Problem[T]
+	byCost   []sinkhorn.Derivative[T] // of each problem
+	wanted   []*sinkhorn.Derivative[T]
 }
 
 func (p *unrolledPlans[T]) solve(ctx context.Context, terms []*term[T], eps float64) error {
+	p.problems = p.problems[:0]
+	for _, t := range terms {
+		p.problems = append(p.problems, t.problem)
+	}
 	s := sinkhorn.Solver[T]{Eps: eps, Runner: p.cfg.Runner}
-	return s.Unroll(ctx, &p.record, p.cfg.Steps, problemsOf(terms)...)
+	return s.Unroll(ctx, &p.record, p.cfg.Steps, p.problems...)
 }
 
 func (p *unrolledPlans[T]) values(k int) sinkhorn.Values { return p.record.Values(k) }
 
 func (p *unrolledPlans[T]) derive(cbar [][]T) error {
-	wanted := make([]*sinkhorn.Derivative[T], len(cbar))
-	for k, c := range cbar {
-		if c != nil {
-			wanted[k] = &sinkhorn.Derivative[T]{C: c}
-		}
+	if len(p.byCost) < len(cbar) {
+		p.byCost = make([]sinkhorn.Derivative[T], len(cbar))
 	}
-	return p.record.Backward(p.cfg.Value, wanted...)
+	p.wanted = p.wanted[:0]
+	for k, c := range cbar {
+		p.byCost[k].C = c
+		if c == nil {
+			p.wanted = append(p.wanted, nil)
+			continue
+		}
+		p.wanted = append(p.wanted, &p.byCost[k])
+	}
+	return p.record.Backward(p.cfg.Value, p.wanted...)
 }
 
 // solvedPlans are solved to a tolerance.

@@ -73,6 +73,7 @@ type Transport[T kernels.Float] struct {
 	plans  plans[T]
 	oracle *oraclePlans[T] // the plans, where an oracle makes them
 	active []*term[T]      // of the last Eval
+	cbar   [][]T           // the derivatives by their costs
 	comm   *ranks.Comm     // of those that have the rows of problems; nil for whole ones
 }
 
@@ -173,12 +174,13 @@ func (t *Transport[T]) Eval(ctx context.Context, x, y []T, n, d int, dx, dy []T,
 		}
 		return all[k*size : (k+1)*size]
 	}
-	var active []*term[T]
+	active := t.active[:0]
 	for _, term := range t.terms {
 		if term.from < cloudY || report || dy != nil {
 			active = append(active, term)
 		}
 	}
+	t.active = active
 	for _, term := range active {
 		if err := t.form(term, cloud(x, y, term.from), cloud(x, y, term.to), n, d); err != nil {
 			return nil, err
@@ -194,7 +196,6 @@ func (t *Transport[T]) Eval(ctx context.Context, x, y []T, n, d int, dx, dy []T,
 	if err := t.plans.solve(ctx, active, eps); err != nil {
 		return nil, err
 	}
-	t.active = active
 	metrics := t.weigh(active)
 	if dx == nil && dy == nil {
 		return metrics, nil
@@ -226,15 +227,18 @@ func (t *Transport[T]) pull(n, d int, dx, dy []T) error {
 	}
 	clear(dx)
 	clear(dy)
-	cbar := make([][]T, len(active))
-	for k, term := range active {
+	cbar := t.cbar[:0]
+	for _, term := range active {
+		var own []T
 		if cloud(term.from) != nil || cloud(term.to) != nil {
 			if term.cbar == nil {
 				term.cbar = make([]T, len(term.c))
 			}
-			cbar[k] = term.cbar
+			own = term.cbar
 		}
+		cbar = append(cbar, own)
 	}
+	t.cbar = cbar
 	if err := t.plans.derive(cbar); err != nil {
 		return err
 	}

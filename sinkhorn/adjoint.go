@@ -48,7 +48,7 @@ func (u *Unrolled[T]) Backward(value Value, wanted ...*Derivative[T]) error {
 	if len(wanted) != len(u.strands) {
 		return fmt.Errorf("sinkhorn: %d derivatives for %d problems", len(wanted), len(u.strands))
 	}
-	var active []*strand[T]
+	u.active = u.active[:0]
 	for k, st := range u.strands {
 		if wanted[k] == nil {
 			continue
@@ -57,39 +57,44 @@ func (u *Unrolled[T]) Backward(value Value, wanted ...*Derivative[T]) error {
 			return fmt.Errorf("sinkhorn: derivative %d: %w", k, err)
 		}
 		st.seed(value, wanted[k], u.steps)
-		active = append(active, st)
+		u.active = append(u.active, st)
 	}
 	for l := u.steps - 1; l >= 0; l-- {
-		var apart []*strand[T]
-		for _, st := range active {
-			if st.l = l; st.steps[l].apart {
-				st.enterNext()
-				apart = append(apart, st)
-			}
-		}
-		u.each(apart, func(st *strand[T], k int) { st.reversePass(k, st.back.columnsOnly, nil) })
-		for _, st := range active {
-			st.enter()
-		}
-		u.each(active, func(st *strand[T], k int) {
-			clear(st.part[k])
-			st.reversePass(k, st.back.rows, st.part[k])
-		})
-		for _, st := range active {
-			st.addParts()
-		}
-		if err := u.joinColumns(active); err != nil {
+		if err := u.undo(l); err != nil {
 			return err
 		}
-		for _, st := range active {
-			st.undone()
-		}
 	}
-	u.cotangents(active)
-	for _, st := range active {
+	u.cotangents()
+	for _, st := range u.active {
 		if err := st.weights(); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// undo goes back over step l.
+func (u *Unrolled[T]) undo(l int) error {
+	u.picked = u.picked[:0]
+	for _, st := range u.active {
+		if st.l = l; st.steps[l].apart {
+			st.enterNext()
+			u.picked = append(u.picked, st)
+		}
+	}
+	u.each(u.picked, undoingColumns)
+	for _, st := range u.active {
+		st.enter()
+	}
+	u.each(u.active, undoing)
+	for _, st := range u.active {
+		st.addParts()
+	}
+	if err := u.joinColumns(u.active); err != nil {
+		return err
+	}
+	for _, st := range u.active {
+		st.undone()
 	}
 	return nil
 }
@@ -136,6 +141,7 @@ type reverse[T kernels.Float] struct {
 	terms        int
 	sumA, sumB   []float64
 	seedA, seedB []float64
+	dys          [][]float64 // the derivative by the points of the columns, a chunk of rows each; nil where not asked for
 }
 
 // A group is a run of terms under one kernel.
@@ -155,7 +161,6 @@ func (st *strand[T]) seed(value Value, d *Derivative[T], steps int) {
 	clear(r.sumA)
 	clear(r.sumB)
 	r.terms, r.groups = 0, r.groups[:0]
-	r.rows, r.columnsOnly = st.reverseRows, st.reverseColumns
 	if r.wantsCost() {
 		r.left, r.right = grow(r.left, 2*steps*st.n), grow(r.right, 2*steps*st.m)
 	}
@@ -378,38 +383,27 @@ const (
 )
 
 // cotangents forms the derivatives by the costs, tile by tile, and takes them where they are wanted.
-func (u *Unrolled[T]) cotangents(active []*strand[T]) {
-	var wanted []*strand[T]
-	for _, st := range active {
+func (u *Unrolled[T]) cotangents() {
+	u.picked = u.picked[:0]
+	for _, st := range u.active {
+		st.back.dys = nil
 		if st.back.wantsCost() {
-			wanted = append(wanted, st)
+			u.picked = append(u.picked, st)
 		}
-	}
-	partial := make(map[*strand[T]][][]float64)
-	for _, st := range wanted {
 		if st.back.d.DY != nil {
-			partial[st] = make([][]float64, st.chunks)
+			st.back.dys = make([][]float64, st.chunks)
 		}
 	}
-	u.each(wanted, func(st *strand[T], k int) {
-		var dy []float64
-		if parts := partial[st]; parts != nil {
-			dy = make([]float64, len(st.back.d.DY))
-			parts[k] = dy
-		}
-		t := u.tiles.get()
-		st.cotangent(k, t, dy)
-		u.tiles.put(t)
-	})
-	for _, st := range wanted {
-		if partial[st] == nil {
+	u.each(u.picked, deriving)
+	for _, st := range u.picked {
+		if st.back.dys == nil {
 			continue
 		}
 		dy := st.back.d.DY
 		if u.comm != nil {
 			dy = make([]float64, len(dy))
 		}
-		for _, part := range partial[st] {
+		for _, part := range st.back.dys {
 			kernels.Axpy(dy, 1, part)
 		}
 		if u.comm != nil {
@@ -417,6 +411,18 @@ func (u *Unrolled[T]) cotangents(active []*strand[T]) {
 			kernels.Axpy(st.back.d.DY, 1, dy)
 		}
 	}
+}
+
+// derive forms the derivative on the rows of chunk k, with room of its own for that by the columns' points.
+func (u *Unrolled[T]) derive(st *strand[T], k int) {
+	var dy []float64
+	if st.back.dys != nil {
+		dy = make([]float64, len(st.back.d.DY))
+		st.back.dys[k] = dy
+	}
+	t := u.tiles.get()
+	st.cotangent(k, t, dy)
+	u.tiles.put(t)
 }
 
 // cotangent forms the derivative on the rows of chunk k.

@@ -236,7 +236,7 @@ func (p *Problem[T]) joined(v float64) float64 {
 
 // join sums x over the ranks of a shared problem. Where that fails x becomes NaN, which no value or bound survives unseen.
 func (p *Problem[T]) join(x []float64) {
-	if ranks.Sum(p.comm, x) != nil {
+	if p.comm != nil && ranks.Sum(p.comm, x) != nil {
 		for i := range x {
 			x[i] = math.NaN()
 		}

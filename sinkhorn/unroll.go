@@ -34,10 +34,28 @@ type Unrolled[T kernels.Float] struct {
 	scratch scratchList[T]
 	tiles   freeList[tileBuffers[T]]
 
+	phase          phase // of the loop under way
+	doing          []*strand[T]
+	chunk          func(t int) // of it
+	active, picked []*strand[T]
+
 	comm *ranks.Comm // of those that hold the rows; nil for whole problems
 	wire []float64   // what is summed over them
 	told bool        // some rank's context has ended
 }
+
+// A phase is what is done with every chunk of some strands. Loops name it, so that one function serves them all and none is made for each.
+type phase int
+
+const (
+	passing      phase = iota // the step under way
+	passingExact              // the same with shifts from maxima
+	weighing
+	crossing
+	undoingColumns
+	undoing
+	deriving
+)
 
 // Values are the values of the plan P after L iterations. In a balanced problem its columns sum to b exactly, its rows to a only in the
 // limit.
@@ -78,7 +96,7 @@ func (s *Solver[T]) Unroll(ctx context.Context, u *Unrolled[T], steps int, probl
 
 func (u *Unrolled[T]) resize(problems []*Problem[T], maxBytes int) {
 	for len(u.strands) < len(problems) {
-		u.strands = append(u.strands, new(strand[T]))
+		u.strands = append(u.strands, newStrand[T]())
 	}
 	u.strands, u.comm, u.told = u.strands[:len(problems)], nil, false
 	var entries int
@@ -100,27 +118,28 @@ type strand[T kernels.Float] struct {
 	chunks     int
 	scratch    *scratchList[T]
 
-	kernel    logsumexp.Kernel[T]
-	store     []T // its memory
-	at        int // its epoch
-	count     int // of steps
-	lastEpoch int // that after the last step, -1 where none was needed yet
-	fill      bool
-	epochs    []epoch[T]
-	opened    int // of them
-	shifts    bool
-	steps     []step[T]
-	l         int       // the step under way
-	f, g      []float64 // after a step that ended its epoch, and after the last
-	soft      []float64 // the soft minima of the columns behind g
-	inverse   []T       // of the sums of rows with a reach, whose factors are other than these
-	a, b      []T
-	log2b     []T
-	acc       []float64
-	part      [][]T // sums of columns, a chunk each
-	far       []reachOut
-	pending   atomic.Int32
-	forward   func(i0 int, dots, w []T)
+	kernel               logsumexp.Kernel[T]
+	store                []T // its memory
+	at                   int // its epoch
+	count                int // of steps
+	lastEpoch            int // that after the last step, -1 where none was needed yet
+	fill                 bool
+	epochs               []epoch[T]
+	opened               int // of them
+	shifts               bool
+	steps                []step[T]
+	l                    int       // the step under way
+	f, g                 []float64 // after a step that ended its epoch, and after the last
+	soft                 []float64 // the soft minima of the columns behind g
+	inverse              []T       // of the sums of rows with a reach, whose factors are other than these
+	a, b                 []T
+	log2b                []T
+	acc                  []float64
+	part                 [][]T // sums of columns, a chunk each
+	far                  []reachOut
+	pending              atomic.Int32
+	forward              func(i0 int, dots, w []T) // the update of the rows: one of the next two
+	exactRows, reachRows func(i0 int, dots, w []T)
 
 	final finalPlan[T]
 	back  reverse[T]
@@ -176,6 +195,13 @@ func grow[E any](x []E, size int) []E {
 	return x[:size]
 }
 
+func newStrand[T kernels.Float]() *strand[T] {
+	st := new(strand[T])
+	st.exactRows, st.reachRows = st.rows, st.relaxedRows
+	st.back.rows, st.back.columnsOnly = st.reverseRows, st.reverseColumns
+	return st
+}
+
 func (st *strand[T]) start(p *Problem[T], eps float64, steps int, keep bool, scratch *scratchList[T]) {
 	n, m := p.n, p.m
 	st.p, st.n, st.m, st.eps, st.kappa, st.scratch = p, n, m, eps, math.Log2E/eps, scratch
@@ -218,9 +244,9 @@ func (st *strand[T]) start(p *Problem[T], eps float64, steps int, keep bool, scr
 			st.g[j] = -st.kappa * p.v[j]
 		}
 	}
-	st.forward, st.inverse = st.rows, nil
+	st.forward, st.inverse = st.exactRows, nil
 	if p.x.Penalty != Exact {
-		st.forward, st.inverse = st.relaxedRows, make([]T, n)
+		st.forward, st.inverse = st.reachRows, make([]T, n)
 	}
 	st.at, st.opened, st.count, st.lastEpoch = -1, 0, steps, -1
 }
@@ -230,24 +256,28 @@ func (u *Unrolled[T]) iterate(ctx context.Context, l int) error {
 	for _, st := range u.strands {
 		st.begin(l)
 	}
-	u.each(u.strands, func(st *strand[T], k int) { st.pass(k, l == 0) })
+	first := passing
+	if l == 0 {
+		first = passingExact
+	}
+	u.each(u.strands, first)
 	if err := u.joinPass(ctx, u.strands); err != nil {
 		return err
 	}
-	var again []*strand[T]
+	u.picked = u.picked[:0]
 	for _, st := range u.strands {
 		if st.worst() == lost {
 			st.potentials(l - 1)
 			st.open()
-			again = append(again, st)
+			u.picked = append(u.picked, st)
 		}
 	}
-	u.each(again, func(st *strand[T], k int) { st.pass(k, true) })
-	return u.joinPass(ctx, again)
+	u.each(u.picked, passingExact)
+	return u.joinPass(ctx, u.picked)
 }
 
-// each runs body on every chunk of strands.
-func (u *Unrolled[T]) each(strands []*strand[T], body func(st *strand[T], k int)) {
+// each does what a phase does on every chunk of strands.
+func (u *Unrolled[T]) each(strands []*strand[T], what phase) {
 	tasks := 0
 	for _, st := range strands {
 		st.pending.Store(int32(st.chunks))
@@ -256,15 +286,40 @@ func (u *Unrolled[T]) each(strands []*strand[T], body func(st *strand[T], k int)
 	if tasks == 0 {
 		return
 	}
-	parallel.For(u.run, tasks, func(t int) {
-		for _, st := range strands {
-			if t < st.chunks {
-				body(st, t)
-				return
-			}
-			t -= st.chunks
+	u.doing, u.phase = strands, what
+	if u.chunk == nil {
+		u.chunk = u.doChunk
+	}
+	parallel.For(u.run, tasks, u.chunk)
+}
+
+// doChunk does chunk t of those of all strands, one strand after the other.
+func (u *Unrolled[T]) doChunk(t int) {
+	for _, st := range u.doing {
+		if t < st.chunks {
+			u.do(st, t)
+			return
 		}
-	})
+		t -= st.chunks
+	}
+}
+
+func (u *Unrolled[T]) do(st *strand[T], k int) {
+	switch u.phase {
+	case passing, passingExact:
+		st.pass(k, u.phase == passingExact)
+	case weighing:
+		st.value(k)
+	case crossing:
+		st.cross(k)
+	case undoingColumns:
+		st.reversePass(k, st.back.columnsOnly, nil)
+	case undoing:
+		clear(st.part[k])
+		st.reversePass(k, st.back.rows, st.part[k])
+	case deriving:
+		u.derive(st, k)
+	}
 }
 
 // begin prepares step l.
@@ -323,7 +378,7 @@ func (st *strand[T]) pass(k int, exact bool) {
 	s := st.scratch.get()
 	lo, hi := parallel.Chunk(st.n, st.chunks, k)
 	if exact {
-		st.shift(s, lo, hi)
+		st.shift(s, lo, hi, st.part[k][:st.m])
 	}
 	clear(st.part[k])
 	st.kernel.Pass(s, lo, hi, st.fill, st.steps[st.l].in, st.forward, st.part[k])
@@ -337,9 +392,8 @@ func (st *strand[T]) pass(k int, exact bool) {
 	st.scratch.put(s)
 }
 
-// shift sets F of rows lo to hi-1 so that their largest term is 1.
-func (st *strand[T]) shift(s *logsumexp.Scratch[T], lo, hi int) {
-	g := make([]T, st.m)
+// shift sets F of rows lo to hi-1 so that their largest term is 1; g is room.
+func (st *strand[T]) shift(s *logsumexp.Scratch[T], lo, hi int, g []T) {
 	for j := range g {
 		g[j] = st.kernel.G[j] + st.log2b[j]
 	}
@@ -547,6 +601,7 @@ type finalPlan[T kernels.Float] struct {
 	cross    []float64 // sum_j e_ij v_j, for the terms v taken out of the cost
 	weighted []float64 // sum_i P_ij C_ij
 	cols     []float64
+	sums     [4]float64
 	value    Values
 }
 
@@ -556,21 +611,21 @@ func (u *Unrolled[T]) weigh() {
 		st.potentials(u.steps - 1)
 		st.end()
 	}
-	u.each(u.strands, func(st *strand[T], k int) { st.value(k) })
-	var again []*strand[T]
+	u.each(u.strands, weighing)
+	u.picked = u.picked[:0]
 	for _, st := range u.strands {
 		if st.leaveOut() {
-			again = append(again, st)
+			u.picked = append(u.picked, st)
 		}
 	}
-	u.each(again, func(st *strand[T], k int) { st.value(k) })
+	u.each(u.picked, weighing)
 	for _, st := range u.strands {
 		st.sum()
 		if st.shifts {
 			st.final.cross = grow(st.final.cross, st.n)
 		}
 	}
-	u.each(u.strands, func(st *strand[T], k int) { st.cross(k) })
+	u.each(u.strands, crossing)
 	for _, st := range u.strands {
 		st.final.value = st.values()
 	}
@@ -685,8 +740,9 @@ func (st *strand[T]) values() (v Values) {
 			mass += at * e.sum[i]
 		}
 	}
-	sums := []float64{v.Sharp, v.Entropic, v.MarginalError, mass}
-	st.p.join(sums)
+	sums := &e.sums
+	*sums = [4]float64{v.Sharp, v.Entropic, v.MarginalError, mass}
+	st.p.join(sums[:])
 	v.Sharp, v.Entropic, v.MarginalError, mass = sums[0], sums[1], sums[2], sums[3]
 	for j, b := range st.p.b {
 		if b > 0 {
