@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"image/color"
 	"io"
+	"maps"
 	"slices"
 
 	"gonum.org/v1/plot"
@@ -17,14 +19,15 @@ import (
 // plotNames are the plots of a run: each draws a line over n for each group of rows.
 var plotNames = []struct {
 	name, title, y, rows string
+	linear               bool // the vertical axis, from 0
 	value                func(r *row.Row, one map[string]float64) float64
 }{
-	{"rate", "Full iterations, float32", "G entries/s", "full-iteration", func(r *row.Row, _ map[string]float64) float64 {
+	{"rate", "Full iterations, float32", "G entries/s", "full-iteration", false, func(r *row.Row, _ map[string]float64) float64 {
 		n := number(r.Param("n"))
 		return 1e-6 * n * n / r.Value
 	}},
-	{"solve", "From points to an L1 error of 1e-3, float32", "ms", "solve", func(r *row.Row, _ map[string]float64) float64 { return r.Value }},
-	{"cores", "All cores against one, full iterations, float32", "times", "full-iteration", func(r *row.Row, one map[string]float64) float64 {
+	{"solve", "From points to an L1 error of 1e-3, float32", "ms", "solve", false, func(r *row.Row, _ map[string]float64) float64 { return r.Value }},
+	{"cores", "All cores against one, full iterations, float32", "times", "full-iteration", true, func(r *row.Row, one map[string]float64) float64 {
 		if r.Param("threads") == "1" {
 			return 0
 		}
@@ -32,10 +35,19 @@ var plotNames = []struct {
 	}},
 }
 
+// stored is the group of iterations over matrices.
+const stored = "stored"
+
+// A series is a line of a plot: a colour for each group, dashed for more than one thread.
+type series struct {
+	group      string
+	d, threads float64
+}
+
 // line is the group of a row without its threads.
 func line(r *row.Row) string {
 	if r.Param("cost") == "stored" && r.Name == "full-iteration" {
-		return "stored"
+		return stored
 	}
 	return "d = " + r.Param("d")
 }
@@ -54,7 +66,7 @@ func plots(r *row.Report, base string) error {
 		}
 	}
 	for _, p := range plotNames {
-		lines, order := map[string]plotter.XYs{}, []string{}
+		lines := map[series]plotter.XYs{}
 		for _, l := range rows {
 			v := 0.
 			if l.Name == p.rows {
@@ -63,13 +75,13 @@ func plots(r *row.Report, base string) error {
 			if !(v > 0) {
 				continue
 			}
-			name := line(l) + ", threads = " + l.Param("threads")
-			if lines[name] == nil {
-				order = append(order, name)
+			key := series{line(l), number(l.Param("d")), number(l.Param("threads"))}
+			if key.group == stored {
+				key.d = 0
 			}
-			lines[name] = append(lines[name], plotter.XY{X: number(l.Param("n")), Y: v})
+			lines[key] = append(lines[key], plotter.XY{X: number(l.Param("n")), Y: v})
 		}
-		if err := draw(base+"-"+p.name+".svg", p.title, p.y, lines, order); err != nil {
+		if err := draw(base+"-"+p.name+".svg", p.title, p.y, p.linear, lines); err != nil {
 			return err
 		}
 	}
@@ -79,28 +91,41 @@ func plots(r *row.Report, base string) error {
 // colours of lines, told apart also by those who see few.
 var colours = []color.RGBA{{0, 114, 178, 255}, {213, 94, 0, 255}, {0, 158, 115, 255}, {204, 121, 167, 255}, {86, 180, 233, 255}, {230, 159, 0, 255}, {0, 0, 0, 255}}
 
-func draw(path, title, y string, lines map[string]plotter.XYs, order []string) error {
+// legendRoom is by how much the horizontal axis goes on to the right, for the legend.
+const legendRoom = 6
+
+func draw(path, title, y string, linear bool, lines map[series]plotter.XYs) error {
 	p := plot.New()
 	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = title, "n = m", y
 	p.BackgroundColor = color.White
 	p.Legend.Top = true
-	if len(order) > 0 {
-		p.X.Scale, p.Y.Scale = plot.LogScale{}, plot.LogScale{}
-		p.X.Tick.Marker, p.Y.Tick.Marker = plot.LogTicks{Prec: -1}, plot.LogTicks{Prec: -1}
-	}
-	slices.Sort(order)
-	for i, name := range order {
-		l, points, err := plotter.NewLinePoints(lines[name])
+	order := slices.SortedFunc(maps.Keys(lines), func(a, b series) int {
+		return cmp.Or(cmp.Compare(a.d, b.d), cmp.Compare(a.group, b.group), cmp.Compare(a.threads, b.threads))
+	})
+	colour := -1
+	for i, key := range order {
+		if i == 0 || key.group != order[i-1].group {
+			colour++
+		}
+		l, points, err := plotter.NewLinePoints(lines[key])
 		if err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}
-		l.Color = colours[i/2%len(colours)]
+		l.Color = colours[colour%len(colours)]
 		points.Color = l.Color
-		if i%2 == 1 {
+		if key.threads > 1 {
 			l.Dashes = []vg.Length{vg.Points(4), vg.Points(2)}
 		}
 		p.Add(l, points)
-		p.Legend.Add(name, l)
+		p.Legend.Add(fmt.Sprintf("%s, threads = %g", key.group, key.threads), l)
+	}
+	if len(order) > 0 {
+		p.X.Scale, p.X.Tick.Marker, p.X.Max = plot.LogScale{}, plot.LogTicks{Prec: -1}, legendRoom*p.X.Max
+		if linear {
+			p.Y.Min = 0
+		} else {
+			p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
+		}
 	}
 	to, err := p.WriterTo(8*vg.Inch, 5*vg.Inch, "svg")
 	if err != nil {
