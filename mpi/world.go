@@ -35,8 +35,10 @@ const (
 	nap   = 100 * time.Microsecond
 )
 
-// wait returns when the call that w.request stands for is done.
-func (w *world) wait(call string, code int32) error {
+// wait returns when the call that w.request stands for is done, and keeps the memory that it reads and writes until then: the library's
+// pointers are none that the collector sees.
+func (w *world) wait(call string, code int32, memory ...[]byte) error {
+	defer runtime.KeepAlive(memory)
 	if err := w.err(call, code); err != nil {
 		return err
 	}
@@ -120,7 +122,7 @@ func (w *world) Alltoall(dst, src []byte) error {
 
 func (w *world) exchange(dst, src []byte, part int) error {
 	n := int32(part)
-	return w.wait("MPI_Ialltoall", w.alltoall(pointer(src), n, w.bytes, pointer(dst), n, w.bytes, w.library.world, &w.request))
+	return w.wait("MPI_Ialltoall", w.alltoall(pointer(src), n, w.bytes, pointer(dst), n, w.bytes, w.library.world, &w.request), dst, src)
 }
 
 // Allgather cuts long contributions likewise.
@@ -144,13 +146,13 @@ func (w *world) Allgather(dst, src []byte) error {
 
 func (w *world) gather(dst, src []byte) error {
 	n := int32(len(src))
-	return w.wait("MPI_Iallgather", w.allgather(pointer(src), n, w.bytes, pointer(dst), n, w.bytes, w.library.world, &w.request))
+	return w.wait("MPI_Iallgather", w.allgather(pointer(src), n, w.bytes, pointer(dst), n, w.bytes, w.library.world, &w.request), dst, src)
 }
 
 func (w *world) Broadcast(x []byte, root int) error {
 	for len(x) > 0 {
 		n := min(most, len(x))
-		if err := w.wait("MPI_Ibcast", w.bcast(pointer(x), int32(n), w.bytes, int32(root), w.library.world, &w.request)); err != nil {
+		if err := w.wait("MPI_Ibcast", w.bcast(pointer(x), int32(n), w.bytes, int32(root), w.library.world, &w.request), x); err != nil {
 			return err
 		}
 		x = x[n:]

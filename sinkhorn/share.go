@@ -19,10 +19,10 @@ import (
 //
 // It is a collective call, as are Solve and the first call of [Result.Bounds] then: every rank makes them. An error is one on every rank. A
 // result has F, and what comes row by row, of the rows of its rank; G, the values and the bounds are of the whole problem, the same bits
-// on every rank. [Result.Entropy] and [Result.Partners] are collective calls, their columns of the whole. One iteration sums the columns over the
+// on every rank. [Result.Entropy], [Result.Partners], whose columns are of the whole, and [Result.Sample] are collective calls. One iteration sums the columns over the
 // ranks once. Newton's method and the symmetric update are for whole problems, and alternation, over-relaxed where it is slow, takes their place; batches,
 // temperatures by entropy, the norm-2 regulariser, derivatives but those of [Result.Gradient] and of [Unrolled.Backward], and the Hausdorff
-// divergence refuse a share, and [Result.Sample] panics. nil is a group of one, which has all of them.
+// divergence refuse a share. nil is a group of one, which has all of them.
 func NewShare[T kernels.Float](c *ranks.Comm, cost logsumexp.Cost[T], a, b []float64, x, y Reach) (*Problem[T], error) {
 	if c.Size() == 1 {
 		return NewUnbalanced(cost, a, b, x, y)

@@ -118,27 +118,28 @@ type strand[T kernels.Float] struct {
 	chunks     int
 	scratch    *scratchList[T]
 
-	kernel               logsumexp.Kernel[T]
-	store                []T // its memory
-	at                   int // its epoch
-	count                int // of steps
-	lastEpoch            int // that after the last step, -1 where none was needed yet
-	fill                 bool
-	epochs               []epoch[T]
-	opened               int // of them
-	shifts               bool
-	steps                []step[T]
-	l                    int       // the step under way
-	f, g                 []float64 // after a step that ended its epoch, and after the last
-	soft                 []float64 // the soft minima of the columns behind g
-	inverse              []T       // of the sums of rows with a reach, whose factors are other than these
-	a, b                 []T
-	log2b                []T
-	acc                  []float64
-	part                 [][]T // sums of columns, a chunk each
-	far                  []reachOut
-	pending              atomic.Int32
-	forward              func(i0 int, dots, w []T) // the update of the rows: one of the next two
+	kernel    logsumexp.Kernel[T]
+	store     []T // its memory
+	at        int // its epoch
+	count     int // of steps
+	lastEpoch int // that after the last step, -1 where none was needed yet
+	fill      bool
+	epochs    []epoch[T]
+	opened    int // of them
+	shifts    bool
+	steps     []step[T]
+	l         int       // the step under way
+	f, g      []float64 // after a step that ended its epoch, and after the last
+	soft      []float64 // the soft minima of the columns behind g
+	inverse   []T       // of the sums of rows with a reach, whose factors are other than these
+	a, b      []T
+	log2b     []T
+	acc       []float64
+	part      [][]T // sums of columns, a chunk each
+	far       []reachOut
+	pending   atomic.Int32
+	forward   func(i0 int, dots, w []T) // the update of the rows, one of the next two
+
 	exactRows, reachRows func(i0 int, dots, w []T)
 
 	final finalPlan[T]

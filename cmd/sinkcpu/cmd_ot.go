@@ -163,7 +163,7 @@ func (o *otOptions) runOn(cmd *cobra.Command, args []string) error {
 		if err != nil {
 			return nil, 0, err
 		}
-		eps, err := o.eps.resolve(pool, in, o.precision)
+		eps, err := o.temperature(pool, in)
 		return in, eps, err
 	})
 	if err != nil {

@@ -92,7 +92,7 @@ func (p *otPair) solve(ctx context.Context, o *otOptions, pool *parallel.Pool) {
 		p.err = err
 		return
 	}
-	eps, err := o.eps.resolve(pool, in, o.precision)
+	eps, err := o.temperature(pool, in)
 	if err != nil {
 		p.err = err
 		return

@@ -73,6 +73,14 @@ const (
 	leastEps64 = 1e-290
 )
 
+// temperature returns eps in the units of the cost, 0 for a problem without.
+func (o *otOptions) temperature(pool *parallel.Pool, in *otInput) (float64, error) {
+	if o.reg == regNone {
+		return 0, nil
+	}
+	return o.eps.resolve(pool, in, o.precision)
+}
+
 // resolve returns eps in the units of the cost; for an entropy, that from which to look for it.
 func (e *otEps) resolve(pool *parallel.Pool, in *otInput, precision string) (float64, error) {
 	if e.unit == planEntropy {

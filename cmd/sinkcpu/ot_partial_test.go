@@ -64,6 +64,8 @@ func TestOTNone(t *testing.T) {
 	if m := b.pairsIn(pairs); m.Rows != 6 {
 		t.Errorf("%d pairs", m.Rows)
 	}
+	// 1 meets 4 and 0 the rest: a cost without a positive mean, of which eps could not be a multiple.
+	near(t, "negative costs", b.solve(b.file("u.csv", 1, 0, 1), b.file("v.csv", 1, 1, 4), "--reg", "none", "--cost", "dot").num("value"), -2, 1e-15)
 	for _, args := range [][]string{{"--eps", "1"}, {"--tol", "1e-3"}, {"--debias"}, {"--richardson"}, {"--reach", "1"}, {"--test", "bootstrap"}} {
 		if _, code, stderr := b.any(append([]string{x, y, "--reg", "none"}, args...)...); code != 2 {
 			t.Errorf("%v: exit %d: %s", args, code, stderr)
