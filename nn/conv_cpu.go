@@ -1,8 +1,7 @@
 package nn
 
 import (
-	"sync"
-
+	"github.com/sinkcpu/sinkcpu/internal/parallel"
 	"github.com/sinkcpu/sinkcpu/kernels"
 )
 
@@ -24,30 +23,7 @@ type convJob[T kernels.Float] struct {
 
 	toSmall, toLarge, toWeight, lay func(task int) // the methods, bound once
 
-	scratch scratchPool[convScratch[T]]
-}
-
-// A scratchPool lends the memory of tasks.
-type scratchPool[S any] struct {
-	mu   sync.Mutex
-	free []*S
-}
-
-func (p *scratchPool[S]) take() *S {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if n := len(p.free); n > 0 {
-		s := p.free[n-1]
-		p.free = p.free[:n-1]
-		return s
-	}
-	return new(S)
-}
-
-func (p *scratchPool[S]) give(s *S) {
-	p.mu.Lock()
-	p.free = append(p.free, s)
-	p.mu.Unlock()
+	scratch parallel.Spares[convScratch[T]]
 }
 
 // takeConv returns a job, new or used.
@@ -176,7 +152,7 @@ func (c *CPU[T]) conv(j *convJob[T], bias *Tensor[T]) {
 //
 //	small = weight patches(large) + bias
 func (j *convJob[T]) smallBlock(task int) {
-	z, s := &j.z, j.scratch.take()
+	z, s := &j.z, j.scratch.Get()
 	r0 := task * j.rows
 	r1 := min(r0+j.rows, z.n*z.oh)
 	cols := (r1 - r0) * z.step
@@ -204,7 +180,7 @@ func (j *convJob[T]) smallBlock(task int) {
 	if !part {
 		s.scatterPlaces(z, j.small, r0, r1)
 	}
-	j.scratch.give(s)
+	j.scratch.Put(s)
 }
 
 // betaAfter returns what GEMM keeps of its destination: nothing in the first of several steps of a sum.
@@ -266,7 +242,7 @@ func (c *CPU[T]) convTranspose(j *convJob[T], bias *Tensor[T]) {
 //
 //	patches = weight^T small;  large = bias + the sum of the patches where they overlap
 func (j *convJob[T]) largeBlock(task int) {
-	z, s := &j.z, j.scratch.take()
+	z, s := &j.z, j.scratch.Get()
 	across := ceilDiv(z.c, j.channels)
 	n0, c0 := task/across*j.images, task%across*j.channels
 	n1, c1 := min(n0+j.images, z.n), min(c0+j.channels, z.c)
@@ -285,7 +261,7 @@ func (j *convJob[T]) largeBlock(task int) {
 			j.activate(y)
 		}
 	}
-	j.scratch.give(s)
+	j.scratch.Put(s)
 }
 
 // convTasks is the number of tasks that the gradient of a weight is cut into, where channels alone give fewer: as many as can keep 16
@@ -324,7 +300,7 @@ func (c *CPU[T]) ConvWeight(dweight, small, large *Tensor[T], g ConvGeometry) {
 //
 //	weight += small patches(large)^T
 func (j *convJob[T]) weightBlock(task int) {
-	z, s := &j.z, j.scratch.take()
+	z, s := &j.z, j.scratch.Get()
 	group, c0 := task%j.groups, task/j.groups*j.channels
 	c1 := min(c0+j.channels, z.c)
 	blocks := ceilDiv(z.n*z.oh, j.rows)
@@ -338,5 +314,5 @@ func (j *convJob[T]) weightBlock(task int) {
 		src, ld := j.places(s, r0, cols)
 		kernels.Gemm(nil, false, true, z.o, (c1-c0)*z.taps, cols, 1, src, ld, s.patch, cols, betaAfter[T](b-first), dst, z.depth)
 	}
-	j.scratch.give(s)
+	j.scratch.Put(s)
 }

@@ -1,6 +1,9 @@
 package nn
 
-import "github.com/sinkcpu/sinkcpu/kernels"
+import (
+	"github.com/sinkcpu/sinkcpu/internal/parallel"
+	"github.com/sinkcpu/sinkcpu/kernels"
+)
 
 // Convolutions with windows of 4 x 4, two places apart, by Winograd's algorithm; see [kernels.WinogradMap]. The pixels of the large image
 // fall into four phases by the parity of row and column, and each phase is the small image under a window of 2 x 2 of its own: 100
@@ -77,7 +80,7 @@ type winogradJob[T kernels.Float] struct {
 	ofSmall, ofLarge     func(task int)
 	ofFilter, toFilter   func(task int)
 	times, back, squares func(task int)
-	scratch              scratchPool[winogradScratch[T]]
+	scratch              parallel.Spares[winogradScratch[T]]
 }
 
 // takeWinograd returns a job, new or used, where the algorithm fits.
@@ -265,7 +268,7 @@ func (j *winogradJob[T]) eachSmall(task int, f func(image, matrix int)) {
 
 // expandSmall evaluates the tiles of one small image.
 func (j *winogradJob[T]) expandSmall(task int) {
-	z, s := &j.z, j.scratch.take()
+	z, s := &j.z, j.scratch.Get()
 	s.flat, s.padded = grown(s.flat, z.place*z.o), grown(s.padded, z.smallArea*z.o)
 	kernels.Transpose(s.flat, z.o, j.small[(j.first+task)*z.o*z.place:], z.place, z.o, z.place)
 	clear(s.padded)
@@ -275,12 +278,12 @@ func (j *winogradJob[T]) expandSmall(task int) {
 	j.eachSmall(task, func(image, matrix int) {
 		kernels.WinogradExpand(kernels.WinogradInput, j.matS[matrix:], z.small, s.padded[image:], z.smallPitch*z.o, z.o, z.o)
 	})
-	j.scratch.give(s)
+	j.scratch.Put(s)
 }
 
 // reduceSmall undoes expandSmall: it sets one small image.
 func (j *winogradJob[T]) reduceSmall(task int) {
-	z, s := &j.z, j.scratch.take()
+	z, s := &j.z, j.scratch.Get()
 	s.flat, s.padded = grown(s.flat, z.place*z.o), grown(s.padded, z.smallArea*z.o)
 	clear(s.padded)
 	j.eachSmall(task, func(image, matrix int) {
@@ -292,7 +295,7 @@ func (j *winogradJob[T]) reduceSmall(task int) {
 	dst := j.small[(j.first+task)*z.o*z.place:][:z.o*z.place]
 	kernels.Transpose(dst, z.place, s.flat, z.o, z.place, z.o)
 	j.finish(dst, z.place)
-	j.scratch.give(s)
+	j.scratch.Put(s)
 }
 
 // eachLarge calls f for each tile of a phase with its place in the padded image and in the matrix.
@@ -308,7 +311,7 @@ func (j *winogradJob[T]) eachLarge(task int, f func(image, matrix int)) {
 
 // expandLarge evaluates the tiles of one large image.
 func (j *winogradJob[T]) expandLarge(task int) {
-	z, s := &j.z, j.scratch.take()
+	z, s := &j.z, j.scratch.Get()
 	size := z.h * z.w
 	s.flat, s.padded = grown(s.flat, size*z.c), grown(s.padded, z.largeArea*z.c)
 	kernels.Transpose(s.flat, z.c, j.large[(j.first+task)*z.c*size:], size, z.c, size)
@@ -319,12 +322,12 @@ func (j *winogradJob[T]) expandLarge(task int) {
 	j.eachLarge(task, func(image, matrix int) {
 		kernels.WinogradExpand(kernels.WinogradOutput, j.matL[matrix:], z.large, s.padded[image:], 2*z.largePitch*z.c, 2*z.c, z.c)
 	})
-	j.scratch.give(s)
+	j.scratch.Put(s)
 }
 
 // reduceLarge undoes expandLarge: it sets one large image.
 func (j *winogradJob[T]) reduceLarge(task int) {
-	z, s := &j.z, j.scratch.take()
+	z, s := &j.z, j.scratch.Get()
 	size := z.h * z.w
 	s.flat, s.padded = grown(s.flat, size*z.c), grown(s.padded, z.largeArea*z.c)
 	j.eachLarge(task, func(image, matrix int) {
@@ -336,7 +339,7 @@ func (j *winogradJob[T]) reduceLarge(task int) {
 	dst := j.large[(j.first+task)*z.c*size:][:z.c*size]
 	kernels.Transpose(dst, size, s.flat, z.c, size, z.c)
 	j.finish(dst, size)
-	j.scratch.give(s)
+	j.scratch.Put(s)
 }
 
 // finish applies bias and activation to an image whose channels have size pixels.
@@ -358,18 +361,18 @@ func (j *winogradJob[T]) eachFilter(o int, f func(tap, matrix int)) {
 
 // expandFilter evaluates the weights of one channel of the small image.
 func (j *winogradJob[T]) expandFilter(o int) {
-	z, s := &j.z, j.scratch.take()
+	z, s := &j.z, j.scratch.Get()
 	s.flat = grown(s.flat, z.depth)
 	kernels.Transpose(s.flat, z.c, j.weight[o*z.depth:], z.taps, z.c, z.taps)
 	j.eachFilter(o, func(tap, matrix int) {
 		kernels.WinogradExpand(kernels.WinogradFilter, j.filter[matrix:], z.filter, s.flat[tap*z.c:], 8*z.c, 2*z.c, z.c)
 	})
-	j.scratch.give(s)
+	j.scratch.Put(s)
 }
 
 // reduceFilter undoes expandFilter: it adds the gradient of the filter to that of the weights of one channel.
 func (j *winogradJob[T]) reduceFilter(o int) {
-	z, s := &j.z, j.scratch.take()
+	z, s := &j.z, j.scratch.Get()
 	s.flat, s.padded = grown(s.flat, z.depth), grown(s.padded, z.depth)
 	clear(s.flat)
 	j.eachFilter(o, func(tap, matrix int) {
@@ -377,5 +380,5 @@ func (j *winogradJob[T]) reduceFilter(o int) {
 	})
 	kernels.Transpose(s.padded, z.taps, s.flat, z.c, z.taps, z.c)
 	kernels.Axpy(j.dweight[o*z.depth:][:z.depth], 1, s.padded[:z.depth])
-	j.scratch.give(s)
+	j.scratch.Put(s)
 }

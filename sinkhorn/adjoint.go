@@ -277,10 +277,10 @@ func (st *strand[T]) record(u, q []T) {
 }
 
 func (st *strand[T]) reversePass(k int, rows func(i0 int, dots, w []T), acc []T) {
-	s := st.scratch.get()
+	s := st.scratch.Get()
 	lo, hi := parallel.Chunk(st.n, st.chunks, k)
 	st.kernel.Pass(s, lo, hi, st.fill, st.back.q, rows, acc)
-	st.scratch.put(s)
+	st.scratch.Put(s)
 }
 
 // reverseColumns undoes the update of the columns, with q_j = lambda_j gbar_j / sum_i a_i u_i K_ij:
@@ -420,15 +420,15 @@ func (u *Unrolled[T]) derive(st *strand[T], k int) {
 		dy = make([]float64, len(st.back.d.DY))
 		st.back.dys[k] = dy
 	}
-	t := u.tiles.get()
+	t := u.tiles.Get()
 	st.cotangent(k, t, dy)
-	u.tiles.put(t)
+	u.tiles.Put(t)
 }
 
 // cotangent forms the derivative on the rows of chunk k.
 func (st *strand[T]) cotangent(k int, t *tileBuffers[T], dy []float64) {
-	s := st.scratch.get()
-	defer st.scratch.put(s)
+	s := st.scratch.Get()
+	defer st.scratch.Put(s)
 	lo, hi := parallel.Chunk(st.n, st.chunks, k)
 	d := st.back.d
 	pulls := d.DX != nil || d.DY != nil

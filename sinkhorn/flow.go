@@ -175,13 +175,13 @@ func (fl *flow[T]) alternate(k int) {
 		fl.scale(k)
 		return
 	}
-	s := fl.scratch.get()
+	s := fl.scratch.Get()
 	lo, hi := parallel.Chunk(fl.n, fl.chunks, k)
 	clear(fl.part[k])
 	fl.errPart[k] = 0
 	redone := s.Sweep(fl.p.cost, lo, hi, T(fl.kappa), fl.ft, fl.gt, fl.part[k], fl.exact, fl.update)
 	fl.redoneRows.Add(int64(redone))
-	fl.scratch.put(s)
+	fl.scratch.Put(s)
 	if fl.pending.Add(-1) == 0 {
 		fl.columns()
 	}
@@ -378,8 +378,8 @@ func (fl *flow[T]) rowLSE(c []T) float64 {
 
 // exactColumns sums every column with its own maximum as the shift.
 func (fl *flow[T]) exactColumns() {
-	s := fl.scratch.get()
-	defer fl.scratch.put(s)
+	s := fl.scratch.Get()
+	defer fl.scratch.Put(s)
 	shifted := make([]T, fl.n) // F_i + log2 a_i
 	for i, a := range fl.p.a {
 		shifted[i] = T(fl.f[i] + math.Log2(a))

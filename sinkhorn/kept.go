@@ -271,7 +271,7 @@ func (fl *flow[T]) missed() bool {
 // scale runs rows of chunk k of an iteration on the kernel, and the column update after the last chunk.
 func (fl *flow[T]) scale(k int) {
 	kp := fl.kept
-	s := fl.scratch.get()
+	s := fl.scratch.Get()
 	lo, hi := parallel.Chunk(fl.n, fl.chunks, k)
 	clear(fl.part[k])
 	fl.errPart[k], kp.far[k] = 0, within
@@ -279,9 +279,9 @@ func (fl *flow[T]) scale(k int) {
 		kp.kernel.ShiftRows(s, lo, hi, fl.gt)
 	}
 	if kp.fill && kp.fine {
-		w := kp.wide.get()
+		w := kp.wide.Get()
 		kp.kernel.Fill(w, fl.p.wide(), lo, hi, fl.kappa)
-		kp.wide.put(w)
+		kp.wide.Put(w)
 	}
 	rows := fl.scaleRows
 	if fl.plain() {
@@ -295,7 +295,7 @@ func (fl *flow[T]) scale(k int) {
 			kp.far[k] = max(kp.far[k], rows(k, i0, dots, w))
 		}, fl.part[k])
 	}
-	fl.scratch.put(s)
+	fl.scratch.Put(s)
 	if fl.pending.Add(-1) == 0 && kp.worst() != lost {
 		fl.scaleColumns()
 	}

@@ -174,8 +174,8 @@ func (nt *newtonState) exponentials() {
 		clear(part)
 	}
 	parallel.For(nt.run, nt.chunks, func(k int) {
-		s := fl.scratch.get()
-		defer fl.scratch.put(s)
+		s := fl.scratch.Get()
+		defer fl.scratch.Put(s)
 		lo, hi := parallel.Chunk(fl.n, nt.chunks, k)
 		s.Each(fl.p.cost, lo, hi, fl.kappa, fl.f, fl.g, func(i, j0 int, _, e []float64) {
 			row := nt.row(i)[j0 : j0+len(e)]

@@ -213,20 +213,20 @@ func (r *Result[T]) overRows(body func(s *logsumexp.Scratch[float64], c logsumex
 	cost := r.p.wide()
 	var mu sync.Mutex
 	var scratch scratchList[float64]
-	var spare freeList[[]float64]
+	var spare parallel.Spares[[]float64]
 	done, next := make([]*[]float64, count), 0
 	parallel.For(r.run, count, func(k int) {
 		lo, hi := parallel.Chunk(n, count, k)
-		s, acc := scratch.get(), spare.get()
+		s, acc := scratch.Get(), spare.Get()
 		*acc = grow(*acc, size)
 		body(s, cost, lo, hi, *acc)
-		scratch.put(s)
+		scratch.Put(s)
 		mu.Lock()
 		defer mu.Unlock()
 		for done[k] = acc; next < count && done[next] != nil; next++ {
 			add(*done[next])
 			clear(*done[next])
-			spare.put(done[next])
+			spare.Put(done[next])
 			done[next] = nil
 		}
 	})

@@ -286,9 +286,9 @@ func (u *Unrolled[T]) joinPass(ctx context.Context, strands []*strand[T]) error 
 		}
 		left = left[2:]
 		if st.worst() != lost {
-			s := st.scratch.get()
+			s := st.scratch.Get()
 			st.columns(s)
-			st.scratch.put(s)
+			st.scratch.Put(s)
 		}
 	}
 	u.told = left[0] > 0

@@ -39,12 +39,12 @@ func (fl *flow[T]) startSelf(eps float64, f []float64) {
 
 // average runs rows of chunk k of the symmetric update on the whole matrix.
 func (fl *flow[T]) average(k int) {
-	s := fl.scratch.get()
+	s := fl.scratch.Get()
 	lo, hi := parallel.Chunk(fl.n, fl.chunks, k)
 	fl.errPart[k] = 0
 	redone := s.Sweep(fl.p.cost, lo, hi, T(fl.kappa), fl.ft, fl.gt, nil, fl.exact, fl.update)
 	fl.redoneRows.Add(int64(redone))
-	fl.scratch.put(s)
+	fl.scratch.Put(s)
 	if fl.pending.Add(-1) == 0 {
 		fl.averagedAll()
 	}
@@ -56,11 +56,11 @@ func (fl *flow[T]) averageHalf(k int) {
 		fl.average(k)
 		return
 	}
-	s := fl.scratch.get()
+	s := fl.scratch.Get()
 	lo, hi := fl.triangle(k), fl.triangle(k+1)
 	clear(fl.part[k][lo:])
 	s.SweepSelf(fl.p.cost, lo, hi, T(fl.kappa), fl.ft, fl.gt, fl.half.w, fl.half.sum, fl.part[k])
-	fl.scratch.put(s)
+	fl.scratch.Put(s)
 	if fl.pending.Add(-1) == 0 {
 		fl.joinHalves()
 	}

@@ -32,7 +32,7 @@ type Unrolled[T kernels.Float] struct {
 	run     kernels.Runner
 	strands []*strand[T]
 	scratch scratchList[T]
-	tiles   freeList[tileBuffers[T]]
+	tiles   parallel.Spares[tileBuffers[T]]
 
 	phase          phase // of the loop under way
 	doing          []*strand[T]
@@ -376,7 +376,7 @@ func (st *strand[T]) use(e int) {
 
 // pass runs chunk k of the step under way, and the update of the columns after the last chunk.
 func (st *strand[T]) pass(k int, exact bool) {
-	s := st.scratch.get()
+	s := st.scratch.Get()
 	lo, hi := parallel.Chunk(st.n, st.chunks, k)
 	if exact {
 		st.shift(s, lo, hi, st.part[k][:st.m])
@@ -390,7 +390,7 @@ func (st *strand[T]) pass(k int, exact bool) {
 			st.columns(s)
 		}
 	}
-	st.scratch.put(s)
+	st.scratch.Put(s)
 }
 
 // shift sets F of rows lo to hi-1 so that their largest term is 1; g is room.
@@ -653,8 +653,8 @@ func (st *strand[T]) end() {
 
 // value weighs the plan on the rows of chunk k.
 func (st *strand[T]) value(k int) {
-	s := st.scratch.get()
-	defer st.scratch.put(s)
+	s := st.scratch.Get()
+	defer st.scratch.Put(s)
 	lo, hi := parallel.Chunk(st.n, st.chunks, k)
 	e, acc := &st.final, st.part[k]
 	clear(acc)
@@ -692,8 +692,8 @@ func (st *strand[T]) cross(k int) {
 	if !st.shifts {
 		return
 	}
-	s := st.scratch.get()
-	defer st.scratch.put(s)
+	s := st.scratch.Get()
+	defer st.scratch.Put(s)
 	lo, hi := parallel.Chunk(st.n, st.chunks, k)
 	v := make([]T, st.m)
 	for j := range st.p.v {
