@@ -137,6 +137,10 @@ func (p *Points[T]) Dims() (n, m int) { return p.n, p.m }
 // Ground returns the cost of a pair.
 func (p *Points[T]) Ground() Ground { return p.ground }
 
+// Coordinates returns the points as tiles are computed from them, row-major with d coordinates each: moved or scaled as the ground allows, and
+// rounded. They must not be written to.
+func (p *Points[T]) Coordinates() (x, y []T, d int) { return p.x, p.y, p.d }
+
 // Shift returns the terms that were taken out of the cost, nil for none.
 func (p *Points[T]) Shift() (u, v []float64) { return p.u, p.v }
 
