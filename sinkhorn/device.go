@@ -75,8 +75,9 @@ type DeviceFlow interface {
 	// float32 and what is compensated to it, 2^-11 for TF32.
 	Unit() float64
 
-	// Start sets the temperature and G, in base-2 units of that temperature. F stays as it is, 0 at first.
-	Start(eps float64, g []float64) error
+	// Start sets the temperature, F (N) and G (M), in base-2 units of that temperature. A nil f means zeros, which the first iteration does not
+	// read: it is never over-relaxed.
+	Start(eps float64, f, g []float64) error
 
 	// Iterate makes len(errs) iterations of alternation, over-relaxed by 1 <= omega < 2:
 	//
