@@ -1,0 +1,48 @@
+package sim
+
+import "github.com/sinkcpu/sinkcpu/cuda/internal/driver"
+
+// Options describe a simulated device.
+type Options struct {
+	// Sources is the folder of the kernels, each file of which may include common.cuh; gen/cuda where it is empty.
+	Sources string
+
+	// Order other than 0 is the seed of an order of a block's threads other than the usual; blocks run backwards then. Results are the same
+	// bits unless a kernel has a race.
+	Order uint64
+
+	// Workers is how many processors run blocks; 0 is one. Results are the same bits.
+	Workers int
+
+	// Memory is the size of the device's memory in bytes; 0 is 1 GiB.
+	Memory uint64
+
+	// Major, Minor is the compute capability; 0 is 9.0.
+	Major, Minor int
+
+	// Version is the version of CUDA that the driver serves; 0 is 12040, CUDA 12.4.
+	Version int
+
+	// Mode is the device's compute mode.
+	Mode int
+
+	// Fail is asked before each call of the driver by the name of its field; what it returns other than Success is the call's result. It may
+	// be nil.
+	Fail func(call string) driver.Result
+}
+
+func (o Options) withDefaults() Options {
+	if o.Workers == 0 {
+		o.Workers = 1
+	}
+	if o.Memory == 0 {
+		o.Memory = 1 << 30
+	}
+	if o.Major == 0 {
+		o.Major = 9
+	}
+	if o.Version == 0 {
+		o.Version = 12040
+	}
+	return o
+}
