@@ -39,6 +39,7 @@ type flow[T kernels.Float] struct {
 	acc        []float64 // column sums of the plan after the row update
 	logs       []float64 // binary logarithms of acc_j/b_j
 	err        float64   // L1 error of the marginal that the last iteration could see
+	saw        [1]float64
 
 	omega   float64  // of over-relaxation, 1 for none
 	exact   bool     // the next iteration takes shifts from maxima

@@ -43,6 +43,11 @@ type Result[T kernels.Float] struct {
 	Trace      []float64 // the marginal error that each iteration saw
 	Method     string    // what was used, in order, such as "sweep+kernel" or "sweep+kernel+overrelaxed+newton"; see [Kernel]
 
+	// Device is the name of the device that made the first iterations, "" where all were made here; Method then begins with "device", and goes back
+	// to this processor at "newton" or "sweep64". DeviceFault is why one that was asked for was left.
+	Device      string
+	DeviceFault error
+
 	// Rows and columns that had to be computed again with their own maximum as the shift.
 	RedoneRows, RedoneColumns int
 

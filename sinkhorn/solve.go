@@ -68,24 +68,29 @@ func (s *Solver[T]) solve(ctx context.Context, p *Problem[T]) (*Result[T], error
 		cost: p.wide(), n: p.n, m: p.m, a: p.a, b: p.b, u: p.u, v: p.v, x: p.x, y: p.y, lo: p.lo, hi: p.hi, self: p.self, forbids: p.forbids,
 		comm: p.comm, massA: p.massA, massB: p.massB,
 	}
-	var end end
-	if fl := newFlow(p, new(scratchList[T])); fl.resolves(s.Eps) {
-		s.keep(fl)
-		end = first(ss, fl, s.G, goal, patience, s.Method)
-		fl.land(ss)
-		r.settle(fl)
-		fl.release()
-	} else {
-		fl := newFlow(wide, new(scratchList[float64]))
-		end = first(ss, fl, s.G, goal, patience, s.Method)
-		fl.land(ss)
-		r.settle(fl)
+	end, err := s.onDevice(ss, r, goal, patience)
+	if err != nil {
+		return nil, err
+	}
+	if end == broken {
+		if fl := newFlow(p, new(scratchList[T])); fl.resolves(s.Eps) {
+			s.keep(fl)
+			end = first(ss, fl, s.G, goal, patience, s.Method)
+			land(ss, fl)
+			r.settle(fl)
+			fl.release()
+		} else {
+			fl := newFlow(wide, new(scratchList[float64]))
+			end = first(ss, fl, s.G, goal, patience, s.Method)
+			land(ss, fl)
+			r.settle(fl)
+		}
 	}
 	if end != exhausted && end != stopped && !r.met(ss, goal) {
 		fl := newFlow(wide, new(scratchList[float64]))
 		fl.start(s.Eps, r.G)
 		end = finish(ss, fl)
-		fl.land(ss)
+		land(ss, fl)
 		r.settle(fl)
 	}
 	if ss.failed != nil {
@@ -130,6 +135,7 @@ const (
 	stalled              // rounding keeps the error where it is
 	exhausted            // no iteration left
 	stopped              // the context ended
+	broken               // what makes the iterations cannot go on
 )
 
 func (ss *session) status(e end, marginal float64) Status {
@@ -176,164 +182,18 @@ func (ss *session) usedOnce(name string) {
 	}
 }
 
-// settle takes over the potentials of a flow of any precision.
-func (r *Result[T]) settle(fl interface {
-	potentials() (f, g []float64)
-	redone() (rows, columns int)
-}) {
-	r.F, r.G = fl.potentials()
-	rows, columns := fl.redone()
+// settle takes over the potentials of iterations of any precision.
+func (r *Result[T]) settle(it alternation) {
+	r.F, r.G = it.potentials()
+	rows, columns := it.redone()
 	r.RedoneRows, r.RedoneColumns = r.RedoneRows+rows, r.RedoneColumns+columns
 	r.weighed, r.bounded = nil, false
-}
-
-func (fl *flow[T]) redone() (rows, columns int) { return int(fl.redoneRows.Load()), fl.redoneColumns }
-
-// first iterates in the precision of the tiles.
-func first[T kernels.Float](ss *session, fl *flow[T], g []float64, goal float64, patience int, method Method) end {
-	if fl.p.self && method == Auto {
-		ss.used("symmetric")
-		fl.startSelf(ss.eps, g)
-		e := sweepTo(ss, fl, goal, min(patience, patience64))
-		fl.leaveSelf()
-		if e == stopped || e == exhausted {
-			return e
-		}
-		iterate(ss.run, []*flow[T]{fl}) // one update of each side, so that the columns are exact
-		ss.saw(fl.err)
-		if e != crawling {
-			return e
-		}
-		ss.used("sweep")
-		return sweepTo(ss, fl, goal, patience)
-	}
-	ss.used("sweep")
-	if g == nil {
-		if e := cool(ss, fl); e != reached {
-			return e
-		}
-	} else {
-		fl.start(ss.eps, g)
-	}
-	return sweepTo(ss, fl, goal, patience)
 }
 
 // resolves reports whether an exponent's rounding error in float32 stays below 1; beyond, a sum of exponentials overflows. In float64 the
 // floor alone tells.
 func (fl *flow[T]) resolves(eps float64) bool {
 	return !isFloat32[T]() || math.Log2E/eps*max(math.Abs(fl.p.lo), math.Abs(fl.p.hi)) < 0x1p23
-}
-
-// land brings a flow that was left at a higher temperature, before its first update, or in a symmetric update, to the temperature of the
-// session, with columns that are exact.
-func (fl *flow[T]) land(ss *session) {
-	if fl.eps == ss.eps && !fl.exact && fl.half == nil {
-		return
-	}
-	_, g := fl.potentials()
-	fl.leaveSelf()
-	fl.start(ss.eps, g)
-	iterate(ss.run, []*flow[T]{fl})
-}
-
-// cool brings a flow to the temperature of the session.
-func cool[T kernels.Float](ss *session, fl *flow[T]) end {
-	var g []float64
-	span := fl.p.hi - fl.p.lo
-	if span > coldRatio*ss.eps {
-		for eps := span / 2; eps > 2*ss.eps; eps /= 2 {
-			fl.start(eps, g)
-			for range coldSweeps {
-				if ss.over(&fl.sharing) {
-					return stopped
-				}
-				iterate(ss.run, []*flow[T]{fl})
-				ss.warmup++
-			}
-			_, g = fl.potentials()
-		}
-	}
-	fl.start(ss.eps, g)
-	return reached
-}
-
-// sweepTo iterates until the error is at most goal, or there is no use in going on. The last iteration is not over-relaxed.
-func sweepTo[T kernels.Float](ss *session, fl *flow[T], goal float64, patience int) end {
-	begin := len(ss.trace)
-	flows := []*flow[T]{fl}
-	relaxation := overrelaxation{omega: 1}
-	defer func() { fl.omega = 1 }()
-	aim := goal
-	for {
-		if ss.over(&fl.sharing) {
-			return stopped
-		}
-		if ss.iterations >= ss.maxIter {
-			return exhausted
-		}
-		iterate(ss.run, flows)
-		ss.saw(fl.err)
-		if fl.kept != nil && fl.kept.live && !strings.Contains(ss.method, "kernel") {
-			ss.used("kernel")
-		}
-		fl.sharpen(goal)
-		switch {
-		case fl.omega == 1 && fl.err <= goal:
-			return reached
-		case fl.err <= aim: // over-relaxed, and both sides are in error: end it by an iteration that is not
-			fl.omega, aim = 1, aim/2
-			continue
-		}
-		fl.omega = relaxation.omega
-		seen := ss.trace[begin:]
-		if k := len(seen); k%monitorSpan == 0 && k >= 2*monitorSpan {
-			if (!ss.overrelax || relaxation.steady()) && (fl.omega == 1 || patience < math.MaxInt) {
-				if e := forecast(seen, goal, patience, fl.floor(), ss.overrelax && fl.omega == 1); e != reached {
-					return e
-				}
-			}
-			if ss.overrelax && fl.half == nil {
-				if relaxation.look(seen, fl.p.mass()); relaxation.omega > 1 && fl.omega == 1 {
-					ss.usedOnce("overrelaxed")
-				}
-				fl.omega = relaxation.omega
-			}
-		}
-	}
-}
-
-// forecast says whether an error that has not reached the goal is on its way there, if need be by over-relaxation, which is still to begin.
-func forecast(seen []float64, goal float64, patience int, floor float64, faster bool) end {
-	k := len(seen)
-	before, now := seen[k-1-monitorSpan], seen[k-1]
-	if now < floor && now > .9*before {
-		return stalled
-	}
-	rate := math.Log(before/now) / monitorSpan
-	if faster && rate > 0 {
-		rate = max(rate, -math.Log(best(math.Exp(-rate))-1))
-	}
-	if !(rate*float64(patience) > math.Log(now/goal)) {
-		return crawling
-	}
-	return reached
-}
-
-// floor is the marginal error below which rounding is at work: relative errors of the exponentials of up to half a unit in the last place
-// of the largest argument.
-func (fl *flow[T]) floor() float64 {
-	if fl.kept != nil && fl.kept.live && fl.kept.fine {
-		return fineFloor
-	}
-	return fl.roundingFloor()
-}
-
-func (fl *flow[T]) roundingFloor() float64 {
-	unit := 0x1p-53
-	if isFloat32[T]() {
-		unit = 0x1p-24
-	}
-	return 4 * unit * (1 + fl.kappa*max(math.Abs(fl.p.lo), math.Abs(fl.p.hi)))
 }
 
 // finish brings a float64 flow at the temperature of the session to the tolerance.

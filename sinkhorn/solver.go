@@ -34,6 +34,14 @@ type Solver[T kernels.Float] struct {
 	// method needs; and that Unroll takes for the kernels of all its problems, which it else computes again in every step. 1 GiB by default.
 	MaxBytes int
 
+	// Device, where not nil, makes the iterations of Solve of a problem in float32 whose costs are between points or stored. What it does not do
+	// is done here: what it has nothing for, problems whose rows are divided among ranks, the end of a solve that asks for more than float32, and the
+	// evaluation of the result but where [Result.Device] says otherwise. Should it fail, all is done here again, and the result says why.
+	Device Device
+
+	// DeviceOnly makes it an error of Solve that the device fails or has nothing for the problem.
+	DeviceOnly bool
+
 	// Runner runs the tasks; nil means a pool of the process with GOMAXPROCS workers.
 	Runner kernels.Runner
 
