@@ -25,8 +25,14 @@ DEVICE_INLINE float4 load4(const float *p) {
 }
 DEVICE_INLINE void store4(float *p, float4 v) { *reinterpret_cast<float4_register *>(p) = float4_register{v.x, v.y, v.z, v.w}; }
 #else
-DEVICE_INLINE float4 load4(const float *p) { return *reinterpret_cast<const float4 *>(p); }
-DEVICE_INLINE void store4(float *p, float4 v) { *reinterpret_cast<float4 *>(p) = v; }
+DEVICE_INLINE float4 load4(const float *p, SHIM_PLACE) {
+    shim::check_aligned(p, 16, {file, line});
+    return {p[0], p[1], p[2], p[3]};
+}
+DEVICE_INLINE void store4(float *p, float4 v, SHIM_PLACE) {
+    shim::check_aligned(p, 16, {file, line});
+    p[0] = v.x, p[1] = v.y, p[2] = v.z, p[3] = v.w;
+}
 #endif
 
 // warp_sum and warp_max return the sum and the maximum of the 32 lanes' values to each of them, by a tree of fixed shape.

@@ -207,6 +207,9 @@ static void handler(int signal, siginfo_t *info, void *context) {
     if (running && pthread_equal(pthread_self(), runner)) {
         switch (signal) {
         case SIGSEGV:
+            // The processor does not say the address of a misaligned vector.
+            if (info->si_code == SI_KERNEL) fault("misaligned vector, or an address that cannot be");
+            [[fallthrough]];
         case SIGBUS: fault("access outside of the allocated memory, at %p", info->si_addr);
         case SIGFPE: fault("division by zero of an integer");
         default: fault("trap");

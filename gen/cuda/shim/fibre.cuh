@@ -84,9 +84,8 @@ static char *guarded(size_t bytes) {
 static void *start(char *stack, void (*entry)()) {
     void **top = reinterpret_cast<void **>(stack + stack_bytes);
 #if defined(__x86_64__)
-    top -= 2; // the function called finds the pointer 8 below a multiple of 16
-    *--top = nullptr;
-    *top = reinterpret_cast<void *>(entry); // returned to
+    *--top = nullptr; // a function finds the pointer 8 below a multiple of 16
+    *--top = reinterpret_cast<void *>(entry); // returned to
     for (int i = 0; i < 6; i++) *--top = nullptr;
 #else
     top -= 20;

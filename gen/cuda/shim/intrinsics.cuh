@@ -112,6 +112,13 @@ DEVICE_INLINE int __ffs(int x) { return __builtin_ffs(x); }
 DEVICE_INLINE int min(int x, int y) { return x < y ? x : y; }
 DEVICE_INLINE int max(int x, int y) { return x < y ? y : x; }
 
+namespace shim {
+// check_aligned reports an address that an instruction for several numbers would refuse.
+DEVICE_INLINE void check_aligned(const void *p, unsigned bytes, Place at) {
+    if (uintptr_t(p) % bytes != 0) fault("%s:%d: the address %p is no multiple of %u", at.file, at.line, p, bytes);
+}
+} // namespace shim
+
 // The approximations of the special function unit: here rounded rightly, with denormal arguments and results as zero.
 namespace shim {
 DEVICE_INLINE float flush(float x) { return __builtin_fabsf(x) < 0x1p-126f ? __builtin_copysignf(0, x) : x; }
