@@ -172,10 +172,13 @@ func fill(dst []byte, pattern ...byte) driver.Result {
 }
 
 func (s *Sim) modules(d *driver.Driver) {
-	d.ModuleLoad = func(m *driver.Module, _, _ []byte) driver.Result {
-		return s.call("ModuleLoad", func() driver.Result { *m = driver.Module(s.handle()); return driver.Success })
+	d.ModuleLoad = func(m *driver.Module, _, log []byte) driver.Result {
+		copy(log, s.Log+"\x00")
+		return s.call("ModuleLoad", func() driver.Result { s.held++; *m = driver.Module(s.handle()); return driver.Success })
 	}
-	d.ModuleUnload = func(driver.Module) driver.Result { return s.call("ModuleUnload", ok) }
+	d.ModuleUnload = func(driver.Module) driver.Result {
+		return s.call("ModuleUnload", func() driver.Result { s.held--; return driver.Success })
+	}
 	d.ModuleGet = func(f *driver.Function, _ driver.Module, name string) driver.Result {
 		return s.call("ModuleGet", func() driver.Result {
 			for i, k := range s.library.kernels {
@@ -219,9 +222,11 @@ func (s *Sim) launch(f driver.Function, grid, block driver.Dim, shared uint32, p
 
 func (s *Sim) streams(d *driver.Driver) {
 	d.StreamCreate = func(p *driver.Stream) driver.Result {
-		return s.call("StreamCreate", func() driver.Result { *p = driver.Stream(s.handle()); return driver.Success })
+		return s.call("StreamCreate", func() driver.Result { s.held++; *p = driver.Stream(s.handle()); return driver.Success })
 	}
-	d.StreamDestroy = func(driver.Stream) driver.Result { return s.call("StreamDestroy", ok) }
+	d.StreamDestroy = func(driver.Stream) driver.Result {
+		return s.call("StreamDestroy", func() driver.Result { s.held--; return driver.Success })
+	}
 	d.StreamSynchronize = func(driver.Stream) driver.Result {
 		return s.call("StreamSynchronize", func() driver.Result {
 			if damage := s.memory.damage(); damage != "" {
@@ -232,10 +237,10 @@ func (s *Sim) streams(d *driver.Driver) {
 		})
 	}
 	d.EventCreate = func(e *driver.Event) driver.Result {
-		return s.call("EventCreate", func() driver.Result { *e = driver.Event(s.handle()); return driver.Success })
+		return s.call("EventCreate", func() driver.Result { s.held++; *e = driver.Event(s.handle()); return driver.Success })
 	}
 	d.EventDestroy = func(e driver.Event) driver.Result {
-		return s.call("EventDestroy", func() driver.Result { delete(s.events, e); return driver.Success })
+		return s.call("EventDestroy", func() driver.Result { s.held--; delete(s.events, e); return driver.Success })
 	}
 	d.EventRecord = func(e driver.Event, _ driver.Stream) driver.Result {
 		return s.call("EventRecord", func() driver.Result { s.events[e] = time.Now(); return driver.Success })

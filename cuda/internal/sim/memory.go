@@ -34,8 +34,9 @@ func allocate(size uint64) (*allocation, error) {
 	if err := syscall.Mprotect(pages[page:page+inside], syscall.PROT_READ|syscall.PROT_WRITE); err != nil {
 		return nil, err
 	}
-	for i := range pages[page : page+inside] {
-		pages[page+i] = untouched
+	pages[page] = untouched
+	for n := 1; n < inside; n *= 2 {
+		copy(pages[page+n:page+inside], pages[page:page+n])
 	}
 	start := page + inside - (int(size)+alignment-1)/alignment*alignment
 	a := &allocation{bytes: pages[start : start+int(size)], pages: pages}

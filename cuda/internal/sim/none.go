@@ -18,6 +18,15 @@ func New(t testing.TB, _ Options) *Sim {
 	return nil
 }
 
+// Bare skips the test, as New does.
+func Bare(t testing.TB, o Options) *Sim {
+	t.Helper()
+	return New(t, o)
+}
+
+// Held returns how many contexts, modules, streams and events have not been given back.
+func (s *Sim) Held() int { return 0 }
+
 // Driver returns the driver of the device.
 func (s *Sim) Driver() *driver.Driver { return nil }
 

@@ -26,6 +26,9 @@ type Options struct {
 	// Mode is the device's compute mode.
 	Mode int
 
+	// Log is what the driver's compiler says when kernels are loaded.
+	Log string
+
 	// Fail is asked before each call of the driver by the name of its field; what it returns other than Success is the call's result. It may
 	// be nil.
 	Fail func(call string) driver.Result

@@ -28,7 +28,7 @@ type Sim struct {
 	last   uint64                    // handle that was given out
 	fault  driver.Result             // of all calls from a failed launch on
 	report string
-	held   int // contexts
+	held   int // contexts, modules, streams and events
 }
 
 // New returns a simulated device. The test is skipped where clang is not installed, and fails if SINKCPU_TEST_REQUIRE names clang.
@@ -46,10 +46,32 @@ func New(t testing.TB, o Options) *Sim {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Sim{
+	return newSim(t, o, l)
+}
+
+// Bare returns a simulated device without kernels, which needs no compiler.
+func Bare(t testing.TB, o Options) *Sim { return newSim(t, o.withDefaults(), &library{}) }
+
+func newSim(t testing.TB, o Options, l *library) *Sim {
+	s := &Sim{
 		Options: o, library: l, memory: memory{size: o.Memory}, pinned: map[unsafe.Pointer]*allocation{},
 		events: map[driver.Event]time.Time{}, shared: map[driver.Function]int32{},
 	}
+	t.Cleanup(s.releaseAll)
+	return s
+}
+
+// releaseAll gives back what was not, as the end of a process does.
+func (s *Sim) releaseAll() {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	for _, a := range s.memory.live {
+		a.release()
+	}
+	for _, a := range s.pinned {
+		a.release()
+	}
+	s.memory, s.pinned = memory{}, map[unsafe.Pointer]*allocation{}
 }
 
 // Image returns the list of the kernels, in the syntax of PTX.
@@ -64,6 +86,13 @@ func (s *Sim) Image() []byte {
 		fmt.Fprintf(&b, ".visible .entry %s(%s)\n{}\n", k.name, strings.Join(list, ", "))
 	}
 	return []byte(b.String())
+}
+
+// Held returns how many contexts, modules, streams and events have not been given back.
+func (s *Sim) Held() int {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return s.held
 }
 
 // Allocated returns how many bytes of the device's memory, and how many of pinned memory, are in use.
