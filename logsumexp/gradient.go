@@ -38,6 +38,42 @@ func (p *Points[T]) AddGradient(dx, dy []float64, i, j0 int, w []float64) {
 	}
 }
 
+// AddCoordinates adds to dx (n x d) the derivative by the points of the rows as they were given, of something that is a sum of costs with weights
+// whose sums over rows are rows, and whose derivative by [Points.Coordinates] is g (n x d).
+//
+//	|x-y|^2, moved apart by t   dx_i += g_i + 2 rows_i t             half of that for |x-y|^2/2
+//	1 - <x^,y^>                 dx_i += (g_i - <g_i,x^> x^)/|x|      x^ = x/|x|, taken as free in g
+//
+// and g_i where points were moved alike, or not at all.
+func (p *Points[T]) AddCoordinates(dx []float64, g []T, rows []float64) {
+	d := p.d
+	for i := range p.n {
+		to, from := dx[i*d:(i+1)*d], g[i*d:(i+1)*d]
+		if p.ground.kind == cosine {
+			addTangents(to, from, p.ox[i*d:(i+1)*d])
+			continue
+		}
+		for k, v := range from {
+			to[k] += float64(v)
+		}
+		if p.apart != nil {
+			kernels.Axpy(to, rows[i]*p.ground.slope(0), p.apart)
+		}
+	}
+}
+
+// addTangents adds (g - <g,x^> x^)/|x|.
+func addTangents[T kernels.Float](dst []float64, g []T, x []float64) {
+	size := math.Sqrt(kernels.Dot(x, x))
+	var along float64
+	for k, v := range g {
+		along += float64(v) * x[k] / size
+	}
+	for k, v := range g {
+		dst[k] += (float64(v) - along*x[k]/size) / size
+	}
+}
+
 // addRadial is AddGradient for functions of |x-y|.
 func (p *Points[T]) addRadial(dx, dy, x []float64, i, j0 int, w []float64) {
 	d := p.d

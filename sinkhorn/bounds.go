@@ -21,7 +21,8 @@ import (
 //	<R, log R/(a b^T)> <= <R', log R'/(a b^T)> - (1-s) log(1-s) + <p, log p/a> + <q, log q/b> - 2 s log s
 //
 // It takes two passes over the plan. The second line is off by at most the entropy of (s, 1-s). With a reach the
-// plan is P itself, scaled to the side that is exact, if any, and the first line is all there is.
+// plan is P itself, scaled to the side that is exact, if any, and the first line is all there is. Where [Result.Evaluated] names a device the
+// second part of R is taken to cost as much as the dearest pair.
 func (r *Result[T]) Bounds() (lower, upper float64) {
 	r.pass()
 	r.mu.Lock()
@@ -47,10 +48,11 @@ func (r *Result[T]) bounds() (lower, upper float64) {
 		upper = r.roundedUpper(1)
 	}
 	slack := r.allowance()
-	if upper += slack; math.IsNaN(upper) {
+	below, above := r.farAllowance()
+	if upper += slack + above; math.IsNaN(upper) {
 		upper = math.Inf(1)
 	}
-	return fx.value - slack, upper
+	return fx.value - slack - below, upper
 }
 
 // roundedUpper bounds the objective of the plan of a problem without penalties, rounded to mass total and to marginals of at most a and b.
@@ -63,12 +65,14 @@ func (r *Result[T]) roundedUpper(total float64) float64 {
 	y, cols, q := r.shrunkColumns(x)
 	p, costs := make([]float64, n), make([]float64, n) // of the rows of R', then of what they lack; of C q
 	free := kernels.Sum(q)
-	r.each(func(i, j0 int, c, row, _ []float64) {
-		p[i] += x[i] * kernels.Dot(row, y[j0:j0+len(row)])
-		if free > 0 {
-			costs[i] += r.finiteDot(c, q[j0:j0+len(row)])
-		}
-	}, 0, func([]float64) {})
+	if !r.roundedRowsFar(x, y, p, costs, free) {
+		r.each(func(i, j0 int, c, row, _ []float64) {
+			p[i] += x[i] * kernels.Dot(row, y[j0:j0+len(row)])
+			if free > 0 {
+				costs[i] += r.finiteDot(c, q[j0:j0+len(row)])
+			}
+		}, 0, func([]float64) {})
+	}
 	upper, mass := r.scaledObjective(x, y, p, cols), r.p.joined(kernels.Sum(p))
 	s := r.p.joined(fill(p, r.p.a))
 	if r.p.partial > 0 {
@@ -168,6 +172,9 @@ func (r *Result[T]) relaxedUpper() float64 {
 // columnSums returns the column sums of diag(x) P.
 func (r *Result[T]) columnSums(x []float64) []float64 {
 	cols := make([]float64, r.p.m)
+	if r.far && r.applyFar(cols, x, 1, true) {
+		return cols
+	}
 	r.each(func(i, j0 int, _, p, acc []float64) { kernels.Axpy(acc[j0:j0+len(p)], x[i], p) }, r.p.m,
 		func(acc []float64) { kernels.Axpy(cols, 1, acc) })
 	r.p.join(cols)
@@ -177,6 +184,9 @@ func (r *Result[T]) columnSums(x []float64) []float64 {
 // rowSums returns the row sums of P diag(y).
 func (r *Result[T]) rowSums(y []float64) []float64 {
 	rows := make([]float64, r.p.n)
+	if r.far && r.applyFar(rows, y, 1, false) {
+		return rows
+	}
 	r.each(func(i, j0 int, _, p, _ []float64) { rows[i] += kernels.Dot(p, y[j0:j0+len(p)]) }, 0, func([]float64) {})
 	return rows
 }

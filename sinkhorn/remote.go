@@ -129,7 +129,8 @@ func (s *Solver[T]) onDevice(ss *session, r *Result[T], goal float64, patience i
 	e, err := s.tryDevice(ss, r, goal, patience)
 	switch {
 	case err == nil:
-		r.Device = s.Device.Name()
+		r.Device, r.device = s.Device.Name(), s.Device
+		r.far = r.p.n*r.p.m >= s.deviceEvaluates() && !r.p.forbids
 		return e, nil
 	case s.DeviceOnly:
 		return broken, fmt.Errorf("sinkhorn: %s: %w", s.Device.Name(), err)
@@ -199,13 +200,9 @@ func (at *remote) pull() {
 	if !at.behind || at.failed != nil || !at.did(at.device.Potentials(at.f, at.g)) {
 		return
 	}
-	for _, side := range [][]float64{at.f, at.g} {
-		for _, v := range side {
-			if math.IsNaN(v) || math.IsInf(v, 0) {
-				at.did(errNotFinite)
-				return
-			}
-		}
+	if !finite(at.f) || !finite(at.g) {
+		at.did(errNotFinite)
+		return
 	}
 	fl := at.host
 	scatter(fl.f, at.f, at.rows)
@@ -235,10 +232,8 @@ func (at *remote) sweep(_ *session, omega float64, most int) []float64 {
 	} else {
 		at.did(at.device.Iterate(omega, errs))
 	}
-	for _, e := range errs {
-		if math.IsNaN(e) || math.IsInf(e, 0) {
-			at.did(errNotFinite)
-		}
+	if !finite(errs) {
+		at.did(errNotFinite)
 	}
 	if at.failed != nil {
 		return nil

@@ -31,7 +31,8 @@ func (s Status) String() string {
 	return [...]string{"converged", "precision_limited", "max_iterations", "cancelled"}[s]
 }
 
-// A Result is what a solve found: potentials, and how it went. All else is derived from them in float64 by its methods.
+// A Result is what a solve found: potentials, and how it went. All else is derived from them in float64 by its methods, but where a device made the
+// iterations and a method says otherwise.
 type Result[T kernels.Float] struct {
 	// F and G are the potentials in the units of the cost, G after F: the columns of the plan are exact. Points without mass have
 	// their soft minimum. Adding a constant to F and taking it from G changes nothing.
@@ -48,6 +49,11 @@ type Result[T kernels.Float] struct {
 	Device      string
 	DeviceFault error
 
+	// Evaluated is the name of the device that evaluated the plan for values, marginals and bounds, in float32, "" where that was done here in float64:
+	// the rule, up to [Solver.DeviceEvaluates] entries. Bounds then allow for the rounding of every exponent, and the marginal error may be
+	// off by as much of the mass.
+	Evaluated string
+
 	// Rows and columns that had to be computed again with their own maximum as the shift.
 	RedoneRows, RedoneColumns int
 
@@ -55,6 +61,9 @@ type Result[T kernels.Float] struct {
 	eps          float64
 	tol          float64
 	run          kernels.Runner
+	device       Device  // that made the iterations
+	far          bool    // and is to evaluate the plan
+	farError     float64 // relative, of what it sums
 	mu           sync.Mutex
 	weighed      *facts
 	bounded      bool
@@ -162,25 +171,16 @@ func (r *Result[T]) pass() *facts {
 }
 
 func (r *Result[T]) weigh() *facts {
-	n, m := r.p.n, r.p.m
-	kappa, f, g := r.base()
-	fx := new(facts)
-	fx.rows, fx.cols = make([]float64, n), make([]float64, m)
-	p, h := make([]float64, n), make([]float64, m)
-	r.overRows(func(s *logsumexp.Scratch[float64], c logsumexp.Cost[float64], lo, hi int, acc []float64) {
-		s.Value(c, lo, hi, kappa, f, g, r.p.a, p, fx.rows, acc[:m], acc[m:], nil, 0)
-	}, 2*m, func(acc []float64) {
-		for j := range m {
-			fx.cols[j] += acc[j]
-			h[j] += acc[m+j]
-		}
-	})
+	fx := &facts{rows: make([]float64, r.p.n), cols: make([]float64, r.p.m)}
+	costs := make([]float64, r.p.n)
+	if !r.weighFar(fx, costs) {
+		r.weighHere(fx, costs)
+	}
 	r.p.join(fx.cols)
 	var dual float64
 	for i, a := range r.p.a {
-		fx.rows[i] *= a
 		fx.mass += fx.rows[i]
-		fx.transport += a * p[i]
+		fx.transport += costs[i]
 		if a > 0 {
 			fx.marginal += r.p.x.miss(fx.rows[i], a, r.F[i])
 			dual += r.p.x.dual(a, r.F[i])
@@ -207,6 +207,23 @@ func (r *Result[T]) weigh() *facts {
 		fx.value -= r.p.x.Rho * (kernels.Sum(r.p.a) + kernels.Sum(r.p.b) - 2*r.p.partial)
 	}
 	return fx
+}
+
+// weighHere sets the sums of the plan, and what each row costs.
+func (r *Result[T]) weighHere(fx *facts, costs []float64) {
+	m := r.p.m
+	kappa, f, g := r.base()
+	r.overRows(func(s *logsumexp.Scratch[float64], c logsumexp.Cost[float64], lo, hi int, acc []float64) {
+		s.Value(c, lo, hi, kappa, f, g, r.p.a, costs, fx.rows, acc[:m], acc[m:], nil, 0)
+	}, 2*m, func(acc []float64) {
+		for j := range m {
+			fx.cols[j] += acc[j]
+		}
+	})
+	for i, a := range r.p.a {
+		fx.rows[i] *= a
+		costs[i] *= a
+	}
 }
 
 // overRows runs body on the chunks of the rows, each with an accumulator of its own, and adds those in order, each as soon as those before it are
@@ -261,10 +278,15 @@ func (r *Result[T]) Plan(dst []float64) {
 // Apply sets dst (n x d) to the product of the plan with y (m x d), both row-major.
 //
 //	dst[i*d+k] = sum_j P_ij y[j*d+k]
+//
+// Where a device made the iterations it does this too, in float32.
 func (r *Result[T]) Apply(dst, y []float64, d int) {
 	m := r.p.m
 	if len(dst) != r.p.n*d || len(y) != m*d {
 		panic("sinkhorn: vectors for the plan have another size")
+	}
+	if r.applyFar(dst, y, d, false) {
+		return
 	}
 	clear(dst)
 	r.each(func(i, j0 int, _, p, _ []float64) {

@@ -97,6 +97,9 @@ func (s *Solver[T]) solve(ctx context.Context, p *Problem[T]) (*Result[T], error
 		return nil, fmt.Errorf("sinkhorn: %w", ss.failed)
 	}
 	r.Status = ss.status(end, r.MarginalError())
+	if s.DeviceOnly && r.DeviceFault != nil {
+		return nil, fmt.Errorf("sinkhorn: %s: %w", r.Device, r.DeviceFault)
+	}
 	r.Iterations, r.Warmup, r.Trace, r.Method = ss.iterations, ss.warmup, ss.trace, ss.method
 	return r, r.err(ctx)
 }
