@@ -70,7 +70,7 @@ const (
 	mostThreads   = 1024
 	mostBlocksX   = math.MaxInt32
 	mostBlocksYZ  = 65535
-	sharedUnasked = 16 << 10 // more dynamic shared memory is asked for: with what a kernel has of its own, 48 KiB may be had without
+	sharedUnasked = 48 << 10 // more dynamic shared memory must be asked for
 )
 
 // Launch runs a kernel on a grid of blocks with so many bytes of dynamic shared memory a block. It returns before the kernel has run; a
