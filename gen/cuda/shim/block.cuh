@@ -200,7 +200,7 @@ static void run_block(size_t shared_bytes, uint64_t order) {
 // The handler of signals that a kernel's accesses raise. Others go to the handler that was there before.
 static pthread_t runner;
 static volatile bool running;
-static const int caught[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL};
+static const int caught[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP};
 static struct sigaction before[sizeof(caught) / sizeof(caught[0])];
 
 static void handler(int signal, siginfo_t *info, void *context) {
