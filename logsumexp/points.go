@@ -23,7 +23,7 @@ type Points[T kernels.Float] struct {
 	n, m, d int
 	ox, oy  []float64 // the points as they were given, for gradients
 	x, y    []T       // row-major, centred or normalised as the ground allows
-	yt      []T       // y by coordinates, d rows of leading dimension ldy; nil where a matrix is formed once
+	yt      []T       // y by coordinates, d rows of leading dimension ldy, or in panels; nil where a matrix is formed once
 	ldy     int
 	xx, yy  []T // squared lengths, for inner products
 	u, v    []float64
@@ -89,25 +89,21 @@ func NewPointsAbout[T kernels.Float](ground Ground, mean, x, y, a, b []float64, 
 	return p, nil
 }
 
-// prepare lays out y by coordinates, along which differences are taken and a tile's inner products read it in place, and squares for inner
-// products. A matrix that is formed once leaves y as it is.
+// prepare lays out y by coordinates, along which differences are taken, or in panels for inner products, whose squares it forms. A matrix that is
+// formed once leaves y as it is.
 func (p *Points[T]) prepare(once bool) {
 	if !p.direct() && p.ground.radial() {
 		p.xx, p.yy = squares(p.x, p.d), squares(p.y, p.d)
 	}
-	if once && !p.direct() {
+	if !p.direct() {
+		if !once {
+			p.yt = panels(p.y, p.m, p.d)
+		}
 		return
 	}
 	p.ldy = (p.m+15)/16*16 + 16 // not a power of two, whose rows would share the same few places of the cache
 	p.yt = make([]T, p.d*p.ldy)
-	const tile = 32
-	for j0 := 0; j0 < p.m; j0 += tile {
-		for k := range p.d {
-			for j := j0; j < min(j0+tile, p.m); j++ {
-				p.yt[k*p.ldy+j] = p.y[j*p.d+k]
-			}
-		}
-	}
+	kernels.Transpose(p.yt, p.ldy, p.y, p.d, p.m, p.d)
 }
 
 // direct reports whether tiles are summed from differences.
@@ -205,8 +201,8 @@ func (p *Points[T]) fromProducts(run kernels.Runner, dst []T, ld, i0, i1, j0, j1
 	if p.ground.radial() {
 		alpha = -2
 	}
-	if p.yt != nil {
-		kernels.Gemm(run, false, false, n, m, p.d, alpha, p.x[i0*p.d:], p.d, p.yt[j0:], p.ldy, 0, dst, ld)
+	if p.yt != nil && n > thinRows && n <= maxRows {
+		p.panelProducts(dst, ld, i0, i1, j0, j1, alpha)
 	} else {
 		kernels.Gemm(run, false, true, n, m, p.d, alpha, p.x[i0*p.d:], p.d, p.y[j0*p.d:], p.d, 0, dst, ld)
 	}

@@ -51,7 +51,7 @@ func BenchmarkIteration(b *testing.B) {
 
 // benchIterations reports the least mean time of an iteration of a solve after its first ten, which warm up.
 func benchIterations(b *testing.B, run kernels.Runner, p *sinkhorn.Problem[float32], kernel sinkhorn.Kernel, count int) {
-	const first = 10
+	first := min(10, count)
 	var begin, end time.Time
 	least := math.Inf(1)
 	s := sinkhorn.Solver[float32]{
