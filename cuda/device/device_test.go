@@ -382,8 +382,11 @@ func TestPTXIsOfTheSources(t *testing.T) {
 		got, err := signatures(target.Image())
 		must(t, err)
 		for name, w := range want {
-			if got[name].kinds != w.kinds {
-				t.Errorf("%s: %s has parameters %q, %q in gen/cuda", target, name, got[name].kinds, w.kinds)
+			if _, ok := got[name]; !ok && target.Major < 9 {
+				continue // it uses what such a device does not have
+			}
+			if got[name] != w {
+				t.Errorf("%s: %s has parameters and threads %v, %v in gen/cuda", target, name, got[name], w)
 			}
 		}
 		for name := range got {

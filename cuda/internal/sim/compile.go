@@ -157,8 +157,9 @@ func clean(dir string) {
 	}
 }
 
-// kernel finds the kernels in the output of the preprocessor: what the shim's __global__ becomes.
-var kernel = regexp.MustCompile(`extern\s+"C"\s+__attribute__\(\(annotate\("kernel"\)\)\)\s+void\s+(\w+)\s*\(`)
+// kernel finds the kernels in the output of the preprocessor: what the shim's __global__ and __launch_bounds__ become.
+var kernel = regexp.MustCompile(`extern\s+"C"\s+__attribute__\(\(annotate\("kernel"\)\)\)\s+void\s+` +
+	`(?:__attribute__\(\(annotate\("threads",\s*([^()]*)\)\)\)\s*)?(\w+)\s*\(`)
 
 // build compiles the sources.
 func build(clang, include, sources, file string) error {
@@ -177,7 +178,11 @@ func build(clang, include, sources, file string) error {
 	}
 	unit.WriteString("#define SHIM_KERNELS")
 	for _, m := range kernel.FindAllSubmatch(expanded, -1) {
-		fmt.Fprintf(&unit, " KERNEL(%s)", m[1])
+		threads := string(m[1])
+		if threads == "" {
+			threads = "1024"
+		}
+		fmt.Fprintf(&unit, " KERNEL(%s, %s)", m[2], threads)
 	}
 	unit.WriteString("\n#include \"shim/table.cuh\"\n")
 	_, err = run(clang, unit.String(), append(arguments(include), "-shared", "-o", file, "-", "-lm")...)

@@ -210,7 +210,7 @@ func (s *Sim) launch(f driver.Function, grid, block driver.Dim, shared uint32, p
 		return driver.InvalidHandle
 	}
 	k := &s.library.kernels[f-1]
-	if block.X*block.Y*block.Z == 0 || block.X*block.Y*block.Z > 1024 || grid.X*grid.Y*grid.Z == 0 || len(parameters) != len(k.kinds) ||
+	if block.X*block.Y*block.Z == 0 || int64(block.X*block.Y*block.Z) > k.threads || grid.X*grid.Y*grid.Z == 0 || len(parameters) != len(k.kinds) ||
 		shared > uint32(max(s.shared[f], 48<<10)) {
 		return driver.InvalidValue
 	}

@@ -33,9 +33,10 @@ func lock(path string) (unlock func(), err error) {
 
 // A kernelEntry is a row of the shim's table of kernels.
 type kernelEntry struct {
-	name  string
-	kinds string
-	run   [maxWorkers]uintptr // in each copy of the library
+	name    string
+	kinds   string
+	threads int64               // of a block, at most
+	run     [maxWorkers]uintptr // in each copy of the library
 }
 
 // maxWorkers is the number of copies of a library that can run at once: each has a block's state of its own.
@@ -108,9 +109,10 @@ func (l *library) load() error {
 // read reads the table of kernels of the copy that is being loaded.
 func (l *library) read(table unsafe.Pointer) {
 	type row struct {
-		name  *byte
-		run   uintptr
-		kinds *byte
+		name    *byte
+		run     uintptr
+		kinds   *byte
+		threads int64
 	}
 	for i := 0; ; i++ {
 		r := (*row)(unsafe.Add(table, uintptr(i)*unsafe.Sizeof(row{})))
@@ -118,7 +120,7 @@ func (l *library) read(table unsafe.Pointer) {
 			return
 		}
 		if l.copies == 0 {
-			l.kernels = append(l.kernels, kernelEntry{name: text(r.name), kinds: text(r.kinds)})
+			l.kernels = append(l.kernels, kernelEntry{name: text(r.name), kinds: text(r.kinds), threads: r.threads})
 		}
 		l.kernels[i].run[l.copies] = r.run
 	}

@@ -83,7 +83,7 @@ func (s *Sim) Image() []byte {
 		for i, kind := range k.kinds {
 			list = append(list, fmt.Sprintf(".param .%s %s_param_%d", types[kind], k.name, i))
 		}
-		fmt.Fprintf(&b, ".visible .entry %s(%s)\n{}\n", k.name, strings.Join(list, ", "))
+		fmt.Fprintf(&b, ".visible .entry %s(%s)\n.maxntid %d, 1, 1\n{}\n", k.name, strings.Join(list, ", "), k.threads)
 	}
 	return []byte(b.String())
 }

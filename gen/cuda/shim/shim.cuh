@@ -21,9 +21,9 @@
 #define __forceinline__ inline __attribute__((always_inline))
 #define __noinline__ __attribute__((noinline))
 #define __restrict__ __restrict
-#define __launch_bounds__(...)
-// The simulated device finds the kernels by this attribute and shared memory by the name of its section.
+// The simulated device finds the kernels by these attributes and shared memory by the name of its section.
 #define __global__ __attribute__((annotate("kernel")))
+#define __launch_bounds__(threads, ...) __attribute__((annotate("threads", threads)))
 #define __shared__ static __attribute__((section("shared_memory"), aligned(16)))
 #define DYNAMIC_SHARED(type, name) type *name = static_cast<type *>(shim::dynamic_shared)
 #define DEVICE_INLINE static inline

@@ -1,5 +1,5 @@
 // The table of the kernels, which the simulated device reads. It is compiled behind the kernels, with SHIM_KERNELS a list of
-// KERNEL(name).
+// KERNEL(name, greatest number of threads of a block).
 #pragma once
 
 namespace shim {
@@ -8,6 +8,7 @@ struct Kernel {
     const char *name;
     void (*run)(void **);
     const char *parameters; // the types as PTX names them: 'u' u32, 'l' u64, 'f' f32, 'd' f64
+    int64_t threads;
 };
 
 template <class T> constexpr char letter() {
@@ -29,5 +30,5 @@ template <class... A, void (*F)(A...)> struct Call<F> {
 
 } // namespace shim
 
-#define KERNEL(name) {#name, shim::Call<name>::run, shim::Call<name>::parameters},
-extern "C" __attribute__((visibility("default"))) const shim::Kernel shim_kernels[] = {SHIM_KERNELS{nullptr, nullptr, nullptr}};
+#define KERNEL(name, threads) {#name, shim::Call<name>::run, shim::Call<name>::parameters, threads},
+extern "C" __attribute__((visibility("default"))) const shim::Kernel shim_kernels[] = {SHIM_KERNELS{nullptr, nullptr, nullptr, 0}};
