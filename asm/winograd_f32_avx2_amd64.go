@@ -4,32 +4,92 @@
 
 package asm
 
-// WinogradInputExpandF32AVX2 sets the 25 vectors v of n elements, ldv apart, to M X M^T for a tile X of vectors.
+// WinogradInputExpandF32AVX2 sets the vectors v of n elements, ldv apart, of the points to M X M^T for a tile X of vectors.
 //
 //go:noescape
 func WinogradInputExpandF32AVX2(v []float32, ldv int, x []float32, row int, col int, n int, work []float32)
 
-// WinogradInputReduceF32AVX2 adds to a tile X of vectors M^T V M for the 25 vectors v of n elements, ldv apart.
+// WinogradInputReduceF32AVX2 adds to a tile X of vectors M^T V M for the vectors v of n elements, ldv apart, of the points.
 //
 //go:noescape
 func WinogradInputReduceF32AVX2(v []float32, ldv int, x []float32, row int, col int, n int, work []float32)
 
-// WinogradOutputExpandF32AVX2 sets the 25 vectors v of n elements, ldv apart, to M X M^T for a tile X of vectors.
+// WinogradInputExpand5x4F32AVX2 sets the vectors v of n elements, ldv apart, of the points to M X M^T for a tile X of vectors.
+//
+//go:noescape
+func WinogradInputExpand5x4F32AVX2(v []float32, ldv int, x []float32, row int, col int, n int, work []float32)
+
+// WinogradInputReduce5x4F32AVX2 adds to a tile X of vectors M^T V M for the vectors v of n elements, ldv apart, of the points.
+//
+//go:noescape
+func WinogradInputReduce5x4F32AVX2(v []float32, ldv int, x []float32, row int, col int, n int, work []float32)
+
+// WinogradInputExpand4x5F32AVX2 sets the vectors v of n elements, ldv apart, of the points to M X M^T for a tile X of vectors.
+//
+//go:noescape
+func WinogradInputExpand4x5F32AVX2(v []float32, ldv int, x []float32, row int, col int, n int, work []float32)
+
+// WinogradInputReduce4x5F32AVX2 adds to a tile X of vectors M^T V M for the vectors v of n elements, ldv apart, of the points.
+//
+//go:noescape
+func WinogradInputReduce4x5F32AVX2(v []float32, ldv int, x []float32, row int, col int, n int, work []float32)
+
+// WinogradInputExpand4x4F32AVX2 sets the vectors v of n elements, ldv apart, of the points to M X M^T for a tile X of vectors.
+//
+//go:noescape
+func WinogradInputExpand4x4F32AVX2(v []float32, ldv int, x []float32, row int, col int, n int, work []float32)
+
+// WinogradInputReduce4x4F32AVX2 adds to a tile X of vectors M^T V M for the vectors v of n elements, ldv apart, of the points.
+//
+//go:noescape
+func WinogradInputReduce4x4F32AVX2(v []float32, ldv int, x []float32, row int, col int, n int, work []float32)
+
+// WinogradOutputExpandF32AVX2 sets the vectors v of n elements, ldv apart, of the points to M X M^T for a tile X of vectors.
 //
 //go:noescape
 func WinogradOutputExpandF32AVX2(v []float32, ldv int, x []float32, row int, col int, n int, work []float32)
 
-// WinogradOutputReduceF32AVX2 sets a tile X of vectors M^T V M for the 25 vectors v of n elements, ldv apart.
+// WinogradOutputReduceF32AVX2 sets a tile X of vectors M^T V M for the vectors v of n elements, ldv apart, of the points.
 //
 //go:noescape
 func WinogradOutputReduceF32AVX2(v []float32, ldv int, x []float32, row int, col int, n int, work []float32)
 
-// WinogradFilterExpandF32AVX2 sets the 25 vectors v of n elements, ldv apart, to M X M^T for a tile X of vectors.
+// WinogradOutputExpand4x3F32AVX2 sets the vectors v of n elements, ldv apart, of the points to M X M^T for a tile X of vectors.
+//
+//go:noescape
+func WinogradOutputExpand4x3F32AVX2(v []float32, ldv int, x []float32, row int, col int, n int, work []float32)
+
+// WinogradOutputReduce4x3F32AVX2 sets a tile X of vectors M^T V M for the vectors v of n elements, ldv apart, of the points.
+//
+//go:noescape
+func WinogradOutputReduce4x3F32AVX2(v []float32, ldv int, x []float32, row int, col int, n int, work []float32)
+
+// WinogradOutputExpand3x4F32AVX2 sets the vectors v of n elements, ldv apart, of the points to M X M^T for a tile X of vectors.
+//
+//go:noescape
+func WinogradOutputExpand3x4F32AVX2(v []float32, ldv int, x []float32, row int, col int, n int, work []float32)
+
+// WinogradOutputReduce3x4F32AVX2 sets a tile X of vectors M^T V M for the vectors v of n elements, ldv apart, of the points.
+//
+//go:noescape
+func WinogradOutputReduce3x4F32AVX2(v []float32, ldv int, x []float32, row int, col int, n int, work []float32)
+
+// WinogradOutputExpand3x3F32AVX2 sets the vectors v of n elements, ldv apart, of the points to M X M^T for a tile X of vectors.
+//
+//go:noescape
+func WinogradOutputExpand3x3F32AVX2(v []float32, ldv int, x []float32, row int, col int, n int, work []float32)
+
+// WinogradOutputReduce3x3F32AVX2 sets a tile X of vectors M^T V M for the vectors v of n elements, ldv apart, of the points.
+//
+//go:noescape
+func WinogradOutputReduce3x3F32AVX2(v []float32, ldv int, x []float32, row int, col int, n int, work []float32)
+
+// WinogradFilterExpandF32AVX2 sets the vectors v of n elements, ldv apart, of the points to M X M^T for a tile X of vectors.
 //
 //go:noescape
 func WinogradFilterExpandF32AVX2(v []float32, ldv int, x []float32, row int, col int, n int, work []float32)
 
-// WinogradFilterReduceF32AVX2 adds to a tile X of vectors M^T V M for the 25 vectors v of n elements, ldv apart.
+// WinogradFilterReduceF32AVX2 adds to a tile X of vectors M^T V M for the vectors v of n elements, ldv apart, of the points.
 //
 //go:noescape
 func WinogradFilterReduceF32AVX2(v []float32, ldv int, x []float32, row int, col int, n int, work []float32)

@@ -32,25 +32,25 @@ loop2:
 	VMOVUPS      (R10), Y3
 	ADDQ         BX, R10
 	VMOVUPS      (R10), Y4
+	VSUBPS       Y2, Y0, Y5
+	VSUBPS       Y3, Y1, Y6
+	VMULPS       word_40800000<>+0(SB), Y2, Y7
+	VMULPS       word_40800000<>+0(SB), Y3, Y3
+	VSUBPS       Y0, Y7, Y7
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y5, Y1
+	VFMADD231PS  word_40000000<>+0(SB), Y6, Y1
+	VMOVUPS      Y5, Y5
+	VFNMADD231PS word_40000000<>+0(SB), Y6, Y5
+	VADDPS       Y3, Y7, Y6
+	VSUBPS       Y3, Y7, Y3
 	VMULPS       word_40800000<>+0(SB), Y4, Y4
 	VADDPS       Y0, Y4, Y4
 	VFNMADD231PS word_40a00000<>+0(SB), Y2, Y4
-	VSUBPS       Y2, Y0, Y5
-	VSUBPS       Y3, Y1, Y6
-	VMULPS       word_40800000<>+0(SB), Y2, Y2
-	VMULPS       word_40800000<>+0(SB), Y3, Y3
-	VSUBPS       Y0, Y2, Y2
-	VSUBPS       Y1, Y3, Y3
-	VMOVUPS      Y5, Y0
-	VFMADD231PS  word_40000000<>+0(SB), Y6, Y0
-	VMOVUPS      Y5, Y1
-	VFNMADD231PS word_40000000<>+0(SB), Y6, Y1
-	VADDPS       Y3, Y2, Y5
-	VSUBPS       Y3, Y2, Y2
-	VMOVUPS      Y0, (R8)
-	VMOVUPS      Y1, 160(R8)
-	VMOVUPS      Y5, 320(R8)
-	VMOVUPS      Y2, 480(R8)
+	VMOVUPS      Y1, (R8)
+	VMOVUPS      Y5, 160(R8)
+	VMOVUPS      Y6, 320(R8)
+	VMOVUPS      Y3, 480(R8)
 	VMOVUPS      Y4, 640(R8)
 	ADDQ         SI, R9
 	MOVQ         R9, R10
@@ -63,25 +63,25 @@ loop2:
 	VMOVUPS      (R10), Y3
 	ADDQ         BX, R10
 	VMOVUPS      (R10), Y4
+	VSUBPS       Y2, Y0, Y5
+	VSUBPS       Y3, Y1, Y6
+	VMULPS       word_40800000<>+0(SB), Y2, Y7
+	VMULPS       word_40800000<>+0(SB), Y3, Y3
+	VSUBPS       Y0, Y7, Y7
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y5, Y1
+	VFMADD231PS  word_40000000<>+0(SB), Y6, Y1
+	VMOVUPS      Y5, Y5
+	VFNMADD231PS word_40000000<>+0(SB), Y6, Y5
+	VADDPS       Y3, Y7, Y6
+	VSUBPS       Y3, Y7, Y3
 	VMULPS       word_40800000<>+0(SB), Y4, Y4
 	VADDPS       Y0, Y4, Y4
 	VFNMADD231PS word_40a00000<>+0(SB), Y2, Y4
-	VSUBPS       Y2, Y0, Y5
-	VSUBPS       Y3, Y1, Y6
-	VMULPS       word_40800000<>+0(SB), Y2, Y2
-	VMULPS       word_40800000<>+0(SB), Y3, Y3
-	VSUBPS       Y0, Y2, Y2
-	VSUBPS       Y1, Y3, Y3
-	VMOVUPS      Y5, Y0
-	VFMADD231PS  word_40000000<>+0(SB), Y6, Y0
-	VMOVUPS      Y5, Y1
-	VFNMADD231PS word_40000000<>+0(SB), Y6, Y1
-	VADDPS       Y3, Y2, Y5
-	VSUBPS       Y3, Y2, Y2
-	VMOVUPS      Y0, 32(R8)
-	VMOVUPS      Y1, 192(R8)
-	VMOVUPS      Y5, 352(R8)
-	VMOVUPS      Y2, 512(R8)
+	VMOVUPS      Y1, 32(R8)
+	VMOVUPS      Y5, 192(R8)
+	VMOVUPS      Y6, 352(R8)
+	VMOVUPS      Y3, 512(R8)
 	VMOVUPS      Y4, 672(R8)
 	ADDQ         SI, R9
 	MOVQ         R9, R10
@@ -94,25 +94,25 @@ loop2:
 	VMOVUPS      (R10), Y3
 	ADDQ         BX, R10
 	VMOVUPS      (R10), Y4
+	VSUBPS       Y2, Y0, Y5
+	VSUBPS       Y3, Y1, Y6
+	VMULPS       word_40800000<>+0(SB), Y2, Y7
+	VMULPS       word_40800000<>+0(SB), Y3, Y3
+	VSUBPS       Y0, Y7, Y7
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y5, Y1
+	VFMADD231PS  word_40000000<>+0(SB), Y6, Y1
+	VMOVUPS      Y5, Y5
+	VFNMADD231PS word_40000000<>+0(SB), Y6, Y5
+	VADDPS       Y3, Y7, Y6
+	VSUBPS       Y3, Y7, Y3
 	VMULPS       word_40800000<>+0(SB), Y4, Y4
 	VADDPS       Y0, Y4, Y4
 	VFNMADD231PS word_40a00000<>+0(SB), Y2, Y4
-	VSUBPS       Y2, Y0, Y5
-	VSUBPS       Y3, Y1, Y6
-	VMULPS       word_40800000<>+0(SB), Y2, Y2
-	VMULPS       word_40800000<>+0(SB), Y3, Y3
-	VSUBPS       Y0, Y2, Y2
-	VSUBPS       Y1, Y3, Y3
-	VMOVUPS      Y5, Y0
-	VFMADD231PS  word_40000000<>+0(SB), Y6, Y0
-	VMOVUPS      Y5, Y1
-	VFNMADD231PS word_40000000<>+0(SB), Y6, Y1
-	VADDPS       Y3, Y2, Y5
-	VSUBPS       Y3, Y2, Y2
-	VMOVUPS      Y0, 64(R8)
-	VMOVUPS      Y1, 224(R8)
-	VMOVUPS      Y5, 384(R8)
-	VMOVUPS      Y2, 544(R8)
+	VMOVUPS      Y1, 64(R8)
+	VMOVUPS      Y5, 224(R8)
+	VMOVUPS      Y6, 384(R8)
+	VMOVUPS      Y3, 544(R8)
 	VMOVUPS      Y4, 704(R8)
 	ADDQ         SI, R9
 	MOVQ         R9, R10
@@ -125,25 +125,25 @@ loop2:
 	VMOVUPS      (R10), Y3
 	ADDQ         BX, R10
 	VMOVUPS      (R10), Y4
+	VSUBPS       Y2, Y0, Y5
+	VSUBPS       Y3, Y1, Y6
+	VMULPS       word_40800000<>+0(SB), Y2, Y7
+	VMULPS       word_40800000<>+0(SB), Y3, Y3
+	VSUBPS       Y0, Y7, Y7
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y5, Y1
+	VFMADD231PS  word_40000000<>+0(SB), Y6, Y1
+	VMOVUPS      Y5, Y5
+	VFNMADD231PS word_40000000<>+0(SB), Y6, Y5
+	VADDPS       Y3, Y7, Y6
+	VSUBPS       Y3, Y7, Y3
 	VMULPS       word_40800000<>+0(SB), Y4, Y4
 	VADDPS       Y0, Y4, Y4
 	VFNMADD231PS word_40a00000<>+0(SB), Y2, Y4
-	VSUBPS       Y2, Y0, Y5
-	VSUBPS       Y3, Y1, Y6
-	VMULPS       word_40800000<>+0(SB), Y2, Y2
-	VMULPS       word_40800000<>+0(SB), Y3, Y3
-	VSUBPS       Y0, Y2, Y2
-	VSUBPS       Y1, Y3, Y3
-	VMOVUPS      Y5, Y0
-	VFMADD231PS  word_40000000<>+0(SB), Y6, Y0
-	VMOVUPS      Y5, Y1
-	VFNMADD231PS word_40000000<>+0(SB), Y6, Y1
-	VADDPS       Y3, Y2, Y5
-	VSUBPS       Y3, Y2, Y2
-	VMOVUPS      Y0, 96(R8)
-	VMOVUPS      Y1, 256(R8)
-	VMOVUPS      Y5, 416(R8)
-	VMOVUPS      Y2, 576(R8)
+	VMOVUPS      Y1, 96(R8)
+	VMOVUPS      Y5, 256(R8)
+	VMOVUPS      Y6, 416(R8)
+	VMOVUPS      Y3, 576(R8)
 	VMOVUPS      Y4, 736(R8)
 	ADDQ         SI, R9
 	VMOVUPS      (R9), Y0
@@ -155,25 +155,25 @@ loop2:
 	VMOVUPS      (R9), Y3
 	ADDQ         BX, R9
 	VMOVUPS      (R9), Y4
+	VSUBPS       Y2, Y0, Y5
+	VSUBPS       Y3, Y1, Y6
+	VMULPS       word_40800000<>+0(SB), Y2, Y7
+	VMULPS       word_40800000<>+0(SB), Y3, Y3
+	VSUBPS       Y0, Y7, Y7
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y5, Y1
+	VFMADD231PS  word_40000000<>+0(SB), Y6, Y1
+	VMOVUPS      Y5, Y5
+	VFNMADD231PS word_40000000<>+0(SB), Y6, Y5
+	VADDPS       Y3, Y7, Y6
+	VSUBPS       Y3, Y7, Y3
 	VMULPS       word_40800000<>+0(SB), Y4, Y4
 	VADDPS       Y0, Y4, Y4
 	VFNMADD231PS word_40a00000<>+0(SB), Y2, Y4
-	VSUBPS       Y2, Y0, Y5
-	VSUBPS       Y3, Y1, Y6
-	VMULPS       word_40800000<>+0(SB), Y2, Y2
-	VMULPS       word_40800000<>+0(SB), Y3, Y3
-	VSUBPS       Y0, Y2, Y2
-	VSUBPS       Y1, Y3, Y3
-	VMOVUPS      Y5, Y0
-	VFMADD231PS  word_40000000<>+0(SB), Y6, Y0
-	VMOVUPS      Y5, Y1
-	VFNMADD231PS word_40000000<>+0(SB), Y6, Y1
-	VADDPS       Y3, Y2, Y5
-	VSUBPS       Y3, Y2, Y2
-	VMOVUPS      Y0, 128(R8)
-	VMOVUPS      Y1, 288(R8)
-	VMOVUPS      Y5, 448(R8)
-	VMOVUPS      Y2, 608(R8)
+	VMOVUPS      Y1, 128(R8)
+	VMOVUPS      Y5, 288(R8)
+	VMOVUPS      Y6, 448(R8)
+	VMOVUPS      Y3, 608(R8)
 	VMOVUPS      Y4, 768(R8)
 	MOVQ         AX, R9
 	VMOVUPS      (R8), Y0
@@ -181,28 +181,28 @@ loop2:
 	VMOVUPS      64(R8), Y2
 	VMOVUPS      96(R8), Y3
 	VMOVUPS      128(R8), Y4
+	VSUBPS       Y2, Y0, Y5
+	VSUBPS       Y3, Y1, Y6
+	VMULPS       word_40800000<>+0(SB), Y2, Y7
+	VMULPS       word_40800000<>+0(SB), Y3, Y3
+	VSUBPS       Y0, Y7, Y7
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y5, Y1
+	VFMADD231PS  word_40000000<>+0(SB), Y6, Y1
+	VMOVUPS      Y5, Y5
+	VFNMADD231PS word_40000000<>+0(SB), Y6, Y5
+	VADDPS       Y3, Y7, Y6
+	VSUBPS       Y3, Y7, Y3
 	VMULPS       word_40800000<>+0(SB), Y4, Y4
 	VADDPS       Y0, Y4, Y4
 	VFNMADD231PS word_40a00000<>+0(SB), Y2, Y4
-	VSUBPS       Y2, Y0, Y5
-	VSUBPS       Y3, Y1, Y6
-	VMULPS       word_40800000<>+0(SB), Y2, Y2
-	VMULPS       word_40800000<>+0(SB), Y3, Y3
-	VSUBPS       Y0, Y2, Y2
-	VSUBPS       Y1, Y3, Y3
-	VMOVUPS      Y5, Y0
-	VFMADD231PS  word_40000000<>+0(SB), Y6, Y0
-	VMOVUPS      Y5, Y1
-	VFNMADD231PS word_40000000<>+0(SB), Y6, Y1
-	VADDPS       Y3, Y2, Y5
-	VSUBPS       Y3, Y2, Y2
-	VMOVUPS      Y0, (R9)
-	ADDQ         CX, R9
 	VMOVUPS      Y1, (R9)
 	ADDQ         CX, R9
 	VMOVUPS      Y5, (R9)
 	ADDQ         CX, R9
-	VMOVUPS      Y2, (R9)
+	VMOVUPS      Y6, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y3, (R9)
 	ADDQ         CX, R9
 	VMOVUPS      Y4, (R9)
 	ADDQ         CX, R9
@@ -211,28 +211,28 @@ loop2:
 	VMOVUPS      224(R8), Y2
 	VMOVUPS      256(R8), Y3
 	VMOVUPS      288(R8), Y4
+	VSUBPS       Y2, Y0, Y5
+	VSUBPS       Y3, Y1, Y6
+	VMULPS       word_40800000<>+0(SB), Y2, Y7
+	VMULPS       word_40800000<>+0(SB), Y3, Y3
+	VSUBPS       Y0, Y7, Y7
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y5, Y1
+	VFMADD231PS  word_40000000<>+0(SB), Y6, Y1
+	VMOVUPS      Y5, Y5
+	VFNMADD231PS word_40000000<>+0(SB), Y6, Y5
+	VADDPS       Y3, Y7, Y6
+	VSUBPS       Y3, Y7, Y3
 	VMULPS       word_40800000<>+0(SB), Y4, Y4
 	VADDPS       Y0, Y4, Y4
 	VFNMADD231PS word_40a00000<>+0(SB), Y2, Y4
-	VSUBPS       Y2, Y0, Y5
-	VSUBPS       Y3, Y1, Y6
-	VMULPS       word_40800000<>+0(SB), Y2, Y2
-	VMULPS       word_40800000<>+0(SB), Y3, Y3
-	VSUBPS       Y0, Y2, Y2
-	VSUBPS       Y1, Y3, Y3
-	VMOVUPS      Y5, Y0
-	VFMADD231PS  word_40000000<>+0(SB), Y6, Y0
-	VMOVUPS      Y5, Y1
-	VFNMADD231PS word_40000000<>+0(SB), Y6, Y1
-	VADDPS       Y3, Y2, Y5
-	VSUBPS       Y3, Y2, Y2
-	VMOVUPS      Y0, (R9)
-	ADDQ         CX, R9
 	VMOVUPS      Y1, (R9)
 	ADDQ         CX, R9
 	VMOVUPS      Y5, (R9)
 	ADDQ         CX, R9
-	VMOVUPS      Y2, (R9)
+	VMOVUPS      Y6, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y3, (R9)
 	ADDQ         CX, R9
 	VMOVUPS      Y4, (R9)
 	ADDQ         CX, R9
@@ -241,28 +241,28 @@ loop2:
 	VMOVUPS      384(R8), Y2
 	VMOVUPS      416(R8), Y3
 	VMOVUPS      448(R8), Y4
+	VSUBPS       Y2, Y0, Y5
+	VSUBPS       Y3, Y1, Y6
+	VMULPS       word_40800000<>+0(SB), Y2, Y7
+	VMULPS       word_40800000<>+0(SB), Y3, Y3
+	VSUBPS       Y0, Y7, Y7
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y5, Y1
+	VFMADD231PS  word_40000000<>+0(SB), Y6, Y1
+	VMOVUPS      Y5, Y5
+	VFNMADD231PS word_40000000<>+0(SB), Y6, Y5
+	VADDPS       Y3, Y7, Y6
+	VSUBPS       Y3, Y7, Y3
 	VMULPS       word_40800000<>+0(SB), Y4, Y4
 	VADDPS       Y0, Y4, Y4
 	VFNMADD231PS word_40a00000<>+0(SB), Y2, Y4
-	VSUBPS       Y2, Y0, Y5
-	VSUBPS       Y3, Y1, Y6
-	VMULPS       word_40800000<>+0(SB), Y2, Y2
-	VMULPS       word_40800000<>+0(SB), Y3, Y3
-	VSUBPS       Y0, Y2, Y2
-	VSUBPS       Y1, Y3, Y3
-	VMOVUPS      Y5, Y0
-	VFMADD231PS  word_40000000<>+0(SB), Y6, Y0
-	VMOVUPS      Y5, Y1
-	VFNMADD231PS word_40000000<>+0(SB), Y6, Y1
-	VADDPS       Y3, Y2, Y5
-	VSUBPS       Y3, Y2, Y2
-	VMOVUPS      Y0, (R9)
-	ADDQ         CX, R9
 	VMOVUPS      Y1, (R9)
 	ADDQ         CX, R9
 	VMOVUPS      Y5, (R9)
 	ADDQ         CX, R9
-	VMOVUPS      Y2, (R9)
+	VMOVUPS      Y6, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y3, (R9)
 	ADDQ         CX, R9
 	VMOVUPS      Y4, (R9)
 	ADDQ         CX, R9
@@ -271,28 +271,28 @@ loop2:
 	VMOVUPS      544(R8), Y2
 	VMOVUPS      576(R8), Y3
 	VMOVUPS      608(R8), Y4
+	VSUBPS       Y2, Y0, Y5
+	VSUBPS       Y3, Y1, Y6
+	VMULPS       word_40800000<>+0(SB), Y2, Y7
+	VMULPS       word_40800000<>+0(SB), Y3, Y3
+	VSUBPS       Y0, Y7, Y7
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y5, Y1
+	VFMADD231PS  word_40000000<>+0(SB), Y6, Y1
+	VMOVUPS      Y5, Y5
+	VFNMADD231PS word_40000000<>+0(SB), Y6, Y5
+	VADDPS       Y3, Y7, Y6
+	VSUBPS       Y3, Y7, Y3
 	VMULPS       word_40800000<>+0(SB), Y4, Y4
 	VADDPS       Y0, Y4, Y4
 	VFNMADD231PS word_40a00000<>+0(SB), Y2, Y4
-	VSUBPS       Y2, Y0, Y5
-	VSUBPS       Y3, Y1, Y6
-	VMULPS       word_40800000<>+0(SB), Y2, Y2
-	VMULPS       word_40800000<>+0(SB), Y3, Y3
-	VSUBPS       Y0, Y2, Y2
-	VSUBPS       Y1, Y3, Y3
-	VMOVUPS      Y5, Y0
-	VFMADD231PS  word_40000000<>+0(SB), Y6, Y0
-	VMOVUPS      Y5, Y1
-	VFNMADD231PS word_40000000<>+0(SB), Y6, Y1
-	VADDPS       Y3, Y2, Y5
-	VSUBPS       Y3, Y2, Y2
-	VMOVUPS      Y0, (R9)
-	ADDQ         CX, R9
 	VMOVUPS      Y1, (R9)
 	ADDQ         CX, R9
 	VMOVUPS      Y5, (R9)
 	ADDQ         CX, R9
-	VMOVUPS      Y2, (R9)
+	VMOVUPS      Y6, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y3, (R9)
 	ADDQ         CX, R9
 	VMOVUPS      Y4, (R9)
 	ADDQ         CX, R9
@@ -301,28 +301,28 @@ loop2:
 	VMOVUPS      704(R8), Y2
 	VMOVUPS      736(R8), Y3
 	VMOVUPS      768(R8), Y4
+	VSUBPS       Y2, Y0, Y5
+	VSUBPS       Y3, Y1, Y6
+	VMULPS       word_40800000<>+0(SB), Y2, Y7
+	VMULPS       word_40800000<>+0(SB), Y3, Y3
+	VSUBPS       Y0, Y7, Y7
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y5, Y1
+	VFMADD231PS  word_40000000<>+0(SB), Y6, Y1
+	VMOVUPS      Y5, Y5
+	VFNMADD231PS word_40000000<>+0(SB), Y6, Y5
+	VADDPS       Y3, Y7, Y6
+	VSUBPS       Y3, Y7, Y3
 	VMULPS       word_40800000<>+0(SB), Y4, Y4
 	VADDPS       Y0, Y4, Y4
 	VFNMADD231PS word_40a00000<>+0(SB), Y2, Y4
-	VSUBPS       Y2, Y0, Y5
-	VSUBPS       Y3, Y1, Y6
-	VMULPS       word_40800000<>+0(SB), Y2, Y2
-	VMULPS       word_40800000<>+0(SB), Y3, Y3
-	VSUBPS       Y0, Y2, Y2
-	VSUBPS       Y1, Y3, Y3
-	VMOVUPS      Y5, Y0
-	VFMADD231PS  word_40000000<>+0(SB), Y6, Y0
-	VMOVUPS      Y5, Y1
-	VFNMADD231PS word_40000000<>+0(SB), Y6, Y1
-	VADDPS       Y3, Y2, Y5
-	VSUBPS       Y3, Y2, Y2
-	VMOVUPS      Y0, (R9)
-	ADDQ         CX, R9
 	VMOVUPS      Y1, (R9)
 	ADDQ         CX, R9
 	VMOVUPS      Y5, (R9)
 	ADDQ         CX, R9
-	VMOVUPS      Y2, (R9)
+	VMOVUPS      Y6, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y3, (R9)
 	ADDQ         CX, R9
 	VMOVUPS      Y4, (R9)
 	ADDQ         $0x00000020, AX
@@ -351,25 +351,25 @@ next3:
 	VMASKMOVPS   (R10), Y0, Y4
 	ADDQ         BX, R10
 	VMASKMOVPS   (R10), Y0, Y5
+	VSUBPS       Y3, Y1, Y6
+	VSUBPS       Y4, Y2, Y7
+	VMULPS       word_40800000<>+0(SB), Y3, Y8
+	VMULPS       word_40800000<>+0(SB), Y4, Y4
+	VSUBPS       Y1, Y8, Y8
+	VSUBPS       Y2, Y4, Y4
+	VMOVUPS      Y6, Y2
+	VFMADD231PS  word_40000000<>+0(SB), Y7, Y2
+	VMOVUPS      Y6, Y6
+	VFNMADD231PS word_40000000<>+0(SB), Y7, Y6
+	VADDPS       Y4, Y8, Y7
+	VSUBPS       Y4, Y8, Y4
 	VMULPS       word_40800000<>+0(SB), Y5, Y5
 	VADDPS       Y1, Y5, Y5
 	VFNMADD231PS word_40a00000<>+0(SB), Y3, Y5
-	VSUBPS       Y3, Y1, Y6
-	VSUBPS       Y4, Y2, Y7
-	VMULPS       word_40800000<>+0(SB), Y3, Y3
-	VMULPS       word_40800000<>+0(SB), Y4, Y4
-	VSUBPS       Y1, Y3, Y3
-	VSUBPS       Y2, Y4, Y4
-	VMOVUPS      Y6, Y1
-	VFMADD231PS  word_40000000<>+0(SB), Y7, Y1
-	VMOVUPS      Y6, Y2
-	VFNMADD231PS word_40000000<>+0(SB), Y7, Y2
-	VADDPS       Y4, Y3, Y6
-	VSUBPS       Y4, Y3, Y3
-	VMOVUPS      Y1, (R8)
-	VMOVUPS      Y2, 160(R8)
-	VMOVUPS      Y6, 320(R8)
-	VMOVUPS      Y3, 480(R8)
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      Y6, 160(R8)
+	VMOVUPS      Y7, 320(R8)
+	VMOVUPS      Y4, 480(R8)
 	VMOVUPS      Y5, 640(R8)
 	ADDQ         SI, R9
 	MOVQ         R9, R10
@@ -382,25 +382,25 @@ next3:
 	VMASKMOVPS   (R10), Y0, Y4
 	ADDQ         BX, R10
 	VMASKMOVPS   (R10), Y0, Y5
+	VSUBPS       Y3, Y1, Y6
+	VSUBPS       Y4, Y2, Y7
+	VMULPS       word_40800000<>+0(SB), Y3, Y8
+	VMULPS       word_40800000<>+0(SB), Y4, Y4
+	VSUBPS       Y1, Y8, Y8
+	VSUBPS       Y2, Y4, Y4
+	VMOVUPS      Y6, Y2
+	VFMADD231PS  word_40000000<>+0(SB), Y7, Y2
+	VMOVUPS      Y6, Y6
+	VFNMADD231PS word_40000000<>+0(SB), Y7, Y6
+	VADDPS       Y4, Y8, Y7
+	VSUBPS       Y4, Y8, Y4
 	VMULPS       word_40800000<>+0(SB), Y5, Y5
 	VADDPS       Y1, Y5, Y5
 	VFNMADD231PS word_40a00000<>+0(SB), Y3, Y5
-	VSUBPS       Y3, Y1, Y6
-	VSUBPS       Y4, Y2, Y7
-	VMULPS       word_40800000<>+0(SB), Y3, Y3
-	VMULPS       word_40800000<>+0(SB), Y4, Y4
-	VSUBPS       Y1, Y3, Y3
-	VSUBPS       Y2, Y4, Y4
-	VMOVUPS      Y6, Y1
-	VFMADD231PS  word_40000000<>+0(SB), Y7, Y1
-	VMOVUPS      Y6, Y2
-	VFNMADD231PS word_40000000<>+0(SB), Y7, Y2
-	VADDPS       Y4, Y3, Y6
-	VSUBPS       Y4, Y3, Y3
-	VMOVUPS      Y1, 32(R8)
-	VMOVUPS      Y2, 192(R8)
-	VMOVUPS      Y6, 352(R8)
-	VMOVUPS      Y3, 512(R8)
+	VMOVUPS      Y2, 32(R8)
+	VMOVUPS      Y6, 192(R8)
+	VMOVUPS      Y7, 352(R8)
+	VMOVUPS      Y4, 512(R8)
 	VMOVUPS      Y5, 672(R8)
 	ADDQ         SI, R9
 	MOVQ         R9, R10
@@ -413,25 +413,25 @@ next3:
 	VMASKMOVPS   (R10), Y0, Y4
 	ADDQ         BX, R10
 	VMASKMOVPS   (R10), Y0, Y5
+	VSUBPS       Y3, Y1, Y6
+	VSUBPS       Y4, Y2, Y7
+	VMULPS       word_40800000<>+0(SB), Y3, Y8
+	VMULPS       word_40800000<>+0(SB), Y4, Y4
+	VSUBPS       Y1, Y8, Y8
+	VSUBPS       Y2, Y4, Y4
+	VMOVUPS      Y6, Y2
+	VFMADD231PS  word_40000000<>+0(SB), Y7, Y2
+	VMOVUPS      Y6, Y6
+	VFNMADD231PS word_40000000<>+0(SB), Y7, Y6
+	VADDPS       Y4, Y8, Y7
+	VSUBPS       Y4, Y8, Y4
 	VMULPS       word_40800000<>+0(SB), Y5, Y5
 	VADDPS       Y1, Y5, Y5
 	VFNMADD231PS word_40a00000<>+0(SB), Y3, Y5
-	VSUBPS       Y3, Y1, Y6
-	VSUBPS       Y4, Y2, Y7
-	VMULPS       word_40800000<>+0(SB), Y3, Y3
-	VMULPS       word_40800000<>+0(SB), Y4, Y4
-	VSUBPS       Y1, Y3, Y3
-	VSUBPS       Y2, Y4, Y4
-	VMOVUPS      Y6, Y1
-	VFMADD231PS  word_40000000<>+0(SB), Y7, Y1
-	VMOVUPS      Y6, Y2
-	VFNMADD231PS word_40000000<>+0(SB), Y7, Y2
-	VADDPS       Y4, Y3, Y6
-	VSUBPS       Y4, Y3, Y3
-	VMOVUPS      Y1, 64(R8)
-	VMOVUPS      Y2, 224(R8)
-	VMOVUPS      Y6, 384(R8)
-	VMOVUPS      Y3, 544(R8)
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      Y6, 224(R8)
+	VMOVUPS      Y7, 384(R8)
+	VMOVUPS      Y4, 544(R8)
 	VMOVUPS      Y5, 704(R8)
 	ADDQ         SI, R9
 	MOVQ         R9, R10
@@ -444,25 +444,25 @@ next3:
 	VMASKMOVPS   (R10), Y0, Y4
 	ADDQ         BX, R10
 	VMASKMOVPS   (R10), Y0, Y5
+	VSUBPS       Y3, Y1, Y6
+	VSUBPS       Y4, Y2, Y7
+	VMULPS       word_40800000<>+0(SB), Y3, Y8
+	VMULPS       word_40800000<>+0(SB), Y4, Y4
+	VSUBPS       Y1, Y8, Y8
+	VSUBPS       Y2, Y4, Y4
+	VMOVUPS      Y6, Y2
+	VFMADD231PS  word_40000000<>+0(SB), Y7, Y2
+	VMOVUPS      Y6, Y6
+	VFNMADD231PS word_40000000<>+0(SB), Y7, Y6
+	VADDPS       Y4, Y8, Y7
+	VSUBPS       Y4, Y8, Y4
 	VMULPS       word_40800000<>+0(SB), Y5, Y5
 	VADDPS       Y1, Y5, Y5
 	VFNMADD231PS word_40a00000<>+0(SB), Y3, Y5
-	VSUBPS       Y3, Y1, Y6
-	VSUBPS       Y4, Y2, Y7
-	VMULPS       word_40800000<>+0(SB), Y3, Y3
-	VMULPS       word_40800000<>+0(SB), Y4, Y4
-	VSUBPS       Y1, Y3, Y3
-	VSUBPS       Y2, Y4, Y4
-	VMOVUPS      Y6, Y1
-	VFMADD231PS  word_40000000<>+0(SB), Y7, Y1
-	VMOVUPS      Y6, Y2
-	VFNMADD231PS word_40000000<>+0(SB), Y7, Y2
-	VADDPS       Y4, Y3, Y6
-	VSUBPS       Y4, Y3, Y3
-	VMOVUPS      Y1, 96(R8)
-	VMOVUPS      Y2, 256(R8)
-	VMOVUPS      Y6, 416(R8)
-	VMOVUPS      Y3, 576(R8)
+	VMOVUPS      Y2, 96(R8)
+	VMOVUPS      Y6, 256(R8)
+	VMOVUPS      Y7, 416(R8)
+	VMOVUPS      Y4, 576(R8)
 	VMOVUPS      Y5, 736(R8)
 	ADDQ         SI, R9
 	MOVQ         R9, SI
@@ -475,25 +475,25 @@ next3:
 	VMASKMOVPS   (SI), Y0, Y4
 	ADDQ         BX, SI
 	VMASKMOVPS   (SI), Y0, Y5
+	VSUBPS       Y3, Y1, Y6
+	VSUBPS       Y4, Y2, Y7
+	VMULPS       word_40800000<>+0(SB), Y3, Y8
+	VMULPS       word_40800000<>+0(SB), Y4, Y4
+	VSUBPS       Y1, Y8, Y8
+	VSUBPS       Y2, Y4, Y4
+	VMOVUPS      Y6, Y2
+	VFMADD231PS  word_40000000<>+0(SB), Y7, Y2
+	VMOVUPS      Y6, Y6
+	VFNMADD231PS word_40000000<>+0(SB), Y7, Y6
+	VADDPS       Y4, Y8, Y7
+	VSUBPS       Y4, Y8, Y4
 	VMULPS       word_40800000<>+0(SB), Y5, Y5
 	VADDPS       Y1, Y5, Y5
 	VFNMADD231PS word_40a00000<>+0(SB), Y3, Y5
-	VSUBPS       Y3, Y1, Y6
-	VSUBPS       Y4, Y2, Y7
-	VMULPS       word_40800000<>+0(SB), Y3, Y3
-	VMULPS       word_40800000<>+0(SB), Y4, Y4
-	VSUBPS       Y1, Y3, Y3
-	VSUBPS       Y2, Y4, Y4
-	VMOVUPS      Y6, Y1
-	VFMADD231PS  word_40000000<>+0(SB), Y7, Y1
-	VMOVUPS      Y6, Y2
-	VFNMADD231PS word_40000000<>+0(SB), Y7, Y2
-	VADDPS       Y4, Y3, Y6
-	VSUBPS       Y4, Y3, Y3
-	VMOVUPS      Y1, 128(R8)
-	VMOVUPS      Y2, 288(R8)
-	VMOVUPS      Y6, 448(R8)
-	VMOVUPS      Y3, 608(R8)
+	VMOVUPS      Y2, 128(R8)
+	VMOVUPS      Y6, 288(R8)
+	VMOVUPS      Y7, 448(R8)
+	VMOVUPS      Y4, 608(R8)
 	VMOVUPS      Y5, 768(R8)
 	MOVQ         AX, BX
 	VMOVUPS      (R8), Y1
@@ -501,28 +501,28 @@ next3:
 	VMOVUPS      64(R8), Y3
 	VMOVUPS      96(R8), Y4
 	VMOVUPS      128(R8), Y5
+	VSUBPS       Y3, Y1, Y6
+	VSUBPS       Y4, Y2, Y7
+	VMULPS       word_40800000<>+0(SB), Y3, Y8
+	VMULPS       word_40800000<>+0(SB), Y4, Y4
+	VSUBPS       Y1, Y8, Y8
+	VSUBPS       Y2, Y4, Y4
+	VMOVUPS      Y6, Y2
+	VFMADD231PS  word_40000000<>+0(SB), Y7, Y2
+	VMOVUPS      Y6, Y6
+	VFNMADD231PS word_40000000<>+0(SB), Y7, Y6
+	VADDPS       Y4, Y8, Y7
+	VSUBPS       Y4, Y8, Y4
 	VMULPS       word_40800000<>+0(SB), Y5, Y5
 	VADDPS       Y1, Y5, Y5
 	VFNMADD231PS word_40a00000<>+0(SB), Y3, Y5
-	VSUBPS       Y3, Y1, Y6
-	VSUBPS       Y4, Y2, Y7
-	VMULPS       word_40800000<>+0(SB), Y3, Y3
-	VMULPS       word_40800000<>+0(SB), Y4, Y4
-	VSUBPS       Y1, Y3, Y3
-	VSUBPS       Y2, Y4, Y4
-	VMOVUPS      Y6, Y1
-	VFMADD231PS  word_40000000<>+0(SB), Y7, Y1
-	VMOVUPS      Y6, Y2
-	VFNMADD231PS word_40000000<>+0(SB), Y7, Y2
-	VADDPS       Y4, Y3, Y6
-	VSUBPS       Y4, Y3, Y3
-	VMASKMOVPS   Y1, Y0, (BX)
-	ADDQ         CX, BX
 	VMASKMOVPS   Y2, Y0, (BX)
 	ADDQ         CX, BX
 	VMASKMOVPS   Y6, Y0, (BX)
 	ADDQ         CX, BX
-	VMASKMOVPS   Y3, Y0, (BX)
+	VMASKMOVPS   Y7, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y4, Y0, (BX)
 	ADDQ         CX, BX
 	VMASKMOVPS   Y5, Y0, (BX)
 	ADDQ         CX, BX
@@ -531,28 +531,28 @@ next3:
 	VMOVUPS      224(R8), Y3
 	VMOVUPS      256(R8), Y4
 	VMOVUPS      288(R8), Y5
+	VSUBPS       Y3, Y1, Y6
+	VSUBPS       Y4, Y2, Y7
+	VMULPS       word_40800000<>+0(SB), Y3, Y8
+	VMULPS       word_40800000<>+0(SB), Y4, Y4
+	VSUBPS       Y1, Y8, Y8
+	VSUBPS       Y2, Y4, Y4
+	VMOVUPS      Y6, Y2
+	VFMADD231PS  word_40000000<>+0(SB), Y7, Y2
+	VMOVUPS      Y6, Y6
+	VFNMADD231PS word_40000000<>+0(SB), Y7, Y6
+	VADDPS       Y4, Y8, Y7
+	VSUBPS       Y4, Y8, Y4
 	VMULPS       word_40800000<>+0(SB), Y5, Y5
 	VADDPS       Y1, Y5, Y5
 	VFNMADD231PS word_40a00000<>+0(SB), Y3, Y5
-	VSUBPS       Y3, Y1, Y6
-	VSUBPS       Y4, Y2, Y7
-	VMULPS       word_40800000<>+0(SB), Y3, Y3
-	VMULPS       word_40800000<>+0(SB), Y4, Y4
-	VSUBPS       Y1, Y3, Y3
-	VSUBPS       Y2, Y4, Y4
-	VMOVUPS      Y6, Y1
-	VFMADD231PS  word_40000000<>+0(SB), Y7, Y1
-	VMOVUPS      Y6, Y2
-	VFNMADD231PS word_40000000<>+0(SB), Y7, Y2
-	VADDPS       Y4, Y3, Y6
-	VSUBPS       Y4, Y3, Y3
-	VMASKMOVPS   Y1, Y0, (BX)
-	ADDQ         CX, BX
 	VMASKMOVPS   Y2, Y0, (BX)
 	ADDQ         CX, BX
 	VMASKMOVPS   Y6, Y0, (BX)
 	ADDQ         CX, BX
-	VMASKMOVPS   Y3, Y0, (BX)
+	VMASKMOVPS   Y7, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y4, Y0, (BX)
 	ADDQ         CX, BX
 	VMASKMOVPS   Y5, Y0, (BX)
 	ADDQ         CX, BX
@@ -561,28 +561,28 @@ next3:
 	VMOVUPS      384(R8), Y3
 	VMOVUPS      416(R8), Y4
 	VMOVUPS      448(R8), Y5
+	VSUBPS       Y3, Y1, Y6
+	VSUBPS       Y4, Y2, Y7
+	VMULPS       word_40800000<>+0(SB), Y3, Y8
+	VMULPS       word_40800000<>+0(SB), Y4, Y4
+	VSUBPS       Y1, Y8, Y8
+	VSUBPS       Y2, Y4, Y4
+	VMOVUPS      Y6, Y2
+	VFMADD231PS  word_40000000<>+0(SB), Y7, Y2
+	VMOVUPS      Y6, Y6
+	VFNMADD231PS word_40000000<>+0(SB), Y7, Y6
+	VADDPS       Y4, Y8, Y7
+	VSUBPS       Y4, Y8, Y4
 	VMULPS       word_40800000<>+0(SB), Y5, Y5
 	VADDPS       Y1, Y5, Y5
 	VFNMADD231PS word_40a00000<>+0(SB), Y3, Y5
-	VSUBPS       Y3, Y1, Y6
-	VSUBPS       Y4, Y2, Y7
-	VMULPS       word_40800000<>+0(SB), Y3, Y3
-	VMULPS       word_40800000<>+0(SB), Y4, Y4
-	VSUBPS       Y1, Y3, Y3
-	VSUBPS       Y2, Y4, Y4
-	VMOVUPS      Y6, Y1
-	VFMADD231PS  word_40000000<>+0(SB), Y7, Y1
-	VMOVUPS      Y6, Y2
-	VFNMADD231PS word_40000000<>+0(SB), Y7, Y2
-	VADDPS       Y4, Y3, Y6
-	VSUBPS       Y4, Y3, Y3
-	VMASKMOVPS   Y1, Y0, (BX)
-	ADDQ         CX, BX
 	VMASKMOVPS   Y2, Y0, (BX)
 	ADDQ         CX, BX
 	VMASKMOVPS   Y6, Y0, (BX)
 	ADDQ         CX, BX
-	VMASKMOVPS   Y3, Y0, (BX)
+	VMASKMOVPS   Y7, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y4, Y0, (BX)
 	ADDQ         CX, BX
 	VMASKMOVPS   Y5, Y0, (BX)
 	ADDQ         CX, BX
@@ -591,28 +591,28 @@ next3:
 	VMOVUPS      544(R8), Y3
 	VMOVUPS      576(R8), Y4
 	VMOVUPS      608(R8), Y5
+	VSUBPS       Y3, Y1, Y6
+	VSUBPS       Y4, Y2, Y7
+	VMULPS       word_40800000<>+0(SB), Y3, Y8
+	VMULPS       word_40800000<>+0(SB), Y4, Y4
+	VSUBPS       Y1, Y8, Y8
+	VSUBPS       Y2, Y4, Y4
+	VMOVUPS      Y6, Y2
+	VFMADD231PS  word_40000000<>+0(SB), Y7, Y2
+	VMOVUPS      Y6, Y6
+	VFNMADD231PS word_40000000<>+0(SB), Y7, Y6
+	VADDPS       Y4, Y8, Y7
+	VSUBPS       Y4, Y8, Y4
 	VMULPS       word_40800000<>+0(SB), Y5, Y5
 	VADDPS       Y1, Y5, Y5
 	VFNMADD231PS word_40a00000<>+0(SB), Y3, Y5
-	VSUBPS       Y3, Y1, Y6
-	VSUBPS       Y4, Y2, Y7
-	VMULPS       word_40800000<>+0(SB), Y3, Y3
-	VMULPS       word_40800000<>+0(SB), Y4, Y4
-	VSUBPS       Y1, Y3, Y3
-	VSUBPS       Y2, Y4, Y4
-	VMOVUPS      Y6, Y1
-	VFMADD231PS  word_40000000<>+0(SB), Y7, Y1
-	VMOVUPS      Y6, Y2
-	VFNMADD231PS word_40000000<>+0(SB), Y7, Y2
-	VADDPS       Y4, Y3, Y6
-	VSUBPS       Y4, Y3, Y3
-	VMASKMOVPS   Y1, Y0, (BX)
-	ADDQ         CX, BX
 	VMASKMOVPS   Y2, Y0, (BX)
 	ADDQ         CX, BX
 	VMASKMOVPS   Y6, Y0, (BX)
 	ADDQ         CX, BX
-	VMASKMOVPS   Y3, Y0, (BX)
+	VMASKMOVPS   Y7, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y4, Y0, (BX)
 	ADDQ         CX, BX
 	VMASKMOVPS   Y5, Y0, (BX)
 	ADDQ         CX, BX
@@ -621,28 +621,28 @@ next3:
 	VMOVUPS      704(R8), Y3
 	VMOVUPS      736(R8), Y4
 	VMOVUPS      768(R8), Y5
+	VSUBPS       Y3, Y1, Y6
+	VSUBPS       Y4, Y2, Y7
+	VMULPS       word_40800000<>+0(SB), Y3, Y8
+	VMULPS       word_40800000<>+0(SB), Y4, Y4
+	VSUBPS       Y1, Y8, Y8
+	VSUBPS       Y2, Y4, Y4
+	VMOVUPS      Y6, Y2
+	VFMADD231PS  word_40000000<>+0(SB), Y7, Y2
+	VMOVUPS      Y6, Y6
+	VFNMADD231PS word_40000000<>+0(SB), Y7, Y6
+	VADDPS       Y4, Y8, Y7
+	VSUBPS       Y4, Y8, Y4
 	VMULPS       word_40800000<>+0(SB), Y5, Y5
 	VADDPS       Y1, Y5, Y5
 	VFNMADD231PS word_40a00000<>+0(SB), Y3, Y5
-	VSUBPS       Y3, Y1, Y6
-	VSUBPS       Y4, Y2, Y7
-	VMULPS       word_40800000<>+0(SB), Y3, Y3
-	VMULPS       word_40800000<>+0(SB), Y4, Y4
-	VSUBPS       Y1, Y3, Y3
-	VSUBPS       Y2, Y4, Y4
-	VMOVUPS      Y6, Y1
-	VFMADD231PS  word_40000000<>+0(SB), Y7, Y1
-	VMOVUPS      Y6, Y2
-	VFNMADD231PS word_40000000<>+0(SB), Y7, Y2
-	VADDPS       Y4, Y3, Y6
-	VSUBPS       Y4, Y3, Y3
-	VMASKMOVPS   Y1, Y0, (BX)
-	ADDQ         CX, BX
 	VMASKMOVPS   Y2, Y0, (BX)
 	ADDQ         CX, BX
 	VMASKMOVPS   Y6, Y0, (BX)
 	ADDQ         CX, BX
-	VMASKMOVPS   Y3, Y0, (BX)
+	VMASKMOVPS   Y7, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y4, Y0, (BX)
 	ADDQ         CX, BX
 	VMASKMOVPS   Y5, Y0, (BX)
 	LEAQ         (AX)(DI*4), AX
@@ -733,14 +733,14 @@ loop2:
 	VADDPS       Y3, Y2, Y1
 	VSUBPS       Y3, Y2, Y2
 	VSUBPS       Y1, Y5, Y3
-	VADDPS       Y4, Y3, Y3
 	VMULPS       word_40800000<>+0(SB), Y1, Y1
 	VSUBPS       Y5, Y1, Y1
-	VFNMADD231PS word_40a00000<>+0(SB), Y4, Y1
 	VMULPS       word_40800000<>+0(SB), Y2, Y5
 	VFNMADD231PS word_40000000<>+0(SB), Y0, Y5
 	VMULPS       word_40000000<>+0(SB), Y0, Y0
 	VSUBPS       Y2, Y0, Y0
+	VADDPS       Y4, Y3, Y3
+	VFNMADD231PS word_40a00000<>+0(SB), Y4, Y1
 	VMULPS       word_40800000<>+0(SB), Y4, Y2
 	VMOVUPS      Y3, (R8)
 	VMOVUPS      Y0, 32(R8)
@@ -762,14 +762,14 @@ loop2:
 	VADDPS       Y3, Y2, Y1
 	VSUBPS       Y3, Y2, Y2
 	VSUBPS       Y1, Y5, Y3
-	VADDPS       Y4, Y3, Y3
 	VMULPS       word_40800000<>+0(SB), Y1, Y1
 	VSUBPS       Y5, Y1, Y1
-	VFNMADD231PS word_40a00000<>+0(SB), Y4, Y1
 	VMULPS       word_40800000<>+0(SB), Y2, Y5
 	VFNMADD231PS word_40000000<>+0(SB), Y0, Y5
 	VMULPS       word_40000000<>+0(SB), Y0, Y0
 	VSUBPS       Y2, Y0, Y0
+	VADDPS       Y4, Y3, Y3
+	VFNMADD231PS word_40a00000<>+0(SB), Y4, Y1
 	VMULPS       word_40800000<>+0(SB), Y4, Y2
 	VMOVUPS      Y3, 160(R8)
 	VMOVUPS      Y0, 192(R8)
@@ -791,14 +791,14 @@ loop2:
 	VADDPS       Y3, Y2, Y1
 	VSUBPS       Y3, Y2, Y2
 	VSUBPS       Y1, Y5, Y3
-	VADDPS       Y4, Y3, Y3
 	VMULPS       word_40800000<>+0(SB), Y1, Y1
 	VSUBPS       Y5, Y1, Y1
-	VFNMADD231PS word_40a00000<>+0(SB), Y4, Y1
 	VMULPS       word_40800000<>+0(SB), Y2, Y5
 	VFNMADD231PS word_40000000<>+0(SB), Y0, Y5
 	VMULPS       word_40000000<>+0(SB), Y0, Y0
 	VSUBPS       Y2, Y0, Y0
+	VADDPS       Y4, Y3, Y3
+	VFNMADD231PS word_40a00000<>+0(SB), Y4, Y1
 	VMULPS       word_40800000<>+0(SB), Y4, Y2
 	VMOVUPS      Y3, 320(R8)
 	VMOVUPS      Y0, 352(R8)
@@ -820,14 +820,14 @@ loop2:
 	VADDPS       Y3, Y2, Y1
 	VSUBPS       Y3, Y2, Y2
 	VSUBPS       Y1, Y5, Y3
-	VADDPS       Y4, Y3, Y3
 	VMULPS       word_40800000<>+0(SB), Y1, Y1
 	VSUBPS       Y5, Y1, Y1
-	VFNMADD231PS word_40a00000<>+0(SB), Y4, Y1
 	VMULPS       word_40800000<>+0(SB), Y2, Y5
 	VFNMADD231PS word_40000000<>+0(SB), Y0, Y5
 	VMULPS       word_40000000<>+0(SB), Y0, Y0
 	VSUBPS       Y2, Y0, Y0
+	VADDPS       Y4, Y3, Y3
+	VFNMADD231PS word_40a00000<>+0(SB), Y4, Y1
 	VMULPS       word_40800000<>+0(SB), Y4, Y2
 	VMOVUPS      Y3, 480(R8)
 	VMOVUPS      Y0, 512(R8)
@@ -849,14 +849,14 @@ loop2:
 	VADDPS       Y3, Y2, Y1
 	VSUBPS       Y3, Y2, Y2
 	VSUBPS       Y1, Y5, Y3
-	VADDPS       Y4, Y3, Y3
 	VMULPS       word_40800000<>+0(SB), Y1, Y1
 	VSUBPS       Y5, Y1, Y1
-	VFNMADD231PS word_40a00000<>+0(SB), Y4, Y1
 	VMULPS       word_40800000<>+0(SB), Y2, Y5
 	VFNMADD231PS word_40000000<>+0(SB), Y0, Y5
 	VMULPS       word_40000000<>+0(SB), Y0, Y0
 	VSUBPS       Y2, Y0, Y0
+	VADDPS       Y4, Y3, Y3
+	VFNMADD231PS word_40a00000<>+0(SB), Y4, Y1
 	VMULPS       word_40800000<>+0(SB), Y4, Y2
 	VMOVUPS      Y3, 640(R8)
 	VMOVUPS      Y0, 672(R8)
@@ -874,14 +874,14 @@ loop2:
 	VADDPS       Y3, Y2, Y1
 	VSUBPS       Y3, Y2, Y2
 	VSUBPS       Y1, Y5, Y3
-	VADDPS       Y4, Y3, Y3
 	VMULPS       word_40800000<>+0(SB), Y1, Y1
 	VSUBPS       Y5, Y1, Y1
-	VFNMADD231PS word_40a00000<>+0(SB), Y4, Y1
 	VMULPS       word_40800000<>+0(SB), Y2, Y5
 	VFNMADD231PS word_40000000<>+0(SB), Y0, Y5
 	VMULPS       word_40000000<>+0(SB), Y0, Y0
 	VSUBPS       Y2, Y0, Y0
+	VADDPS       Y4, Y3, Y3
+	VFNMADD231PS word_40a00000<>+0(SB), Y4, Y1
 	VMULPS       word_40800000<>+0(SB), Y4, Y2
 	MOVQ         R9, R10
 	VADDPS       (R10), Y3, Y3
@@ -909,14 +909,14 @@ loop2:
 	VADDPS       Y3, Y2, Y1
 	VSUBPS       Y3, Y2, Y2
 	VSUBPS       Y1, Y5, Y3
-	VADDPS       Y4, Y3, Y3
 	VMULPS       word_40800000<>+0(SB), Y1, Y1
 	VSUBPS       Y5, Y1, Y1
-	VFNMADD231PS word_40a00000<>+0(SB), Y4, Y1
 	VMULPS       word_40800000<>+0(SB), Y2, Y5
 	VFNMADD231PS word_40000000<>+0(SB), Y0, Y5
 	VMULPS       word_40000000<>+0(SB), Y0, Y0
 	VSUBPS       Y2, Y0, Y0
+	VADDPS       Y4, Y3, Y3
+	VFNMADD231PS word_40a00000<>+0(SB), Y4, Y1
 	VMULPS       word_40800000<>+0(SB), Y4, Y2
 	MOVQ         R9, R10
 	VADDPS       (R10), Y3, Y3
@@ -944,14 +944,14 @@ loop2:
 	VADDPS       Y3, Y2, Y1
 	VSUBPS       Y3, Y2, Y2
 	VSUBPS       Y1, Y5, Y3
-	VADDPS       Y4, Y3, Y3
 	VMULPS       word_40800000<>+0(SB), Y1, Y1
 	VSUBPS       Y5, Y1, Y1
-	VFNMADD231PS word_40a00000<>+0(SB), Y4, Y1
 	VMULPS       word_40800000<>+0(SB), Y2, Y5
 	VFNMADD231PS word_40000000<>+0(SB), Y0, Y5
 	VMULPS       word_40000000<>+0(SB), Y0, Y0
 	VSUBPS       Y2, Y0, Y0
+	VADDPS       Y4, Y3, Y3
+	VFNMADD231PS word_40a00000<>+0(SB), Y4, Y1
 	VMULPS       word_40800000<>+0(SB), Y4, Y2
 	MOVQ         R9, R10
 	VADDPS       (R10), Y3, Y3
@@ -979,14 +979,14 @@ loop2:
 	VADDPS       Y3, Y2, Y1
 	VSUBPS       Y3, Y2, Y2
 	VSUBPS       Y1, Y5, Y3
-	VADDPS       Y4, Y3, Y3
 	VMULPS       word_40800000<>+0(SB), Y1, Y1
 	VSUBPS       Y5, Y1, Y1
-	VFNMADD231PS word_40a00000<>+0(SB), Y4, Y1
 	VMULPS       word_40800000<>+0(SB), Y2, Y5
 	VFNMADD231PS word_40000000<>+0(SB), Y0, Y5
 	VMULPS       word_40000000<>+0(SB), Y0, Y0
 	VSUBPS       Y2, Y0, Y0
+	VADDPS       Y4, Y3, Y3
+	VFNMADD231PS word_40a00000<>+0(SB), Y4, Y1
 	VMULPS       word_40800000<>+0(SB), Y4, Y2
 	MOVQ         R9, R10
 	VADDPS       (R10), Y3, Y3
@@ -1014,14 +1014,14 @@ loop2:
 	VADDPS       Y3, Y2, Y1
 	VSUBPS       Y3, Y2, Y2
 	VSUBPS       Y1, Y5, Y3
-	VADDPS       Y4, Y3, Y3
 	VMULPS       word_40800000<>+0(SB), Y1, Y1
 	VSUBPS       Y5, Y1, Y1
-	VFNMADD231PS word_40a00000<>+0(SB), Y4, Y1
 	VMULPS       word_40800000<>+0(SB), Y2, Y5
 	VFNMADD231PS word_40000000<>+0(SB), Y0, Y5
 	VMULPS       word_40000000<>+0(SB), Y0, Y0
 	VSUBPS       Y2, Y0, Y0
+	VADDPS       Y4, Y3, Y3
+	VFNMADD231PS word_40a00000<>+0(SB), Y4, Y1
 	VMULPS       word_40800000<>+0(SB), Y4, Y2
 	VADDPS       (R9), Y3, Y3
 	VMOVUPS      Y3, (R9)
@@ -1067,14 +1067,14 @@ next3:
 	VADDPS       Y4, Y3, Y2
 	VSUBPS       Y4, Y3, Y3
 	VSUBPS       Y2, Y6, Y4
-	VADDPS       Y5, Y4, Y4
 	VMULPS       word_40800000<>+0(SB), Y2, Y2
 	VSUBPS       Y6, Y2, Y2
-	VFNMADD231PS word_40a00000<>+0(SB), Y5, Y2
 	VMULPS       word_40800000<>+0(SB), Y3, Y6
 	VFNMADD231PS word_40000000<>+0(SB), Y1, Y6
 	VMULPS       word_40000000<>+0(SB), Y1, Y1
 	VSUBPS       Y3, Y1, Y1
+	VADDPS       Y5, Y4, Y4
+	VFNMADD231PS word_40a00000<>+0(SB), Y5, Y2
 	VMULPS       word_40800000<>+0(SB), Y5, Y3
 	VMOVUPS      Y4, (R8)
 	VMOVUPS      Y1, 32(R8)
@@ -1096,14 +1096,14 @@ next3:
 	VADDPS       Y4, Y3, Y2
 	VSUBPS       Y4, Y3, Y3
 	VSUBPS       Y2, Y6, Y4
-	VADDPS       Y5, Y4, Y4
 	VMULPS       word_40800000<>+0(SB), Y2, Y2
 	VSUBPS       Y6, Y2, Y2
-	VFNMADD231PS word_40a00000<>+0(SB), Y5, Y2
 	VMULPS       word_40800000<>+0(SB), Y3, Y6
 	VFNMADD231PS word_40000000<>+0(SB), Y1, Y6
 	VMULPS       word_40000000<>+0(SB), Y1, Y1
 	VSUBPS       Y3, Y1, Y1
+	VADDPS       Y5, Y4, Y4
+	VFNMADD231PS word_40a00000<>+0(SB), Y5, Y2
 	VMULPS       word_40800000<>+0(SB), Y5, Y3
 	VMOVUPS      Y4, 160(R8)
 	VMOVUPS      Y1, 192(R8)
@@ -1125,14 +1125,14 @@ next3:
 	VADDPS       Y4, Y3, Y2
 	VSUBPS       Y4, Y3, Y3
 	VSUBPS       Y2, Y6, Y4
-	VADDPS       Y5, Y4, Y4
 	VMULPS       word_40800000<>+0(SB), Y2, Y2
 	VSUBPS       Y6, Y2, Y2
-	VFNMADD231PS word_40a00000<>+0(SB), Y5, Y2
 	VMULPS       word_40800000<>+0(SB), Y3, Y6
 	VFNMADD231PS word_40000000<>+0(SB), Y1, Y6
 	VMULPS       word_40000000<>+0(SB), Y1, Y1
 	VSUBPS       Y3, Y1, Y1
+	VADDPS       Y5, Y4, Y4
+	VFNMADD231PS word_40a00000<>+0(SB), Y5, Y2
 	VMULPS       word_40800000<>+0(SB), Y5, Y3
 	VMOVUPS      Y4, 320(R8)
 	VMOVUPS      Y1, 352(R8)
@@ -1154,14 +1154,14 @@ next3:
 	VADDPS       Y4, Y3, Y2
 	VSUBPS       Y4, Y3, Y3
 	VSUBPS       Y2, Y6, Y4
-	VADDPS       Y5, Y4, Y4
 	VMULPS       word_40800000<>+0(SB), Y2, Y2
 	VSUBPS       Y6, Y2, Y2
-	VFNMADD231PS word_40a00000<>+0(SB), Y5, Y2
 	VMULPS       word_40800000<>+0(SB), Y3, Y6
 	VFNMADD231PS word_40000000<>+0(SB), Y1, Y6
 	VMULPS       word_40000000<>+0(SB), Y1, Y1
 	VSUBPS       Y3, Y1, Y1
+	VADDPS       Y5, Y4, Y4
+	VFNMADD231PS word_40a00000<>+0(SB), Y5, Y2
 	VMULPS       word_40800000<>+0(SB), Y5, Y3
 	VMOVUPS      Y4, 480(R8)
 	VMOVUPS      Y1, 512(R8)
@@ -1183,14 +1183,14 @@ next3:
 	VADDPS       Y4, Y3, Y2
 	VSUBPS       Y4, Y3, Y3
 	VSUBPS       Y2, Y6, Y4
-	VADDPS       Y5, Y4, Y4
 	VMULPS       word_40800000<>+0(SB), Y2, Y2
 	VSUBPS       Y6, Y2, Y2
-	VFNMADD231PS word_40a00000<>+0(SB), Y5, Y2
 	VMULPS       word_40800000<>+0(SB), Y3, Y6
 	VFNMADD231PS word_40000000<>+0(SB), Y1, Y6
 	VMULPS       word_40000000<>+0(SB), Y1, Y1
 	VSUBPS       Y3, Y1, Y1
+	VADDPS       Y5, Y4, Y4
+	VFNMADD231PS word_40a00000<>+0(SB), Y5, Y2
 	VMULPS       word_40800000<>+0(SB), Y5, Y3
 	VMOVUPS      Y4, 640(R8)
 	VMOVUPS      Y1, 672(R8)
@@ -1208,14 +1208,14 @@ next3:
 	VADDPS       Y4, Y3, Y2
 	VSUBPS       Y4, Y3, Y3
 	VSUBPS       Y2, Y6, Y4
-	VADDPS       Y5, Y4, Y4
 	VMULPS       word_40800000<>+0(SB), Y2, Y2
 	VSUBPS       Y6, Y2, Y2
-	VFNMADD231PS word_40a00000<>+0(SB), Y5, Y2
 	VMULPS       word_40800000<>+0(SB), Y3, Y6
 	VFNMADD231PS word_40000000<>+0(SB), Y1, Y6
 	VMULPS       word_40000000<>+0(SB), Y1, Y1
 	VSUBPS       Y3, Y1, Y1
+	VADDPS       Y5, Y4, Y4
+	VFNMADD231PS word_40a00000<>+0(SB), Y5, Y2
 	VMULPS       word_40800000<>+0(SB), Y5, Y3
 	MOVQ         CX, R9
 	VMASKMOVPS   (R9), Y0, Y5
@@ -1248,14 +1248,14 @@ next3:
 	VADDPS       Y4, Y3, Y2
 	VSUBPS       Y4, Y3, Y3
 	VSUBPS       Y2, Y6, Y4
-	VADDPS       Y5, Y4, Y4
 	VMULPS       word_40800000<>+0(SB), Y2, Y2
 	VSUBPS       Y6, Y2, Y2
-	VFNMADD231PS word_40a00000<>+0(SB), Y5, Y2
 	VMULPS       word_40800000<>+0(SB), Y3, Y6
 	VFNMADD231PS word_40000000<>+0(SB), Y1, Y6
 	VMULPS       word_40000000<>+0(SB), Y1, Y1
 	VSUBPS       Y3, Y1, Y1
+	VADDPS       Y5, Y4, Y4
+	VFNMADD231PS word_40a00000<>+0(SB), Y5, Y2
 	VMULPS       word_40800000<>+0(SB), Y5, Y3
 	MOVQ         CX, R9
 	VMASKMOVPS   (R9), Y0, Y5
@@ -1288,14 +1288,14 @@ next3:
 	VADDPS       Y4, Y3, Y2
 	VSUBPS       Y4, Y3, Y3
 	VSUBPS       Y2, Y6, Y4
-	VADDPS       Y5, Y4, Y4
 	VMULPS       word_40800000<>+0(SB), Y2, Y2
 	VSUBPS       Y6, Y2, Y2
-	VFNMADD231PS word_40a00000<>+0(SB), Y5, Y2
 	VMULPS       word_40800000<>+0(SB), Y3, Y6
 	VFNMADD231PS word_40000000<>+0(SB), Y1, Y6
 	VMULPS       word_40000000<>+0(SB), Y1, Y1
 	VSUBPS       Y3, Y1, Y1
+	VADDPS       Y5, Y4, Y4
+	VFNMADD231PS word_40a00000<>+0(SB), Y5, Y2
 	VMULPS       word_40800000<>+0(SB), Y5, Y3
 	MOVQ         CX, R9
 	VMASKMOVPS   (R9), Y0, Y5
@@ -1328,14 +1328,14 @@ next3:
 	VADDPS       Y4, Y3, Y2
 	VSUBPS       Y4, Y3, Y3
 	VSUBPS       Y2, Y6, Y4
-	VADDPS       Y5, Y4, Y4
 	VMULPS       word_40800000<>+0(SB), Y2, Y2
 	VSUBPS       Y6, Y2, Y2
-	VFNMADD231PS word_40a00000<>+0(SB), Y5, Y2
 	VMULPS       word_40800000<>+0(SB), Y3, Y6
 	VFNMADD231PS word_40000000<>+0(SB), Y1, Y6
 	VMULPS       word_40000000<>+0(SB), Y1, Y1
 	VSUBPS       Y3, Y1, Y1
+	VADDPS       Y5, Y4, Y4
+	VFNMADD231PS word_40a00000<>+0(SB), Y5, Y2
 	VMULPS       word_40800000<>+0(SB), Y5, Y3
 	MOVQ         CX, R9
 	VMASKMOVPS   (R9), Y0, Y5
@@ -1368,14 +1368,14 @@ next3:
 	VADDPS       Y4, Y3, Y2
 	VSUBPS       Y4, Y3, Y3
 	VSUBPS       Y2, Y6, Y4
-	VADDPS       Y5, Y4, Y4
 	VMULPS       word_40800000<>+0(SB), Y2, Y2
 	VSUBPS       Y6, Y2, Y2
-	VFNMADD231PS word_40a00000<>+0(SB), Y5, Y2
 	VMULPS       word_40800000<>+0(SB), Y3, Y6
 	VFNMADD231PS word_40000000<>+0(SB), Y1, Y6
 	VMULPS       word_40000000<>+0(SB), Y1, Y1
 	VSUBPS       Y3, Y1, Y1
+	VADDPS       Y5, Y4, Y4
+	VFNMADD231PS word_40a00000<>+0(SB), Y5, Y2
 	VMULPS       word_40800000<>+0(SB), Y5, Y3
 	VMASKMOVPS   (CX), Y0, Y5
 	VADDPS       Y5, Y4, Y4
@@ -1396,6 +1396,3121 @@ next3:
 	VMASKMOVPS   (CX), Y0, Y1
 	VADDPS       Y1, Y3, Y3
 	VMASKMOVPS   Y3, Y0, (CX)
+	LEAQ         (AX)(DI*4), AX
+	LEAQ         (DX)(DI*4), DX
+	XORQ         DI, DI
+
+done1:
+	VZEROUPPER
+	RET
+
+// func WinogradInputExpand5x4F32AVX2(v []float32, ldv int, x []float32, row int, col int, n int, work []float32)
+// Requires: AVX, FMA3
+TEXT ·WinogradInputExpand5x4F32AVX2(SB), NOSPLIT, $0-104
+	MOVQ v_base+0(FP), AX
+	MOVQ ldv+24(FP), CX
+	SHLQ $0x02, CX
+	MOVQ x_base+32(FP), DX
+	MOVQ row+56(FP), BX
+	SHLQ $0x02, BX
+	MOVQ col+64(FP), SI
+	SHLQ $0x02, SI
+	MOVQ n+72(FP), DI
+	MOVQ work_base+80(FP), R8
+	CMPQ DI, $0x00000008
+	JB   next3
+
+loop2:
+	MOVQ         DX, R9
+	MOVQ         R9, R10
+	VMOVUPS      (R10), Y0
+	ADDQ         BX, R10
+	VMOVUPS      (R10), Y1
+	ADDQ         BX, R10
+	VMOVUPS      (R10), Y2
+	ADDQ         BX, R10
+	VMOVUPS      (R10), Y3
+	ADDQ         BX, R10
+	VMOVUPS      (R10), Y4
+	VSUBPS       Y2, Y0, Y5
+	VSUBPS       Y3, Y1, Y6
+	VMULPS       word_40800000<>+0(SB), Y2, Y7
+	VMULPS       word_40800000<>+0(SB), Y3, Y3
+	VSUBPS       Y0, Y7, Y7
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y5, Y1
+	VFMADD231PS  word_40000000<>+0(SB), Y6, Y1
+	VMOVUPS      Y5, Y5
+	VFNMADD231PS word_40000000<>+0(SB), Y6, Y5
+	VADDPS       Y3, Y7, Y6
+	VSUBPS       Y3, Y7, Y3
+	VMULPS       word_40800000<>+0(SB), Y4, Y4
+	VADDPS       Y0, Y4, Y4
+	VFNMADD231PS word_40a00000<>+0(SB), Y2, Y4
+	VMOVUPS      Y1, (R8)
+	VMOVUPS      Y5, 160(R8)
+	VMOVUPS      Y6, 320(R8)
+	VMOVUPS      Y3, 480(R8)
+	VMOVUPS      Y4, 640(R8)
+	ADDQ         SI, R9
+	MOVQ         R9, R10
+	VMOVUPS      (R10), Y0
+	ADDQ         BX, R10
+	VMOVUPS      (R10), Y1
+	ADDQ         BX, R10
+	VMOVUPS      (R10), Y2
+	ADDQ         BX, R10
+	VMOVUPS      (R10), Y3
+	ADDQ         BX, R10
+	VMOVUPS      (R10), Y4
+	VSUBPS       Y2, Y0, Y5
+	VSUBPS       Y3, Y1, Y6
+	VMULPS       word_40800000<>+0(SB), Y2, Y7
+	VMULPS       word_40800000<>+0(SB), Y3, Y3
+	VSUBPS       Y0, Y7, Y7
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y5, Y1
+	VFMADD231PS  word_40000000<>+0(SB), Y6, Y1
+	VMOVUPS      Y5, Y5
+	VFNMADD231PS word_40000000<>+0(SB), Y6, Y5
+	VADDPS       Y3, Y7, Y6
+	VSUBPS       Y3, Y7, Y3
+	VMULPS       word_40800000<>+0(SB), Y4, Y4
+	VADDPS       Y0, Y4, Y4
+	VFNMADD231PS word_40a00000<>+0(SB), Y2, Y4
+	VMOVUPS      Y1, 32(R8)
+	VMOVUPS      Y5, 192(R8)
+	VMOVUPS      Y6, 352(R8)
+	VMOVUPS      Y3, 512(R8)
+	VMOVUPS      Y4, 672(R8)
+	ADDQ         SI, R9
+	MOVQ         R9, R10
+	VMOVUPS      (R10), Y0
+	ADDQ         BX, R10
+	VMOVUPS      (R10), Y1
+	ADDQ         BX, R10
+	VMOVUPS      (R10), Y2
+	ADDQ         BX, R10
+	VMOVUPS      (R10), Y3
+	ADDQ         BX, R10
+	VMOVUPS      (R10), Y4
+	VSUBPS       Y2, Y0, Y5
+	VSUBPS       Y3, Y1, Y6
+	VMULPS       word_40800000<>+0(SB), Y2, Y7
+	VMULPS       word_40800000<>+0(SB), Y3, Y3
+	VSUBPS       Y0, Y7, Y7
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y5, Y1
+	VFMADD231PS  word_40000000<>+0(SB), Y6, Y1
+	VMOVUPS      Y5, Y5
+	VFNMADD231PS word_40000000<>+0(SB), Y6, Y5
+	VADDPS       Y3, Y7, Y6
+	VSUBPS       Y3, Y7, Y3
+	VMULPS       word_40800000<>+0(SB), Y4, Y4
+	VADDPS       Y0, Y4, Y4
+	VFNMADD231PS word_40a00000<>+0(SB), Y2, Y4
+	VMOVUPS      Y1, 64(R8)
+	VMOVUPS      Y5, 224(R8)
+	VMOVUPS      Y6, 384(R8)
+	VMOVUPS      Y3, 544(R8)
+	VMOVUPS      Y4, 704(R8)
+	ADDQ         SI, R9
+	VMOVUPS      (R9), Y0
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Y1
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Y2
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Y3
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Y4
+	VSUBPS       Y2, Y0, Y5
+	VSUBPS       Y3, Y1, Y6
+	VMULPS       word_40800000<>+0(SB), Y2, Y7
+	VMULPS       word_40800000<>+0(SB), Y3, Y3
+	VSUBPS       Y0, Y7, Y7
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y5, Y1
+	VFMADD231PS  word_40000000<>+0(SB), Y6, Y1
+	VMOVUPS      Y5, Y5
+	VFNMADD231PS word_40000000<>+0(SB), Y6, Y5
+	VADDPS       Y3, Y7, Y6
+	VSUBPS       Y3, Y7, Y3
+	VMULPS       word_40800000<>+0(SB), Y4, Y4
+	VADDPS       Y0, Y4, Y4
+	VFNMADD231PS word_40a00000<>+0(SB), Y2, Y4
+	VMOVUPS      Y1, 96(R8)
+	VMOVUPS      Y5, 256(R8)
+	VMOVUPS      Y6, 416(R8)
+	VMOVUPS      Y3, 576(R8)
+	VMOVUPS      Y4, 736(R8)
+	MOVQ         AX, R9
+	VMOVUPS      (R8), Y0
+	VMOVUPS      32(R8), Y1
+	VMOVUPS      64(R8), Y2
+	VMOVUPS      96(R8), Y3
+	VSUBPS       Y2, Y0, Y4
+	VSUBPS       Y3, Y1, Y5
+	VMULPS       word_40800000<>+0(SB), Y2, Y2
+	VMULPS       word_40800000<>+0(SB), Y3, Y3
+	VSUBPS       Y0, Y2, Y2
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y4, Y0
+	VFMADD231PS  word_40000000<>+0(SB), Y5, Y0
+	VMOVUPS      Y4, Y1
+	VFNMADD231PS word_40000000<>+0(SB), Y5, Y1
+	VADDPS       Y3, Y2, Y4
+	VSUBPS       Y3, Y2, Y2
+	VMOVUPS      Y0, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y1, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y4, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y2, (R9)
+	ADDQ         CX, R9
+	ADDQ         CX, R9
+	VMOVUPS      160(R8), Y0
+	VMOVUPS      192(R8), Y1
+	VMOVUPS      224(R8), Y2
+	VMOVUPS      256(R8), Y3
+	VSUBPS       Y2, Y0, Y4
+	VSUBPS       Y3, Y1, Y5
+	VMULPS       word_40800000<>+0(SB), Y2, Y2
+	VMULPS       word_40800000<>+0(SB), Y3, Y3
+	VSUBPS       Y0, Y2, Y2
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y4, Y0
+	VFMADD231PS  word_40000000<>+0(SB), Y5, Y0
+	VMOVUPS      Y4, Y1
+	VFNMADD231PS word_40000000<>+0(SB), Y5, Y1
+	VADDPS       Y3, Y2, Y4
+	VSUBPS       Y3, Y2, Y2
+	VMOVUPS      Y0, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y1, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y4, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y2, (R9)
+	ADDQ         CX, R9
+	ADDQ         CX, R9
+	VMOVUPS      320(R8), Y0
+	VMOVUPS      352(R8), Y1
+	VMOVUPS      384(R8), Y2
+	VMOVUPS      416(R8), Y3
+	VSUBPS       Y2, Y0, Y4
+	VSUBPS       Y3, Y1, Y5
+	VMULPS       word_40800000<>+0(SB), Y2, Y2
+	VMULPS       word_40800000<>+0(SB), Y3, Y3
+	VSUBPS       Y0, Y2, Y2
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y4, Y0
+	VFMADD231PS  word_40000000<>+0(SB), Y5, Y0
+	VMOVUPS      Y4, Y1
+	VFNMADD231PS word_40000000<>+0(SB), Y5, Y1
+	VADDPS       Y3, Y2, Y4
+	VSUBPS       Y3, Y2, Y2
+	VMOVUPS      Y0, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y1, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y4, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y2, (R9)
+	ADDQ         CX, R9
+	ADDQ         CX, R9
+	VMOVUPS      480(R8), Y0
+	VMOVUPS      512(R8), Y1
+	VMOVUPS      544(R8), Y2
+	VMOVUPS      576(R8), Y3
+	VSUBPS       Y2, Y0, Y4
+	VSUBPS       Y3, Y1, Y5
+	VMULPS       word_40800000<>+0(SB), Y2, Y2
+	VMULPS       word_40800000<>+0(SB), Y3, Y3
+	VSUBPS       Y0, Y2, Y2
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y4, Y0
+	VFMADD231PS  word_40000000<>+0(SB), Y5, Y0
+	VMOVUPS      Y4, Y1
+	VFNMADD231PS word_40000000<>+0(SB), Y5, Y1
+	VADDPS       Y3, Y2, Y4
+	VSUBPS       Y3, Y2, Y2
+	VMOVUPS      Y0, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y1, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y4, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y2, (R9)
+	ADDQ         CX, R9
+	ADDQ         CX, R9
+	VMOVUPS      640(R8), Y0
+	VMOVUPS      672(R8), Y1
+	VMOVUPS      704(R8), Y2
+	VMOVUPS      736(R8), Y3
+	VSUBPS       Y2, Y0, Y4
+	VSUBPS       Y3, Y1, Y5
+	VMULPS       word_40800000<>+0(SB), Y2, Y2
+	VMULPS       word_40800000<>+0(SB), Y3, Y3
+	VSUBPS       Y0, Y2, Y2
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y4, Y0
+	VFMADD231PS  word_40000000<>+0(SB), Y5, Y0
+	VMOVUPS      Y4, Y1
+	VFNMADD231PS word_40000000<>+0(SB), Y5, Y1
+	VADDPS       Y3, Y2, Y4
+	VSUBPS       Y3, Y2, Y2
+	VMOVUPS      Y0, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y1, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y4, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y2, (R9)
+	ADDQ         $0x00000020, AX
+	ADDQ         $0x00000020, DX
+	SUBQ         $0x00000008, DI
+	CMPQ         DI, $0x00000008
+	JAE          loop2
+
+next3:
+	TESTQ DI, DI
+	JZ    done1
+
+	// The tail, under a mask.
+	LEAQ         slide<>+32(SB), R9
+	NEGQ         DI
+	VMOVUPS      (R9)(DI*4), Y0
+	NEGQ         DI
+	MOVQ         DX, R9
+	MOVQ         R9, R10
+	VMASKMOVPS   (R10), Y0, Y1
+	ADDQ         BX, R10
+	VMASKMOVPS   (R10), Y0, Y2
+	ADDQ         BX, R10
+	VMASKMOVPS   (R10), Y0, Y3
+	ADDQ         BX, R10
+	VMASKMOVPS   (R10), Y0, Y4
+	ADDQ         BX, R10
+	VMASKMOVPS   (R10), Y0, Y5
+	VSUBPS       Y3, Y1, Y6
+	VSUBPS       Y4, Y2, Y7
+	VMULPS       word_40800000<>+0(SB), Y3, Y8
+	VMULPS       word_40800000<>+0(SB), Y4, Y4
+	VSUBPS       Y1, Y8, Y8
+	VSUBPS       Y2, Y4, Y4
+	VMOVUPS      Y6, Y2
+	VFMADD231PS  word_40000000<>+0(SB), Y7, Y2
+	VMOVUPS      Y6, Y6
+	VFNMADD231PS word_40000000<>+0(SB), Y7, Y6
+	VADDPS       Y4, Y8, Y7
+	VSUBPS       Y4, Y8, Y4
+	VMULPS       word_40800000<>+0(SB), Y5, Y5
+	VADDPS       Y1, Y5, Y5
+	VFNMADD231PS word_40a00000<>+0(SB), Y3, Y5
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      Y6, 160(R8)
+	VMOVUPS      Y7, 320(R8)
+	VMOVUPS      Y4, 480(R8)
+	VMOVUPS      Y5, 640(R8)
+	ADDQ         SI, R9
+	MOVQ         R9, R10
+	VMASKMOVPS   (R10), Y0, Y1
+	ADDQ         BX, R10
+	VMASKMOVPS   (R10), Y0, Y2
+	ADDQ         BX, R10
+	VMASKMOVPS   (R10), Y0, Y3
+	ADDQ         BX, R10
+	VMASKMOVPS   (R10), Y0, Y4
+	ADDQ         BX, R10
+	VMASKMOVPS   (R10), Y0, Y5
+	VSUBPS       Y3, Y1, Y6
+	VSUBPS       Y4, Y2, Y7
+	VMULPS       word_40800000<>+0(SB), Y3, Y8
+	VMULPS       word_40800000<>+0(SB), Y4, Y4
+	VSUBPS       Y1, Y8, Y8
+	VSUBPS       Y2, Y4, Y4
+	VMOVUPS      Y6, Y2
+	VFMADD231PS  word_40000000<>+0(SB), Y7, Y2
+	VMOVUPS      Y6, Y6
+	VFNMADD231PS word_40000000<>+0(SB), Y7, Y6
+	VADDPS       Y4, Y8, Y7
+	VSUBPS       Y4, Y8, Y4
+	VMULPS       word_40800000<>+0(SB), Y5, Y5
+	VADDPS       Y1, Y5, Y5
+	VFNMADD231PS word_40a00000<>+0(SB), Y3, Y5
+	VMOVUPS      Y2, 32(R8)
+	VMOVUPS      Y6, 192(R8)
+	VMOVUPS      Y7, 352(R8)
+	VMOVUPS      Y4, 512(R8)
+	VMOVUPS      Y5, 672(R8)
+	ADDQ         SI, R9
+	MOVQ         R9, R10
+	VMASKMOVPS   (R10), Y0, Y1
+	ADDQ         BX, R10
+	VMASKMOVPS   (R10), Y0, Y2
+	ADDQ         BX, R10
+	VMASKMOVPS   (R10), Y0, Y3
+	ADDQ         BX, R10
+	VMASKMOVPS   (R10), Y0, Y4
+	ADDQ         BX, R10
+	VMASKMOVPS   (R10), Y0, Y5
+	VSUBPS       Y3, Y1, Y6
+	VSUBPS       Y4, Y2, Y7
+	VMULPS       word_40800000<>+0(SB), Y3, Y8
+	VMULPS       word_40800000<>+0(SB), Y4, Y4
+	VSUBPS       Y1, Y8, Y8
+	VSUBPS       Y2, Y4, Y4
+	VMOVUPS      Y6, Y2
+	VFMADD231PS  word_40000000<>+0(SB), Y7, Y2
+	VMOVUPS      Y6, Y6
+	VFNMADD231PS word_40000000<>+0(SB), Y7, Y6
+	VADDPS       Y4, Y8, Y7
+	VSUBPS       Y4, Y8, Y4
+	VMULPS       word_40800000<>+0(SB), Y5, Y5
+	VADDPS       Y1, Y5, Y5
+	VFNMADD231PS word_40a00000<>+0(SB), Y3, Y5
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      Y6, 224(R8)
+	VMOVUPS      Y7, 384(R8)
+	VMOVUPS      Y4, 544(R8)
+	VMOVUPS      Y5, 704(R8)
+	ADDQ         SI, R9
+	MOVQ         R9, SI
+	VMASKMOVPS   (SI), Y0, Y1
+	ADDQ         BX, SI
+	VMASKMOVPS   (SI), Y0, Y2
+	ADDQ         BX, SI
+	VMASKMOVPS   (SI), Y0, Y3
+	ADDQ         BX, SI
+	VMASKMOVPS   (SI), Y0, Y4
+	ADDQ         BX, SI
+	VMASKMOVPS   (SI), Y0, Y5
+	VSUBPS       Y3, Y1, Y6
+	VSUBPS       Y4, Y2, Y7
+	VMULPS       word_40800000<>+0(SB), Y3, Y8
+	VMULPS       word_40800000<>+0(SB), Y4, Y4
+	VSUBPS       Y1, Y8, Y8
+	VSUBPS       Y2, Y4, Y4
+	VMOVUPS      Y6, Y2
+	VFMADD231PS  word_40000000<>+0(SB), Y7, Y2
+	VMOVUPS      Y6, Y6
+	VFNMADD231PS word_40000000<>+0(SB), Y7, Y6
+	VADDPS       Y4, Y8, Y7
+	VSUBPS       Y4, Y8, Y4
+	VMULPS       word_40800000<>+0(SB), Y5, Y5
+	VADDPS       Y1, Y5, Y5
+	VFNMADD231PS word_40a00000<>+0(SB), Y3, Y5
+	VMOVUPS      Y2, 96(R8)
+	VMOVUPS      Y6, 256(R8)
+	VMOVUPS      Y7, 416(R8)
+	VMOVUPS      Y4, 576(R8)
+	VMOVUPS      Y5, 736(R8)
+	MOVQ         AX, BX
+	VMOVUPS      (R8), Y1
+	VMOVUPS      32(R8), Y2
+	VMOVUPS      64(R8), Y3
+	VMOVUPS      96(R8), Y4
+	VSUBPS       Y3, Y1, Y5
+	VSUBPS       Y4, Y2, Y6
+	VMULPS       word_40800000<>+0(SB), Y3, Y3
+	VMULPS       word_40800000<>+0(SB), Y4, Y4
+	VSUBPS       Y1, Y3, Y3
+	VSUBPS       Y2, Y4, Y4
+	VMOVUPS      Y5, Y1
+	VFMADD231PS  word_40000000<>+0(SB), Y6, Y1
+	VMOVUPS      Y5, Y2
+	VFNMADD231PS word_40000000<>+0(SB), Y6, Y2
+	VADDPS       Y4, Y3, Y5
+	VSUBPS       Y4, Y3, Y3
+	VMASKMOVPS   Y1, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y2, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y5, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y3, Y0, (BX)
+	ADDQ         CX, BX
+	ADDQ         CX, BX
+	VMOVUPS      160(R8), Y1
+	VMOVUPS      192(R8), Y2
+	VMOVUPS      224(R8), Y3
+	VMOVUPS      256(R8), Y4
+	VSUBPS       Y3, Y1, Y5
+	VSUBPS       Y4, Y2, Y6
+	VMULPS       word_40800000<>+0(SB), Y3, Y3
+	VMULPS       word_40800000<>+0(SB), Y4, Y4
+	VSUBPS       Y1, Y3, Y3
+	VSUBPS       Y2, Y4, Y4
+	VMOVUPS      Y5, Y1
+	VFMADD231PS  word_40000000<>+0(SB), Y6, Y1
+	VMOVUPS      Y5, Y2
+	VFNMADD231PS word_40000000<>+0(SB), Y6, Y2
+	VADDPS       Y4, Y3, Y5
+	VSUBPS       Y4, Y3, Y3
+	VMASKMOVPS   Y1, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y2, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y5, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y3, Y0, (BX)
+	ADDQ         CX, BX
+	ADDQ         CX, BX
+	VMOVUPS      320(R8), Y1
+	VMOVUPS      352(R8), Y2
+	VMOVUPS      384(R8), Y3
+	VMOVUPS      416(R8), Y4
+	VSUBPS       Y3, Y1, Y5
+	VSUBPS       Y4, Y2, Y6
+	VMULPS       word_40800000<>+0(SB), Y3, Y3
+	VMULPS       word_40800000<>+0(SB), Y4, Y4
+	VSUBPS       Y1, Y3, Y3
+	VSUBPS       Y2, Y4, Y4
+	VMOVUPS      Y5, Y1
+	VFMADD231PS  word_40000000<>+0(SB), Y6, Y1
+	VMOVUPS      Y5, Y2
+	VFNMADD231PS word_40000000<>+0(SB), Y6, Y2
+	VADDPS       Y4, Y3, Y5
+	VSUBPS       Y4, Y3, Y3
+	VMASKMOVPS   Y1, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y2, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y5, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y3, Y0, (BX)
+	ADDQ         CX, BX
+	ADDQ         CX, BX
+	VMOVUPS      480(R8), Y1
+	VMOVUPS      512(R8), Y2
+	VMOVUPS      544(R8), Y3
+	VMOVUPS      576(R8), Y4
+	VSUBPS       Y3, Y1, Y5
+	VSUBPS       Y4, Y2, Y6
+	VMULPS       word_40800000<>+0(SB), Y3, Y3
+	VMULPS       word_40800000<>+0(SB), Y4, Y4
+	VSUBPS       Y1, Y3, Y3
+	VSUBPS       Y2, Y4, Y4
+	VMOVUPS      Y5, Y1
+	VFMADD231PS  word_40000000<>+0(SB), Y6, Y1
+	VMOVUPS      Y5, Y2
+	VFNMADD231PS word_40000000<>+0(SB), Y6, Y2
+	VADDPS       Y4, Y3, Y5
+	VSUBPS       Y4, Y3, Y3
+	VMASKMOVPS   Y1, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y2, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y5, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y3, Y0, (BX)
+	ADDQ         CX, BX
+	ADDQ         CX, BX
+	VMOVUPS      640(R8), Y1
+	VMOVUPS      672(R8), Y2
+	VMOVUPS      704(R8), Y3
+	VMOVUPS      736(R8), Y4
+	VSUBPS       Y3, Y1, Y5
+	VSUBPS       Y4, Y2, Y6
+	VMULPS       word_40800000<>+0(SB), Y3, Y3
+	VMULPS       word_40800000<>+0(SB), Y4, Y4
+	VSUBPS       Y1, Y3, Y3
+	VSUBPS       Y2, Y4, Y4
+	VMOVUPS      Y5, Y1
+	VFMADD231PS  word_40000000<>+0(SB), Y6, Y1
+	VMOVUPS      Y5, Y2
+	VFNMADD231PS word_40000000<>+0(SB), Y6, Y2
+	VADDPS       Y4, Y3, Y5
+	VSUBPS       Y4, Y3, Y3
+	VMASKMOVPS   Y1, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y2, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y5, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y3, Y0, (BX)
+	LEAQ         (AX)(DI*4), AX
+	LEAQ         (DX)(DI*4), DX
+	XORQ         DI, DI
+
+done1:
+	VZEROUPPER
+	RET
+
+// func WinogradInputReduce5x4F32AVX2(v []float32, ldv int, x []float32, row int, col int, n int, work []float32)
+// Requires: AVX, FMA3
+TEXT ·WinogradInputReduce5x4F32AVX2(SB), NOSPLIT, $0-104
+	MOVQ v_base+0(FP), AX
+	MOVQ ldv+24(FP), CX
+	SHLQ $0x02, CX
+	MOVQ x_base+32(FP), DX
+	MOVQ row+56(FP), BX
+	SHLQ $0x02, BX
+	MOVQ col+64(FP), SI
+	SHLQ $0x02, SI
+	MOVQ n+72(FP), DI
+	MOVQ work_base+80(FP), R8
+	CMPQ DI, $0x00000008
+	JB   next3
+
+loop2:
+	MOVQ         AX, R9
+	VMOVUPS      (R9), Y0
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Y1
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Y2
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Y3
+	VADDPS       Y1, Y0, Y4
+	VSUBPS       Y1, Y0, Y0
+	VADDPS       Y3, Y2, Y1
+	VSUBPS       Y3, Y2, Y2
+	VSUBPS       Y1, Y4, Y3
+	VMULPS       word_40800000<>+0(SB), Y1, Y1
+	VSUBPS       Y4, Y1, Y1
+	VMULPS       word_40800000<>+0(SB), Y2, Y4
+	VFNMADD231PS word_40000000<>+0(SB), Y0, Y4
+	VMULPS       word_40000000<>+0(SB), Y0, Y0
+	VSUBPS       Y2, Y0, Y0
+	VMOVUPS      Y3, (R8)
+	VMOVUPS      Y0, 32(R8)
+	VMOVUPS      Y1, 64(R8)
+	VMOVUPS      Y4, 96(R8)
+	ADDQ         CX, R9
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Y0
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Y1
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Y2
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Y3
+	VADDPS       Y1, Y0, Y4
+	VSUBPS       Y1, Y0, Y0
+	VADDPS       Y3, Y2, Y1
+	VSUBPS       Y3, Y2, Y2
+	VSUBPS       Y1, Y4, Y3
+	VMULPS       word_40800000<>+0(SB), Y1, Y1
+	VSUBPS       Y4, Y1, Y1
+	VMULPS       word_40800000<>+0(SB), Y2, Y4
+	VFNMADD231PS word_40000000<>+0(SB), Y0, Y4
+	VMULPS       word_40000000<>+0(SB), Y0, Y0
+	VSUBPS       Y2, Y0, Y0
+	VMOVUPS      Y3, 160(R8)
+	VMOVUPS      Y0, 192(R8)
+	VMOVUPS      Y1, 224(R8)
+	VMOVUPS      Y4, 256(R8)
+	ADDQ         CX, R9
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Y0
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Y1
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Y2
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Y3
+	VADDPS       Y1, Y0, Y4
+	VSUBPS       Y1, Y0, Y0
+	VADDPS       Y3, Y2, Y1
+	VSUBPS       Y3, Y2, Y2
+	VSUBPS       Y1, Y4, Y3
+	VMULPS       word_40800000<>+0(SB), Y1, Y1
+	VSUBPS       Y4, Y1, Y1
+	VMULPS       word_40800000<>+0(SB), Y2, Y4
+	VFNMADD231PS word_40000000<>+0(SB), Y0, Y4
+	VMULPS       word_40000000<>+0(SB), Y0, Y0
+	VSUBPS       Y2, Y0, Y0
+	VMOVUPS      Y3, 320(R8)
+	VMOVUPS      Y0, 352(R8)
+	VMOVUPS      Y1, 384(R8)
+	VMOVUPS      Y4, 416(R8)
+	ADDQ         CX, R9
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Y0
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Y1
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Y2
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Y3
+	VADDPS       Y1, Y0, Y4
+	VSUBPS       Y1, Y0, Y0
+	VADDPS       Y3, Y2, Y1
+	VSUBPS       Y3, Y2, Y2
+	VSUBPS       Y1, Y4, Y3
+	VMULPS       word_40800000<>+0(SB), Y1, Y1
+	VSUBPS       Y4, Y1, Y1
+	VMULPS       word_40800000<>+0(SB), Y2, Y4
+	VFNMADD231PS word_40000000<>+0(SB), Y0, Y4
+	VMULPS       word_40000000<>+0(SB), Y0, Y0
+	VSUBPS       Y2, Y0, Y0
+	VMOVUPS      Y3, 480(R8)
+	VMOVUPS      Y0, 512(R8)
+	VMOVUPS      Y1, 544(R8)
+	VMOVUPS      Y4, 576(R8)
+	ADDQ         CX, R9
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Y0
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Y1
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Y2
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Y3
+	VADDPS       Y1, Y0, Y4
+	VSUBPS       Y1, Y0, Y0
+	VADDPS       Y3, Y2, Y1
+	VSUBPS       Y3, Y2, Y2
+	VSUBPS       Y1, Y4, Y3
+	VMULPS       word_40800000<>+0(SB), Y1, Y1
+	VSUBPS       Y4, Y1, Y1
+	VMULPS       word_40800000<>+0(SB), Y2, Y4
+	VFNMADD231PS word_40000000<>+0(SB), Y0, Y4
+	VMULPS       word_40000000<>+0(SB), Y0, Y0
+	VSUBPS       Y2, Y0, Y0
+	VMOVUPS      Y3, 640(R8)
+	VMOVUPS      Y0, 672(R8)
+	VMOVUPS      Y1, 704(R8)
+	VMOVUPS      Y4, 736(R8)
+	MOVQ         DX, R9
+	VMOVUPS      (R8), Y0
+	VMOVUPS      160(R8), Y1
+	VMOVUPS      320(R8), Y2
+	VMOVUPS      480(R8), Y3
+	VMOVUPS      640(R8), Y4
+	VADDPS       Y1, Y0, Y5
+	VSUBPS       Y1, Y0, Y0
+	VADDPS       Y3, Y2, Y1
+	VSUBPS       Y3, Y2, Y2
+	VSUBPS       Y1, Y5, Y3
+	VMULPS       word_40800000<>+0(SB), Y1, Y1
+	VSUBPS       Y5, Y1, Y1
+	VMULPS       word_40800000<>+0(SB), Y2, Y5
+	VFNMADD231PS word_40000000<>+0(SB), Y0, Y5
+	VMULPS       word_40000000<>+0(SB), Y0, Y0
+	VSUBPS       Y2, Y0, Y0
+	VADDPS       Y4, Y3, Y3
+	VFNMADD231PS word_40a00000<>+0(SB), Y4, Y1
+	VMULPS       word_40800000<>+0(SB), Y4, Y2
+	MOVQ         R9, R10
+	VADDPS       (R10), Y3, Y3
+	VMOVUPS      Y3, (R10)
+	ADDQ         BX, R10
+	VADDPS       (R10), Y0, Y0
+	VMOVUPS      Y0, (R10)
+	ADDQ         BX, R10
+	VADDPS       (R10), Y1, Y1
+	VMOVUPS      Y1, (R10)
+	ADDQ         BX, R10
+	VADDPS       (R10), Y5, Y5
+	VMOVUPS      Y5, (R10)
+	ADDQ         BX, R10
+	VADDPS       (R10), Y2, Y2
+	VMOVUPS      Y2, (R10)
+	ADDQ         SI, R9
+	VMOVUPS      32(R8), Y0
+	VMOVUPS      192(R8), Y1
+	VMOVUPS      352(R8), Y2
+	VMOVUPS      512(R8), Y3
+	VMOVUPS      672(R8), Y4
+	VADDPS       Y1, Y0, Y5
+	VSUBPS       Y1, Y0, Y0
+	VADDPS       Y3, Y2, Y1
+	VSUBPS       Y3, Y2, Y2
+	VSUBPS       Y1, Y5, Y3
+	VMULPS       word_40800000<>+0(SB), Y1, Y1
+	VSUBPS       Y5, Y1, Y1
+	VMULPS       word_40800000<>+0(SB), Y2, Y5
+	VFNMADD231PS word_40000000<>+0(SB), Y0, Y5
+	VMULPS       word_40000000<>+0(SB), Y0, Y0
+	VSUBPS       Y2, Y0, Y0
+	VADDPS       Y4, Y3, Y3
+	VFNMADD231PS word_40a00000<>+0(SB), Y4, Y1
+	VMULPS       word_40800000<>+0(SB), Y4, Y2
+	MOVQ         R9, R10
+	VADDPS       (R10), Y3, Y3
+	VMOVUPS      Y3, (R10)
+	ADDQ         BX, R10
+	VADDPS       (R10), Y0, Y0
+	VMOVUPS      Y0, (R10)
+	ADDQ         BX, R10
+	VADDPS       (R10), Y1, Y1
+	VMOVUPS      Y1, (R10)
+	ADDQ         BX, R10
+	VADDPS       (R10), Y5, Y5
+	VMOVUPS      Y5, (R10)
+	ADDQ         BX, R10
+	VADDPS       (R10), Y2, Y2
+	VMOVUPS      Y2, (R10)
+	ADDQ         SI, R9
+	VMOVUPS      64(R8), Y0
+	VMOVUPS      224(R8), Y1
+	VMOVUPS      384(R8), Y2
+	VMOVUPS      544(R8), Y3
+	VMOVUPS      704(R8), Y4
+	VADDPS       Y1, Y0, Y5
+	VSUBPS       Y1, Y0, Y0
+	VADDPS       Y3, Y2, Y1
+	VSUBPS       Y3, Y2, Y2
+	VSUBPS       Y1, Y5, Y3
+	VMULPS       word_40800000<>+0(SB), Y1, Y1
+	VSUBPS       Y5, Y1, Y1
+	VMULPS       word_40800000<>+0(SB), Y2, Y5
+	VFNMADD231PS word_40000000<>+0(SB), Y0, Y5
+	VMULPS       word_40000000<>+0(SB), Y0, Y0
+	VSUBPS       Y2, Y0, Y0
+	VADDPS       Y4, Y3, Y3
+	VFNMADD231PS word_40a00000<>+0(SB), Y4, Y1
+	VMULPS       word_40800000<>+0(SB), Y4, Y2
+	MOVQ         R9, R10
+	VADDPS       (R10), Y3, Y3
+	VMOVUPS      Y3, (R10)
+	ADDQ         BX, R10
+	VADDPS       (R10), Y0, Y0
+	VMOVUPS      Y0, (R10)
+	ADDQ         BX, R10
+	VADDPS       (R10), Y1, Y1
+	VMOVUPS      Y1, (R10)
+	ADDQ         BX, R10
+	VADDPS       (R10), Y5, Y5
+	VMOVUPS      Y5, (R10)
+	ADDQ         BX, R10
+	VADDPS       (R10), Y2, Y2
+	VMOVUPS      Y2, (R10)
+	ADDQ         SI, R9
+	VMOVUPS      96(R8), Y0
+	VMOVUPS      256(R8), Y1
+	VMOVUPS      416(R8), Y2
+	VMOVUPS      576(R8), Y3
+	VMOVUPS      736(R8), Y4
+	VADDPS       Y1, Y0, Y5
+	VSUBPS       Y1, Y0, Y0
+	VADDPS       Y3, Y2, Y1
+	VSUBPS       Y3, Y2, Y2
+	VSUBPS       Y1, Y5, Y3
+	VMULPS       word_40800000<>+0(SB), Y1, Y1
+	VSUBPS       Y5, Y1, Y1
+	VMULPS       word_40800000<>+0(SB), Y2, Y5
+	VFNMADD231PS word_40000000<>+0(SB), Y0, Y5
+	VMULPS       word_40000000<>+0(SB), Y0, Y0
+	VSUBPS       Y2, Y0, Y0
+	VADDPS       Y4, Y3, Y3
+	VFNMADD231PS word_40a00000<>+0(SB), Y4, Y1
+	VMULPS       word_40800000<>+0(SB), Y4, Y2
+	VADDPS       (R9), Y3, Y3
+	VMOVUPS      Y3, (R9)
+	ADDQ         BX, R9
+	VADDPS       (R9), Y0, Y0
+	VMOVUPS      Y0, (R9)
+	ADDQ         BX, R9
+	VADDPS       (R9), Y1, Y1
+	VMOVUPS      Y1, (R9)
+	ADDQ         BX, R9
+	VADDPS       (R9), Y5, Y5
+	VMOVUPS      Y5, (R9)
+	ADDQ         BX, R9
+	VADDPS       (R9), Y2, Y2
+	VMOVUPS      Y2, (R9)
+	ADDQ         $0x00000020, AX
+	ADDQ         $0x00000020, DX
+	SUBQ         $0x00000008, DI
+	CMPQ         DI, $0x00000008
+	JAE          loop2
+
+next3:
+	TESTQ DI, DI
+	JZ    done1
+
+	// The tail, under a mask.
+	LEAQ         slide<>+32(SB), R9
+	NEGQ         DI
+	VMOVUPS      (R9)(DI*4), Y0
+	NEGQ         DI
+	MOVQ         AX, R9
+	VMASKMOVPS   (R9), Y0, Y1
+	ADDQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y2
+	ADDQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y3
+	ADDQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y4
+	VADDPS       Y2, Y1, Y5
+	VSUBPS       Y2, Y1, Y1
+	VADDPS       Y4, Y3, Y2
+	VSUBPS       Y4, Y3, Y3
+	VSUBPS       Y2, Y5, Y4
+	VMULPS       word_40800000<>+0(SB), Y2, Y2
+	VSUBPS       Y5, Y2, Y2
+	VMULPS       word_40800000<>+0(SB), Y3, Y5
+	VFNMADD231PS word_40000000<>+0(SB), Y1, Y5
+	VMULPS       word_40000000<>+0(SB), Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, (R8)
+	VMOVUPS      Y1, 32(R8)
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      Y5, 96(R8)
+	ADDQ         CX, R9
+	ADDQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y1
+	ADDQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y2
+	ADDQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y3
+	ADDQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y4
+	VADDPS       Y2, Y1, Y5
+	VSUBPS       Y2, Y1, Y1
+	VADDPS       Y4, Y3, Y2
+	VSUBPS       Y4, Y3, Y3
+	VSUBPS       Y2, Y5, Y4
+	VMULPS       word_40800000<>+0(SB), Y2, Y2
+	VSUBPS       Y5, Y2, Y2
+	VMULPS       word_40800000<>+0(SB), Y3, Y5
+	VFNMADD231PS word_40000000<>+0(SB), Y1, Y5
+	VMULPS       word_40000000<>+0(SB), Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, 160(R8)
+	VMOVUPS      Y1, 192(R8)
+	VMOVUPS      Y2, 224(R8)
+	VMOVUPS      Y5, 256(R8)
+	ADDQ         CX, R9
+	ADDQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y1
+	ADDQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y2
+	ADDQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y3
+	ADDQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y4
+	VADDPS       Y2, Y1, Y5
+	VSUBPS       Y2, Y1, Y1
+	VADDPS       Y4, Y3, Y2
+	VSUBPS       Y4, Y3, Y3
+	VSUBPS       Y2, Y5, Y4
+	VMULPS       word_40800000<>+0(SB), Y2, Y2
+	VSUBPS       Y5, Y2, Y2
+	VMULPS       word_40800000<>+0(SB), Y3, Y5
+	VFNMADD231PS word_40000000<>+0(SB), Y1, Y5
+	VMULPS       word_40000000<>+0(SB), Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, 320(R8)
+	VMOVUPS      Y1, 352(R8)
+	VMOVUPS      Y2, 384(R8)
+	VMOVUPS      Y5, 416(R8)
+	ADDQ         CX, R9
+	ADDQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y1
+	ADDQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y2
+	ADDQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y3
+	ADDQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y4
+	VADDPS       Y2, Y1, Y5
+	VSUBPS       Y2, Y1, Y1
+	VADDPS       Y4, Y3, Y2
+	VSUBPS       Y4, Y3, Y3
+	VSUBPS       Y2, Y5, Y4
+	VMULPS       word_40800000<>+0(SB), Y2, Y2
+	VSUBPS       Y5, Y2, Y2
+	VMULPS       word_40800000<>+0(SB), Y3, Y5
+	VFNMADD231PS word_40000000<>+0(SB), Y1, Y5
+	VMULPS       word_40000000<>+0(SB), Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, 480(R8)
+	VMOVUPS      Y1, 512(R8)
+	VMOVUPS      Y2, 544(R8)
+	VMOVUPS      Y5, 576(R8)
+	ADDQ         CX, R9
+	ADDQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y1
+	ADDQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y2
+	ADDQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y3
+	ADDQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y4
+	VADDPS       Y2, Y1, Y5
+	VSUBPS       Y2, Y1, Y1
+	VADDPS       Y4, Y3, Y2
+	VSUBPS       Y4, Y3, Y3
+	VSUBPS       Y2, Y5, Y4
+	VMULPS       word_40800000<>+0(SB), Y2, Y2
+	VSUBPS       Y5, Y2, Y2
+	VMULPS       word_40800000<>+0(SB), Y3, Y5
+	VFNMADD231PS word_40000000<>+0(SB), Y1, Y5
+	VMULPS       word_40000000<>+0(SB), Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, 640(R8)
+	VMOVUPS      Y1, 672(R8)
+	VMOVUPS      Y2, 704(R8)
+	VMOVUPS      Y5, 736(R8)
+	MOVQ         DX, CX
+	VMOVUPS      (R8), Y1
+	VMOVUPS      160(R8), Y2
+	VMOVUPS      320(R8), Y3
+	VMOVUPS      480(R8), Y4
+	VMOVUPS      640(R8), Y5
+	VADDPS       Y2, Y1, Y6
+	VSUBPS       Y2, Y1, Y1
+	VADDPS       Y4, Y3, Y2
+	VSUBPS       Y4, Y3, Y3
+	VSUBPS       Y2, Y6, Y4
+	VMULPS       word_40800000<>+0(SB), Y2, Y2
+	VSUBPS       Y6, Y2, Y2
+	VMULPS       word_40800000<>+0(SB), Y3, Y6
+	VFNMADD231PS word_40000000<>+0(SB), Y1, Y6
+	VMULPS       word_40000000<>+0(SB), Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VADDPS       Y5, Y4, Y4
+	VFNMADD231PS word_40a00000<>+0(SB), Y5, Y2
+	VMULPS       word_40800000<>+0(SB), Y5, Y3
+	MOVQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y5
+	VADDPS       Y5, Y4, Y4
+	VMASKMOVPS   Y4, Y0, (R9)
+	ADDQ         BX, R9
+	VMASKMOVPS   (R9), Y0, Y4
+	VADDPS       Y4, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (R9)
+	ADDQ         BX, R9
+	VMASKMOVPS   (R9), Y0, Y1
+	VADDPS       Y1, Y2, Y2
+	VMASKMOVPS   Y2, Y0, (R9)
+	ADDQ         BX, R9
+	VMASKMOVPS   (R9), Y0, Y1
+	VADDPS       Y1, Y6, Y6
+	VMASKMOVPS   Y6, Y0, (R9)
+	ADDQ         BX, R9
+	VMASKMOVPS   (R9), Y0, Y1
+	VADDPS       Y1, Y3, Y3
+	VMASKMOVPS   Y3, Y0, (R9)
+	ADDQ         SI, CX
+	VMOVUPS      32(R8), Y1
+	VMOVUPS      192(R8), Y2
+	VMOVUPS      352(R8), Y3
+	VMOVUPS      512(R8), Y4
+	VMOVUPS      672(R8), Y5
+	VADDPS       Y2, Y1, Y6
+	VSUBPS       Y2, Y1, Y1
+	VADDPS       Y4, Y3, Y2
+	VSUBPS       Y4, Y3, Y3
+	VSUBPS       Y2, Y6, Y4
+	VMULPS       word_40800000<>+0(SB), Y2, Y2
+	VSUBPS       Y6, Y2, Y2
+	VMULPS       word_40800000<>+0(SB), Y3, Y6
+	VFNMADD231PS word_40000000<>+0(SB), Y1, Y6
+	VMULPS       word_40000000<>+0(SB), Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VADDPS       Y5, Y4, Y4
+	VFNMADD231PS word_40a00000<>+0(SB), Y5, Y2
+	VMULPS       word_40800000<>+0(SB), Y5, Y3
+	MOVQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y5
+	VADDPS       Y5, Y4, Y4
+	VMASKMOVPS   Y4, Y0, (R9)
+	ADDQ         BX, R9
+	VMASKMOVPS   (R9), Y0, Y4
+	VADDPS       Y4, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (R9)
+	ADDQ         BX, R9
+	VMASKMOVPS   (R9), Y0, Y1
+	VADDPS       Y1, Y2, Y2
+	VMASKMOVPS   Y2, Y0, (R9)
+	ADDQ         BX, R9
+	VMASKMOVPS   (R9), Y0, Y1
+	VADDPS       Y1, Y6, Y6
+	VMASKMOVPS   Y6, Y0, (R9)
+	ADDQ         BX, R9
+	VMASKMOVPS   (R9), Y0, Y1
+	VADDPS       Y1, Y3, Y3
+	VMASKMOVPS   Y3, Y0, (R9)
+	ADDQ         SI, CX
+	VMOVUPS      64(R8), Y1
+	VMOVUPS      224(R8), Y2
+	VMOVUPS      384(R8), Y3
+	VMOVUPS      544(R8), Y4
+	VMOVUPS      704(R8), Y5
+	VADDPS       Y2, Y1, Y6
+	VSUBPS       Y2, Y1, Y1
+	VADDPS       Y4, Y3, Y2
+	VSUBPS       Y4, Y3, Y3
+	VSUBPS       Y2, Y6, Y4
+	VMULPS       word_40800000<>+0(SB), Y2, Y2
+	VSUBPS       Y6, Y2, Y2
+	VMULPS       word_40800000<>+0(SB), Y3, Y6
+	VFNMADD231PS word_40000000<>+0(SB), Y1, Y6
+	VMULPS       word_40000000<>+0(SB), Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VADDPS       Y5, Y4, Y4
+	VFNMADD231PS word_40a00000<>+0(SB), Y5, Y2
+	VMULPS       word_40800000<>+0(SB), Y5, Y3
+	MOVQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y5
+	VADDPS       Y5, Y4, Y4
+	VMASKMOVPS   Y4, Y0, (R9)
+	ADDQ         BX, R9
+	VMASKMOVPS   (R9), Y0, Y4
+	VADDPS       Y4, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (R9)
+	ADDQ         BX, R9
+	VMASKMOVPS   (R9), Y0, Y1
+	VADDPS       Y1, Y2, Y2
+	VMASKMOVPS   Y2, Y0, (R9)
+	ADDQ         BX, R9
+	VMASKMOVPS   (R9), Y0, Y1
+	VADDPS       Y1, Y6, Y6
+	VMASKMOVPS   Y6, Y0, (R9)
+	ADDQ         BX, R9
+	VMASKMOVPS   (R9), Y0, Y1
+	VADDPS       Y1, Y3, Y3
+	VMASKMOVPS   Y3, Y0, (R9)
+	ADDQ         SI, CX
+	VMOVUPS      96(R8), Y1
+	VMOVUPS      256(R8), Y2
+	VMOVUPS      416(R8), Y3
+	VMOVUPS      576(R8), Y4
+	VMOVUPS      736(R8), Y5
+	VADDPS       Y2, Y1, Y6
+	VSUBPS       Y2, Y1, Y1
+	VADDPS       Y4, Y3, Y2
+	VSUBPS       Y4, Y3, Y3
+	VSUBPS       Y2, Y6, Y4
+	VMULPS       word_40800000<>+0(SB), Y2, Y2
+	VSUBPS       Y6, Y2, Y2
+	VMULPS       word_40800000<>+0(SB), Y3, Y6
+	VFNMADD231PS word_40000000<>+0(SB), Y1, Y6
+	VMULPS       word_40000000<>+0(SB), Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VADDPS       Y5, Y4, Y4
+	VFNMADD231PS word_40a00000<>+0(SB), Y5, Y2
+	VMULPS       word_40800000<>+0(SB), Y5, Y3
+	VMASKMOVPS   (CX), Y0, Y5
+	VADDPS       Y5, Y4, Y4
+	VMASKMOVPS   Y4, Y0, (CX)
+	ADDQ         BX, CX
+	VMASKMOVPS   (CX), Y0, Y4
+	VADDPS       Y4, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (CX)
+	ADDQ         BX, CX
+	VMASKMOVPS   (CX), Y0, Y1
+	VADDPS       Y1, Y2, Y2
+	VMASKMOVPS   Y2, Y0, (CX)
+	ADDQ         BX, CX
+	VMASKMOVPS   (CX), Y0, Y1
+	VADDPS       Y1, Y6, Y6
+	VMASKMOVPS   Y6, Y0, (CX)
+	ADDQ         BX, CX
+	VMASKMOVPS   (CX), Y0, Y1
+	VADDPS       Y1, Y3, Y3
+	VMASKMOVPS   Y3, Y0, (CX)
+	LEAQ         (AX)(DI*4), AX
+	LEAQ         (DX)(DI*4), DX
+	XORQ         DI, DI
+
+done1:
+	VZEROUPPER
+	RET
+
+// func WinogradInputExpand4x5F32AVX2(v []float32, ldv int, x []float32, row int, col int, n int, work []float32)
+// Requires: AVX, FMA3
+TEXT ·WinogradInputExpand4x5F32AVX2(SB), NOSPLIT, $0-104
+	MOVQ v_base+0(FP), AX
+	MOVQ ldv+24(FP), CX
+	SHLQ $0x02, CX
+	MOVQ x_base+32(FP), DX
+	MOVQ row+56(FP), BX
+	SHLQ $0x02, BX
+	MOVQ col+64(FP), SI
+	SHLQ $0x02, SI
+	MOVQ n+72(FP), DI
+	MOVQ work_base+80(FP), R8
+	CMPQ DI, $0x00000008
+	JB   next3
+
+loop2:
+	MOVQ         DX, R9
+	MOVQ         R9, R10
+	VMOVUPS      (R10), Y0
+	ADDQ         BX, R10
+	VMOVUPS      (R10), Y1
+	ADDQ         BX, R10
+	VMOVUPS      (R10), Y2
+	ADDQ         BX, R10
+	VMOVUPS      (R10), Y3
+	VSUBPS       Y2, Y0, Y4
+	VSUBPS       Y3, Y1, Y5
+	VMULPS       word_40800000<>+0(SB), Y2, Y2
+	VMULPS       word_40800000<>+0(SB), Y3, Y3
+	VSUBPS       Y0, Y2, Y2
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y4, Y0
+	VFMADD231PS  word_40000000<>+0(SB), Y5, Y0
+	VMOVUPS      Y4, Y1
+	VFNMADD231PS word_40000000<>+0(SB), Y5, Y1
+	VADDPS       Y3, Y2, Y4
+	VSUBPS       Y3, Y2, Y2
+	VMOVUPS      Y0, (R8)
+	VMOVUPS      Y1, 160(R8)
+	VMOVUPS      Y4, 320(R8)
+	VMOVUPS      Y2, 480(R8)
+	ADDQ         SI, R9
+	MOVQ         R9, R10
+	VMOVUPS      (R10), Y0
+	ADDQ         BX, R10
+	VMOVUPS      (R10), Y1
+	ADDQ         BX, R10
+	VMOVUPS      (R10), Y2
+	ADDQ         BX, R10
+	VMOVUPS      (R10), Y3
+	VSUBPS       Y2, Y0, Y4
+	VSUBPS       Y3, Y1, Y5
+	VMULPS       word_40800000<>+0(SB), Y2, Y2
+	VMULPS       word_40800000<>+0(SB), Y3, Y3
+	VSUBPS       Y0, Y2, Y2
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y4, Y0
+	VFMADD231PS  word_40000000<>+0(SB), Y5, Y0
+	VMOVUPS      Y4, Y1
+	VFNMADD231PS word_40000000<>+0(SB), Y5, Y1
+	VADDPS       Y3, Y2, Y4
+	VSUBPS       Y3, Y2, Y2
+	VMOVUPS      Y0, 32(R8)
+	VMOVUPS      Y1, 192(R8)
+	VMOVUPS      Y4, 352(R8)
+	VMOVUPS      Y2, 512(R8)
+	ADDQ         SI, R9
+	MOVQ         R9, R10
+	VMOVUPS      (R10), Y0
+	ADDQ         BX, R10
+	VMOVUPS      (R10), Y1
+	ADDQ         BX, R10
+	VMOVUPS      (R10), Y2
+	ADDQ         BX, R10
+	VMOVUPS      (R10), Y3
+	VSUBPS       Y2, Y0, Y4
+	VSUBPS       Y3, Y1, Y5
+	VMULPS       word_40800000<>+0(SB), Y2, Y2
+	VMULPS       word_40800000<>+0(SB), Y3, Y3
+	VSUBPS       Y0, Y2, Y2
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y4, Y0
+	VFMADD231PS  word_40000000<>+0(SB), Y5, Y0
+	VMOVUPS      Y4, Y1
+	VFNMADD231PS word_40000000<>+0(SB), Y5, Y1
+	VADDPS       Y3, Y2, Y4
+	VSUBPS       Y3, Y2, Y2
+	VMOVUPS      Y0, 64(R8)
+	VMOVUPS      Y1, 224(R8)
+	VMOVUPS      Y4, 384(R8)
+	VMOVUPS      Y2, 544(R8)
+	ADDQ         SI, R9
+	MOVQ         R9, R10
+	VMOVUPS      (R10), Y0
+	ADDQ         BX, R10
+	VMOVUPS      (R10), Y1
+	ADDQ         BX, R10
+	VMOVUPS      (R10), Y2
+	ADDQ         BX, R10
+	VMOVUPS      (R10), Y3
+	VSUBPS       Y2, Y0, Y4
+	VSUBPS       Y3, Y1, Y5
+	VMULPS       word_40800000<>+0(SB), Y2, Y2
+	VMULPS       word_40800000<>+0(SB), Y3, Y3
+	VSUBPS       Y0, Y2, Y2
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y4, Y0
+	VFMADD231PS  word_40000000<>+0(SB), Y5, Y0
+	VMOVUPS      Y4, Y1
+	VFNMADD231PS word_40000000<>+0(SB), Y5, Y1
+	VADDPS       Y3, Y2, Y4
+	VSUBPS       Y3, Y2, Y2
+	VMOVUPS      Y0, 96(R8)
+	VMOVUPS      Y1, 256(R8)
+	VMOVUPS      Y4, 416(R8)
+	VMOVUPS      Y2, 576(R8)
+	ADDQ         SI, R9
+	VMOVUPS      (R9), Y0
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Y1
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Y2
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Y3
+	VSUBPS       Y2, Y0, Y4
+	VSUBPS       Y3, Y1, Y5
+	VMULPS       word_40800000<>+0(SB), Y2, Y2
+	VMULPS       word_40800000<>+0(SB), Y3, Y3
+	VSUBPS       Y0, Y2, Y2
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y4, Y0
+	VFMADD231PS  word_40000000<>+0(SB), Y5, Y0
+	VMOVUPS      Y4, Y1
+	VFNMADD231PS word_40000000<>+0(SB), Y5, Y1
+	VADDPS       Y3, Y2, Y4
+	VSUBPS       Y3, Y2, Y2
+	VMOVUPS      Y0, 128(R8)
+	VMOVUPS      Y1, 288(R8)
+	VMOVUPS      Y4, 448(R8)
+	VMOVUPS      Y2, 608(R8)
+	MOVQ         AX, R9
+	VMOVUPS      (R8), Y0
+	VMOVUPS      32(R8), Y1
+	VMOVUPS      64(R8), Y2
+	VMOVUPS      96(R8), Y3
+	VMOVUPS      128(R8), Y4
+	VSUBPS       Y2, Y0, Y5
+	VSUBPS       Y3, Y1, Y6
+	VMULPS       word_40800000<>+0(SB), Y2, Y7
+	VMULPS       word_40800000<>+0(SB), Y3, Y3
+	VSUBPS       Y0, Y7, Y7
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y5, Y1
+	VFMADD231PS  word_40000000<>+0(SB), Y6, Y1
+	VMOVUPS      Y5, Y5
+	VFNMADD231PS word_40000000<>+0(SB), Y6, Y5
+	VADDPS       Y3, Y7, Y6
+	VSUBPS       Y3, Y7, Y3
+	VMULPS       word_40800000<>+0(SB), Y4, Y4
+	VADDPS       Y0, Y4, Y4
+	VFNMADD231PS word_40a00000<>+0(SB), Y2, Y4
+	VMOVUPS      Y1, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y5, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y6, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y3, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y4, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      160(R8), Y0
+	VMOVUPS      192(R8), Y1
+	VMOVUPS      224(R8), Y2
+	VMOVUPS      256(R8), Y3
+	VMOVUPS      288(R8), Y4
+	VSUBPS       Y2, Y0, Y5
+	VSUBPS       Y3, Y1, Y6
+	VMULPS       word_40800000<>+0(SB), Y2, Y7
+	VMULPS       word_40800000<>+0(SB), Y3, Y3
+	VSUBPS       Y0, Y7, Y7
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y5, Y1
+	VFMADD231PS  word_40000000<>+0(SB), Y6, Y1
+	VMOVUPS      Y5, Y5
+	VFNMADD231PS word_40000000<>+0(SB), Y6, Y5
+	VADDPS       Y3, Y7, Y6
+	VSUBPS       Y3, Y7, Y3
+	VMULPS       word_40800000<>+0(SB), Y4, Y4
+	VADDPS       Y0, Y4, Y4
+	VFNMADD231PS word_40a00000<>+0(SB), Y2, Y4
+	VMOVUPS      Y1, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y5, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y6, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y3, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y4, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      320(R8), Y0
+	VMOVUPS      352(R8), Y1
+	VMOVUPS      384(R8), Y2
+	VMOVUPS      416(R8), Y3
+	VMOVUPS      448(R8), Y4
+	VSUBPS       Y2, Y0, Y5
+	VSUBPS       Y3, Y1, Y6
+	VMULPS       word_40800000<>+0(SB), Y2, Y7
+	VMULPS       word_40800000<>+0(SB), Y3, Y3
+	VSUBPS       Y0, Y7, Y7
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y5, Y1
+	VFMADD231PS  word_40000000<>+0(SB), Y6, Y1
+	VMOVUPS      Y5, Y5
+	VFNMADD231PS word_40000000<>+0(SB), Y6, Y5
+	VADDPS       Y3, Y7, Y6
+	VSUBPS       Y3, Y7, Y3
+	VMULPS       word_40800000<>+0(SB), Y4, Y4
+	VADDPS       Y0, Y4, Y4
+	VFNMADD231PS word_40a00000<>+0(SB), Y2, Y4
+	VMOVUPS      Y1, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y5, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y6, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y3, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y4, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      480(R8), Y0
+	VMOVUPS      512(R8), Y1
+	VMOVUPS      544(R8), Y2
+	VMOVUPS      576(R8), Y3
+	VMOVUPS      608(R8), Y4
+	VSUBPS       Y2, Y0, Y5
+	VSUBPS       Y3, Y1, Y6
+	VMULPS       word_40800000<>+0(SB), Y2, Y7
+	VMULPS       word_40800000<>+0(SB), Y3, Y3
+	VSUBPS       Y0, Y7, Y7
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y5, Y1
+	VFMADD231PS  word_40000000<>+0(SB), Y6, Y1
+	VMOVUPS      Y5, Y5
+	VFNMADD231PS word_40000000<>+0(SB), Y6, Y5
+	VADDPS       Y3, Y7, Y6
+	VSUBPS       Y3, Y7, Y3
+	VMULPS       word_40800000<>+0(SB), Y4, Y4
+	VADDPS       Y0, Y4, Y4
+	VFNMADD231PS word_40a00000<>+0(SB), Y2, Y4
+	VMOVUPS      Y1, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y5, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y6, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y3, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y4, (R9)
+	ADDQ         $0x00000020, AX
+	ADDQ         $0x00000020, DX
+	SUBQ         $0x00000008, DI
+	CMPQ         DI, $0x00000008
+	JAE          loop2
+
+next3:
+	TESTQ DI, DI
+	JZ    done1
+
+	// The tail, under a mask.
+	LEAQ         slide<>+32(SB), R9
+	NEGQ         DI
+	VMOVUPS      (R9)(DI*4), Y0
+	NEGQ         DI
+	MOVQ         DX, R9
+	MOVQ         R9, R10
+	VMASKMOVPS   (R10), Y0, Y1
+	ADDQ         BX, R10
+	VMASKMOVPS   (R10), Y0, Y2
+	ADDQ         BX, R10
+	VMASKMOVPS   (R10), Y0, Y3
+	ADDQ         BX, R10
+	VMASKMOVPS   (R10), Y0, Y4
+	VSUBPS       Y3, Y1, Y5
+	VSUBPS       Y4, Y2, Y6
+	VMULPS       word_40800000<>+0(SB), Y3, Y3
+	VMULPS       word_40800000<>+0(SB), Y4, Y4
+	VSUBPS       Y1, Y3, Y3
+	VSUBPS       Y2, Y4, Y4
+	VMOVUPS      Y5, Y1
+	VFMADD231PS  word_40000000<>+0(SB), Y6, Y1
+	VMOVUPS      Y5, Y2
+	VFNMADD231PS word_40000000<>+0(SB), Y6, Y2
+	VADDPS       Y4, Y3, Y5
+	VSUBPS       Y4, Y3, Y3
+	VMOVUPS      Y1, (R8)
+	VMOVUPS      Y2, 160(R8)
+	VMOVUPS      Y5, 320(R8)
+	VMOVUPS      Y3, 480(R8)
+	ADDQ         SI, R9
+	MOVQ         R9, R10
+	VMASKMOVPS   (R10), Y0, Y1
+	ADDQ         BX, R10
+	VMASKMOVPS   (R10), Y0, Y2
+	ADDQ         BX, R10
+	VMASKMOVPS   (R10), Y0, Y3
+	ADDQ         BX, R10
+	VMASKMOVPS   (R10), Y0, Y4
+	VSUBPS       Y3, Y1, Y5
+	VSUBPS       Y4, Y2, Y6
+	VMULPS       word_40800000<>+0(SB), Y3, Y3
+	VMULPS       word_40800000<>+0(SB), Y4, Y4
+	VSUBPS       Y1, Y3, Y3
+	VSUBPS       Y2, Y4, Y4
+	VMOVUPS      Y5, Y1
+	VFMADD231PS  word_40000000<>+0(SB), Y6, Y1
+	VMOVUPS      Y5, Y2
+	VFNMADD231PS word_40000000<>+0(SB), Y6, Y2
+	VADDPS       Y4, Y3, Y5
+	VSUBPS       Y4, Y3, Y3
+	VMOVUPS      Y1, 32(R8)
+	VMOVUPS      Y2, 192(R8)
+	VMOVUPS      Y5, 352(R8)
+	VMOVUPS      Y3, 512(R8)
+	ADDQ         SI, R9
+	MOVQ         R9, R10
+	VMASKMOVPS   (R10), Y0, Y1
+	ADDQ         BX, R10
+	VMASKMOVPS   (R10), Y0, Y2
+	ADDQ         BX, R10
+	VMASKMOVPS   (R10), Y0, Y3
+	ADDQ         BX, R10
+	VMASKMOVPS   (R10), Y0, Y4
+	VSUBPS       Y3, Y1, Y5
+	VSUBPS       Y4, Y2, Y6
+	VMULPS       word_40800000<>+0(SB), Y3, Y3
+	VMULPS       word_40800000<>+0(SB), Y4, Y4
+	VSUBPS       Y1, Y3, Y3
+	VSUBPS       Y2, Y4, Y4
+	VMOVUPS      Y5, Y1
+	VFMADD231PS  word_40000000<>+0(SB), Y6, Y1
+	VMOVUPS      Y5, Y2
+	VFNMADD231PS word_40000000<>+0(SB), Y6, Y2
+	VADDPS       Y4, Y3, Y5
+	VSUBPS       Y4, Y3, Y3
+	VMOVUPS      Y1, 64(R8)
+	VMOVUPS      Y2, 224(R8)
+	VMOVUPS      Y5, 384(R8)
+	VMOVUPS      Y3, 544(R8)
+	ADDQ         SI, R9
+	MOVQ         R9, R10
+	VMASKMOVPS   (R10), Y0, Y1
+	ADDQ         BX, R10
+	VMASKMOVPS   (R10), Y0, Y2
+	ADDQ         BX, R10
+	VMASKMOVPS   (R10), Y0, Y3
+	ADDQ         BX, R10
+	VMASKMOVPS   (R10), Y0, Y4
+	VSUBPS       Y3, Y1, Y5
+	VSUBPS       Y4, Y2, Y6
+	VMULPS       word_40800000<>+0(SB), Y3, Y3
+	VMULPS       word_40800000<>+0(SB), Y4, Y4
+	VSUBPS       Y1, Y3, Y3
+	VSUBPS       Y2, Y4, Y4
+	VMOVUPS      Y5, Y1
+	VFMADD231PS  word_40000000<>+0(SB), Y6, Y1
+	VMOVUPS      Y5, Y2
+	VFNMADD231PS word_40000000<>+0(SB), Y6, Y2
+	VADDPS       Y4, Y3, Y5
+	VSUBPS       Y4, Y3, Y3
+	VMOVUPS      Y1, 96(R8)
+	VMOVUPS      Y2, 256(R8)
+	VMOVUPS      Y5, 416(R8)
+	VMOVUPS      Y3, 576(R8)
+	ADDQ         SI, R9
+	MOVQ         R9, SI
+	VMASKMOVPS   (SI), Y0, Y1
+	ADDQ         BX, SI
+	VMASKMOVPS   (SI), Y0, Y2
+	ADDQ         BX, SI
+	VMASKMOVPS   (SI), Y0, Y3
+	ADDQ         BX, SI
+	VMASKMOVPS   (SI), Y0, Y4
+	VSUBPS       Y3, Y1, Y5
+	VSUBPS       Y4, Y2, Y6
+	VMULPS       word_40800000<>+0(SB), Y3, Y3
+	VMULPS       word_40800000<>+0(SB), Y4, Y4
+	VSUBPS       Y1, Y3, Y3
+	VSUBPS       Y2, Y4, Y4
+	VMOVUPS      Y5, Y1
+	VFMADD231PS  word_40000000<>+0(SB), Y6, Y1
+	VMOVUPS      Y5, Y2
+	VFNMADD231PS word_40000000<>+0(SB), Y6, Y2
+	VADDPS       Y4, Y3, Y5
+	VSUBPS       Y4, Y3, Y3
+	VMOVUPS      Y1, 128(R8)
+	VMOVUPS      Y2, 288(R8)
+	VMOVUPS      Y5, 448(R8)
+	VMOVUPS      Y3, 608(R8)
+	MOVQ         AX, BX
+	VMOVUPS      (R8), Y1
+	VMOVUPS      32(R8), Y2
+	VMOVUPS      64(R8), Y3
+	VMOVUPS      96(R8), Y4
+	VMOVUPS      128(R8), Y5
+	VSUBPS       Y3, Y1, Y6
+	VSUBPS       Y4, Y2, Y7
+	VMULPS       word_40800000<>+0(SB), Y3, Y8
+	VMULPS       word_40800000<>+0(SB), Y4, Y4
+	VSUBPS       Y1, Y8, Y8
+	VSUBPS       Y2, Y4, Y4
+	VMOVUPS      Y6, Y2
+	VFMADD231PS  word_40000000<>+0(SB), Y7, Y2
+	VMOVUPS      Y6, Y6
+	VFNMADD231PS word_40000000<>+0(SB), Y7, Y6
+	VADDPS       Y4, Y8, Y7
+	VSUBPS       Y4, Y8, Y4
+	VMULPS       word_40800000<>+0(SB), Y5, Y5
+	VADDPS       Y1, Y5, Y5
+	VFNMADD231PS word_40a00000<>+0(SB), Y3, Y5
+	VMASKMOVPS   Y2, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y6, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y7, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y4, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y5, Y0, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      160(R8), Y1
+	VMOVUPS      192(R8), Y2
+	VMOVUPS      224(R8), Y3
+	VMOVUPS      256(R8), Y4
+	VMOVUPS      288(R8), Y5
+	VSUBPS       Y3, Y1, Y6
+	VSUBPS       Y4, Y2, Y7
+	VMULPS       word_40800000<>+0(SB), Y3, Y8
+	VMULPS       word_40800000<>+0(SB), Y4, Y4
+	VSUBPS       Y1, Y8, Y8
+	VSUBPS       Y2, Y4, Y4
+	VMOVUPS      Y6, Y2
+	VFMADD231PS  word_40000000<>+0(SB), Y7, Y2
+	VMOVUPS      Y6, Y6
+	VFNMADD231PS word_40000000<>+0(SB), Y7, Y6
+	VADDPS       Y4, Y8, Y7
+	VSUBPS       Y4, Y8, Y4
+	VMULPS       word_40800000<>+0(SB), Y5, Y5
+	VADDPS       Y1, Y5, Y5
+	VFNMADD231PS word_40a00000<>+0(SB), Y3, Y5
+	VMASKMOVPS   Y2, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y6, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y7, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y4, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y5, Y0, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      320(R8), Y1
+	VMOVUPS      352(R8), Y2
+	VMOVUPS      384(R8), Y3
+	VMOVUPS      416(R8), Y4
+	VMOVUPS      448(R8), Y5
+	VSUBPS       Y3, Y1, Y6
+	VSUBPS       Y4, Y2, Y7
+	VMULPS       word_40800000<>+0(SB), Y3, Y8
+	VMULPS       word_40800000<>+0(SB), Y4, Y4
+	VSUBPS       Y1, Y8, Y8
+	VSUBPS       Y2, Y4, Y4
+	VMOVUPS      Y6, Y2
+	VFMADD231PS  word_40000000<>+0(SB), Y7, Y2
+	VMOVUPS      Y6, Y6
+	VFNMADD231PS word_40000000<>+0(SB), Y7, Y6
+	VADDPS       Y4, Y8, Y7
+	VSUBPS       Y4, Y8, Y4
+	VMULPS       word_40800000<>+0(SB), Y5, Y5
+	VADDPS       Y1, Y5, Y5
+	VFNMADD231PS word_40a00000<>+0(SB), Y3, Y5
+	VMASKMOVPS   Y2, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y6, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y7, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y4, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y5, Y0, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      480(R8), Y1
+	VMOVUPS      512(R8), Y2
+	VMOVUPS      544(R8), Y3
+	VMOVUPS      576(R8), Y4
+	VMOVUPS      608(R8), Y5
+	VSUBPS       Y3, Y1, Y6
+	VSUBPS       Y4, Y2, Y7
+	VMULPS       word_40800000<>+0(SB), Y3, Y8
+	VMULPS       word_40800000<>+0(SB), Y4, Y4
+	VSUBPS       Y1, Y8, Y8
+	VSUBPS       Y2, Y4, Y4
+	VMOVUPS      Y6, Y2
+	VFMADD231PS  word_40000000<>+0(SB), Y7, Y2
+	VMOVUPS      Y6, Y6
+	VFNMADD231PS word_40000000<>+0(SB), Y7, Y6
+	VADDPS       Y4, Y8, Y7
+	VSUBPS       Y4, Y8, Y4
+	VMULPS       word_40800000<>+0(SB), Y5, Y5
+	VADDPS       Y1, Y5, Y5
+	VFNMADD231PS word_40a00000<>+0(SB), Y3, Y5
+	VMASKMOVPS   Y2, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y6, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y7, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y4, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y5, Y0, (BX)
+	LEAQ         (AX)(DI*4), AX
+	LEAQ         (DX)(DI*4), DX
+	XORQ         DI, DI
+
+done1:
+	VZEROUPPER
+	RET
+
+// func WinogradInputReduce4x5F32AVX2(v []float32, ldv int, x []float32, row int, col int, n int, work []float32)
+// Requires: AVX, FMA3
+TEXT ·WinogradInputReduce4x5F32AVX2(SB), NOSPLIT, $0-104
+	MOVQ v_base+0(FP), AX
+	MOVQ ldv+24(FP), CX
+	SHLQ $0x02, CX
+	MOVQ x_base+32(FP), DX
+	MOVQ row+56(FP), BX
+	SHLQ $0x02, BX
+	MOVQ col+64(FP), SI
+	SHLQ $0x02, SI
+	MOVQ n+72(FP), DI
+	MOVQ work_base+80(FP), R8
+	CMPQ DI, $0x00000008
+	JB   next3
+
+loop2:
+	MOVQ         AX, R9
+	VMOVUPS      (R9), Y0
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Y1
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Y2
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Y3
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Y4
+	VADDPS       Y1, Y0, Y5
+	VSUBPS       Y1, Y0, Y0
+	VADDPS       Y3, Y2, Y1
+	VSUBPS       Y3, Y2, Y2
+	VSUBPS       Y1, Y5, Y3
+	VMULPS       word_40800000<>+0(SB), Y1, Y1
+	VSUBPS       Y5, Y1, Y1
+	VMULPS       word_40800000<>+0(SB), Y2, Y5
+	VFNMADD231PS word_40000000<>+0(SB), Y0, Y5
+	VMULPS       word_40000000<>+0(SB), Y0, Y0
+	VSUBPS       Y2, Y0, Y0
+	VADDPS       Y4, Y3, Y3
+	VFNMADD231PS word_40a00000<>+0(SB), Y4, Y1
+	VMULPS       word_40800000<>+0(SB), Y4, Y2
+	VMOVUPS      Y3, (R8)
+	VMOVUPS      Y0, 32(R8)
+	VMOVUPS      Y1, 64(R8)
+	VMOVUPS      Y5, 96(R8)
+	VMOVUPS      Y2, 128(R8)
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Y0
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Y1
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Y2
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Y3
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Y4
+	VADDPS       Y1, Y0, Y5
+	VSUBPS       Y1, Y0, Y0
+	VADDPS       Y3, Y2, Y1
+	VSUBPS       Y3, Y2, Y2
+	VSUBPS       Y1, Y5, Y3
+	VMULPS       word_40800000<>+0(SB), Y1, Y1
+	VSUBPS       Y5, Y1, Y1
+	VMULPS       word_40800000<>+0(SB), Y2, Y5
+	VFNMADD231PS word_40000000<>+0(SB), Y0, Y5
+	VMULPS       word_40000000<>+0(SB), Y0, Y0
+	VSUBPS       Y2, Y0, Y0
+	VADDPS       Y4, Y3, Y3
+	VFNMADD231PS word_40a00000<>+0(SB), Y4, Y1
+	VMULPS       word_40800000<>+0(SB), Y4, Y2
+	VMOVUPS      Y3, 160(R8)
+	VMOVUPS      Y0, 192(R8)
+	VMOVUPS      Y1, 224(R8)
+	VMOVUPS      Y5, 256(R8)
+	VMOVUPS      Y2, 288(R8)
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Y0
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Y1
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Y2
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Y3
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Y4
+	VADDPS       Y1, Y0, Y5
+	VSUBPS       Y1, Y0, Y0
+	VADDPS       Y3, Y2, Y1
+	VSUBPS       Y3, Y2, Y2
+	VSUBPS       Y1, Y5, Y3
+	VMULPS       word_40800000<>+0(SB), Y1, Y1
+	VSUBPS       Y5, Y1, Y1
+	VMULPS       word_40800000<>+0(SB), Y2, Y5
+	VFNMADD231PS word_40000000<>+0(SB), Y0, Y5
+	VMULPS       word_40000000<>+0(SB), Y0, Y0
+	VSUBPS       Y2, Y0, Y0
+	VADDPS       Y4, Y3, Y3
+	VFNMADD231PS word_40a00000<>+0(SB), Y4, Y1
+	VMULPS       word_40800000<>+0(SB), Y4, Y2
+	VMOVUPS      Y3, 320(R8)
+	VMOVUPS      Y0, 352(R8)
+	VMOVUPS      Y1, 384(R8)
+	VMOVUPS      Y5, 416(R8)
+	VMOVUPS      Y2, 448(R8)
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Y0
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Y1
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Y2
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Y3
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Y4
+	VADDPS       Y1, Y0, Y5
+	VSUBPS       Y1, Y0, Y0
+	VADDPS       Y3, Y2, Y1
+	VSUBPS       Y3, Y2, Y2
+	VSUBPS       Y1, Y5, Y3
+	VMULPS       word_40800000<>+0(SB), Y1, Y1
+	VSUBPS       Y5, Y1, Y1
+	VMULPS       word_40800000<>+0(SB), Y2, Y5
+	VFNMADD231PS word_40000000<>+0(SB), Y0, Y5
+	VMULPS       word_40000000<>+0(SB), Y0, Y0
+	VSUBPS       Y2, Y0, Y0
+	VADDPS       Y4, Y3, Y3
+	VFNMADD231PS word_40a00000<>+0(SB), Y4, Y1
+	VMULPS       word_40800000<>+0(SB), Y4, Y2
+	VMOVUPS      Y3, 480(R8)
+	VMOVUPS      Y0, 512(R8)
+	VMOVUPS      Y1, 544(R8)
+	VMOVUPS      Y5, 576(R8)
+	VMOVUPS      Y2, 608(R8)
+	MOVQ         DX, R9
+	VMOVUPS      (R8), Y0
+	VMOVUPS      160(R8), Y1
+	VMOVUPS      320(R8), Y2
+	VMOVUPS      480(R8), Y3
+	VADDPS       Y1, Y0, Y4
+	VSUBPS       Y1, Y0, Y0
+	VADDPS       Y3, Y2, Y1
+	VSUBPS       Y3, Y2, Y2
+	VSUBPS       Y1, Y4, Y3
+	VMULPS       word_40800000<>+0(SB), Y1, Y1
+	VSUBPS       Y4, Y1, Y1
+	VMULPS       word_40800000<>+0(SB), Y2, Y4
+	VFNMADD231PS word_40000000<>+0(SB), Y0, Y4
+	VMULPS       word_40000000<>+0(SB), Y0, Y0
+	VSUBPS       Y2, Y0, Y0
+	MOVQ         R9, R10
+	VADDPS       (R10), Y3, Y3
+	VMOVUPS      Y3, (R10)
+	ADDQ         BX, R10
+	VADDPS       (R10), Y0, Y0
+	VMOVUPS      Y0, (R10)
+	ADDQ         BX, R10
+	VADDPS       (R10), Y1, Y1
+	VMOVUPS      Y1, (R10)
+	ADDQ         BX, R10
+	VADDPS       (R10), Y4, Y4
+	VMOVUPS      Y4, (R10)
+	ADDQ         SI, R9
+	VMOVUPS      32(R8), Y0
+	VMOVUPS      192(R8), Y1
+	VMOVUPS      352(R8), Y2
+	VMOVUPS      512(R8), Y3
+	VADDPS       Y1, Y0, Y4
+	VSUBPS       Y1, Y0, Y0
+	VADDPS       Y3, Y2, Y1
+	VSUBPS       Y3, Y2, Y2
+	VSUBPS       Y1, Y4, Y3
+	VMULPS       word_40800000<>+0(SB), Y1, Y1
+	VSUBPS       Y4, Y1, Y1
+	VMULPS       word_40800000<>+0(SB), Y2, Y4
+	VFNMADD231PS word_40000000<>+0(SB), Y0, Y4
+	VMULPS       word_40000000<>+0(SB), Y0, Y0
+	VSUBPS       Y2, Y0, Y0
+	MOVQ         R9, R10
+	VADDPS       (R10), Y3, Y3
+	VMOVUPS      Y3, (R10)
+	ADDQ         BX, R10
+	VADDPS       (R10), Y0, Y0
+	VMOVUPS      Y0, (R10)
+	ADDQ         BX, R10
+	VADDPS       (R10), Y1, Y1
+	VMOVUPS      Y1, (R10)
+	ADDQ         BX, R10
+	VADDPS       (R10), Y4, Y4
+	VMOVUPS      Y4, (R10)
+	ADDQ         SI, R9
+	VMOVUPS      64(R8), Y0
+	VMOVUPS      224(R8), Y1
+	VMOVUPS      384(R8), Y2
+	VMOVUPS      544(R8), Y3
+	VADDPS       Y1, Y0, Y4
+	VSUBPS       Y1, Y0, Y0
+	VADDPS       Y3, Y2, Y1
+	VSUBPS       Y3, Y2, Y2
+	VSUBPS       Y1, Y4, Y3
+	VMULPS       word_40800000<>+0(SB), Y1, Y1
+	VSUBPS       Y4, Y1, Y1
+	VMULPS       word_40800000<>+0(SB), Y2, Y4
+	VFNMADD231PS word_40000000<>+0(SB), Y0, Y4
+	VMULPS       word_40000000<>+0(SB), Y0, Y0
+	VSUBPS       Y2, Y0, Y0
+	MOVQ         R9, R10
+	VADDPS       (R10), Y3, Y3
+	VMOVUPS      Y3, (R10)
+	ADDQ         BX, R10
+	VADDPS       (R10), Y0, Y0
+	VMOVUPS      Y0, (R10)
+	ADDQ         BX, R10
+	VADDPS       (R10), Y1, Y1
+	VMOVUPS      Y1, (R10)
+	ADDQ         BX, R10
+	VADDPS       (R10), Y4, Y4
+	VMOVUPS      Y4, (R10)
+	ADDQ         SI, R9
+	VMOVUPS      96(R8), Y0
+	VMOVUPS      256(R8), Y1
+	VMOVUPS      416(R8), Y2
+	VMOVUPS      576(R8), Y3
+	VADDPS       Y1, Y0, Y4
+	VSUBPS       Y1, Y0, Y0
+	VADDPS       Y3, Y2, Y1
+	VSUBPS       Y3, Y2, Y2
+	VSUBPS       Y1, Y4, Y3
+	VMULPS       word_40800000<>+0(SB), Y1, Y1
+	VSUBPS       Y4, Y1, Y1
+	VMULPS       word_40800000<>+0(SB), Y2, Y4
+	VFNMADD231PS word_40000000<>+0(SB), Y0, Y4
+	VMULPS       word_40000000<>+0(SB), Y0, Y0
+	VSUBPS       Y2, Y0, Y0
+	MOVQ         R9, R10
+	VADDPS       (R10), Y3, Y3
+	VMOVUPS      Y3, (R10)
+	ADDQ         BX, R10
+	VADDPS       (R10), Y0, Y0
+	VMOVUPS      Y0, (R10)
+	ADDQ         BX, R10
+	VADDPS       (R10), Y1, Y1
+	VMOVUPS      Y1, (R10)
+	ADDQ         BX, R10
+	VADDPS       (R10), Y4, Y4
+	VMOVUPS      Y4, (R10)
+	ADDQ         SI, R9
+	VMOVUPS      128(R8), Y0
+	VMOVUPS      288(R8), Y1
+	VMOVUPS      448(R8), Y2
+	VMOVUPS      608(R8), Y3
+	VADDPS       Y1, Y0, Y4
+	VSUBPS       Y1, Y0, Y0
+	VADDPS       Y3, Y2, Y1
+	VSUBPS       Y3, Y2, Y2
+	VSUBPS       Y1, Y4, Y3
+	VMULPS       word_40800000<>+0(SB), Y1, Y1
+	VSUBPS       Y4, Y1, Y1
+	VMULPS       word_40800000<>+0(SB), Y2, Y4
+	VFNMADD231PS word_40000000<>+0(SB), Y0, Y4
+	VMULPS       word_40000000<>+0(SB), Y0, Y0
+	VSUBPS       Y2, Y0, Y0
+	VADDPS       (R9), Y3, Y3
+	VMOVUPS      Y3, (R9)
+	ADDQ         BX, R9
+	VADDPS       (R9), Y0, Y0
+	VMOVUPS      Y0, (R9)
+	ADDQ         BX, R9
+	VADDPS       (R9), Y1, Y1
+	VMOVUPS      Y1, (R9)
+	ADDQ         BX, R9
+	VADDPS       (R9), Y4, Y4
+	VMOVUPS      Y4, (R9)
+	ADDQ         $0x00000020, AX
+	ADDQ         $0x00000020, DX
+	SUBQ         $0x00000008, DI
+	CMPQ         DI, $0x00000008
+	JAE          loop2
+
+next3:
+	TESTQ DI, DI
+	JZ    done1
+
+	// The tail, under a mask.
+	LEAQ         slide<>+32(SB), R9
+	NEGQ         DI
+	VMOVUPS      (R9)(DI*4), Y0
+	NEGQ         DI
+	MOVQ         AX, R9
+	VMASKMOVPS   (R9), Y0, Y1
+	ADDQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y2
+	ADDQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y3
+	ADDQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y4
+	ADDQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y5
+	VADDPS       Y2, Y1, Y6
+	VSUBPS       Y2, Y1, Y1
+	VADDPS       Y4, Y3, Y2
+	VSUBPS       Y4, Y3, Y3
+	VSUBPS       Y2, Y6, Y4
+	VMULPS       word_40800000<>+0(SB), Y2, Y2
+	VSUBPS       Y6, Y2, Y2
+	VMULPS       word_40800000<>+0(SB), Y3, Y6
+	VFNMADD231PS word_40000000<>+0(SB), Y1, Y6
+	VMULPS       word_40000000<>+0(SB), Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VADDPS       Y5, Y4, Y4
+	VFNMADD231PS word_40a00000<>+0(SB), Y5, Y2
+	VMULPS       word_40800000<>+0(SB), Y5, Y3
+	VMOVUPS      Y4, (R8)
+	VMOVUPS      Y1, 32(R8)
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      Y6, 96(R8)
+	VMOVUPS      Y3, 128(R8)
+	ADDQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y1
+	ADDQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y2
+	ADDQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y3
+	ADDQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y4
+	ADDQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y5
+	VADDPS       Y2, Y1, Y6
+	VSUBPS       Y2, Y1, Y1
+	VADDPS       Y4, Y3, Y2
+	VSUBPS       Y4, Y3, Y3
+	VSUBPS       Y2, Y6, Y4
+	VMULPS       word_40800000<>+0(SB), Y2, Y2
+	VSUBPS       Y6, Y2, Y2
+	VMULPS       word_40800000<>+0(SB), Y3, Y6
+	VFNMADD231PS word_40000000<>+0(SB), Y1, Y6
+	VMULPS       word_40000000<>+0(SB), Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VADDPS       Y5, Y4, Y4
+	VFNMADD231PS word_40a00000<>+0(SB), Y5, Y2
+	VMULPS       word_40800000<>+0(SB), Y5, Y3
+	VMOVUPS      Y4, 160(R8)
+	VMOVUPS      Y1, 192(R8)
+	VMOVUPS      Y2, 224(R8)
+	VMOVUPS      Y6, 256(R8)
+	VMOVUPS      Y3, 288(R8)
+	ADDQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y1
+	ADDQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y2
+	ADDQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y3
+	ADDQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y4
+	ADDQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y5
+	VADDPS       Y2, Y1, Y6
+	VSUBPS       Y2, Y1, Y1
+	VADDPS       Y4, Y3, Y2
+	VSUBPS       Y4, Y3, Y3
+	VSUBPS       Y2, Y6, Y4
+	VMULPS       word_40800000<>+0(SB), Y2, Y2
+	VSUBPS       Y6, Y2, Y2
+	VMULPS       word_40800000<>+0(SB), Y3, Y6
+	VFNMADD231PS word_40000000<>+0(SB), Y1, Y6
+	VMULPS       word_40000000<>+0(SB), Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VADDPS       Y5, Y4, Y4
+	VFNMADD231PS word_40a00000<>+0(SB), Y5, Y2
+	VMULPS       word_40800000<>+0(SB), Y5, Y3
+	VMOVUPS      Y4, 320(R8)
+	VMOVUPS      Y1, 352(R8)
+	VMOVUPS      Y2, 384(R8)
+	VMOVUPS      Y6, 416(R8)
+	VMOVUPS      Y3, 448(R8)
+	ADDQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y1
+	ADDQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y2
+	ADDQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y3
+	ADDQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y4
+	ADDQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y5
+	VADDPS       Y2, Y1, Y6
+	VSUBPS       Y2, Y1, Y1
+	VADDPS       Y4, Y3, Y2
+	VSUBPS       Y4, Y3, Y3
+	VSUBPS       Y2, Y6, Y4
+	VMULPS       word_40800000<>+0(SB), Y2, Y2
+	VSUBPS       Y6, Y2, Y2
+	VMULPS       word_40800000<>+0(SB), Y3, Y6
+	VFNMADD231PS word_40000000<>+0(SB), Y1, Y6
+	VMULPS       word_40000000<>+0(SB), Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VADDPS       Y5, Y4, Y4
+	VFNMADD231PS word_40a00000<>+0(SB), Y5, Y2
+	VMULPS       word_40800000<>+0(SB), Y5, Y3
+	VMOVUPS      Y4, 480(R8)
+	VMOVUPS      Y1, 512(R8)
+	VMOVUPS      Y2, 544(R8)
+	VMOVUPS      Y6, 576(R8)
+	VMOVUPS      Y3, 608(R8)
+	MOVQ         DX, CX
+	VMOVUPS      (R8), Y1
+	VMOVUPS      160(R8), Y2
+	VMOVUPS      320(R8), Y3
+	VMOVUPS      480(R8), Y4
+	VADDPS       Y2, Y1, Y5
+	VSUBPS       Y2, Y1, Y1
+	VADDPS       Y4, Y3, Y2
+	VSUBPS       Y4, Y3, Y3
+	VSUBPS       Y2, Y5, Y4
+	VMULPS       word_40800000<>+0(SB), Y2, Y2
+	VSUBPS       Y5, Y2, Y2
+	VMULPS       word_40800000<>+0(SB), Y3, Y5
+	VFNMADD231PS word_40000000<>+0(SB), Y1, Y5
+	VMULPS       word_40000000<>+0(SB), Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	MOVQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y3
+	VADDPS       Y3, Y4, Y4
+	VMASKMOVPS   Y4, Y0, (R9)
+	ADDQ         BX, R9
+	VMASKMOVPS   (R9), Y0, Y3
+	VADDPS       Y3, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (R9)
+	ADDQ         BX, R9
+	VMASKMOVPS   (R9), Y0, Y1
+	VADDPS       Y1, Y2, Y2
+	VMASKMOVPS   Y2, Y0, (R9)
+	ADDQ         BX, R9
+	VMASKMOVPS   (R9), Y0, Y1
+	VADDPS       Y1, Y5, Y5
+	VMASKMOVPS   Y5, Y0, (R9)
+	ADDQ         SI, CX
+	VMOVUPS      32(R8), Y1
+	VMOVUPS      192(R8), Y2
+	VMOVUPS      352(R8), Y3
+	VMOVUPS      512(R8), Y4
+	VADDPS       Y2, Y1, Y5
+	VSUBPS       Y2, Y1, Y1
+	VADDPS       Y4, Y3, Y2
+	VSUBPS       Y4, Y3, Y3
+	VSUBPS       Y2, Y5, Y4
+	VMULPS       word_40800000<>+0(SB), Y2, Y2
+	VSUBPS       Y5, Y2, Y2
+	VMULPS       word_40800000<>+0(SB), Y3, Y5
+	VFNMADD231PS word_40000000<>+0(SB), Y1, Y5
+	VMULPS       word_40000000<>+0(SB), Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	MOVQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y3
+	VADDPS       Y3, Y4, Y4
+	VMASKMOVPS   Y4, Y0, (R9)
+	ADDQ         BX, R9
+	VMASKMOVPS   (R9), Y0, Y3
+	VADDPS       Y3, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (R9)
+	ADDQ         BX, R9
+	VMASKMOVPS   (R9), Y0, Y1
+	VADDPS       Y1, Y2, Y2
+	VMASKMOVPS   Y2, Y0, (R9)
+	ADDQ         BX, R9
+	VMASKMOVPS   (R9), Y0, Y1
+	VADDPS       Y1, Y5, Y5
+	VMASKMOVPS   Y5, Y0, (R9)
+	ADDQ         SI, CX
+	VMOVUPS      64(R8), Y1
+	VMOVUPS      224(R8), Y2
+	VMOVUPS      384(R8), Y3
+	VMOVUPS      544(R8), Y4
+	VADDPS       Y2, Y1, Y5
+	VSUBPS       Y2, Y1, Y1
+	VADDPS       Y4, Y3, Y2
+	VSUBPS       Y4, Y3, Y3
+	VSUBPS       Y2, Y5, Y4
+	VMULPS       word_40800000<>+0(SB), Y2, Y2
+	VSUBPS       Y5, Y2, Y2
+	VMULPS       word_40800000<>+0(SB), Y3, Y5
+	VFNMADD231PS word_40000000<>+0(SB), Y1, Y5
+	VMULPS       word_40000000<>+0(SB), Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	MOVQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y3
+	VADDPS       Y3, Y4, Y4
+	VMASKMOVPS   Y4, Y0, (R9)
+	ADDQ         BX, R9
+	VMASKMOVPS   (R9), Y0, Y3
+	VADDPS       Y3, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (R9)
+	ADDQ         BX, R9
+	VMASKMOVPS   (R9), Y0, Y1
+	VADDPS       Y1, Y2, Y2
+	VMASKMOVPS   Y2, Y0, (R9)
+	ADDQ         BX, R9
+	VMASKMOVPS   (R9), Y0, Y1
+	VADDPS       Y1, Y5, Y5
+	VMASKMOVPS   Y5, Y0, (R9)
+	ADDQ         SI, CX
+	VMOVUPS      96(R8), Y1
+	VMOVUPS      256(R8), Y2
+	VMOVUPS      416(R8), Y3
+	VMOVUPS      576(R8), Y4
+	VADDPS       Y2, Y1, Y5
+	VSUBPS       Y2, Y1, Y1
+	VADDPS       Y4, Y3, Y2
+	VSUBPS       Y4, Y3, Y3
+	VSUBPS       Y2, Y5, Y4
+	VMULPS       word_40800000<>+0(SB), Y2, Y2
+	VSUBPS       Y5, Y2, Y2
+	VMULPS       word_40800000<>+0(SB), Y3, Y5
+	VFNMADD231PS word_40000000<>+0(SB), Y1, Y5
+	VMULPS       word_40000000<>+0(SB), Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	MOVQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y3
+	VADDPS       Y3, Y4, Y4
+	VMASKMOVPS   Y4, Y0, (R9)
+	ADDQ         BX, R9
+	VMASKMOVPS   (R9), Y0, Y3
+	VADDPS       Y3, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (R9)
+	ADDQ         BX, R9
+	VMASKMOVPS   (R9), Y0, Y1
+	VADDPS       Y1, Y2, Y2
+	VMASKMOVPS   Y2, Y0, (R9)
+	ADDQ         BX, R9
+	VMASKMOVPS   (R9), Y0, Y1
+	VADDPS       Y1, Y5, Y5
+	VMASKMOVPS   Y5, Y0, (R9)
+	ADDQ         SI, CX
+	VMOVUPS      128(R8), Y1
+	VMOVUPS      288(R8), Y2
+	VMOVUPS      448(R8), Y3
+	VMOVUPS      608(R8), Y4
+	VADDPS       Y2, Y1, Y5
+	VSUBPS       Y2, Y1, Y1
+	VADDPS       Y4, Y3, Y2
+	VSUBPS       Y4, Y3, Y3
+	VSUBPS       Y2, Y5, Y4
+	VMULPS       word_40800000<>+0(SB), Y2, Y2
+	VSUBPS       Y5, Y2, Y2
+	VMULPS       word_40800000<>+0(SB), Y3, Y5
+	VFNMADD231PS word_40000000<>+0(SB), Y1, Y5
+	VMULPS       word_40000000<>+0(SB), Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VMASKMOVPS   (CX), Y0, Y3
+	VADDPS       Y3, Y4, Y4
+	VMASKMOVPS   Y4, Y0, (CX)
+	ADDQ         BX, CX
+	VMASKMOVPS   (CX), Y0, Y3
+	VADDPS       Y3, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (CX)
+	ADDQ         BX, CX
+	VMASKMOVPS   (CX), Y0, Y1
+	VADDPS       Y1, Y2, Y2
+	VMASKMOVPS   Y2, Y0, (CX)
+	ADDQ         BX, CX
+	VMASKMOVPS   (CX), Y0, Y1
+	VADDPS       Y1, Y5, Y5
+	VMASKMOVPS   Y5, Y0, (CX)
+	LEAQ         (AX)(DI*4), AX
+	LEAQ         (DX)(DI*4), DX
+	XORQ         DI, DI
+
+done1:
+	VZEROUPPER
+	RET
+
+// func WinogradInputExpand4x4F32AVX2(v []float32, ldv int, x []float32, row int, col int, n int, work []float32)
+// Requires: AVX, FMA3
+TEXT ·WinogradInputExpand4x4F32AVX2(SB), NOSPLIT, $0-104
+	MOVQ v_base+0(FP), AX
+	MOVQ ldv+24(FP), CX
+	SHLQ $0x02, CX
+	MOVQ x_base+32(FP), DX
+	MOVQ row+56(FP), BX
+	SHLQ $0x02, BX
+	MOVQ col+64(FP), SI
+	SHLQ $0x02, SI
+	MOVQ n+72(FP), DI
+	MOVQ work_base+80(FP), R8
+	CMPQ DI, $0x00000008
+	JB   next3
+
+loop2:
+	MOVQ         DX, R9
+	MOVQ         R9, R10
+	VMOVUPS      (R10), Y0
+	ADDQ         BX, R10
+	VMOVUPS      (R10), Y1
+	ADDQ         BX, R10
+	VMOVUPS      (R10), Y2
+	ADDQ         BX, R10
+	VMOVUPS      (R10), Y3
+	VSUBPS       Y2, Y0, Y4
+	VSUBPS       Y3, Y1, Y5
+	VMULPS       word_40800000<>+0(SB), Y2, Y2
+	VMULPS       word_40800000<>+0(SB), Y3, Y3
+	VSUBPS       Y0, Y2, Y2
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y4, Y0
+	VFMADD231PS  word_40000000<>+0(SB), Y5, Y0
+	VMOVUPS      Y4, Y1
+	VFNMADD231PS word_40000000<>+0(SB), Y5, Y1
+	VADDPS       Y3, Y2, Y4
+	VSUBPS       Y3, Y2, Y2
+	VMOVUPS      Y0, (R8)
+	VMOVUPS      Y1, 160(R8)
+	VMOVUPS      Y4, 320(R8)
+	VMOVUPS      Y2, 480(R8)
+	ADDQ         SI, R9
+	MOVQ         R9, R10
+	VMOVUPS      (R10), Y0
+	ADDQ         BX, R10
+	VMOVUPS      (R10), Y1
+	ADDQ         BX, R10
+	VMOVUPS      (R10), Y2
+	ADDQ         BX, R10
+	VMOVUPS      (R10), Y3
+	VSUBPS       Y2, Y0, Y4
+	VSUBPS       Y3, Y1, Y5
+	VMULPS       word_40800000<>+0(SB), Y2, Y2
+	VMULPS       word_40800000<>+0(SB), Y3, Y3
+	VSUBPS       Y0, Y2, Y2
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y4, Y0
+	VFMADD231PS  word_40000000<>+0(SB), Y5, Y0
+	VMOVUPS      Y4, Y1
+	VFNMADD231PS word_40000000<>+0(SB), Y5, Y1
+	VADDPS       Y3, Y2, Y4
+	VSUBPS       Y3, Y2, Y2
+	VMOVUPS      Y0, 32(R8)
+	VMOVUPS      Y1, 192(R8)
+	VMOVUPS      Y4, 352(R8)
+	VMOVUPS      Y2, 512(R8)
+	ADDQ         SI, R9
+	MOVQ         R9, R10
+	VMOVUPS      (R10), Y0
+	ADDQ         BX, R10
+	VMOVUPS      (R10), Y1
+	ADDQ         BX, R10
+	VMOVUPS      (R10), Y2
+	ADDQ         BX, R10
+	VMOVUPS      (R10), Y3
+	VSUBPS       Y2, Y0, Y4
+	VSUBPS       Y3, Y1, Y5
+	VMULPS       word_40800000<>+0(SB), Y2, Y2
+	VMULPS       word_40800000<>+0(SB), Y3, Y3
+	VSUBPS       Y0, Y2, Y2
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y4, Y0
+	VFMADD231PS  word_40000000<>+0(SB), Y5, Y0
+	VMOVUPS      Y4, Y1
+	VFNMADD231PS word_40000000<>+0(SB), Y5, Y1
+	VADDPS       Y3, Y2, Y4
+	VSUBPS       Y3, Y2, Y2
+	VMOVUPS      Y0, 64(R8)
+	VMOVUPS      Y1, 224(R8)
+	VMOVUPS      Y4, 384(R8)
+	VMOVUPS      Y2, 544(R8)
+	ADDQ         SI, R9
+	VMOVUPS      (R9), Y0
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Y1
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Y2
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Y3
+	VSUBPS       Y2, Y0, Y4
+	VSUBPS       Y3, Y1, Y5
+	VMULPS       word_40800000<>+0(SB), Y2, Y2
+	VMULPS       word_40800000<>+0(SB), Y3, Y3
+	VSUBPS       Y0, Y2, Y2
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y4, Y0
+	VFMADD231PS  word_40000000<>+0(SB), Y5, Y0
+	VMOVUPS      Y4, Y1
+	VFNMADD231PS word_40000000<>+0(SB), Y5, Y1
+	VADDPS       Y3, Y2, Y4
+	VSUBPS       Y3, Y2, Y2
+	VMOVUPS      Y0, 96(R8)
+	VMOVUPS      Y1, 256(R8)
+	VMOVUPS      Y4, 416(R8)
+	VMOVUPS      Y2, 576(R8)
+	MOVQ         AX, R9
+	VMOVUPS      (R8), Y0
+	VMOVUPS      32(R8), Y1
+	VMOVUPS      64(R8), Y2
+	VMOVUPS      96(R8), Y3
+	VSUBPS       Y2, Y0, Y4
+	VSUBPS       Y3, Y1, Y5
+	VMULPS       word_40800000<>+0(SB), Y2, Y2
+	VMULPS       word_40800000<>+0(SB), Y3, Y3
+	VSUBPS       Y0, Y2, Y2
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y4, Y0
+	VFMADD231PS  word_40000000<>+0(SB), Y5, Y0
+	VMOVUPS      Y4, Y1
+	VFNMADD231PS word_40000000<>+0(SB), Y5, Y1
+	VADDPS       Y3, Y2, Y4
+	VSUBPS       Y3, Y2, Y2
+	VMOVUPS      Y0, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y1, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y4, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y2, (R9)
+	ADDQ         CX, R9
+	ADDQ         CX, R9
+	VMOVUPS      160(R8), Y0
+	VMOVUPS      192(R8), Y1
+	VMOVUPS      224(R8), Y2
+	VMOVUPS      256(R8), Y3
+	VSUBPS       Y2, Y0, Y4
+	VSUBPS       Y3, Y1, Y5
+	VMULPS       word_40800000<>+0(SB), Y2, Y2
+	VMULPS       word_40800000<>+0(SB), Y3, Y3
+	VSUBPS       Y0, Y2, Y2
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y4, Y0
+	VFMADD231PS  word_40000000<>+0(SB), Y5, Y0
+	VMOVUPS      Y4, Y1
+	VFNMADD231PS word_40000000<>+0(SB), Y5, Y1
+	VADDPS       Y3, Y2, Y4
+	VSUBPS       Y3, Y2, Y2
+	VMOVUPS      Y0, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y1, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y4, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y2, (R9)
+	ADDQ         CX, R9
+	ADDQ         CX, R9
+	VMOVUPS      320(R8), Y0
+	VMOVUPS      352(R8), Y1
+	VMOVUPS      384(R8), Y2
+	VMOVUPS      416(R8), Y3
+	VSUBPS       Y2, Y0, Y4
+	VSUBPS       Y3, Y1, Y5
+	VMULPS       word_40800000<>+0(SB), Y2, Y2
+	VMULPS       word_40800000<>+0(SB), Y3, Y3
+	VSUBPS       Y0, Y2, Y2
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y4, Y0
+	VFMADD231PS  word_40000000<>+0(SB), Y5, Y0
+	VMOVUPS      Y4, Y1
+	VFNMADD231PS word_40000000<>+0(SB), Y5, Y1
+	VADDPS       Y3, Y2, Y4
+	VSUBPS       Y3, Y2, Y2
+	VMOVUPS      Y0, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y1, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y4, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y2, (R9)
+	ADDQ         CX, R9
+	ADDQ         CX, R9
+	VMOVUPS      480(R8), Y0
+	VMOVUPS      512(R8), Y1
+	VMOVUPS      544(R8), Y2
+	VMOVUPS      576(R8), Y3
+	VSUBPS       Y2, Y0, Y4
+	VSUBPS       Y3, Y1, Y5
+	VMULPS       word_40800000<>+0(SB), Y2, Y2
+	VMULPS       word_40800000<>+0(SB), Y3, Y3
+	VSUBPS       Y0, Y2, Y2
+	VSUBPS       Y1, Y3, Y3
+	VMOVUPS      Y4, Y0
+	VFMADD231PS  word_40000000<>+0(SB), Y5, Y0
+	VMOVUPS      Y4, Y1
+	VFNMADD231PS word_40000000<>+0(SB), Y5, Y1
+	VADDPS       Y3, Y2, Y4
+	VSUBPS       Y3, Y2, Y2
+	VMOVUPS      Y0, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y1, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y4, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y2, (R9)
+	ADDQ         $0x00000020, AX
+	ADDQ         $0x00000020, DX
+	SUBQ         $0x00000008, DI
+	CMPQ         DI, $0x00000008
+	JAE          loop2
+
+next3:
+	TESTQ DI, DI
+	JZ    done1
+
+	// The tail, under a mask.
+	LEAQ         slide<>+32(SB), R9
+	NEGQ         DI
+	VMOVUPS      (R9)(DI*4), Y0
+	NEGQ         DI
+	MOVQ         DX, R9
+	MOVQ         R9, R10
+	VMASKMOVPS   (R10), Y0, Y1
+	ADDQ         BX, R10
+	VMASKMOVPS   (R10), Y0, Y2
+	ADDQ         BX, R10
+	VMASKMOVPS   (R10), Y0, Y3
+	ADDQ         BX, R10
+	VMASKMOVPS   (R10), Y0, Y4
+	VSUBPS       Y3, Y1, Y5
+	VSUBPS       Y4, Y2, Y6
+	VMULPS       word_40800000<>+0(SB), Y3, Y3
+	VMULPS       word_40800000<>+0(SB), Y4, Y4
+	VSUBPS       Y1, Y3, Y3
+	VSUBPS       Y2, Y4, Y4
+	VMOVUPS      Y5, Y1
+	VFMADD231PS  word_40000000<>+0(SB), Y6, Y1
+	VMOVUPS      Y5, Y2
+	VFNMADD231PS word_40000000<>+0(SB), Y6, Y2
+	VADDPS       Y4, Y3, Y5
+	VSUBPS       Y4, Y3, Y3
+	VMOVUPS      Y1, (R8)
+	VMOVUPS      Y2, 160(R8)
+	VMOVUPS      Y5, 320(R8)
+	VMOVUPS      Y3, 480(R8)
+	ADDQ         SI, R9
+	MOVQ         R9, R10
+	VMASKMOVPS   (R10), Y0, Y1
+	ADDQ         BX, R10
+	VMASKMOVPS   (R10), Y0, Y2
+	ADDQ         BX, R10
+	VMASKMOVPS   (R10), Y0, Y3
+	ADDQ         BX, R10
+	VMASKMOVPS   (R10), Y0, Y4
+	VSUBPS       Y3, Y1, Y5
+	VSUBPS       Y4, Y2, Y6
+	VMULPS       word_40800000<>+0(SB), Y3, Y3
+	VMULPS       word_40800000<>+0(SB), Y4, Y4
+	VSUBPS       Y1, Y3, Y3
+	VSUBPS       Y2, Y4, Y4
+	VMOVUPS      Y5, Y1
+	VFMADD231PS  word_40000000<>+0(SB), Y6, Y1
+	VMOVUPS      Y5, Y2
+	VFNMADD231PS word_40000000<>+0(SB), Y6, Y2
+	VADDPS       Y4, Y3, Y5
+	VSUBPS       Y4, Y3, Y3
+	VMOVUPS      Y1, 32(R8)
+	VMOVUPS      Y2, 192(R8)
+	VMOVUPS      Y5, 352(R8)
+	VMOVUPS      Y3, 512(R8)
+	ADDQ         SI, R9
+	MOVQ         R9, R10
+	VMASKMOVPS   (R10), Y0, Y1
+	ADDQ         BX, R10
+	VMASKMOVPS   (R10), Y0, Y2
+	ADDQ         BX, R10
+	VMASKMOVPS   (R10), Y0, Y3
+	ADDQ         BX, R10
+	VMASKMOVPS   (R10), Y0, Y4
+	VSUBPS       Y3, Y1, Y5
+	VSUBPS       Y4, Y2, Y6
+	VMULPS       word_40800000<>+0(SB), Y3, Y3
+	VMULPS       word_40800000<>+0(SB), Y4, Y4
+	VSUBPS       Y1, Y3, Y3
+	VSUBPS       Y2, Y4, Y4
+	VMOVUPS      Y5, Y1
+	VFMADD231PS  word_40000000<>+0(SB), Y6, Y1
+	VMOVUPS      Y5, Y2
+	VFNMADD231PS word_40000000<>+0(SB), Y6, Y2
+	VADDPS       Y4, Y3, Y5
+	VSUBPS       Y4, Y3, Y3
+	VMOVUPS      Y1, 64(R8)
+	VMOVUPS      Y2, 224(R8)
+	VMOVUPS      Y5, 384(R8)
+	VMOVUPS      Y3, 544(R8)
+	ADDQ         SI, R9
+	MOVQ         R9, SI
+	VMASKMOVPS   (SI), Y0, Y1
+	ADDQ         BX, SI
+	VMASKMOVPS   (SI), Y0, Y2
+	ADDQ         BX, SI
+	VMASKMOVPS   (SI), Y0, Y3
+	ADDQ         BX, SI
+	VMASKMOVPS   (SI), Y0, Y4
+	VSUBPS       Y3, Y1, Y5
+	VSUBPS       Y4, Y2, Y6
+	VMULPS       word_40800000<>+0(SB), Y3, Y3
+	VMULPS       word_40800000<>+0(SB), Y4, Y4
+	VSUBPS       Y1, Y3, Y3
+	VSUBPS       Y2, Y4, Y4
+	VMOVUPS      Y5, Y1
+	VFMADD231PS  word_40000000<>+0(SB), Y6, Y1
+	VMOVUPS      Y5, Y2
+	VFNMADD231PS word_40000000<>+0(SB), Y6, Y2
+	VADDPS       Y4, Y3, Y5
+	VSUBPS       Y4, Y3, Y3
+	VMOVUPS      Y1, 96(R8)
+	VMOVUPS      Y2, 256(R8)
+	VMOVUPS      Y5, 416(R8)
+	VMOVUPS      Y3, 576(R8)
+	MOVQ         AX, BX
+	VMOVUPS      (R8), Y1
+	VMOVUPS      32(R8), Y2
+	VMOVUPS      64(R8), Y3
+	VMOVUPS      96(R8), Y4
+	VSUBPS       Y3, Y1, Y5
+	VSUBPS       Y4, Y2, Y6
+	VMULPS       word_40800000<>+0(SB), Y3, Y3
+	VMULPS       word_40800000<>+0(SB), Y4, Y4
+	VSUBPS       Y1, Y3, Y3
+	VSUBPS       Y2, Y4, Y4
+	VMOVUPS      Y5, Y1
+	VFMADD231PS  word_40000000<>+0(SB), Y6, Y1
+	VMOVUPS      Y5, Y2
+	VFNMADD231PS word_40000000<>+0(SB), Y6, Y2
+	VADDPS       Y4, Y3, Y5
+	VSUBPS       Y4, Y3, Y3
+	VMASKMOVPS   Y1, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y2, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y5, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y3, Y0, (BX)
+	ADDQ         CX, BX
+	ADDQ         CX, BX
+	VMOVUPS      160(R8), Y1
+	VMOVUPS      192(R8), Y2
+	VMOVUPS      224(R8), Y3
+	VMOVUPS      256(R8), Y4
+	VSUBPS       Y3, Y1, Y5
+	VSUBPS       Y4, Y2, Y6
+	VMULPS       word_40800000<>+0(SB), Y3, Y3
+	VMULPS       word_40800000<>+0(SB), Y4, Y4
+	VSUBPS       Y1, Y3, Y3
+	VSUBPS       Y2, Y4, Y4
+	VMOVUPS      Y5, Y1
+	VFMADD231PS  word_40000000<>+0(SB), Y6, Y1
+	VMOVUPS      Y5, Y2
+	VFNMADD231PS word_40000000<>+0(SB), Y6, Y2
+	VADDPS       Y4, Y3, Y5
+	VSUBPS       Y4, Y3, Y3
+	VMASKMOVPS   Y1, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y2, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y5, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y3, Y0, (BX)
+	ADDQ         CX, BX
+	ADDQ         CX, BX
+	VMOVUPS      320(R8), Y1
+	VMOVUPS      352(R8), Y2
+	VMOVUPS      384(R8), Y3
+	VMOVUPS      416(R8), Y4
+	VSUBPS       Y3, Y1, Y5
+	VSUBPS       Y4, Y2, Y6
+	VMULPS       word_40800000<>+0(SB), Y3, Y3
+	VMULPS       word_40800000<>+0(SB), Y4, Y4
+	VSUBPS       Y1, Y3, Y3
+	VSUBPS       Y2, Y4, Y4
+	VMOVUPS      Y5, Y1
+	VFMADD231PS  word_40000000<>+0(SB), Y6, Y1
+	VMOVUPS      Y5, Y2
+	VFNMADD231PS word_40000000<>+0(SB), Y6, Y2
+	VADDPS       Y4, Y3, Y5
+	VSUBPS       Y4, Y3, Y3
+	VMASKMOVPS   Y1, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y2, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y5, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y3, Y0, (BX)
+	ADDQ         CX, BX
+	ADDQ         CX, BX
+	VMOVUPS      480(R8), Y1
+	VMOVUPS      512(R8), Y2
+	VMOVUPS      544(R8), Y3
+	VMOVUPS      576(R8), Y4
+	VSUBPS       Y3, Y1, Y5
+	VSUBPS       Y4, Y2, Y6
+	VMULPS       word_40800000<>+0(SB), Y3, Y3
+	VMULPS       word_40800000<>+0(SB), Y4, Y4
+	VSUBPS       Y1, Y3, Y3
+	VSUBPS       Y2, Y4, Y4
+	VMOVUPS      Y5, Y1
+	VFMADD231PS  word_40000000<>+0(SB), Y6, Y1
+	VMOVUPS      Y5, Y2
+	VFNMADD231PS word_40000000<>+0(SB), Y6, Y2
+	VADDPS       Y4, Y3, Y5
+	VSUBPS       Y4, Y3, Y3
+	VMASKMOVPS   Y1, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y2, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y5, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y3, Y0, (BX)
+	LEAQ         (AX)(DI*4), AX
+	LEAQ         (DX)(DI*4), DX
+	XORQ         DI, DI
+
+done1:
+	VZEROUPPER
+	RET
+
+// func WinogradInputReduce4x4F32AVX2(v []float32, ldv int, x []float32, row int, col int, n int, work []float32)
+// Requires: AVX, FMA3
+TEXT ·WinogradInputReduce4x4F32AVX2(SB), NOSPLIT, $0-104
+	MOVQ v_base+0(FP), AX
+	MOVQ ldv+24(FP), CX
+	SHLQ $0x02, CX
+	MOVQ x_base+32(FP), DX
+	MOVQ row+56(FP), BX
+	SHLQ $0x02, BX
+	MOVQ col+64(FP), SI
+	SHLQ $0x02, SI
+	MOVQ n+72(FP), DI
+	MOVQ work_base+80(FP), R8
+	CMPQ DI, $0x00000008
+	JB   next3
+
+loop2:
+	MOVQ         AX, R9
+	VMOVUPS      (R9), Y0
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Y1
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Y2
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Y3
+	VADDPS       Y1, Y0, Y4
+	VSUBPS       Y1, Y0, Y0
+	VADDPS       Y3, Y2, Y1
+	VSUBPS       Y3, Y2, Y2
+	VSUBPS       Y1, Y4, Y3
+	VMULPS       word_40800000<>+0(SB), Y1, Y1
+	VSUBPS       Y4, Y1, Y1
+	VMULPS       word_40800000<>+0(SB), Y2, Y4
+	VFNMADD231PS word_40000000<>+0(SB), Y0, Y4
+	VMULPS       word_40000000<>+0(SB), Y0, Y0
+	VSUBPS       Y2, Y0, Y0
+	VMOVUPS      Y3, (R8)
+	VMOVUPS      Y0, 32(R8)
+	VMOVUPS      Y1, 64(R8)
+	VMOVUPS      Y4, 96(R8)
+	ADDQ         CX, R9
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Y0
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Y1
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Y2
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Y3
+	VADDPS       Y1, Y0, Y4
+	VSUBPS       Y1, Y0, Y0
+	VADDPS       Y3, Y2, Y1
+	VSUBPS       Y3, Y2, Y2
+	VSUBPS       Y1, Y4, Y3
+	VMULPS       word_40800000<>+0(SB), Y1, Y1
+	VSUBPS       Y4, Y1, Y1
+	VMULPS       word_40800000<>+0(SB), Y2, Y4
+	VFNMADD231PS word_40000000<>+0(SB), Y0, Y4
+	VMULPS       word_40000000<>+0(SB), Y0, Y0
+	VSUBPS       Y2, Y0, Y0
+	VMOVUPS      Y3, 160(R8)
+	VMOVUPS      Y0, 192(R8)
+	VMOVUPS      Y1, 224(R8)
+	VMOVUPS      Y4, 256(R8)
+	ADDQ         CX, R9
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Y0
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Y1
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Y2
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Y3
+	VADDPS       Y1, Y0, Y4
+	VSUBPS       Y1, Y0, Y0
+	VADDPS       Y3, Y2, Y1
+	VSUBPS       Y3, Y2, Y2
+	VSUBPS       Y1, Y4, Y3
+	VMULPS       word_40800000<>+0(SB), Y1, Y1
+	VSUBPS       Y4, Y1, Y1
+	VMULPS       word_40800000<>+0(SB), Y2, Y4
+	VFNMADD231PS word_40000000<>+0(SB), Y0, Y4
+	VMULPS       word_40000000<>+0(SB), Y0, Y0
+	VSUBPS       Y2, Y0, Y0
+	VMOVUPS      Y3, 320(R8)
+	VMOVUPS      Y0, 352(R8)
+	VMOVUPS      Y1, 384(R8)
+	VMOVUPS      Y4, 416(R8)
+	ADDQ         CX, R9
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Y0
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Y1
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Y2
+	ADDQ         CX, R9
+	VMOVUPS      (R9), Y3
+	VADDPS       Y1, Y0, Y4
+	VSUBPS       Y1, Y0, Y0
+	VADDPS       Y3, Y2, Y1
+	VSUBPS       Y3, Y2, Y2
+	VSUBPS       Y1, Y4, Y3
+	VMULPS       word_40800000<>+0(SB), Y1, Y1
+	VSUBPS       Y4, Y1, Y1
+	VMULPS       word_40800000<>+0(SB), Y2, Y4
+	VFNMADD231PS word_40000000<>+0(SB), Y0, Y4
+	VMULPS       word_40000000<>+0(SB), Y0, Y0
+	VSUBPS       Y2, Y0, Y0
+	VMOVUPS      Y3, 480(R8)
+	VMOVUPS      Y0, 512(R8)
+	VMOVUPS      Y1, 544(R8)
+	VMOVUPS      Y4, 576(R8)
+	MOVQ         DX, R9
+	VMOVUPS      (R8), Y0
+	VMOVUPS      160(R8), Y1
+	VMOVUPS      320(R8), Y2
+	VMOVUPS      480(R8), Y3
+	VADDPS       Y1, Y0, Y4
+	VSUBPS       Y1, Y0, Y0
+	VADDPS       Y3, Y2, Y1
+	VSUBPS       Y3, Y2, Y2
+	VSUBPS       Y1, Y4, Y3
+	VMULPS       word_40800000<>+0(SB), Y1, Y1
+	VSUBPS       Y4, Y1, Y1
+	VMULPS       word_40800000<>+0(SB), Y2, Y4
+	VFNMADD231PS word_40000000<>+0(SB), Y0, Y4
+	VMULPS       word_40000000<>+0(SB), Y0, Y0
+	VSUBPS       Y2, Y0, Y0
+	MOVQ         R9, R10
+	VADDPS       (R10), Y3, Y3
+	VMOVUPS      Y3, (R10)
+	ADDQ         BX, R10
+	VADDPS       (R10), Y0, Y0
+	VMOVUPS      Y0, (R10)
+	ADDQ         BX, R10
+	VADDPS       (R10), Y1, Y1
+	VMOVUPS      Y1, (R10)
+	ADDQ         BX, R10
+	VADDPS       (R10), Y4, Y4
+	VMOVUPS      Y4, (R10)
+	ADDQ         SI, R9
+	VMOVUPS      32(R8), Y0
+	VMOVUPS      192(R8), Y1
+	VMOVUPS      352(R8), Y2
+	VMOVUPS      512(R8), Y3
+	VADDPS       Y1, Y0, Y4
+	VSUBPS       Y1, Y0, Y0
+	VADDPS       Y3, Y2, Y1
+	VSUBPS       Y3, Y2, Y2
+	VSUBPS       Y1, Y4, Y3
+	VMULPS       word_40800000<>+0(SB), Y1, Y1
+	VSUBPS       Y4, Y1, Y1
+	VMULPS       word_40800000<>+0(SB), Y2, Y4
+	VFNMADD231PS word_40000000<>+0(SB), Y0, Y4
+	VMULPS       word_40000000<>+0(SB), Y0, Y0
+	VSUBPS       Y2, Y0, Y0
+	MOVQ         R9, R10
+	VADDPS       (R10), Y3, Y3
+	VMOVUPS      Y3, (R10)
+	ADDQ         BX, R10
+	VADDPS       (R10), Y0, Y0
+	VMOVUPS      Y0, (R10)
+	ADDQ         BX, R10
+	VADDPS       (R10), Y1, Y1
+	VMOVUPS      Y1, (R10)
+	ADDQ         BX, R10
+	VADDPS       (R10), Y4, Y4
+	VMOVUPS      Y4, (R10)
+	ADDQ         SI, R9
+	VMOVUPS      64(R8), Y0
+	VMOVUPS      224(R8), Y1
+	VMOVUPS      384(R8), Y2
+	VMOVUPS      544(R8), Y3
+	VADDPS       Y1, Y0, Y4
+	VSUBPS       Y1, Y0, Y0
+	VADDPS       Y3, Y2, Y1
+	VSUBPS       Y3, Y2, Y2
+	VSUBPS       Y1, Y4, Y3
+	VMULPS       word_40800000<>+0(SB), Y1, Y1
+	VSUBPS       Y4, Y1, Y1
+	VMULPS       word_40800000<>+0(SB), Y2, Y4
+	VFNMADD231PS word_40000000<>+0(SB), Y0, Y4
+	VMULPS       word_40000000<>+0(SB), Y0, Y0
+	VSUBPS       Y2, Y0, Y0
+	MOVQ         R9, R10
+	VADDPS       (R10), Y3, Y3
+	VMOVUPS      Y3, (R10)
+	ADDQ         BX, R10
+	VADDPS       (R10), Y0, Y0
+	VMOVUPS      Y0, (R10)
+	ADDQ         BX, R10
+	VADDPS       (R10), Y1, Y1
+	VMOVUPS      Y1, (R10)
+	ADDQ         BX, R10
+	VADDPS       (R10), Y4, Y4
+	VMOVUPS      Y4, (R10)
+	ADDQ         SI, R9
+	VMOVUPS      96(R8), Y0
+	VMOVUPS      256(R8), Y1
+	VMOVUPS      416(R8), Y2
+	VMOVUPS      576(R8), Y3
+	VADDPS       Y1, Y0, Y4
+	VSUBPS       Y1, Y0, Y0
+	VADDPS       Y3, Y2, Y1
+	VSUBPS       Y3, Y2, Y2
+	VSUBPS       Y1, Y4, Y3
+	VMULPS       word_40800000<>+0(SB), Y1, Y1
+	VSUBPS       Y4, Y1, Y1
+	VMULPS       word_40800000<>+0(SB), Y2, Y4
+	VFNMADD231PS word_40000000<>+0(SB), Y0, Y4
+	VMULPS       word_40000000<>+0(SB), Y0, Y0
+	VSUBPS       Y2, Y0, Y0
+	VADDPS       (R9), Y3, Y3
+	VMOVUPS      Y3, (R9)
+	ADDQ         BX, R9
+	VADDPS       (R9), Y0, Y0
+	VMOVUPS      Y0, (R9)
+	ADDQ         BX, R9
+	VADDPS       (R9), Y1, Y1
+	VMOVUPS      Y1, (R9)
+	ADDQ         BX, R9
+	VADDPS       (R9), Y4, Y4
+	VMOVUPS      Y4, (R9)
+	ADDQ         $0x00000020, AX
+	ADDQ         $0x00000020, DX
+	SUBQ         $0x00000008, DI
+	CMPQ         DI, $0x00000008
+	JAE          loop2
+
+next3:
+	TESTQ DI, DI
+	JZ    done1
+
+	// The tail, under a mask.
+	LEAQ         slide<>+32(SB), R9
+	NEGQ         DI
+	VMOVUPS      (R9)(DI*4), Y0
+	NEGQ         DI
+	MOVQ         AX, R9
+	VMASKMOVPS   (R9), Y0, Y1
+	ADDQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y2
+	ADDQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y3
+	ADDQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y4
+	VADDPS       Y2, Y1, Y5
+	VSUBPS       Y2, Y1, Y1
+	VADDPS       Y4, Y3, Y2
+	VSUBPS       Y4, Y3, Y3
+	VSUBPS       Y2, Y5, Y4
+	VMULPS       word_40800000<>+0(SB), Y2, Y2
+	VSUBPS       Y5, Y2, Y2
+	VMULPS       word_40800000<>+0(SB), Y3, Y5
+	VFNMADD231PS word_40000000<>+0(SB), Y1, Y5
+	VMULPS       word_40000000<>+0(SB), Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, (R8)
+	VMOVUPS      Y1, 32(R8)
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      Y5, 96(R8)
+	ADDQ         CX, R9
+	ADDQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y1
+	ADDQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y2
+	ADDQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y3
+	ADDQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y4
+	VADDPS       Y2, Y1, Y5
+	VSUBPS       Y2, Y1, Y1
+	VADDPS       Y4, Y3, Y2
+	VSUBPS       Y4, Y3, Y3
+	VSUBPS       Y2, Y5, Y4
+	VMULPS       word_40800000<>+0(SB), Y2, Y2
+	VSUBPS       Y5, Y2, Y2
+	VMULPS       word_40800000<>+0(SB), Y3, Y5
+	VFNMADD231PS word_40000000<>+0(SB), Y1, Y5
+	VMULPS       word_40000000<>+0(SB), Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, 160(R8)
+	VMOVUPS      Y1, 192(R8)
+	VMOVUPS      Y2, 224(R8)
+	VMOVUPS      Y5, 256(R8)
+	ADDQ         CX, R9
+	ADDQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y1
+	ADDQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y2
+	ADDQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y3
+	ADDQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y4
+	VADDPS       Y2, Y1, Y5
+	VSUBPS       Y2, Y1, Y1
+	VADDPS       Y4, Y3, Y2
+	VSUBPS       Y4, Y3, Y3
+	VSUBPS       Y2, Y5, Y4
+	VMULPS       word_40800000<>+0(SB), Y2, Y2
+	VSUBPS       Y5, Y2, Y2
+	VMULPS       word_40800000<>+0(SB), Y3, Y5
+	VFNMADD231PS word_40000000<>+0(SB), Y1, Y5
+	VMULPS       word_40000000<>+0(SB), Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, 320(R8)
+	VMOVUPS      Y1, 352(R8)
+	VMOVUPS      Y2, 384(R8)
+	VMOVUPS      Y5, 416(R8)
+	ADDQ         CX, R9
+	ADDQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y1
+	ADDQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y2
+	ADDQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y3
+	ADDQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y4
+	VADDPS       Y2, Y1, Y5
+	VSUBPS       Y2, Y1, Y1
+	VADDPS       Y4, Y3, Y2
+	VSUBPS       Y4, Y3, Y3
+	VSUBPS       Y2, Y5, Y4
+	VMULPS       word_40800000<>+0(SB), Y2, Y2
+	VSUBPS       Y5, Y2, Y2
+	VMULPS       word_40800000<>+0(SB), Y3, Y5
+	VFNMADD231PS word_40000000<>+0(SB), Y1, Y5
+	VMULPS       word_40000000<>+0(SB), Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VMOVUPS      Y4, 480(R8)
+	VMOVUPS      Y1, 512(R8)
+	VMOVUPS      Y2, 544(R8)
+	VMOVUPS      Y5, 576(R8)
+	MOVQ         DX, CX
+	VMOVUPS      (R8), Y1
+	VMOVUPS      160(R8), Y2
+	VMOVUPS      320(R8), Y3
+	VMOVUPS      480(R8), Y4
+	VADDPS       Y2, Y1, Y5
+	VSUBPS       Y2, Y1, Y1
+	VADDPS       Y4, Y3, Y2
+	VSUBPS       Y4, Y3, Y3
+	VSUBPS       Y2, Y5, Y4
+	VMULPS       word_40800000<>+0(SB), Y2, Y2
+	VSUBPS       Y5, Y2, Y2
+	VMULPS       word_40800000<>+0(SB), Y3, Y5
+	VFNMADD231PS word_40000000<>+0(SB), Y1, Y5
+	VMULPS       word_40000000<>+0(SB), Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	MOVQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y3
+	VADDPS       Y3, Y4, Y4
+	VMASKMOVPS   Y4, Y0, (R9)
+	ADDQ         BX, R9
+	VMASKMOVPS   (R9), Y0, Y3
+	VADDPS       Y3, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (R9)
+	ADDQ         BX, R9
+	VMASKMOVPS   (R9), Y0, Y1
+	VADDPS       Y1, Y2, Y2
+	VMASKMOVPS   Y2, Y0, (R9)
+	ADDQ         BX, R9
+	VMASKMOVPS   (R9), Y0, Y1
+	VADDPS       Y1, Y5, Y5
+	VMASKMOVPS   Y5, Y0, (R9)
+	ADDQ         SI, CX
+	VMOVUPS      32(R8), Y1
+	VMOVUPS      192(R8), Y2
+	VMOVUPS      352(R8), Y3
+	VMOVUPS      512(R8), Y4
+	VADDPS       Y2, Y1, Y5
+	VSUBPS       Y2, Y1, Y1
+	VADDPS       Y4, Y3, Y2
+	VSUBPS       Y4, Y3, Y3
+	VSUBPS       Y2, Y5, Y4
+	VMULPS       word_40800000<>+0(SB), Y2, Y2
+	VSUBPS       Y5, Y2, Y2
+	VMULPS       word_40800000<>+0(SB), Y3, Y5
+	VFNMADD231PS word_40000000<>+0(SB), Y1, Y5
+	VMULPS       word_40000000<>+0(SB), Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	MOVQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y3
+	VADDPS       Y3, Y4, Y4
+	VMASKMOVPS   Y4, Y0, (R9)
+	ADDQ         BX, R9
+	VMASKMOVPS   (R9), Y0, Y3
+	VADDPS       Y3, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (R9)
+	ADDQ         BX, R9
+	VMASKMOVPS   (R9), Y0, Y1
+	VADDPS       Y1, Y2, Y2
+	VMASKMOVPS   Y2, Y0, (R9)
+	ADDQ         BX, R9
+	VMASKMOVPS   (R9), Y0, Y1
+	VADDPS       Y1, Y5, Y5
+	VMASKMOVPS   Y5, Y0, (R9)
+	ADDQ         SI, CX
+	VMOVUPS      64(R8), Y1
+	VMOVUPS      224(R8), Y2
+	VMOVUPS      384(R8), Y3
+	VMOVUPS      544(R8), Y4
+	VADDPS       Y2, Y1, Y5
+	VSUBPS       Y2, Y1, Y1
+	VADDPS       Y4, Y3, Y2
+	VSUBPS       Y4, Y3, Y3
+	VSUBPS       Y2, Y5, Y4
+	VMULPS       word_40800000<>+0(SB), Y2, Y2
+	VSUBPS       Y5, Y2, Y2
+	VMULPS       word_40800000<>+0(SB), Y3, Y5
+	VFNMADD231PS word_40000000<>+0(SB), Y1, Y5
+	VMULPS       word_40000000<>+0(SB), Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	MOVQ         CX, R9
+	VMASKMOVPS   (R9), Y0, Y3
+	VADDPS       Y3, Y4, Y4
+	VMASKMOVPS   Y4, Y0, (R9)
+	ADDQ         BX, R9
+	VMASKMOVPS   (R9), Y0, Y3
+	VADDPS       Y3, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (R9)
+	ADDQ         BX, R9
+	VMASKMOVPS   (R9), Y0, Y1
+	VADDPS       Y1, Y2, Y2
+	VMASKMOVPS   Y2, Y0, (R9)
+	ADDQ         BX, R9
+	VMASKMOVPS   (R9), Y0, Y1
+	VADDPS       Y1, Y5, Y5
+	VMASKMOVPS   Y5, Y0, (R9)
+	ADDQ         SI, CX
+	VMOVUPS      96(R8), Y1
+	VMOVUPS      256(R8), Y2
+	VMOVUPS      416(R8), Y3
+	VMOVUPS      576(R8), Y4
+	VADDPS       Y2, Y1, Y5
+	VSUBPS       Y2, Y1, Y1
+	VADDPS       Y4, Y3, Y2
+	VSUBPS       Y4, Y3, Y3
+	VSUBPS       Y2, Y5, Y4
+	VMULPS       word_40800000<>+0(SB), Y2, Y2
+	VSUBPS       Y5, Y2, Y2
+	VMULPS       word_40800000<>+0(SB), Y3, Y5
+	VFNMADD231PS word_40000000<>+0(SB), Y1, Y5
+	VMULPS       word_40000000<>+0(SB), Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VMASKMOVPS   (CX), Y0, Y3
+	VADDPS       Y3, Y4, Y4
+	VMASKMOVPS   Y4, Y0, (CX)
+	ADDQ         BX, CX
+	VMASKMOVPS   (CX), Y0, Y3
+	VADDPS       Y3, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (CX)
+	ADDQ         BX, CX
+	VMASKMOVPS   (CX), Y0, Y1
+	VADDPS       Y1, Y2, Y2
+	VMASKMOVPS   Y2, Y0, (CX)
+	ADDQ         BX, CX
+	VMASKMOVPS   (CX), Y0, Y1
+	VADDPS       Y1, Y5, Y5
+	VMASKMOVPS   Y5, Y0, (CX)
 	LEAQ         (AX)(DI*4), AX
 	LEAQ         (DX)(DI*4), DX
 	XORQ         DI, DI
@@ -1432,20 +4547,20 @@ loop2:
 	VMOVUPS      (R10), Y3
 	VMOVUPS      Y0, Y4
 	VFMADD231PS  word_3e800000<>+0(SB), Y2, Y4
-	VMOVUPS      Y1, Y5
-	VFMADD231PS  word_3e800000<>+0(SB), Y3, Y5
 	VADDPS       Y2, Y0, Y0
+	VMOVUPS      Y1, Y2
+	VFMADD231PS  word_3e800000<>+0(SB), Y3, Y2
 	VADDPS       Y3, Y1, Y1
-	VMOVUPS      Y4, Y2
-	VFMADD231PS  word_3f000000<>+0(SB), Y5, Y2
+	VMOVUPS      Y4, Y5
+	VFMADD231PS  word_3f000000<>+0(SB), Y2, Y5
 	VMOVUPS      Y4, Y4
-	VFNMADD231PS word_3f000000<>+0(SB), Y5, Y4
-	VADDPS       Y1, Y0, Y5
+	VFNMADD231PS word_3f000000<>+0(SB), Y2, Y4
+	VADDPS       Y1, Y0, Y2
 	VSUBPS       Y1, Y0, Y0
 	VMOVUPS      Y3, Y1
-	VMOVUPS      Y2, (R8)
+	VMOVUPS      Y5, (R8)
 	VMOVUPS      Y4, 160(R8)
-	VMOVUPS      Y5, 320(R8)
+	VMOVUPS      Y2, 320(R8)
 	VMOVUPS      Y0, 480(R8)
 	VMOVUPS      Y1, 640(R8)
 	ADDQ         SI, R9
@@ -1459,20 +4574,20 @@ loop2:
 	VMOVUPS      (R10), Y3
 	VMOVUPS      Y0, Y4
 	VFMADD231PS  word_3e800000<>+0(SB), Y2, Y4
-	VMOVUPS      Y1, Y5
-	VFMADD231PS  word_3e800000<>+0(SB), Y3, Y5
 	VADDPS       Y2, Y0, Y0
+	VMOVUPS      Y1, Y2
+	VFMADD231PS  word_3e800000<>+0(SB), Y3, Y2
 	VADDPS       Y3, Y1, Y1
-	VMOVUPS      Y4, Y2
-	VFMADD231PS  word_3f000000<>+0(SB), Y5, Y2
+	VMOVUPS      Y4, Y5
+	VFMADD231PS  word_3f000000<>+0(SB), Y2, Y5
 	VMOVUPS      Y4, Y4
-	VFNMADD231PS word_3f000000<>+0(SB), Y5, Y4
-	VADDPS       Y1, Y0, Y5
+	VFNMADD231PS word_3f000000<>+0(SB), Y2, Y4
+	VADDPS       Y1, Y0, Y2
 	VSUBPS       Y1, Y0, Y0
 	VMOVUPS      Y3, Y1
-	VMOVUPS      Y2, 32(R8)
+	VMOVUPS      Y5, 32(R8)
 	VMOVUPS      Y4, 192(R8)
-	VMOVUPS      Y5, 352(R8)
+	VMOVUPS      Y2, 352(R8)
 	VMOVUPS      Y0, 512(R8)
 	VMOVUPS      Y1, 672(R8)
 	ADDQ         SI, R9
@@ -1486,20 +4601,20 @@ loop2:
 	VMOVUPS      (R10), Y3
 	VMOVUPS      Y0, Y4
 	VFMADD231PS  word_3e800000<>+0(SB), Y2, Y4
-	VMOVUPS      Y1, Y5
-	VFMADD231PS  word_3e800000<>+0(SB), Y3, Y5
 	VADDPS       Y2, Y0, Y0
+	VMOVUPS      Y1, Y2
+	VFMADD231PS  word_3e800000<>+0(SB), Y3, Y2
 	VADDPS       Y3, Y1, Y1
-	VMOVUPS      Y4, Y2
-	VFMADD231PS  word_3f000000<>+0(SB), Y5, Y2
+	VMOVUPS      Y4, Y5
+	VFMADD231PS  word_3f000000<>+0(SB), Y2, Y5
 	VMOVUPS      Y4, Y4
-	VFNMADD231PS word_3f000000<>+0(SB), Y5, Y4
-	VADDPS       Y1, Y0, Y5
+	VFNMADD231PS word_3f000000<>+0(SB), Y2, Y4
+	VADDPS       Y1, Y0, Y2
 	VSUBPS       Y1, Y0, Y0
 	VMOVUPS      Y3, Y1
-	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      Y5, 64(R8)
 	VMOVUPS      Y4, 224(R8)
-	VMOVUPS      Y5, 384(R8)
+	VMOVUPS      Y2, 384(R8)
 	VMOVUPS      Y0, 544(R8)
 	VMOVUPS      Y1, 704(R8)
 	ADDQ         SI, R9
@@ -1512,20 +4627,20 @@ loop2:
 	VMOVUPS      (R9), Y3
 	VMOVUPS      Y0, Y4
 	VFMADD231PS  word_3e800000<>+0(SB), Y2, Y4
-	VMOVUPS      Y1, Y5
-	VFMADD231PS  word_3e800000<>+0(SB), Y3, Y5
 	VADDPS       Y2, Y0, Y0
+	VMOVUPS      Y1, Y2
+	VFMADD231PS  word_3e800000<>+0(SB), Y3, Y2
 	VADDPS       Y3, Y1, Y1
-	VMOVUPS      Y4, Y2
-	VFMADD231PS  word_3f000000<>+0(SB), Y5, Y2
+	VMOVUPS      Y4, Y5
+	VFMADD231PS  word_3f000000<>+0(SB), Y2, Y5
 	VMOVUPS      Y4, Y4
-	VFNMADD231PS word_3f000000<>+0(SB), Y5, Y4
-	VADDPS       Y1, Y0, Y5
+	VFNMADD231PS word_3f000000<>+0(SB), Y2, Y4
+	VADDPS       Y1, Y0, Y2
 	VSUBPS       Y1, Y0, Y0
 	VMOVUPS      Y3, Y1
-	VMOVUPS      Y2, 96(R8)
+	VMOVUPS      Y5, 96(R8)
 	VMOVUPS      Y4, 256(R8)
-	VMOVUPS      Y5, 416(R8)
+	VMOVUPS      Y2, 416(R8)
 	VMOVUPS      Y0, 576(R8)
 	VMOVUPS      Y1, 736(R8)
 	MOVQ         AX, R9
@@ -1535,22 +4650,22 @@ loop2:
 	VMOVUPS      96(R8), Y3
 	VMOVUPS      Y0, Y4
 	VFMADD231PS  word_3e800000<>+0(SB), Y2, Y4
-	VMOVUPS      Y1, Y5
-	VFMADD231PS  word_3e800000<>+0(SB), Y3, Y5
 	VADDPS       Y2, Y0, Y0
+	VMOVUPS      Y1, Y2
+	VFMADD231PS  word_3e800000<>+0(SB), Y3, Y2
 	VADDPS       Y3, Y1, Y1
-	VMOVUPS      Y4, Y2
-	VFMADD231PS  word_3f000000<>+0(SB), Y5, Y2
+	VMOVUPS      Y4, Y5
+	VFMADD231PS  word_3f000000<>+0(SB), Y2, Y5
 	VMOVUPS      Y4, Y4
-	VFNMADD231PS word_3f000000<>+0(SB), Y5, Y4
-	VADDPS       Y1, Y0, Y5
+	VFNMADD231PS word_3f000000<>+0(SB), Y2, Y4
+	VADDPS       Y1, Y0, Y2
 	VSUBPS       Y1, Y0, Y0
 	VMOVUPS      Y3, Y1
-	VMOVUPS      Y2, (R9)
+	VMOVUPS      Y5, (R9)
 	ADDQ         CX, R9
 	VMOVUPS      Y4, (R9)
 	ADDQ         CX, R9
-	VMOVUPS      Y5, (R9)
+	VMOVUPS      Y2, (R9)
 	ADDQ         CX, R9
 	VMOVUPS      Y0, (R9)
 	ADDQ         CX, R9
@@ -1562,22 +4677,22 @@ loop2:
 	VMOVUPS      256(R8), Y3
 	VMOVUPS      Y0, Y4
 	VFMADD231PS  word_3e800000<>+0(SB), Y2, Y4
-	VMOVUPS      Y1, Y5
-	VFMADD231PS  word_3e800000<>+0(SB), Y3, Y5
 	VADDPS       Y2, Y0, Y0
+	VMOVUPS      Y1, Y2
+	VFMADD231PS  word_3e800000<>+0(SB), Y3, Y2
 	VADDPS       Y3, Y1, Y1
-	VMOVUPS      Y4, Y2
-	VFMADD231PS  word_3f000000<>+0(SB), Y5, Y2
+	VMOVUPS      Y4, Y5
+	VFMADD231PS  word_3f000000<>+0(SB), Y2, Y5
 	VMOVUPS      Y4, Y4
-	VFNMADD231PS word_3f000000<>+0(SB), Y5, Y4
-	VADDPS       Y1, Y0, Y5
+	VFNMADD231PS word_3f000000<>+0(SB), Y2, Y4
+	VADDPS       Y1, Y0, Y2
 	VSUBPS       Y1, Y0, Y0
 	VMOVUPS      Y3, Y1
-	VMOVUPS      Y2, (R9)
+	VMOVUPS      Y5, (R9)
 	ADDQ         CX, R9
 	VMOVUPS      Y4, (R9)
 	ADDQ         CX, R9
-	VMOVUPS      Y5, (R9)
+	VMOVUPS      Y2, (R9)
 	ADDQ         CX, R9
 	VMOVUPS      Y0, (R9)
 	ADDQ         CX, R9
@@ -1589,22 +4704,22 @@ loop2:
 	VMOVUPS      416(R8), Y3
 	VMOVUPS      Y0, Y4
 	VFMADD231PS  word_3e800000<>+0(SB), Y2, Y4
-	VMOVUPS      Y1, Y5
-	VFMADD231PS  word_3e800000<>+0(SB), Y3, Y5
 	VADDPS       Y2, Y0, Y0
+	VMOVUPS      Y1, Y2
+	VFMADD231PS  word_3e800000<>+0(SB), Y3, Y2
 	VADDPS       Y3, Y1, Y1
-	VMOVUPS      Y4, Y2
-	VFMADD231PS  word_3f000000<>+0(SB), Y5, Y2
+	VMOVUPS      Y4, Y5
+	VFMADD231PS  word_3f000000<>+0(SB), Y2, Y5
 	VMOVUPS      Y4, Y4
-	VFNMADD231PS word_3f000000<>+0(SB), Y5, Y4
-	VADDPS       Y1, Y0, Y5
+	VFNMADD231PS word_3f000000<>+0(SB), Y2, Y4
+	VADDPS       Y1, Y0, Y2
 	VSUBPS       Y1, Y0, Y0
 	VMOVUPS      Y3, Y1
-	VMOVUPS      Y2, (R9)
+	VMOVUPS      Y5, (R9)
 	ADDQ         CX, R9
 	VMOVUPS      Y4, (R9)
 	ADDQ         CX, R9
-	VMOVUPS      Y5, (R9)
+	VMOVUPS      Y2, (R9)
 	ADDQ         CX, R9
 	VMOVUPS      Y0, (R9)
 	ADDQ         CX, R9
@@ -1616,22 +4731,22 @@ loop2:
 	VMOVUPS      576(R8), Y3
 	VMOVUPS      Y0, Y4
 	VFMADD231PS  word_3e800000<>+0(SB), Y2, Y4
-	VMOVUPS      Y1, Y5
-	VFMADD231PS  word_3e800000<>+0(SB), Y3, Y5
 	VADDPS       Y2, Y0, Y0
+	VMOVUPS      Y1, Y2
+	VFMADD231PS  word_3e800000<>+0(SB), Y3, Y2
 	VADDPS       Y3, Y1, Y1
-	VMOVUPS      Y4, Y2
-	VFMADD231PS  word_3f000000<>+0(SB), Y5, Y2
+	VMOVUPS      Y4, Y5
+	VFMADD231PS  word_3f000000<>+0(SB), Y2, Y5
 	VMOVUPS      Y4, Y4
-	VFNMADD231PS word_3f000000<>+0(SB), Y5, Y4
-	VADDPS       Y1, Y0, Y5
+	VFNMADD231PS word_3f000000<>+0(SB), Y2, Y4
+	VADDPS       Y1, Y0, Y2
 	VSUBPS       Y1, Y0, Y0
 	VMOVUPS      Y3, Y1
-	VMOVUPS      Y2, (R9)
+	VMOVUPS      Y5, (R9)
 	ADDQ         CX, R9
 	VMOVUPS      Y4, (R9)
 	ADDQ         CX, R9
-	VMOVUPS      Y5, (R9)
+	VMOVUPS      Y2, (R9)
 	ADDQ         CX, R9
 	VMOVUPS      Y0, (R9)
 	ADDQ         CX, R9
@@ -1643,22 +4758,22 @@ loop2:
 	VMOVUPS      736(R8), Y3
 	VMOVUPS      Y0, Y4
 	VFMADD231PS  word_3e800000<>+0(SB), Y2, Y4
-	VMOVUPS      Y1, Y5
-	VFMADD231PS  word_3e800000<>+0(SB), Y3, Y5
 	VADDPS       Y2, Y0, Y0
+	VMOVUPS      Y1, Y2
+	VFMADD231PS  word_3e800000<>+0(SB), Y3, Y2
 	VADDPS       Y3, Y1, Y1
-	VMOVUPS      Y4, Y2
-	VFMADD231PS  word_3f000000<>+0(SB), Y5, Y2
+	VMOVUPS      Y4, Y5
+	VFMADD231PS  word_3f000000<>+0(SB), Y2, Y5
 	VMOVUPS      Y4, Y4
-	VFNMADD231PS word_3f000000<>+0(SB), Y5, Y4
-	VADDPS       Y1, Y0, Y5
+	VFNMADD231PS word_3f000000<>+0(SB), Y2, Y4
+	VADDPS       Y1, Y0, Y2
 	VSUBPS       Y1, Y0, Y0
 	VMOVUPS      Y3, Y1
-	VMOVUPS      Y2, (R9)
+	VMOVUPS      Y5, (R9)
 	ADDQ         CX, R9
 	VMOVUPS      Y4, (R9)
 	ADDQ         CX, R9
-	VMOVUPS      Y5, (R9)
+	VMOVUPS      Y2, (R9)
 	ADDQ         CX, R9
 	VMOVUPS      Y0, (R9)
 	ADDQ         CX, R9
@@ -1689,20 +4804,20 @@ next3:
 	VMASKMOVPS   (R10), Y0, Y4
 	VMOVUPS      Y1, Y5
 	VFMADD231PS  word_3e800000<>+0(SB), Y3, Y5
-	VMOVUPS      Y2, Y6
-	VFMADD231PS  word_3e800000<>+0(SB), Y4, Y6
 	VADDPS       Y3, Y1, Y1
+	VMOVUPS      Y2, Y3
+	VFMADD231PS  word_3e800000<>+0(SB), Y4, Y3
 	VADDPS       Y4, Y2, Y2
-	VMOVUPS      Y5, Y3
-	VFMADD231PS  word_3f000000<>+0(SB), Y6, Y3
+	VMOVUPS      Y5, Y6
+	VFMADD231PS  word_3f000000<>+0(SB), Y3, Y6
 	VMOVUPS      Y5, Y5
-	VFNMADD231PS word_3f000000<>+0(SB), Y6, Y5
-	VADDPS       Y2, Y1, Y6
+	VFNMADD231PS word_3f000000<>+0(SB), Y3, Y5
+	VADDPS       Y2, Y1, Y3
 	VSUBPS       Y2, Y1, Y1
 	VMOVUPS      Y4, Y2
-	VMOVUPS      Y3, (R8)
+	VMOVUPS      Y6, (R8)
 	VMOVUPS      Y5, 160(R8)
-	VMOVUPS      Y6, 320(R8)
+	VMOVUPS      Y3, 320(R8)
 	VMOVUPS      Y1, 480(R8)
 	VMOVUPS      Y2, 640(R8)
 	ADDQ         SI, R9
@@ -1716,20 +4831,20 @@ next3:
 	VMASKMOVPS   (R10), Y0, Y4
 	VMOVUPS      Y1, Y5
 	VFMADD231PS  word_3e800000<>+0(SB), Y3, Y5
-	VMOVUPS      Y2, Y6
-	VFMADD231PS  word_3e800000<>+0(SB), Y4, Y6
 	VADDPS       Y3, Y1, Y1
+	VMOVUPS      Y2, Y3
+	VFMADD231PS  word_3e800000<>+0(SB), Y4, Y3
 	VADDPS       Y4, Y2, Y2
-	VMOVUPS      Y5, Y3
-	VFMADD231PS  word_3f000000<>+0(SB), Y6, Y3
+	VMOVUPS      Y5, Y6
+	VFMADD231PS  word_3f000000<>+0(SB), Y3, Y6
 	VMOVUPS      Y5, Y5
-	VFNMADD231PS word_3f000000<>+0(SB), Y6, Y5
-	VADDPS       Y2, Y1, Y6
+	VFNMADD231PS word_3f000000<>+0(SB), Y3, Y5
+	VADDPS       Y2, Y1, Y3
 	VSUBPS       Y2, Y1, Y1
 	VMOVUPS      Y4, Y2
-	VMOVUPS      Y3, 32(R8)
+	VMOVUPS      Y6, 32(R8)
 	VMOVUPS      Y5, 192(R8)
-	VMOVUPS      Y6, 352(R8)
+	VMOVUPS      Y3, 352(R8)
 	VMOVUPS      Y1, 512(R8)
 	VMOVUPS      Y2, 672(R8)
 	ADDQ         SI, R9
@@ -1743,20 +4858,20 @@ next3:
 	VMASKMOVPS   (R10), Y0, Y4
 	VMOVUPS      Y1, Y5
 	VFMADD231PS  word_3e800000<>+0(SB), Y3, Y5
-	VMOVUPS      Y2, Y6
-	VFMADD231PS  word_3e800000<>+0(SB), Y4, Y6
 	VADDPS       Y3, Y1, Y1
+	VMOVUPS      Y2, Y3
+	VFMADD231PS  word_3e800000<>+0(SB), Y4, Y3
 	VADDPS       Y4, Y2, Y2
-	VMOVUPS      Y5, Y3
-	VFMADD231PS  word_3f000000<>+0(SB), Y6, Y3
+	VMOVUPS      Y5, Y6
+	VFMADD231PS  word_3f000000<>+0(SB), Y3, Y6
 	VMOVUPS      Y5, Y5
-	VFNMADD231PS word_3f000000<>+0(SB), Y6, Y5
-	VADDPS       Y2, Y1, Y6
+	VFNMADD231PS word_3f000000<>+0(SB), Y3, Y5
+	VADDPS       Y2, Y1, Y3
 	VSUBPS       Y2, Y1, Y1
 	VMOVUPS      Y4, Y2
-	VMOVUPS      Y3, 64(R8)
+	VMOVUPS      Y6, 64(R8)
 	VMOVUPS      Y5, 224(R8)
-	VMOVUPS      Y6, 384(R8)
+	VMOVUPS      Y3, 384(R8)
 	VMOVUPS      Y1, 544(R8)
 	VMOVUPS      Y2, 704(R8)
 	ADDQ         SI, R9
@@ -1770,20 +4885,20 @@ next3:
 	VMASKMOVPS   (SI), Y0, Y4
 	VMOVUPS      Y1, Y5
 	VFMADD231PS  word_3e800000<>+0(SB), Y3, Y5
-	VMOVUPS      Y2, Y6
-	VFMADD231PS  word_3e800000<>+0(SB), Y4, Y6
 	VADDPS       Y3, Y1, Y1
+	VMOVUPS      Y2, Y3
+	VFMADD231PS  word_3e800000<>+0(SB), Y4, Y3
 	VADDPS       Y4, Y2, Y2
-	VMOVUPS      Y5, Y3
-	VFMADD231PS  word_3f000000<>+0(SB), Y6, Y3
+	VMOVUPS      Y5, Y6
+	VFMADD231PS  word_3f000000<>+0(SB), Y3, Y6
 	VMOVUPS      Y5, Y5
-	VFNMADD231PS word_3f000000<>+0(SB), Y6, Y5
-	VADDPS       Y2, Y1, Y6
+	VFNMADD231PS word_3f000000<>+0(SB), Y3, Y5
+	VADDPS       Y2, Y1, Y3
 	VSUBPS       Y2, Y1, Y1
 	VMOVUPS      Y4, Y2
-	VMOVUPS      Y3, 96(R8)
+	VMOVUPS      Y6, 96(R8)
 	VMOVUPS      Y5, 256(R8)
-	VMOVUPS      Y6, 416(R8)
+	VMOVUPS      Y3, 416(R8)
 	VMOVUPS      Y1, 576(R8)
 	VMOVUPS      Y2, 736(R8)
 	MOVQ         AX, BX
@@ -1793,22 +4908,22 @@ next3:
 	VMOVUPS      96(R8), Y4
 	VMOVUPS      Y1, Y5
 	VFMADD231PS  word_3e800000<>+0(SB), Y3, Y5
-	VMOVUPS      Y2, Y6
-	VFMADD231PS  word_3e800000<>+0(SB), Y4, Y6
 	VADDPS       Y3, Y1, Y1
+	VMOVUPS      Y2, Y3
+	VFMADD231PS  word_3e800000<>+0(SB), Y4, Y3
 	VADDPS       Y4, Y2, Y2
-	VMOVUPS      Y5, Y3
-	VFMADD231PS  word_3f000000<>+0(SB), Y6, Y3
+	VMOVUPS      Y5, Y6
+	VFMADD231PS  word_3f000000<>+0(SB), Y3, Y6
 	VMOVUPS      Y5, Y5
-	VFNMADD231PS word_3f000000<>+0(SB), Y6, Y5
-	VADDPS       Y2, Y1, Y6
+	VFNMADD231PS word_3f000000<>+0(SB), Y3, Y5
+	VADDPS       Y2, Y1, Y3
 	VSUBPS       Y2, Y1, Y1
 	VMOVUPS      Y4, Y2
-	VMASKMOVPS   Y3, Y0, (BX)
+	VMASKMOVPS   Y6, Y0, (BX)
 	ADDQ         CX, BX
 	VMASKMOVPS   Y5, Y0, (BX)
 	ADDQ         CX, BX
-	VMASKMOVPS   Y6, Y0, (BX)
+	VMASKMOVPS   Y3, Y0, (BX)
 	ADDQ         CX, BX
 	VMASKMOVPS   Y1, Y0, (BX)
 	ADDQ         CX, BX
@@ -1820,22 +4935,22 @@ next3:
 	VMOVUPS      256(R8), Y4
 	VMOVUPS      Y1, Y5
 	VFMADD231PS  word_3e800000<>+0(SB), Y3, Y5
-	VMOVUPS      Y2, Y6
-	VFMADD231PS  word_3e800000<>+0(SB), Y4, Y6
 	VADDPS       Y3, Y1, Y1
+	VMOVUPS      Y2, Y3
+	VFMADD231PS  word_3e800000<>+0(SB), Y4, Y3
 	VADDPS       Y4, Y2, Y2
-	VMOVUPS      Y5, Y3
-	VFMADD231PS  word_3f000000<>+0(SB), Y6, Y3
+	VMOVUPS      Y5, Y6
+	VFMADD231PS  word_3f000000<>+0(SB), Y3, Y6
 	VMOVUPS      Y5, Y5
-	VFNMADD231PS word_3f000000<>+0(SB), Y6, Y5
-	VADDPS       Y2, Y1, Y6
+	VFNMADD231PS word_3f000000<>+0(SB), Y3, Y5
+	VADDPS       Y2, Y1, Y3
 	VSUBPS       Y2, Y1, Y1
 	VMOVUPS      Y4, Y2
-	VMASKMOVPS   Y3, Y0, (BX)
+	VMASKMOVPS   Y6, Y0, (BX)
 	ADDQ         CX, BX
 	VMASKMOVPS   Y5, Y0, (BX)
 	ADDQ         CX, BX
-	VMASKMOVPS   Y6, Y0, (BX)
+	VMASKMOVPS   Y3, Y0, (BX)
 	ADDQ         CX, BX
 	VMASKMOVPS   Y1, Y0, (BX)
 	ADDQ         CX, BX
@@ -1847,22 +4962,22 @@ next3:
 	VMOVUPS      416(R8), Y4
 	VMOVUPS      Y1, Y5
 	VFMADD231PS  word_3e800000<>+0(SB), Y3, Y5
-	VMOVUPS      Y2, Y6
-	VFMADD231PS  word_3e800000<>+0(SB), Y4, Y6
 	VADDPS       Y3, Y1, Y1
+	VMOVUPS      Y2, Y3
+	VFMADD231PS  word_3e800000<>+0(SB), Y4, Y3
 	VADDPS       Y4, Y2, Y2
-	VMOVUPS      Y5, Y3
-	VFMADD231PS  word_3f000000<>+0(SB), Y6, Y3
+	VMOVUPS      Y5, Y6
+	VFMADD231PS  word_3f000000<>+0(SB), Y3, Y6
 	VMOVUPS      Y5, Y5
-	VFNMADD231PS word_3f000000<>+0(SB), Y6, Y5
-	VADDPS       Y2, Y1, Y6
+	VFNMADD231PS word_3f000000<>+0(SB), Y3, Y5
+	VADDPS       Y2, Y1, Y3
 	VSUBPS       Y2, Y1, Y1
 	VMOVUPS      Y4, Y2
-	VMASKMOVPS   Y3, Y0, (BX)
+	VMASKMOVPS   Y6, Y0, (BX)
 	ADDQ         CX, BX
 	VMASKMOVPS   Y5, Y0, (BX)
 	ADDQ         CX, BX
-	VMASKMOVPS   Y6, Y0, (BX)
+	VMASKMOVPS   Y3, Y0, (BX)
 	ADDQ         CX, BX
 	VMASKMOVPS   Y1, Y0, (BX)
 	ADDQ         CX, BX
@@ -1874,22 +4989,22 @@ next3:
 	VMOVUPS      576(R8), Y4
 	VMOVUPS      Y1, Y5
 	VFMADD231PS  word_3e800000<>+0(SB), Y3, Y5
-	VMOVUPS      Y2, Y6
-	VFMADD231PS  word_3e800000<>+0(SB), Y4, Y6
 	VADDPS       Y3, Y1, Y1
+	VMOVUPS      Y2, Y3
+	VFMADD231PS  word_3e800000<>+0(SB), Y4, Y3
 	VADDPS       Y4, Y2, Y2
-	VMOVUPS      Y5, Y3
-	VFMADD231PS  word_3f000000<>+0(SB), Y6, Y3
+	VMOVUPS      Y5, Y6
+	VFMADD231PS  word_3f000000<>+0(SB), Y3, Y6
 	VMOVUPS      Y5, Y5
-	VFNMADD231PS word_3f000000<>+0(SB), Y6, Y5
-	VADDPS       Y2, Y1, Y6
+	VFNMADD231PS word_3f000000<>+0(SB), Y3, Y5
+	VADDPS       Y2, Y1, Y3
 	VSUBPS       Y2, Y1, Y1
 	VMOVUPS      Y4, Y2
-	VMASKMOVPS   Y3, Y0, (BX)
+	VMASKMOVPS   Y6, Y0, (BX)
 	ADDQ         CX, BX
 	VMASKMOVPS   Y5, Y0, (BX)
 	ADDQ         CX, BX
-	VMASKMOVPS   Y6, Y0, (BX)
+	VMASKMOVPS   Y3, Y0, (BX)
 	ADDQ         CX, BX
 	VMASKMOVPS   Y1, Y0, (BX)
 	ADDQ         CX, BX
@@ -1901,22 +5016,22 @@ next3:
 	VMOVUPS      736(R8), Y4
 	VMOVUPS      Y1, Y5
 	VFMADD231PS  word_3e800000<>+0(SB), Y3, Y5
-	VMOVUPS      Y2, Y6
-	VFMADD231PS  word_3e800000<>+0(SB), Y4, Y6
 	VADDPS       Y3, Y1, Y1
+	VMOVUPS      Y2, Y3
+	VFMADD231PS  word_3e800000<>+0(SB), Y4, Y3
 	VADDPS       Y4, Y2, Y2
-	VMOVUPS      Y5, Y3
-	VFMADD231PS  word_3f000000<>+0(SB), Y6, Y3
+	VMOVUPS      Y5, Y6
+	VFMADD231PS  word_3f000000<>+0(SB), Y3, Y6
 	VMOVUPS      Y5, Y5
-	VFNMADD231PS word_3f000000<>+0(SB), Y6, Y5
-	VADDPS       Y2, Y1, Y6
+	VFNMADD231PS word_3f000000<>+0(SB), Y3, Y5
+	VADDPS       Y2, Y1, Y3
 	VSUBPS       Y2, Y1, Y1
 	VMOVUPS      Y4, Y2
-	VMASKMOVPS   Y3, Y0, (BX)
+	VMASKMOVPS   Y6, Y0, (BX)
 	ADDQ         CX, BX
 	VMASKMOVPS   Y5, Y0, (BX)
 	ADDQ         CX, BX
-	VMASKMOVPS   Y6, Y0, (BX)
+	VMASKMOVPS   Y3, Y0, (BX)
 	ADDQ         CX, BX
 	VMASKMOVPS   Y1, Y0, (BX)
 	ADDQ         CX, BX
@@ -1990,18 +5105,18 @@ loop2:
 	VSUBPS      Y1, Y0, Y0
 	VADDPS      Y3, Y2, Y1
 	VSUBPS      Y3, Y2, Y2
-	VMOVUPS     Y2, Y3
-	VFMADD231PS word_3e000000<>+0(SB), Y0, Y3
-	VADDPS      Y4, Y3, Y3
-	VADDPS      Y1, Y5, Y4
+	VADDPS      Y1, Y5, Y3
+	VMOVUPS     Y2, Y6
+	VFMADD231PS word_3f000000<>+0(SB), Y0, Y6
+	VMOVUPS     Y1, Y1
+	VFMADD231PS word_3e800000<>+0(SB), Y5, Y1
 	VMOVUPS     Y2, Y2
-	VFMADD231PS word_3f000000<>+0(SB), Y0, Y2
-	VMOVUPS     Y1, Y0
-	VFMADD231PS word_3e800000<>+0(SB), Y5, Y0
-	VMOVUPS     Y4, (R8)
-	VMOVUPS     Y2, 32(R8)
-	VMOVUPS     Y0, 64(R8)
-	VMOVUPS     Y3, 96(R8)
+	VFMADD231PS word_3e000000<>+0(SB), Y0, Y2
+	VADDPS      Y4, Y2, Y2
+	VMOVUPS     Y3, (R8)
+	VMOVUPS     Y6, 32(R8)
+	VMOVUPS     Y1, 64(R8)
+	VMOVUPS     Y2, 96(R8)
 	ADDQ        CX, R9
 	VMOVUPS     (R9), Y0
 	ADDQ        CX, R9
@@ -2016,18 +5131,18 @@ loop2:
 	VSUBPS      Y1, Y0, Y0
 	VADDPS      Y3, Y2, Y1
 	VSUBPS      Y3, Y2, Y2
-	VMOVUPS     Y2, Y3
-	VFMADD231PS word_3e000000<>+0(SB), Y0, Y3
-	VADDPS      Y4, Y3, Y3
-	VADDPS      Y1, Y5, Y4
+	VADDPS      Y1, Y5, Y3
+	VMOVUPS     Y2, Y6
+	VFMADD231PS word_3f000000<>+0(SB), Y0, Y6
+	VMOVUPS     Y1, Y1
+	VFMADD231PS word_3e800000<>+0(SB), Y5, Y1
 	VMOVUPS     Y2, Y2
-	VFMADD231PS word_3f000000<>+0(SB), Y0, Y2
-	VMOVUPS     Y1, Y0
-	VFMADD231PS word_3e800000<>+0(SB), Y5, Y0
-	VMOVUPS     Y4, 160(R8)
-	VMOVUPS     Y2, 192(R8)
-	VMOVUPS     Y0, 224(R8)
-	VMOVUPS     Y3, 256(R8)
+	VFMADD231PS word_3e000000<>+0(SB), Y0, Y2
+	VADDPS      Y4, Y2, Y2
+	VMOVUPS     Y3, 160(R8)
+	VMOVUPS     Y6, 192(R8)
+	VMOVUPS     Y1, 224(R8)
+	VMOVUPS     Y2, 256(R8)
 	ADDQ        CX, R9
 	VMOVUPS     (R9), Y0
 	ADDQ        CX, R9
@@ -2042,18 +5157,18 @@ loop2:
 	VSUBPS      Y1, Y0, Y0
 	VADDPS      Y3, Y2, Y1
 	VSUBPS      Y3, Y2, Y2
-	VMOVUPS     Y2, Y3
-	VFMADD231PS word_3e000000<>+0(SB), Y0, Y3
-	VADDPS      Y4, Y3, Y3
-	VADDPS      Y1, Y5, Y4
+	VADDPS      Y1, Y5, Y3
+	VMOVUPS     Y2, Y6
+	VFMADD231PS word_3f000000<>+0(SB), Y0, Y6
+	VMOVUPS     Y1, Y1
+	VFMADD231PS word_3e800000<>+0(SB), Y5, Y1
 	VMOVUPS     Y2, Y2
-	VFMADD231PS word_3f000000<>+0(SB), Y0, Y2
-	VMOVUPS     Y1, Y0
-	VFMADD231PS word_3e800000<>+0(SB), Y5, Y0
-	VMOVUPS     Y4, 320(R8)
-	VMOVUPS     Y2, 352(R8)
-	VMOVUPS     Y0, 384(R8)
-	VMOVUPS     Y3, 416(R8)
+	VFMADD231PS word_3e000000<>+0(SB), Y0, Y2
+	VADDPS      Y4, Y2, Y2
+	VMOVUPS     Y3, 320(R8)
+	VMOVUPS     Y6, 352(R8)
+	VMOVUPS     Y1, 384(R8)
+	VMOVUPS     Y2, 416(R8)
 	ADDQ        CX, R9
 	VMOVUPS     (R9), Y0
 	ADDQ        CX, R9
@@ -2068,18 +5183,18 @@ loop2:
 	VSUBPS      Y1, Y0, Y0
 	VADDPS      Y3, Y2, Y1
 	VSUBPS      Y3, Y2, Y2
-	VMOVUPS     Y2, Y3
-	VFMADD231PS word_3e000000<>+0(SB), Y0, Y3
-	VADDPS      Y4, Y3, Y3
-	VADDPS      Y1, Y5, Y4
+	VADDPS      Y1, Y5, Y3
+	VMOVUPS     Y2, Y6
+	VFMADD231PS word_3f000000<>+0(SB), Y0, Y6
+	VMOVUPS     Y1, Y1
+	VFMADD231PS word_3e800000<>+0(SB), Y5, Y1
 	VMOVUPS     Y2, Y2
-	VFMADD231PS word_3f000000<>+0(SB), Y0, Y2
-	VMOVUPS     Y1, Y0
-	VFMADD231PS word_3e800000<>+0(SB), Y5, Y0
-	VMOVUPS     Y4, 480(R8)
-	VMOVUPS     Y2, 512(R8)
-	VMOVUPS     Y0, 544(R8)
-	VMOVUPS     Y3, 576(R8)
+	VFMADD231PS word_3e000000<>+0(SB), Y0, Y2
+	VADDPS      Y4, Y2, Y2
+	VMOVUPS     Y3, 480(R8)
+	VMOVUPS     Y6, 512(R8)
+	VMOVUPS     Y1, 544(R8)
+	VMOVUPS     Y2, 576(R8)
 	ADDQ        CX, R9
 	VMOVUPS     (R9), Y0
 	ADDQ        CX, R9
@@ -2094,18 +5209,18 @@ loop2:
 	VSUBPS      Y1, Y0, Y0
 	VADDPS      Y3, Y2, Y1
 	VSUBPS      Y3, Y2, Y2
-	VMOVUPS     Y2, Y3
-	VFMADD231PS word_3e000000<>+0(SB), Y0, Y3
-	VADDPS      Y4, Y3, Y3
-	VADDPS      Y1, Y5, Y4
+	VADDPS      Y1, Y5, Y3
+	VMOVUPS     Y2, Y6
+	VFMADD231PS word_3f000000<>+0(SB), Y0, Y6
+	VMOVUPS     Y1, Y1
+	VFMADD231PS word_3e800000<>+0(SB), Y5, Y1
 	VMOVUPS     Y2, Y2
-	VFMADD231PS word_3f000000<>+0(SB), Y0, Y2
-	VMOVUPS     Y1, Y0
-	VFMADD231PS word_3e800000<>+0(SB), Y5, Y0
-	VMOVUPS     Y4, 640(R8)
-	VMOVUPS     Y2, 672(R8)
-	VMOVUPS     Y0, 704(R8)
-	VMOVUPS     Y3, 736(R8)
+	VFMADD231PS word_3e000000<>+0(SB), Y0, Y2
+	VADDPS      Y4, Y2, Y2
+	VMOVUPS     Y3, 640(R8)
+	VMOVUPS     Y6, 672(R8)
+	VMOVUPS     Y1, 704(R8)
+	VMOVUPS     Y2, 736(R8)
 	MOVQ        DX, R9
 	VMOVUPS     (R8), Y0
 	VMOVUPS     160(R8), Y1
@@ -2116,22 +5231,22 @@ loop2:
 	VSUBPS      Y1, Y0, Y0
 	VADDPS      Y3, Y2, Y1
 	VSUBPS      Y3, Y2, Y2
-	VMOVUPS     Y2, Y3
-	VFMADD231PS word_3e000000<>+0(SB), Y0, Y3
-	VADDPS      Y4, Y3, Y3
-	VADDPS      Y1, Y5, Y4
+	VADDPS      Y1, Y5, Y3
+	VMOVUPS     Y2, Y6
+	VFMADD231PS word_3f000000<>+0(SB), Y0, Y6
+	VMOVUPS     Y1, Y1
+	VFMADD231PS word_3e800000<>+0(SB), Y5, Y1
 	VMOVUPS     Y2, Y2
-	VFMADD231PS word_3f000000<>+0(SB), Y0, Y2
-	VMOVUPS     Y1, Y0
-	VFMADD231PS word_3e800000<>+0(SB), Y5, Y0
+	VFMADD231PS word_3e000000<>+0(SB), Y0, Y2
+	VADDPS      Y4, Y2, Y2
 	MOVQ        R9, R10
-	VMOVUPS     Y4, (R10)
+	VMOVUPS     Y3, (R10)
+	ADDQ        BX, R10
+	VMOVUPS     Y6, (R10)
+	ADDQ        BX, R10
+	VMOVUPS     Y1, (R10)
 	ADDQ        BX, R10
 	VMOVUPS     Y2, (R10)
-	ADDQ        BX, R10
-	VMOVUPS     Y0, (R10)
-	ADDQ        BX, R10
-	VMOVUPS     Y3, (R10)
 	ADDQ        SI, R9
 	VMOVUPS     32(R8), Y0
 	VMOVUPS     192(R8), Y1
@@ -2142,22 +5257,22 @@ loop2:
 	VSUBPS      Y1, Y0, Y0
 	VADDPS      Y3, Y2, Y1
 	VSUBPS      Y3, Y2, Y2
-	VMOVUPS     Y2, Y3
-	VFMADD231PS word_3e000000<>+0(SB), Y0, Y3
-	VADDPS      Y4, Y3, Y3
-	VADDPS      Y1, Y5, Y4
+	VADDPS      Y1, Y5, Y3
+	VMOVUPS     Y2, Y6
+	VFMADD231PS word_3f000000<>+0(SB), Y0, Y6
+	VMOVUPS     Y1, Y1
+	VFMADD231PS word_3e800000<>+0(SB), Y5, Y1
 	VMOVUPS     Y2, Y2
-	VFMADD231PS word_3f000000<>+0(SB), Y0, Y2
-	VMOVUPS     Y1, Y0
-	VFMADD231PS word_3e800000<>+0(SB), Y5, Y0
+	VFMADD231PS word_3e000000<>+0(SB), Y0, Y2
+	VADDPS      Y4, Y2, Y2
 	MOVQ        R9, R10
-	VMOVUPS     Y4, (R10)
+	VMOVUPS     Y3, (R10)
+	ADDQ        BX, R10
+	VMOVUPS     Y6, (R10)
+	ADDQ        BX, R10
+	VMOVUPS     Y1, (R10)
 	ADDQ        BX, R10
 	VMOVUPS     Y2, (R10)
-	ADDQ        BX, R10
-	VMOVUPS     Y0, (R10)
-	ADDQ        BX, R10
-	VMOVUPS     Y3, (R10)
 	ADDQ        SI, R9
 	VMOVUPS     64(R8), Y0
 	VMOVUPS     224(R8), Y1
@@ -2168,22 +5283,22 @@ loop2:
 	VSUBPS      Y1, Y0, Y0
 	VADDPS      Y3, Y2, Y1
 	VSUBPS      Y3, Y2, Y2
-	VMOVUPS     Y2, Y3
-	VFMADD231PS word_3e000000<>+0(SB), Y0, Y3
-	VADDPS      Y4, Y3, Y3
-	VADDPS      Y1, Y5, Y4
+	VADDPS      Y1, Y5, Y3
+	VMOVUPS     Y2, Y6
+	VFMADD231PS word_3f000000<>+0(SB), Y0, Y6
+	VMOVUPS     Y1, Y1
+	VFMADD231PS word_3e800000<>+0(SB), Y5, Y1
 	VMOVUPS     Y2, Y2
-	VFMADD231PS word_3f000000<>+0(SB), Y0, Y2
-	VMOVUPS     Y1, Y0
-	VFMADD231PS word_3e800000<>+0(SB), Y5, Y0
+	VFMADD231PS word_3e000000<>+0(SB), Y0, Y2
+	VADDPS      Y4, Y2, Y2
 	MOVQ        R9, R10
-	VMOVUPS     Y4, (R10)
+	VMOVUPS     Y3, (R10)
+	ADDQ        BX, R10
+	VMOVUPS     Y6, (R10)
+	ADDQ        BX, R10
+	VMOVUPS     Y1, (R10)
 	ADDQ        BX, R10
 	VMOVUPS     Y2, (R10)
-	ADDQ        BX, R10
-	VMOVUPS     Y0, (R10)
-	ADDQ        BX, R10
-	VMOVUPS     Y3, (R10)
 	ADDQ        SI, R9
 	VMOVUPS     96(R8), Y0
 	VMOVUPS     256(R8), Y1
@@ -2194,21 +5309,21 @@ loop2:
 	VSUBPS      Y1, Y0, Y0
 	VADDPS      Y3, Y2, Y1
 	VSUBPS      Y3, Y2, Y2
-	VMOVUPS     Y2, Y3
-	VFMADD231PS word_3e000000<>+0(SB), Y0, Y3
-	VADDPS      Y4, Y3, Y3
-	VADDPS      Y1, Y5, Y4
+	VADDPS      Y1, Y5, Y3
+	VMOVUPS     Y2, Y6
+	VFMADD231PS word_3f000000<>+0(SB), Y0, Y6
+	VMOVUPS     Y1, Y1
+	VFMADD231PS word_3e800000<>+0(SB), Y5, Y1
 	VMOVUPS     Y2, Y2
-	VFMADD231PS word_3f000000<>+0(SB), Y0, Y2
-	VMOVUPS     Y1, Y0
-	VFMADD231PS word_3e800000<>+0(SB), Y5, Y0
-	VMOVUPS     Y4, (R9)
+	VFMADD231PS word_3e000000<>+0(SB), Y0, Y2
+	VADDPS      Y4, Y2, Y2
+	VMOVUPS     Y3, (R9)
+	ADDQ        BX, R9
+	VMOVUPS     Y6, (R9)
+	ADDQ        BX, R9
+	VMOVUPS     Y1, (R9)
 	ADDQ        BX, R9
 	VMOVUPS     Y2, (R9)
-	ADDQ        BX, R9
-	VMOVUPS     Y0, (R9)
-	ADDQ        BX, R9
-	VMOVUPS     Y3, (R9)
 	ADDQ        $0x00000020, AX
 	ADDQ        $0x00000020, DX
 	SUBQ        $0x00000008, DI
@@ -2238,18 +5353,18 @@ next3:
 	VSUBPS      Y2, Y1, Y1
 	VADDPS      Y4, Y3, Y2
 	VSUBPS      Y4, Y3, Y3
-	VMOVUPS     Y3, Y4
-	VFMADD231PS word_3e000000<>+0(SB), Y1, Y4
-	VADDPS      Y5, Y4, Y4
-	VADDPS      Y2, Y6, Y5
+	VADDPS      Y2, Y6, Y4
+	VMOVUPS     Y3, Y7
+	VFMADD231PS word_3f000000<>+0(SB), Y1, Y7
+	VMOVUPS     Y2, Y2
+	VFMADD231PS word_3e800000<>+0(SB), Y6, Y2
 	VMOVUPS     Y3, Y3
-	VFMADD231PS word_3f000000<>+0(SB), Y1, Y3
-	VMOVUPS     Y2, Y1
-	VFMADD231PS word_3e800000<>+0(SB), Y6, Y1
-	VMOVUPS     Y5, (R8)
-	VMOVUPS     Y3, 32(R8)
-	VMOVUPS     Y1, 64(R8)
-	VMOVUPS     Y4, 96(R8)
+	VFMADD231PS word_3e000000<>+0(SB), Y1, Y3
+	VADDPS      Y5, Y3, Y3
+	VMOVUPS     Y4, (R8)
+	VMOVUPS     Y7, 32(R8)
+	VMOVUPS     Y2, 64(R8)
+	VMOVUPS     Y3, 96(R8)
 	ADDQ        CX, R9
 	VMASKMOVPS  (R9), Y0, Y1
 	ADDQ        CX, R9
@@ -2264,18 +5379,18 @@ next3:
 	VSUBPS      Y2, Y1, Y1
 	VADDPS      Y4, Y3, Y2
 	VSUBPS      Y4, Y3, Y3
-	VMOVUPS     Y3, Y4
-	VFMADD231PS word_3e000000<>+0(SB), Y1, Y4
-	VADDPS      Y5, Y4, Y4
-	VADDPS      Y2, Y6, Y5
+	VADDPS      Y2, Y6, Y4
+	VMOVUPS     Y3, Y7
+	VFMADD231PS word_3f000000<>+0(SB), Y1, Y7
+	VMOVUPS     Y2, Y2
+	VFMADD231PS word_3e800000<>+0(SB), Y6, Y2
 	VMOVUPS     Y3, Y3
-	VFMADD231PS word_3f000000<>+0(SB), Y1, Y3
-	VMOVUPS     Y2, Y1
-	VFMADD231PS word_3e800000<>+0(SB), Y6, Y1
-	VMOVUPS     Y5, 160(R8)
-	VMOVUPS     Y3, 192(R8)
-	VMOVUPS     Y1, 224(R8)
-	VMOVUPS     Y4, 256(R8)
+	VFMADD231PS word_3e000000<>+0(SB), Y1, Y3
+	VADDPS      Y5, Y3, Y3
+	VMOVUPS     Y4, 160(R8)
+	VMOVUPS     Y7, 192(R8)
+	VMOVUPS     Y2, 224(R8)
+	VMOVUPS     Y3, 256(R8)
 	ADDQ        CX, R9
 	VMASKMOVPS  (R9), Y0, Y1
 	ADDQ        CX, R9
@@ -2290,18 +5405,18 @@ next3:
 	VSUBPS      Y2, Y1, Y1
 	VADDPS      Y4, Y3, Y2
 	VSUBPS      Y4, Y3, Y3
-	VMOVUPS     Y3, Y4
-	VFMADD231PS word_3e000000<>+0(SB), Y1, Y4
-	VADDPS      Y5, Y4, Y4
-	VADDPS      Y2, Y6, Y5
+	VADDPS      Y2, Y6, Y4
+	VMOVUPS     Y3, Y7
+	VFMADD231PS word_3f000000<>+0(SB), Y1, Y7
+	VMOVUPS     Y2, Y2
+	VFMADD231PS word_3e800000<>+0(SB), Y6, Y2
 	VMOVUPS     Y3, Y3
-	VFMADD231PS word_3f000000<>+0(SB), Y1, Y3
-	VMOVUPS     Y2, Y1
-	VFMADD231PS word_3e800000<>+0(SB), Y6, Y1
-	VMOVUPS     Y5, 320(R8)
-	VMOVUPS     Y3, 352(R8)
-	VMOVUPS     Y1, 384(R8)
-	VMOVUPS     Y4, 416(R8)
+	VFMADD231PS word_3e000000<>+0(SB), Y1, Y3
+	VADDPS      Y5, Y3, Y3
+	VMOVUPS     Y4, 320(R8)
+	VMOVUPS     Y7, 352(R8)
+	VMOVUPS     Y2, 384(R8)
+	VMOVUPS     Y3, 416(R8)
 	ADDQ        CX, R9
 	VMASKMOVPS  (R9), Y0, Y1
 	ADDQ        CX, R9
@@ -2316,18 +5431,18 @@ next3:
 	VSUBPS      Y2, Y1, Y1
 	VADDPS      Y4, Y3, Y2
 	VSUBPS      Y4, Y3, Y3
-	VMOVUPS     Y3, Y4
-	VFMADD231PS word_3e000000<>+0(SB), Y1, Y4
-	VADDPS      Y5, Y4, Y4
-	VADDPS      Y2, Y6, Y5
+	VADDPS      Y2, Y6, Y4
+	VMOVUPS     Y3, Y7
+	VFMADD231PS word_3f000000<>+0(SB), Y1, Y7
+	VMOVUPS     Y2, Y2
+	VFMADD231PS word_3e800000<>+0(SB), Y6, Y2
 	VMOVUPS     Y3, Y3
-	VFMADD231PS word_3f000000<>+0(SB), Y1, Y3
-	VMOVUPS     Y2, Y1
-	VFMADD231PS word_3e800000<>+0(SB), Y6, Y1
-	VMOVUPS     Y5, 480(R8)
-	VMOVUPS     Y3, 512(R8)
-	VMOVUPS     Y1, 544(R8)
-	VMOVUPS     Y4, 576(R8)
+	VFMADD231PS word_3e000000<>+0(SB), Y1, Y3
+	VADDPS      Y5, Y3, Y3
+	VMOVUPS     Y4, 480(R8)
+	VMOVUPS     Y7, 512(R8)
+	VMOVUPS     Y2, 544(R8)
+	VMOVUPS     Y3, 576(R8)
 	ADDQ        CX, R9
 	VMASKMOVPS  (R9), Y0, Y1
 	ADDQ        CX, R9
@@ -2342,18 +5457,18 @@ next3:
 	VSUBPS      Y2, Y1, Y1
 	VADDPS      Y4, Y3, Y2
 	VSUBPS      Y4, Y3, Y3
-	VMOVUPS     Y3, Y4
-	VFMADD231PS word_3e000000<>+0(SB), Y1, Y4
-	VADDPS      Y5, Y4, Y4
-	VADDPS      Y2, Y6, Y5
+	VADDPS      Y2, Y6, Y4
+	VMOVUPS     Y3, Y7
+	VFMADD231PS word_3f000000<>+0(SB), Y1, Y7
+	VMOVUPS     Y2, Y2
+	VFMADD231PS word_3e800000<>+0(SB), Y6, Y2
 	VMOVUPS     Y3, Y3
-	VFMADD231PS word_3f000000<>+0(SB), Y1, Y3
-	VMOVUPS     Y2, Y1
-	VFMADD231PS word_3e800000<>+0(SB), Y6, Y1
-	VMOVUPS     Y5, 640(R8)
-	VMOVUPS     Y3, 672(R8)
-	VMOVUPS     Y1, 704(R8)
-	VMOVUPS     Y4, 736(R8)
+	VFMADD231PS word_3e000000<>+0(SB), Y1, Y3
+	VADDPS      Y5, Y3, Y3
+	VMOVUPS     Y4, 640(R8)
+	VMOVUPS     Y7, 672(R8)
+	VMOVUPS     Y2, 704(R8)
+	VMOVUPS     Y3, 736(R8)
 	MOVQ        DX, CX
 	VMOVUPS     (R8), Y1
 	VMOVUPS     160(R8), Y2
@@ -2364,22 +5479,22 @@ next3:
 	VSUBPS      Y2, Y1, Y1
 	VADDPS      Y4, Y3, Y2
 	VSUBPS      Y4, Y3, Y3
-	VMOVUPS     Y3, Y4
-	VFMADD231PS word_3e000000<>+0(SB), Y1, Y4
-	VADDPS      Y5, Y4, Y4
-	VADDPS      Y2, Y6, Y5
+	VADDPS      Y2, Y6, Y4
+	VMOVUPS     Y3, Y7
+	VFMADD231PS word_3f000000<>+0(SB), Y1, Y7
+	VMOVUPS     Y2, Y2
+	VFMADD231PS word_3e800000<>+0(SB), Y6, Y2
 	VMOVUPS     Y3, Y3
-	VFMADD231PS word_3f000000<>+0(SB), Y1, Y3
-	VMOVUPS     Y2, Y1
-	VFMADD231PS word_3e800000<>+0(SB), Y6, Y1
+	VFMADD231PS word_3e000000<>+0(SB), Y1, Y3
+	VADDPS      Y5, Y3, Y3
 	MOVQ        CX, R9
-	VMASKMOVPS  Y5, Y0, (R9)
+	VMASKMOVPS  Y4, Y0, (R9)
+	ADDQ        BX, R9
+	VMASKMOVPS  Y7, Y0, (R9)
+	ADDQ        BX, R9
+	VMASKMOVPS  Y2, Y0, (R9)
 	ADDQ        BX, R9
 	VMASKMOVPS  Y3, Y0, (R9)
-	ADDQ        BX, R9
-	VMASKMOVPS  Y1, Y0, (R9)
-	ADDQ        BX, R9
-	VMASKMOVPS  Y4, Y0, (R9)
 	ADDQ        SI, CX
 	VMOVUPS     32(R8), Y1
 	VMOVUPS     192(R8), Y2
@@ -2390,22 +5505,22 @@ next3:
 	VSUBPS      Y2, Y1, Y1
 	VADDPS      Y4, Y3, Y2
 	VSUBPS      Y4, Y3, Y3
-	VMOVUPS     Y3, Y4
-	VFMADD231PS word_3e000000<>+0(SB), Y1, Y4
-	VADDPS      Y5, Y4, Y4
-	VADDPS      Y2, Y6, Y5
+	VADDPS      Y2, Y6, Y4
+	VMOVUPS     Y3, Y7
+	VFMADD231PS word_3f000000<>+0(SB), Y1, Y7
+	VMOVUPS     Y2, Y2
+	VFMADD231PS word_3e800000<>+0(SB), Y6, Y2
 	VMOVUPS     Y3, Y3
-	VFMADD231PS word_3f000000<>+0(SB), Y1, Y3
-	VMOVUPS     Y2, Y1
-	VFMADD231PS word_3e800000<>+0(SB), Y6, Y1
+	VFMADD231PS word_3e000000<>+0(SB), Y1, Y3
+	VADDPS      Y5, Y3, Y3
 	MOVQ        CX, R9
-	VMASKMOVPS  Y5, Y0, (R9)
+	VMASKMOVPS  Y4, Y0, (R9)
+	ADDQ        BX, R9
+	VMASKMOVPS  Y7, Y0, (R9)
+	ADDQ        BX, R9
+	VMASKMOVPS  Y2, Y0, (R9)
 	ADDQ        BX, R9
 	VMASKMOVPS  Y3, Y0, (R9)
-	ADDQ        BX, R9
-	VMASKMOVPS  Y1, Y0, (R9)
-	ADDQ        BX, R9
-	VMASKMOVPS  Y4, Y0, (R9)
 	ADDQ        SI, CX
 	VMOVUPS     64(R8), Y1
 	VMOVUPS     224(R8), Y2
@@ -2416,22 +5531,22 @@ next3:
 	VSUBPS      Y2, Y1, Y1
 	VADDPS      Y4, Y3, Y2
 	VSUBPS      Y4, Y3, Y3
-	VMOVUPS     Y3, Y4
-	VFMADD231PS word_3e000000<>+0(SB), Y1, Y4
-	VADDPS      Y5, Y4, Y4
-	VADDPS      Y2, Y6, Y5
+	VADDPS      Y2, Y6, Y4
+	VMOVUPS     Y3, Y7
+	VFMADD231PS word_3f000000<>+0(SB), Y1, Y7
+	VMOVUPS     Y2, Y2
+	VFMADD231PS word_3e800000<>+0(SB), Y6, Y2
 	VMOVUPS     Y3, Y3
-	VFMADD231PS word_3f000000<>+0(SB), Y1, Y3
-	VMOVUPS     Y2, Y1
-	VFMADD231PS word_3e800000<>+0(SB), Y6, Y1
+	VFMADD231PS word_3e000000<>+0(SB), Y1, Y3
+	VADDPS      Y5, Y3, Y3
 	MOVQ        CX, R9
-	VMASKMOVPS  Y5, Y0, (R9)
+	VMASKMOVPS  Y4, Y0, (R9)
+	ADDQ        BX, R9
+	VMASKMOVPS  Y7, Y0, (R9)
+	ADDQ        BX, R9
+	VMASKMOVPS  Y2, Y0, (R9)
 	ADDQ        BX, R9
 	VMASKMOVPS  Y3, Y0, (R9)
-	ADDQ        BX, R9
-	VMASKMOVPS  Y1, Y0, (R9)
-	ADDQ        BX, R9
-	VMASKMOVPS  Y4, Y0, (R9)
 	ADDQ        SI, CX
 	VMOVUPS     96(R8), Y1
 	VMOVUPS     256(R8), Y2
@@ -2442,21 +5557,2302 @@ next3:
 	VSUBPS      Y2, Y1, Y1
 	VADDPS      Y4, Y3, Y2
 	VSUBPS      Y4, Y3, Y3
-	VMOVUPS     Y3, Y4
-	VFMADD231PS word_3e000000<>+0(SB), Y1, Y4
-	VADDPS      Y5, Y4, Y4
-	VADDPS      Y2, Y6, Y5
+	VADDPS      Y2, Y6, Y4
+	VMOVUPS     Y3, Y7
+	VFMADD231PS word_3f000000<>+0(SB), Y1, Y7
+	VMOVUPS     Y2, Y2
+	VFMADD231PS word_3e800000<>+0(SB), Y6, Y2
+	VMOVUPS     Y3, Y3
+	VFMADD231PS word_3e000000<>+0(SB), Y1, Y3
+	VADDPS      Y5, Y3, Y3
+	VMASKMOVPS  Y4, Y0, (CX)
+	ADDQ        BX, CX
+	VMASKMOVPS  Y7, Y0, (CX)
+	ADDQ        BX, CX
+	VMASKMOVPS  Y2, Y0, (CX)
+	ADDQ        BX, CX
+	VMASKMOVPS  Y3, Y0, (CX)
+	LEAQ        (AX)(DI*4), AX
+	LEAQ        (DX)(DI*4), DX
+	XORQ        DI, DI
+
+done1:
+	VZEROUPPER
+	RET
+
+// func WinogradOutputExpand4x3F32AVX2(v []float32, ldv int, x []float32, row int, col int, n int, work []float32)
+// Requires: AVX, FMA3
+TEXT ·WinogradOutputExpand4x3F32AVX2(SB), NOSPLIT, $0-104
+	MOVQ v_base+0(FP), AX
+	MOVQ ldv+24(FP), CX
+	SHLQ $0x02, CX
+	MOVQ x_base+32(FP), DX
+	MOVQ row+56(FP), BX
+	SHLQ $0x02, BX
+	MOVQ col+64(FP), SI
+	SHLQ $0x02, SI
+	MOVQ n+72(FP), DI
+	MOVQ work_base+80(FP), R8
+	CMPQ DI, $0x00000008
+	JB   next3
+
+loop2:
+	MOVQ         DX, R9
+	MOVQ         R9, R10
+	VMOVUPS      (R10), Y0
+	ADDQ         BX, R10
+	VMOVUPS      (R10), Y1
+	ADDQ         BX, R10
+	VMOVUPS      (R10), Y2
+	ADDQ         BX, R10
+	VMOVUPS      (R10), Y3
+	VMOVUPS      Y0, Y4
+	VFMADD231PS  word_3e800000<>+0(SB), Y2, Y4
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      Y1, Y2
+	VFMADD231PS  word_3e800000<>+0(SB), Y3, Y2
+	VADDPS       Y3, Y1, Y1
+	VMOVUPS      Y4, Y5
+	VFMADD231PS  word_3f000000<>+0(SB), Y2, Y5
+	VMOVUPS      Y4, Y4
+	VFNMADD231PS word_3f000000<>+0(SB), Y2, Y4
+	VADDPS       Y1, Y0, Y2
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y3, Y1
+	VMOVUPS      Y5, (R8)
+	VMOVUPS      Y4, 160(R8)
+	VMOVUPS      Y2, 320(R8)
+	VMOVUPS      Y0, 480(R8)
+	VMOVUPS      Y1, 640(R8)
+	ADDQ         SI, R9
+	MOVQ         R9, R10
+	VMOVUPS      (R10), Y0
+	ADDQ         BX, R10
+	VMOVUPS      (R10), Y1
+	ADDQ         BX, R10
+	VMOVUPS      (R10), Y2
+	ADDQ         BX, R10
+	VMOVUPS      (R10), Y3
+	VMOVUPS      Y0, Y4
+	VFMADD231PS  word_3e800000<>+0(SB), Y2, Y4
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      Y1, Y2
+	VFMADD231PS  word_3e800000<>+0(SB), Y3, Y2
+	VADDPS       Y3, Y1, Y1
+	VMOVUPS      Y4, Y5
+	VFMADD231PS  word_3f000000<>+0(SB), Y2, Y5
+	VMOVUPS      Y4, Y4
+	VFNMADD231PS word_3f000000<>+0(SB), Y2, Y4
+	VADDPS       Y1, Y0, Y2
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y3, Y1
+	VMOVUPS      Y5, 32(R8)
+	VMOVUPS      Y4, 192(R8)
+	VMOVUPS      Y2, 352(R8)
+	VMOVUPS      Y0, 512(R8)
+	VMOVUPS      Y1, 672(R8)
+	ADDQ         SI, R9
+	VMOVUPS      (R9), Y0
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Y1
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Y2
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Y3
+	VMOVUPS      Y0, Y4
+	VFMADD231PS  word_3e800000<>+0(SB), Y2, Y4
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      Y1, Y2
+	VFMADD231PS  word_3e800000<>+0(SB), Y3, Y2
+	VADDPS       Y3, Y1, Y1
+	VMOVUPS      Y4, Y5
+	VFMADD231PS  word_3f000000<>+0(SB), Y2, Y5
+	VMOVUPS      Y4, Y4
+	VFNMADD231PS word_3f000000<>+0(SB), Y2, Y4
+	VADDPS       Y1, Y0, Y2
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y3, Y1
+	VMOVUPS      Y5, 64(R8)
+	VMOVUPS      Y4, 224(R8)
+	VMOVUPS      Y2, 384(R8)
+	VMOVUPS      Y0, 544(R8)
+	VMOVUPS      Y1, 704(R8)
+	MOVQ         AX, R9
+	VMOVUPS      (R8), Y0
+	VMOVUPS      32(R8), Y1
+	VMOVUPS      64(R8), Y2
+	VMOVUPS      Y0, Y3
+	VFMADD231PS  word_3e800000<>+0(SB), Y2, Y3
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      Y3, Y2
+	VFMADD231PS  word_3f000000<>+0(SB), Y1, Y2
+	VMOVUPS      Y3, Y3
+	VFNMADD231PS word_3f000000<>+0(SB), Y1, Y3
+	VADDPS       Y1, Y0, Y4
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y2, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y3, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y4, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y0, (R9)
+	ADDQ         CX, R9
+	ADDQ         CX, R9
+	VMOVUPS      160(R8), Y0
+	VMOVUPS      192(R8), Y1
+	VMOVUPS      224(R8), Y2
+	VMOVUPS      Y0, Y3
+	VFMADD231PS  word_3e800000<>+0(SB), Y2, Y3
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      Y3, Y2
+	VFMADD231PS  word_3f000000<>+0(SB), Y1, Y2
+	VMOVUPS      Y3, Y3
+	VFNMADD231PS word_3f000000<>+0(SB), Y1, Y3
+	VADDPS       Y1, Y0, Y4
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y2, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y3, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y4, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y0, (R9)
+	ADDQ         CX, R9
+	ADDQ         CX, R9
+	VMOVUPS      320(R8), Y0
+	VMOVUPS      352(R8), Y1
+	VMOVUPS      384(R8), Y2
+	VMOVUPS      Y0, Y3
+	VFMADD231PS  word_3e800000<>+0(SB), Y2, Y3
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      Y3, Y2
+	VFMADD231PS  word_3f000000<>+0(SB), Y1, Y2
+	VMOVUPS      Y3, Y3
+	VFNMADD231PS word_3f000000<>+0(SB), Y1, Y3
+	VADDPS       Y1, Y0, Y4
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y2, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y3, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y4, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y0, (R9)
+	ADDQ         CX, R9
+	ADDQ         CX, R9
+	VMOVUPS      480(R8), Y0
+	VMOVUPS      512(R8), Y1
+	VMOVUPS      544(R8), Y2
+	VMOVUPS      Y0, Y3
+	VFMADD231PS  word_3e800000<>+0(SB), Y2, Y3
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      Y3, Y2
+	VFMADD231PS  word_3f000000<>+0(SB), Y1, Y2
+	VMOVUPS      Y3, Y3
+	VFNMADD231PS word_3f000000<>+0(SB), Y1, Y3
+	VADDPS       Y1, Y0, Y4
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y2, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y3, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y4, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y0, (R9)
+	ADDQ         CX, R9
+	ADDQ         CX, R9
+	VMOVUPS      640(R8), Y0
+	VMOVUPS      672(R8), Y1
+	VMOVUPS      704(R8), Y2
+	VMOVUPS      Y0, Y3
+	VFMADD231PS  word_3e800000<>+0(SB), Y2, Y3
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      Y3, Y2
+	VFMADD231PS  word_3f000000<>+0(SB), Y1, Y2
+	VMOVUPS      Y3, Y3
+	VFNMADD231PS word_3f000000<>+0(SB), Y1, Y3
+	VADDPS       Y1, Y0, Y4
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y2, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y3, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y4, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y0, (R9)
+	ADDQ         $0x00000020, AX
+	ADDQ         $0x00000020, DX
+	SUBQ         $0x00000008, DI
+	CMPQ         DI, $0x00000008
+	JAE          loop2
+
+next3:
+	TESTQ DI, DI
+	JZ    done1
+
+	// The tail, under a mask.
+	LEAQ         slide<>+32(SB), R9
+	NEGQ         DI
+	VMOVUPS      (R9)(DI*4), Y0
+	NEGQ         DI
+	MOVQ         DX, R9
+	MOVQ         R9, R10
+	VMASKMOVPS   (R10), Y0, Y1
+	ADDQ         BX, R10
+	VMASKMOVPS   (R10), Y0, Y2
+	ADDQ         BX, R10
+	VMASKMOVPS   (R10), Y0, Y3
+	ADDQ         BX, R10
+	VMASKMOVPS   (R10), Y0, Y4
+	VMOVUPS      Y1, Y5
+	VFMADD231PS  word_3e800000<>+0(SB), Y3, Y5
+	VADDPS       Y3, Y1, Y1
+	VMOVUPS      Y2, Y3
+	VFMADD231PS  word_3e800000<>+0(SB), Y4, Y3
+	VADDPS       Y4, Y2, Y2
+	VMOVUPS      Y5, Y6
+	VFMADD231PS  word_3f000000<>+0(SB), Y3, Y6
+	VMOVUPS      Y5, Y5
+	VFNMADD231PS word_3f000000<>+0(SB), Y3, Y5
+	VADDPS       Y2, Y1, Y3
+	VSUBPS       Y2, Y1, Y1
+	VMOVUPS      Y4, Y2
+	VMOVUPS      Y6, (R8)
+	VMOVUPS      Y5, 160(R8)
+	VMOVUPS      Y3, 320(R8)
+	VMOVUPS      Y1, 480(R8)
+	VMOVUPS      Y2, 640(R8)
+	ADDQ         SI, R9
+	MOVQ         R9, R10
+	VMASKMOVPS   (R10), Y0, Y1
+	ADDQ         BX, R10
+	VMASKMOVPS   (R10), Y0, Y2
+	ADDQ         BX, R10
+	VMASKMOVPS   (R10), Y0, Y3
+	ADDQ         BX, R10
+	VMASKMOVPS   (R10), Y0, Y4
+	VMOVUPS      Y1, Y5
+	VFMADD231PS  word_3e800000<>+0(SB), Y3, Y5
+	VADDPS       Y3, Y1, Y1
+	VMOVUPS      Y2, Y3
+	VFMADD231PS  word_3e800000<>+0(SB), Y4, Y3
+	VADDPS       Y4, Y2, Y2
+	VMOVUPS      Y5, Y6
+	VFMADD231PS  word_3f000000<>+0(SB), Y3, Y6
+	VMOVUPS      Y5, Y5
+	VFNMADD231PS word_3f000000<>+0(SB), Y3, Y5
+	VADDPS       Y2, Y1, Y3
+	VSUBPS       Y2, Y1, Y1
+	VMOVUPS      Y4, Y2
+	VMOVUPS      Y6, 32(R8)
+	VMOVUPS      Y5, 192(R8)
+	VMOVUPS      Y3, 352(R8)
+	VMOVUPS      Y1, 512(R8)
+	VMOVUPS      Y2, 672(R8)
+	ADDQ         SI, R9
+	MOVQ         R9, SI
+	VMASKMOVPS   (SI), Y0, Y1
+	ADDQ         BX, SI
+	VMASKMOVPS   (SI), Y0, Y2
+	ADDQ         BX, SI
+	VMASKMOVPS   (SI), Y0, Y3
+	ADDQ         BX, SI
+	VMASKMOVPS   (SI), Y0, Y4
+	VMOVUPS      Y1, Y5
+	VFMADD231PS  word_3e800000<>+0(SB), Y3, Y5
+	VADDPS       Y3, Y1, Y1
+	VMOVUPS      Y2, Y3
+	VFMADD231PS  word_3e800000<>+0(SB), Y4, Y3
+	VADDPS       Y4, Y2, Y2
+	VMOVUPS      Y5, Y6
+	VFMADD231PS  word_3f000000<>+0(SB), Y3, Y6
+	VMOVUPS      Y5, Y5
+	VFNMADD231PS word_3f000000<>+0(SB), Y3, Y5
+	VADDPS       Y2, Y1, Y3
+	VSUBPS       Y2, Y1, Y1
+	VMOVUPS      Y4, Y2
+	VMOVUPS      Y6, 64(R8)
+	VMOVUPS      Y5, 224(R8)
+	VMOVUPS      Y3, 384(R8)
+	VMOVUPS      Y1, 544(R8)
+	VMOVUPS      Y2, 704(R8)
+	MOVQ         AX, BX
+	VMOVUPS      (R8), Y1
+	VMOVUPS      32(R8), Y2
+	VMOVUPS      64(R8), Y3
+	VMOVUPS      Y1, Y4
+	VFMADD231PS  word_3e800000<>+0(SB), Y3, Y4
+	VADDPS       Y3, Y1, Y1
+	VMOVUPS      Y4, Y3
+	VFMADD231PS  word_3f000000<>+0(SB), Y2, Y3
+	VMOVUPS      Y4, Y4
+	VFNMADD231PS word_3f000000<>+0(SB), Y2, Y4
+	VADDPS       Y2, Y1, Y5
+	VSUBPS       Y2, Y1, Y1
+	VMASKMOVPS   Y3, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y4, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y5, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y1, Y0, (BX)
+	ADDQ         CX, BX
+	ADDQ         CX, BX
+	VMOVUPS      160(R8), Y1
+	VMOVUPS      192(R8), Y2
+	VMOVUPS      224(R8), Y3
+	VMOVUPS      Y1, Y4
+	VFMADD231PS  word_3e800000<>+0(SB), Y3, Y4
+	VADDPS       Y3, Y1, Y1
+	VMOVUPS      Y4, Y3
+	VFMADD231PS  word_3f000000<>+0(SB), Y2, Y3
+	VMOVUPS      Y4, Y4
+	VFNMADD231PS word_3f000000<>+0(SB), Y2, Y4
+	VADDPS       Y2, Y1, Y5
+	VSUBPS       Y2, Y1, Y1
+	VMASKMOVPS   Y3, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y4, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y5, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y1, Y0, (BX)
+	ADDQ         CX, BX
+	ADDQ         CX, BX
+	VMOVUPS      320(R8), Y1
+	VMOVUPS      352(R8), Y2
+	VMOVUPS      384(R8), Y3
+	VMOVUPS      Y1, Y4
+	VFMADD231PS  word_3e800000<>+0(SB), Y3, Y4
+	VADDPS       Y3, Y1, Y1
+	VMOVUPS      Y4, Y3
+	VFMADD231PS  word_3f000000<>+0(SB), Y2, Y3
+	VMOVUPS      Y4, Y4
+	VFNMADD231PS word_3f000000<>+0(SB), Y2, Y4
+	VADDPS       Y2, Y1, Y5
+	VSUBPS       Y2, Y1, Y1
+	VMASKMOVPS   Y3, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y4, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y5, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y1, Y0, (BX)
+	ADDQ         CX, BX
+	ADDQ         CX, BX
+	VMOVUPS      480(R8), Y1
+	VMOVUPS      512(R8), Y2
+	VMOVUPS      544(R8), Y3
+	VMOVUPS      Y1, Y4
+	VFMADD231PS  word_3e800000<>+0(SB), Y3, Y4
+	VADDPS       Y3, Y1, Y1
+	VMOVUPS      Y4, Y3
+	VFMADD231PS  word_3f000000<>+0(SB), Y2, Y3
+	VMOVUPS      Y4, Y4
+	VFNMADD231PS word_3f000000<>+0(SB), Y2, Y4
+	VADDPS       Y2, Y1, Y5
+	VSUBPS       Y2, Y1, Y1
+	VMASKMOVPS   Y3, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y4, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y5, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y1, Y0, (BX)
+	ADDQ         CX, BX
+	ADDQ         CX, BX
+	VMOVUPS      640(R8), Y1
+	VMOVUPS      672(R8), Y2
+	VMOVUPS      704(R8), Y3
+	VMOVUPS      Y1, Y4
+	VFMADD231PS  word_3e800000<>+0(SB), Y3, Y4
+	VADDPS       Y3, Y1, Y1
+	VMOVUPS      Y4, Y3
+	VFMADD231PS  word_3f000000<>+0(SB), Y2, Y3
+	VMOVUPS      Y4, Y4
+	VFNMADD231PS word_3f000000<>+0(SB), Y2, Y4
+	VADDPS       Y2, Y1, Y5
+	VSUBPS       Y2, Y1, Y1
+	VMASKMOVPS   Y3, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y4, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y5, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y1, Y0, (BX)
+	LEAQ         (AX)(DI*4), AX
+	LEAQ         (DX)(DI*4), DX
+	XORQ         DI, DI
+
+done1:
+	VZEROUPPER
+	RET
+
+// func WinogradOutputReduce4x3F32AVX2(v []float32, ldv int, x []float32, row int, col int, n int, work []float32)
+// Requires: AVX, FMA3
+TEXT ·WinogradOutputReduce4x3F32AVX2(SB), NOSPLIT, $0-104
+	MOVQ v_base+0(FP), AX
+	MOVQ ldv+24(FP), CX
+	SHLQ $0x02, CX
+	MOVQ x_base+32(FP), DX
+	MOVQ row+56(FP), BX
+	SHLQ $0x02, BX
+	MOVQ col+64(FP), SI
+	SHLQ $0x02, SI
+	MOVQ n+72(FP), DI
+	MOVQ work_base+80(FP), R8
+	CMPQ DI, $0x00000008
+	JB   next3
+
+loop2:
+	MOVQ        AX, R9
+	VMOVUPS     (R9), Y0
+	ADDQ        CX, R9
+	VMOVUPS     (R9), Y1
+	ADDQ        CX, R9
+	VMOVUPS     (R9), Y2
+	ADDQ        CX, R9
+	VMOVUPS     (R9), Y3
+	VADDPS      Y1, Y0, Y4
+	VSUBPS      Y1, Y0, Y0
+	VADDPS      Y3, Y2, Y1
+	VSUBPS      Y3, Y2, Y2
+	VADDPS      Y1, Y4, Y3
+	VMOVUPS     Y2, Y2
+	VFMADD231PS word_3f000000<>+0(SB), Y0, Y2
+	VMOVUPS     Y1, Y0
+	VFMADD231PS word_3e800000<>+0(SB), Y4, Y0
+	VMOVUPS     Y3, (R8)
+	VMOVUPS     Y2, 32(R8)
+	VMOVUPS     Y0, 64(R8)
+	ADDQ        CX, R9
+	ADDQ        CX, R9
+	VMOVUPS     (R9), Y0
+	ADDQ        CX, R9
+	VMOVUPS     (R9), Y1
+	ADDQ        CX, R9
+	VMOVUPS     (R9), Y2
+	ADDQ        CX, R9
+	VMOVUPS     (R9), Y3
+	VADDPS      Y1, Y0, Y4
+	VSUBPS      Y1, Y0, Y0
+	VADDPS      Y3, Y2, Y1
+	VSUBPS      Y3, Y2, Y2
+	VADDPS      Y1, Y4, Y3
+	VMOVUPS     Y2, Y2
+	VFMADD231PS word_3f000000<>+0(SB), Y0, Y2
+	VMOVUPS     Y1, Y0
+	VFMADD231PS word_3e800000<>+0(SB), Y4, Y0
+	VMOVUPS     Y3, 160(R8)
+	VMOVUPS     Y2, 192(R8)
+	VMOVUPS     Y0, 224(R8)
+	ADDQ        CX, R9
+	ADDQ        CX, R9
+	VMOVUPS     (R9), Y0
+	ADDQ        CX, R9
+	VMOVUPS     (R9), Y1
+	ADDQ        CX, R9
+	VMOVUPS     (R9), Y2
+	ADDQ        CX, R9
+	VMOVUPS     (R9), Y3
+	VADDPS      Y1, Y0, Y4
+	VSUBPS      Y1, Y0, Y0
+	VADDPS      Y3, Y2, Y1
+	VSUBPS      Y3, Y2, Y2
+	VADDPS      Y1, Y4, Y3
+	VMOVUPS     Y2, Y2
+	VFMADD231PS word_3f000000<>+0(SB), Y0, Y2
+	VMOVUPS     Y1, Y0
+	VFMADD231PS word_3e800000<>+0(SB), Y4, Y0
+	VMOVUPS     Y3, 320(R8)
+	VMOVUPS     Y2, 352(R8)
+	VMOVUPS     Y0, 384(R8)
+	ADDQ        CX, R9
+	ADDQ        CX, R9
+	VMOVUPS     (R9), Y0
+	ADDQ        CX, R9
+	VMOVUPS     (R9), Y1
+	ADDQ        CX, R9
+	VMOVUPS     (R9), Y2
+	ADDQ        CX, R9
+	VMOVUPS     (R9), Y3
+	VADDPS      Y1, Y0, Y4
+	VSUBPS      Y1, Y0, Y0
+	VADDPS      Y3, Y2, Y1
+	VSUBPS      Y3, Y2, Y2
+	VADDPS      Y1, Y4, Y3
+	VMOVUPS     Y2, Y2
+	VFMADD231PS word_3f000000<>+0(SB), Y0, Y2
+	VMOVUPS     Y1, Y0
+	VFMADD231PS word_3e800000<>+0(SB), Y4, Y0
+	VMOVUPS     Y3, 480(R8)
+	VMOVUPS     Y2, 512(R8)
+	VMOVUPS     Y0, 544(R8)
+	ADDQ        CX, R9
+	ADDQ        CX, R9
+	VMOVUPS     (R9), Y0
+	ADDQ        CX, R9
+	VMOVUPS     (R9), Y1
+	ADDQ        CX, R9
+	VMOVUPS     (R9), Y2
+	ADDQ        CX, R9
+	VMOVUPS     (R9), Y3
+	VADDPS      Y1, Y0, Y4
+	VSUBPS      Y1, Y0, Y0
+	VADDPS      Y3, Y2, Y1
+	VSUBPS      Y3, Y2, Y2
+	VADDPS      Y1, Y4, Y3
+	VMOVUPS     Y2, Y2
+	VFMADD231PS word_3f000000<>+0(SB), Y0, Y2
+	VMOVUPS     Y1, Y0
+	VFMADD231PS word_3e800000<>+0(SB), Y4, Y0
+	VMOVUPS     Y3, 640(R8)
+	VMOVUPS     Y2, 672(R8)
+	VMOVUPS     Y0, 704(R8)
+	MOVQ        DX, R9
+	VMOVUPS     (R8), Y0
+	VMOVUPS     160(R8), Y1
+	VMOVUPS     320(R8), Y2
+	VMOVUPS     480(R8), Y3
+	VMOVUPS     640(R8), Y4
+	VADDPS      Y1, Y0, Y5
+	VSUBPS      Y1, Y0, Y0
+	VADDPS      Y3, Y2, Y1
+	VSUBPS      Y3, Y2, Y2
+	VADDPS      Y1, Y5, Y3
+	VMOVUPS     Y2, Y6
+	VFMADD231PS word_3f000000<>+0(SB), Y0, Y6
+	VMOVUPS     Y1, Y1
+	VFMADD231PS word_3e800000<>+0(SB), Y5, Y1
+	VMOVUPS     Y2, Y2
+	VFMADD231PS word_3e000000<>+0(SB), Y0, Y2
+	VADDPS      Y4, Y2, Y2
+	MOVQ        R9, R10
+	VMOVUPS     Y3, (R10)
+	ADDQ        BX, R10
+	VMOVUPS     Y6, (R10)
+	ADDQ        BX, R10
+	VMOVUPS     Y1, (R10)
+	ADDQ        BX, R10
+	VMOVUPS     Y2, (R10)
+	ADDQ        SI, R9
+	VMOVUPS     32(R8), Y0
+	VMOVUPS     192(R8), Y1
+	VMOVUPS     352(R8), Y2
+	VMOVUPS     512(R8), Y3
+	VMOVUPS     672(R8), Y4
+	VADDPS      Y1, Y0, Y5
+	VSUBPS      Y1, Y0, Y0
+	VADDPS      Y3, Y2, Y1
+	VSUBPS      Y3, Y2, Y2
+	VADDPS      Y1, Y5, Y3
+	VMOVUPS     Y2, Y6
+	VFMADD231PS word_3f000000<>+0(SB), Y0, Y6
+	VMOVUPS     Y1, Y1
+	VFMADD231PS word_3e800000<>+0(SB), Y5, Y1
+	VMOVUPS     Y2, Y2
+	VFMADD231PS word_3e000000<>+0(SB), Y0, Y2
+	VADDPS      Y4, Y2, Y2
+	MOVQ        R9, R10
+	VMOVUPS     Y3, (R10)
+	ADDQ        BX, R10
+	VMOVUPS     Y6, (R10)
+	ADDQ        BX, R10
+	VMOVUPS     Y1, (R10)
+	ADDQ        BX, R10
+	VMOVUPS     Y2, (R10)
+	ADDQ        SI, R9
+	VMOVUPS     64(R8), Y0
+	VMOVUPS     224(R8), Y1
+	VMOVUPS     384(R8), Y2
+	VMOVUPS     544(R8), Y3
+	VMOVUPS     704(R8), Y4
+	VADDPS      Y1, Y0, Y5
+	VSUBPS      Y1, Y0, Y0
+	VADDPS      Y3, Y2, Y1
+	VSUBPS      Y3, Y2, Y2
+	VADDPS      Y1, Y5, Y3
+	VMOVUPS     Y2, Y6
+	VFMADD231PS word_3f000000<>+0(SB), Y0, Y6
+	VMOVUPS     Y1, Y1
+	VFMADD231PS word_3e800000<>+0(SB), Y5, Y1
+	VMOVUPS     Y2, Y2
+	VFMADD231PS word_3e000000<>+0(SB), Y0, Y2
+	VADDPS      Y4, Y2, Y2
+	VMOVUPS     Y3, (R9)
+	ADDQ        BX, R9
+	VMOVUPS     Y6, (R9)
+	ADDQ        BX, R9
+	VMOVUPS     Y1, (R9)
+	ADDQ        BX, R9
+	VMOVUPS     Y2, (R9)
+	ADDQ        $0x00000020, AX
+	ADDQ        $0x00000020, DX
+	SUBQ        $0x00000008, DI
+	CMPQ        DI, $0x00000008
+	JAE         loop2
+
+next3:
+	TESTQ DI, DI
+	JZ    done1
+
+	// The tail, under a mask.
+	LEAQ        slide<>+32(SB), R9
+	NEGQ        DI
+	VMOVUPS     (R9)(DI*4), Y0
+	NEGQ        DI
+	MOVQ        AX, R9
+	VMASKMOVPS  (R9), Y0, Y1
+	ADDQ        CX, R9
+	VMASKMOVPS  (R9), Y0, Y2
+	ADDQ        CX, R9
+	VMASKMOVPS  (R9), Y0, Y3
+	ADDQ        CX, R9
+	VMASKMOVPS  (R9), Y0, Y4
+	VADDPS      Y2, Y1, Y5
+	VSUBPS      Y2, Y1, Y1
+	VADDPS      Y4, Y3, Y2
+	VSUBPS      Y4, Y3, Y3
+	VADDPS      Y2, Y5, Y4
 	VMOVUPS     Y3, Y3
 	VFMADD231PS word_3f000000<>+0(SB), Y1, Y3
 	VMOVUPS     Y2, Y1
-	VFMADD231PS word_3e800000<>+0(SB), Y6, Y1
-	VMASKMOVPS  Y5, Y0, (CX)
+	VFMADD231PS word_3e800000<>+0(SB), Y5, Y1
+	VMOVUPS     Y4, (R8)
+	VMOVUPS     Y3, 32(R8)
+	VMOVUPS     Y1, 64(R8)
+	ADDQ        CX, R9
+	ADDQ        CX, R9
+	VMASKMOVPS  (R9), Y0, Y1
+	ADDQ        CX, R9
+	VMASKMOVPS  (R9), Y0, Y2
+	ADDQ        CX, R9
+	VMASKMOVPS  (R9), Y0, Y3
+	ADDQ        CX, R9
+	VMASKMOVPS  (R9), Y0, Y4
+	VADDPS      Y2, Y1, Y5
+	VSUBPS      Y2, Y1, Y1
+	VADDPS      Y4, Y3, Y2
+	VSUBPS      Y4, Y3, Y3
+	VADDPS      Y2, Y5, Y4
+	VMOVUPS     Y3, Y3
+	VFMADD231PS word_3f000000<>+0(SB), Y1, Y3
+	VMOVUPS     Y2, Y1
+	VFMADD231PS word_3e800000<>+0(SB), Y5, Y1
+	VMOVUPS     Y4, 160(R8)
+	VMOVUPS     Y3, 192(R8)
+	VMOVUPS     Y1, 224(R8)
+	ADDQ        CX, R9
+	ADDQ        CX, R9
+	VMASKMOVPS  (R9), Y0, Y1
+	ADDQ        CX, R9
+	VMASKMOVPS  (R9), Y0, Y2
+	ADDQ        CX, R9
+	VMASKMOVPS  (R9), Y0, Y3
+	ADDQ        CX, R9
+	VMASKMOVPS  (R9), Y0, Y4
+	VADDPS      Y2, Y1, Y5
+	VSUBPS      Y2, Y1, Y1
+	VADDPS      Y4, Y3, Y2
+	VSUBPS      Y4, Y3, Y3
+	VADDPS      Y2, Y5, Y4
+	VMOVUPS     Y3, Y3
+	VFMADD231PS word_3f000000<>+0(SB), Y1, Y3
+	VMOVUPS     Y2, Y1
+	VFMADD231PS word_3e800000<>+0(SB), Y5, Y1
+	VMOVUPS     Y4, 320(R8)
+	VMOVUPS     Y3, 352(R8)
+	VMOVUPS     Y1, 384(R8)
+	ADDQ        CX, R9
+	ADDQ        CX, R9
+	VMASKMOVPS  (R9), Y0, Y1
+	ADDQ        CX, R9
+	VMASKMOVPS  (R9), Y0, Y2
+	ADDQ        CX, R9
+	VMASKMOVPS  (R9), Y0, Y3
+	ADDQ        CX, R9
+	VMASKMOVPS  (R9), Y0, Y4
+	VADDPS      Y2, Y1, Y5
+	VSUBPS      Y2, Y1, Y1
+	VADDPS      Y4, Y3, Y2
+	VSUBPS      Y4, Y3, Y3
+	VADDPS      Y2, Y5, Y4
+	VMOVUPS     Y3, Y3
+	VFMADD231PS word_3f000000<>+0(SB), Y1, Y3
+	VMOVUPS     Y2, Y1
+	VFMADD231PS word_3e800000<>+0(SB), Y5, Y1
+	VMOVUPS     Y4, 480(R8)
+	VMOVUPS     Y3, 512(R8)
+	VMOVUPS     Y1, 544(R8)
+	ADDQ        CX, R9
+	ADDQ        CX, R9
+	VMASKMOVPS  (R9), Y0, Y1
+	ADDQ        CX, R9
+	VMASKMOVPS  (R9), Y0, Y2
+	ADDQ        CX, R9
+	VMASKMOVPS  (R9), Y0, Y3
+	ADDQ        CX, R9
+	VMASKMOVPS  (R9), Y0, Y4
+	VADDPS      Y2, Y1, Y5
+	VSUBPS      Y2, Y1, Y1
+	VADDPS      Y4, Y3, Y2
+	VSUBPS      Y4, Y3, Y3
+	VADDPS      Y2, Y5, Y4
+	VMOVUPS     Y3, Y3
+	VFMADD231PS word_3f000000<>+0(SB), Y1, Y3
+	VMOVUPS     Y2, Y1
+	VFMADD231PS word_3e800000<>+0(SB), Y5, Y1
+	VMOVUPS     Y4, 640(R8)
+	VMOVUPS     Y3, 672(R8)
+	VMOVUPS     Y1, 704(R8)
+	MOVQ        DX, CX
+	VMOVUPS     (R8), Y1
+	VMOVUPS     160(R8), Y2
+	VMOVUPS     320(R8), Y3
+	VMOVUPS     480(R8), Y4
+	VMOVUPS     640(R8), Y5
+	VADDPS      Y2, Y1, Y6
+	VSUBPS      Y2, Y1, Y1
+	VADDPS      Y4, Y3, Y2
+	VSUBPS      Y4, Y3, Y3
+	VADDPS      Y2, Y6, Y4
+	VMOVUPS     Y3, Y7
+	VFMADD231PS word_3f000000<>+0(SB), Y1, Y7
+	VMOVUPS     Y2, Y2
+	VFMADD231PS word_3e800000<>+0(SB), Y6, Y2
+	VMOVUPS     Y3, Y3
+	VFMADD231PS word_3e000000<>+0(SB), Y1, Y3
+	VADDPS      Y5, Y3, Y3
+	MOVQ        CX, R9
+	VMASKMOVPS  Y4, Y0, (R9)
+	ADDQ        BX, R9
+	VMASKMOVPS  Y7, Y0, (R9)
+	ADDQ        BX, R9
+	VMASKMOVPS  Y2, Y0, (R9)
+	ADDQ        BX, R9
+	VMASKMOVPS  Y3, Y0, (R9)
+	ADDQ        SI, CX
+	VMOVUPS     32(R8), Y1
+	VMOVUPS     192(R8), Y2
+	VMOVUPS     352(R8), Y3
+	VMOVUPS     512(R8), Y4
+	VMOVUPS     672(R8), Y5
+	VADDPS      Y2, Y1, Y6
+	VSUBPS      Y2, Y1, Y1
+	VADDPS      Y4, Y3, Y2
+	VSUBPS      Y4, Y3, Y3
+	VADDPS      Y2, Y6, Y4
+	VMOVUPS     Y3, Y7
+	VFMADD231PS word_3f000000<>+0(SB), Y1, Y7
+	VMOVUPS     Y2, Y2
+	VFMADD231PS word_3e800000<>+0(SB), Y6, Y2
+	VMOVUPS     Y3, Y3
+	VFMADD231PS word_3e000000<>+0(SB), Y1, Y3
+	VADDPS      Y5, Y3, Y3
+	MOVQ        CX, R9
+	VMASKMOVPS  Y4, Y0, (R9)
+	ADDQ        BX, R9
+	VMASKMOVPS  Y7, Y0, (R9)
+	ADDQ        BX, R9
+	VMASKMOVPS  Y2, Y0, (R9)
+	ADDQ        BX, R9
+	VMASKMOVPS  Y3, Y0, (R9)
+	ADDQ        SI, CX
+	VMOVUPS     64(R8), Y1
+	VMOVUPS     224(R8), Y2
+	VMOVUPS     384(R8), Y3
+	VMOVUPS     544(R8), Y4
+	VMOVUPS     704(R8), Y5
+	VADDPS      Y2, Y1, Y6
+	VSUBPS      Y2, Y1, Y1
+	VADDPS      Y4, Y3, Y2
+	VSUBPS      Y4, Y3, Y3
+	VADDPS      Y2, Y6, Y4
+	VMOVUPS     Y3, Y7
+	VFMADD231PS word_3f000000<>+0(SB), Y1, Y7
+	VMOVUPS     Y2, Y2
+	VFMADD231PS word_3e800000<>+0(SB), Y6, Y2
+	VMOVUPS     Y3, Y3
+	VFMADD231PS word_3e000000<>+0(SB), Y1, Y3
+	VADDPS      Y5, Y3, Y3
+	VMASKMOVPS  Y4, Y0, (CX)
+	ADDQ        BX, CX
+	VMASKMOVPS  Y7, Y0, (CX)
+	ADDQ        BX, CX
+	VMASKMOVPS  Y2, Y0, (CX)
+	ADDQ        BX, CX
+	VMASKMOVPS  Y3, Y0, (CX)
+	LEAQ        (AX)(DI*4), AX
+	LEAQ        (DX)(DI*4), DX
+	XORQ        DI, DI
+
+done1:
+	VZEROUPPER
+	RET
+
+// func WinogradOutputExpand3x4F32AVX2(v []float32, ldv int, x []float32, row int, col int, n int, work []float32)
+// Requires: AVX, FMA3
+TEXT ·WinogradOutputExpand3x4F32AVX2(SB), NOSPLIT, $0-104
+	MOVQ v_base+0(FP), AX
+	MOVQ ldv+24(FP), CX
+	SHLQ $0x02, CX
+	MOVQ x_base+32(FP), DX
+	MOVQ row+56(FP), BX
+	SHLQ $0x02, BX
+	MOVQ col+64(FP), SI
+	SHLQ $0x02, SI
+	MOVQ n+72(FP), DI
+	MOVQ work_base+80(FP), R8
+	CMPQ DI, $0x00000008
+	JB   next3
+
+loop2:
+	MOVQ         DX, R9
+	MOVQ         R9, R10
+	VMOVUPS      (R10), Y0
+	ADDQ         BX, R10
+	VMOVUPS      (R10), Y1
+	ADDQ         BX, R10
+	VMOVUPS      (R10), Y2
+	VMOVUPS      Y0, Y3
+	VFMADD231PS  word_3e800000<>+0(SB), Y2, Y3
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      Y3, Y2
+	VFMADD231PS  word_3f000000<>+0(SB), Y1, Y2
+	VMOVUPS      Y3, Y3
+	VFNMADD231PS word_3f000000<>+0(SB), Y1, Y3
+	VADDPS       Y1, Y0, Y4
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      Y3, 160(R8)
+	VMOVUPS      Y4, 320(R8)
+	VMOVUPS      Y0, 480(R8)
+	ADDQ         SI, R9
+	MOVQ         R9, R10
+	VMOVUPS      (R10), Y0
+	ADDQ         BX, R10
+	VMOVUPS      (R10), Y1
+	ADDQ         BX, R10
+	VMOVUPS      (R10), Y2
+	VMOVUPS      Y0, Y3
+	VFMADD231PS  word_3e800000<>+0(SB), Y2, Y3
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      Y3, Y2
+	VFMADD231PS  word_3f000000<>+0(SB), Y1, Y2
+	VMOVUPS      Y3, Y3
+	VFNMADD231PS word_3f000000<>+0(SB), Y1, Y3
+	VADDPS       Y1, Y0, Y4
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y2, 32(R8)
+	VMOVUPS      Y3, 192(R8)
+	VMOVUPS      Y4, 352(R8)
+	VMOVUPS      Y0, 512(R8)
+	ADDQ         SI, R9
+	MOVQ         R9, R10
+	VMOVUPS      (R10), Y0
+	ADDQ         BX, R10
+	VMOVUPS      (R10), Y1
+	ADDQ         BX, R10
+	VMOVUPS      (R10), Y2
+	VMOVUPS      Y0, Y3
+	VFMADD231PS  word_3e800000<>+0(SB), Y2, Y3
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      Y3, Y2
+	VFMADD231PS  word_3f000000<>+0(SB), Y1, Y2
+	VMOVUPS      Y3, Y3
+	VFNMADD231PS word_3f000000<>+0(SB), Y1, Y3
+	VADDPS       Y1, Y0, Y4
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      Y3, 224(R8)
+	VMOVUPS      Y4, 384(R8)
+	VMOVUPS      Y0, 544(R8)
+	ADDQ         SI, R9
+	VMOVUPS      (R9), Y0
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Y1
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Y2
+	VMOVUPS      Y0, Y3
+	VFMADD231PS  word_3e800000<>+0(SB), Y2, Y3
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      Y3, Y2
+	VFMADD231PS  word_3f000000<>+0(SB), Y1, Y2
+	VMOVUPS      Y3, Y3
+	VFNMADD231PS word_3f000000<>+0(SB), Y1, Y3
+	VADDPS       Y1, Y0, Y4
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y2, 96(R8)
+	VMOVUPS      Y3, 256(R8)
+	VMOVUPS      Y4, 416(R8)
+	VMOVUPS      Y0, 576(R8)
+	MOVQ         AX, R9
+	VMOVUPS      (R8), Y0
+	VMOVUPS      32(R8), Y1
+	VMOVUPS      64(R8), Y2
+	VMOVUPS      96(R8), Y3
+	VMOVUPS      Y0, Y4
+	VFMADD231PS  word_3e800000<>+0(SB), Y2, Y4
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      Y1, Y2
+	VFMADD231PS  word_3e800000<>+0(SB), Y3, Y2
+	VADDPS       Y3, Y1, Y1
+	VMOVUPS      Y4, Y5
+	VFMADD231PS  word_3f000000<>+0(SB), Y2, Y5
+	VMOVUPS      Y4, Y4
+	VFNMADD231PS word_3f000000<>+0(SB), Y2, Y4
+	VADDPS       Y1, Y0, Y2
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y3, Y1
+	VMOVUPS      Y5, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y4, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y2, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y0, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y1, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      160(R8), Y0
+	VMOVUPS      192(R8), Y1
+	VMOVUPS      224(R8), Y2
+	VMOVUPS      256(R8), Y3
+	VMOVUPS      Y0, Y4
+	VFMADD231PS  word_3e800000<>+0(SB), Y2, Y4
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      Y1, Y2
+	VFMADD231PS  word_3e800000<>+0(SB), Y3, Y2
+	VADDPS       Y3, Y1, Y1
+	VMOVUPS      Y4, Y5
+	VFMADD231PS  word_3f000000<>+0(SB), Y2, Y5
+	VMOVUPS      Y4, Y4
+	VFNMADD231PS word_3f000000<>+0(SB), Y2, Y4
+	VADDPS       Y1, Y0, Y2
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y3, Y1
+	VMOVUPS      Y5, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y4, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y2, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y0, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y1, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      320(R8), Y0
+	VMOVUPS      352(R8), Y1
+	VMOVUPS      384(R8), Y2
+	VMOVUPS      416(R8), Y3
+	VMOVUPS      Y0, Y4
+	VFMADD231PS  word_3e800000<>+0(SB), Y2, Y4
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      Y1, Y2
+	VFMADD231PS  word_3e800000<>+0(SB), Y3, Y2
+	VADDPS       Y3, Y1, Y1
+	VMOVUPS      Y4, Y5
+	VFMADD231PS  word_3f000000<>+0(SB), Y2, Y5
+	VMOVUPS      Y4, Y4
+	VFNMADD231PS word_3f000000<>+0(SB), Y2, Y4
+	VADDPS       Y1, Y0, Y2
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y3, Y1
+	VMOVUPS      Y5, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y4, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y2, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y0, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y1, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      480(R8), Y0
+	VMOVUPS      512(R8), Y1
+	VMOVUPS      544(R8), Y2
+	VMOVUPS      576(R8), Y3
+	VMOVUPS      Y0, Y4
+	VFMADD231PS  word_3e800000<>+0(SB), Y2, Y4
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      Y1, Y2
+	VFMADD231PS  word_3e800000<>+0(SB), Y3, Y2
+	VADDPS       Y3, Y1, Y1
+	VMOVUPS      Y4, Y5
+	VFMADD231PS  word_3f000000<>+0(SB), Y2, Y5
+	VMOVUPS      Y4, Y4
+	VFNMADD231PS word_3f000000<>+0(SB), Y2, Y4
+	VADDPS       Y1, Y0, Y2
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y3, Y1
+	VMOVUPS      Y5, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y4, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y2, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y0, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y1, (R9)
+	ADDQ         $0x00000020, AX
+	ADDQ         $0x00000020, DX
+	SUBQ         $0x00000008, DI
+	CMPQ         DI, $0x00000008
+	JAE          loop2
+
+next3:
+	TESTQ DI, DI
+	JZ    done1
+
+	// The tail, under a mask.
+	LEAQ         slide<>+32(SB), R9
+	NEGQ         DI
+	VMOVUPS      (R9)(DI*4), Y0
+	NEGQ         DI
+	MOVQ         DX, R9
+	MOVQ         R9, R10
+	VMASKMOVPS   (R10), Y0, Y1
+	ADDQ         BX, R10
+	VMASKMOVPS   (R10), Y0, Y2
+	ADDQ         BX, R10
+	VMASKMOVPS   (R10), Y0, Y3
+	VMOVUPS      Y1, Y4
+	VFMADD231PS  word_3e800000<>+0(SB), Y3, Y4
+	VADDPS       Y3, Y1, Y1
+	VMOVUPS      Y4, Y3
+	VFMADD231PS  word_3f000000<>+0(SB), Y2, Y3
+	VMOVUPS      Y4, Y4
+	VFNMADD231PS word_3f000000<>+0(SB), Y2, Y4
+	VADDPS       Y2, Y1, Y5
+	VSUBPS       Y2, Y1, Y1
+	VMOVUPS      Y3, (R8)
+	VMOVUPS      Y4, 160(R8)
+	VMOVUPS      Y5, 320(R8)
+	VMOVUPS      Y1, 480(R8)
+	ADDQ         SI, R9
+	MOVQ         R9, R10
+	VMASKMOVPS   (R10), Y0, Y1
+	ADDQ         BX, R10
+	VMASKMOVPS   (R10), Y0, Y2
+	ADDQ         BX, R10
+	VMASKMOVPS   (R10), Y0, Y3
+	VMOVUPS      Y1, Y4
+	VFMADD231PS  word_3e800000<>+0(SB), Y3, Y4
+	VADDPS       Y3, Y1, Y1
+	VMOVUPS      Y4, Y3
+	VFMADD231PS  word_3f000000<>+0(SB), Y2, Y3
+	VMOVUPS      Y4, Y4
+	VFNMADD231PS word_3f000000<>+0(SB), Y2, Y4
+	VADDPS       Y2, Y1, Y5
+	VSUBPS       Y2, Y1, Y1
+	VMOVUPS      Y3, 32(R8)
+	VMOVUPS      Y4, 192(R8)
+	VMOVUPS      Y5, 352(R8)
+	VMOVUPS      Y1, 512(R8)
+	ADDQ         SI, R9
+	MOVQ         R9, R10
+	VMASKMOVPS   (R10), Y0, Y1
+	ADDQ         BX, R10
+	VMASKMOVPS   (R10), Y0, Y2
+	ADDQ         BX, R10
+	VMASKMOVPS   (R10), Y0, Y3
+	VMOVUPS      Y1, Y4
+	VFMADD231PS  word_3e800000<>+0(SB), Y3, Y4
+	VADDPS       Y3, Y1, Y1
+	VMOVUPS      Y4, Y3
+	VFMADD231PS  word_3f000000<>+0(SB), Y2, Y3
+	VMOVUPS      Y4, Y4
+	VFNMADD231PS word_3f000000<>+0(SB), Y2, Y4
+	VADDPS       Y2, Y1, Y5
+	VSUBPS       Y2, Y1, Y1
+	VMOVUPS      Y3, 64(R8)
+	VMOVUPS      Y4, 224(R8)
+	VMOVUPS      Y5, 384(R8)
+	VMOVUPS      Y1, 544(R8)
+	ADDQ         SI, R9
+	MOVQ         R9, SI
+	VMASKMOVPS   (SI), Y0, Y1
+	ADDQ         BX, SI
+	VMASKMOVPS   (SI), Y0, Y2
+	ADDQ         BX, SI
+	VMASKMOVPS   (SI), Y0, Y3
+	VMOVUPS      Y1, Y4
+	VFMADD231PS  word_3e800000<>+0(SB), Y3, Y4
+	VADDPS       Y3, Y1, Y1
+	VMOVUPS      Y4, Y3
+	VFMADD231PS  word_3f000000<>+0(SB), Y2, Y3
+	VMOVUPS      Y4, Y4
+	VFNMADD231PS word_3f000000<>+0(SB), Y2, Y4
+	VADDPS       Y2, Y1, Y5
+	VSUBPS       Y2, Y1, Y1
+	VMOVUPS      Y3, 96(R8)
+	VMOVUPS      Y4, 256(R8)
+	VMOVUPS      Y5, 416(R8)
+	VMOVUPS      Y1, 576(R8)
+	MOVQ         AX, BX
+	VMOVUPS      (R8), Y1
+	VMOVUPS      32(R8), Y2
+	VMOVUPS      64(R8), Y3
+	VMOVUPS      96(R8), Y4
+	VMOVUPS      Y1, Y5
+	VFMADD231PS  word_3e800000<>+0(SB), Y3, Y5
+	VADDPS       Y3, Y1, Y1
+	VMOVUPS      Y2, Y3
+	VFMADD231PS  word_3e800000<>+0(SB), Y4, Y3
+	VADDPS       Y4, Y2, Y2
+	VMOVUPS      Y5, Y6
+	VFMADD231PS  word_3f000000<>+0(SB), Y3, Y6
+	VMOVUPS      Y5, Y5
+	VFNMADD231PS word_3f000000<>+0(SB), Y3, Y5
+	VADDPS       Y2, Y1, Y3
+	VSUBPS       Y2, Y1, Y1
+	VMOVUPS      Y4, Y2
+	VMASKMOVPS   Y6, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y5, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y3, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y1, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y2, Y0, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      160(R8), Y1
+	VMOVUPS      192(R8), Y2
+	VMOVUPS      224(R8), Y3
+	VMOVUPS      256(R8), Y4
+	VMOVUPS      Y1, Y5
+	VFMADD231PS  word_3e800000<>+0(SB), Y3, Y5
+	VADDPS       Y3, Y1, Y1
+	VMOVUPS      Y2, Y3
+	VFMADD231PS  word_3e800000<>+0(SB), Y4, Y3
+	VADDPS       Y4, Y2, Y2
+	VMOVUPS      Y5, Y6
+	VFMADD231PS  word_3f000000<>+0(SB), Y3, Y6
+	VMOVUPS      Y5, Y5
+	VFNMADD231PS word_3f000000<>+0(SB), Y3, Y5
+	VADDPS       Y2, Y1, Y3
+	VSUBPS       Y2, Y1, Y1
+	VMOVUPS      Y4, Y2
+	VMASKMOVPS   Y6, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y5, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y3, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y1, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y2, Y0, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      320(R8), Y1
+	VMOVUPS      352(R8), Y2
+	VMOVUPS      384(R8), Y3
+	VMOVUPS      416(R8), Y4
+	VMOVUPS      Y1, Y5
+	VFMADD231PS  word_3e800000<>+0(SB), Y3, Y5
+	VADDPS       Y3, Y1, Y1
+	VMOVUPS      Y2, Y3
+	VFMADD231PS  word_3e800000<>+0(SB), Y4, Y3
+	VADDPS       Y4, Y2, Y2
+	VMOVUPS      Y5, Y6
+	VFMADD231PS  word_3f000000<>+0(SB), Y3, Y6
+	VMOVUPS      Y5, Y5
+	VFNMADD231PS word_3f000000<>+0(SB), Y3, Y5
+	VADDPS       Y2, Y1, Y3
+	VSUBPS       Y2, Y1, Y1
+	VMOVUPS      Y4, Y2
+	VMASKMOVPS   Y6, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y5, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y3, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y1, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y2, Y0, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      480(R8), Y1
+	VMOVUPS      512(R8), Y2
+	VMOVUPS      544(R8), Y3
+	VMOVUPS      576(R8), Y4
+	VMOVUPS      Y1, Y5
+	VFMADD231PS  word_3e800000<>+0(SB), Y3, Y5
+	VADDPS       Y3, Y1, Y1
+	VMOVUPS      Y2, Y3
+	VFMADD231PS  word_3e800000<>+0(SB), Y4, Y3
+	VADDPS       Y4, Y2, Y2
+	VMOVUPS      Y5, Y6
+	VFMADD231PS  word_3f000000<>+0(SB), Y3, Y6
+	VMOVUPS      Y5, Y5
+	VFNMADD231PS word_3f000000<>+0(SB), Y3, Y5
+	VADDPS       Y2, Y1, Y3
+	VSUBPS       Y2, Y1, Y1
+	VMOVUPS      Y4, Y2
+	VMASKMOVPS   Y6, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y5, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y3, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y1, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y2, Y0, (BX)
+	LEAQ         (AX)(DI*4), AX
+	LEAQ         (DX)(DI*4), DX
+	XORQ         DI, DI
+
+done1:
+	VZEROUPPER
+	RET
+
+// func WinogradOutputReduce3x4F32AVX2(v []float32, ldv int, x []float32, row int, col int, n int, work []float32)
+// Requires: AVX, FMA3
+TEXT ·WinogradOutputReduce3x4F32AVX2(SB), NOSPLIT, $0-104
+	MOVQ v_base+0(FP), AX
+	MOVQ ldv+24(FP), CX
+	SHLQ $0x02, CX
+	MOVQ x_base+32(FP), DX
+	MOVQ row+56(FP), BX
+	SHLQ $0x02, BX
+	MOVQ col+64(FP), SI
+	SHLQ $0x02, SI
+	MOVQ n+72(FP), DI
+	MOVQ work_base+80(FP), R8
+	CMPQ DI, $0x00000008
+	JB   next3
+
+loop2:
+	MOVQ        AX, R9
+	VMOVUPS     (R9), Y0
+	ADDQ        CX, R9
+	VMOVUPS     (R9), Y1
+	ADDQ        CX, R9
+	VMOVUPS     (R9), Y2
+	ADDQ        CX, R9
+	VMOVUPS     (R9), Y3
+	ADDQ        CX, R9
+	VMOVUPS     (R9), Y4
+	VADDPS      Y1, Y0, Y5
+	VSUBPS      Y1, Y0, Y0
+	VADDPS      Y3, Y2, Y1
+	VSUBPS      Y3, Y2, Y2
+	VADDPS      Y1, Y5, Y3
+	VMOVUPS     Y2, Y6
+	VFMADD231PS word_3f000000<>+0(SB), Y0, Y6
+	VMOVUPS     Y1, Y1
+	VFMADD231PS word_3e800000<>+0(SB), Y5, Y1
+	VMOVUPS     Y2, Y2
+	VFMADD231PS word_3e000000<>+0(SB), Y0, Y2
+	VADDPS      Y4, Y2, Y2
+	VMOVUPS     Y3, (R8)
+	VMOVUPS     Y6, 32(R8)
+	VMOVUPS     Y1, 64(R8)
+	VMOVUPS     Y2, 96(R8)
+	ADDQ        CX, R9
+	VMOVUPS     (R9), Y0
+	ADDQ        CX, R9
+	VMOVUPS     (R9), Y1
+	ADDQ        CX, R9
+	VMOVUPS     (R9), Y2
+	ADDQ        CX, R9
+	VMOVUPS     (R9), Y3
+	ADDQ        CX, R9
+	VMOVUPS     (R9), Y4
+	VADDPS      Y1, Y0, Y5
+	VSUBPS      Y1, Y0, Y0
+	VADDPS      Y3, Y2, Y1
+	VSUBPS      Y3, Y2, Y2
+	VADDPS      Y1, Y5, Y3
+	VMOVUPS     Y2, Y6
+	VFMADD231PS word_3f000000<>+0(SB), Y0, Y6
+	VMOVUPS     Y1, Y1
+	VFMADD231PS word_3e800000<>+0(SB), Y5, Y1
+	VMOVUPS     Y2, Y2
+	VFMADD231PS word_3e000000<>+0(SB), Y0, Y2
+	VADDPS      Y4, Y2, Y2
+	VMOVUPS     Y3, 160(R8)
+	VMOVUPS     Y6, 192(R8)
+	VMOVUPS     Y1, 224(R8)
+	VMOVUPS     Y2, 256(R8)
+	ADDQ        CX, R9
+	VMOVUPS     (R9), Y0
+	ADDQ        CX, R9
+	VMOVUPS     (R9), Y1
+	ADDQ        CX, R9
+	VMOVUPS     (R9), Y2
+	ADDQ        CX, R9
+	VMOVUPS     (R9), Y3
+	ADDQ        CX, R9
+	VMOVUPS     (R9), Y4
+	VADDPS      Y1, Y0, Y5
+	VSUBPS      Y1, Y0, Y0
+	VADDPS      Y3, Y2, Y1
+	VSUBPS      Y3, Y2, Y2
+	VADDPS      Y1, Y5, Y3
+	VMOVUPS     Y2, Y6
+	VFMADD231PS word_3f000000<>+0(SB), Y0, Y6
+	VMOVUPS     Y1, Y1
+	VFMADD231PS word_3e800000<>+0(SB), Y5, Y1
+	VMOVUPS     Y2, Y2
+	VFMADD231PS word_3e000000<>+0(SB), Y0, Y2
+	VADDPS      Y4, Y2, Y2
+	VMOVUPS     Y3, 320(R8)
+	VMOVUPS     Y6, 352(R8)
+	VMOVUPS     Y1, 384(R8)
+	VMOVUPS     Y2, 416(R8)
+	ADDQ        CX, R9
+	VMOVUPS     (R9), Y0
+	ADDQ        CX, R9
+	VMOVUPS     (R9), Y1
+	ADDQ        CX, R9
+	VMOVUPS     (R9), Y2
+	ADDQ        CX, R9
+	VMOVUPS     (R9), Y3
+	ADDQ        CX, R9
+	VMOVUPS     (R9), Y4
+	VADDPS      Y1, Y0, Y5
+	VSUBPS      Y1, Y0, Y0
+	VADDPS      Y3, Y2, Y1
+	VSUBPS      Y3, Y2, Y2
+	VADDPS      Y1, Y5, Y3
+	VMOVUPS     Y2, Y6
+	VFMADD231PS word_3f000000<>+0(SB), Y0, Y6
+	VMOVUPS     Y1, Y1
+	VFMADD231PS word_3e800000<>+0(SB), Y5, Y1
+	VMOVUPS     Y2, Y2
+	VFMADD231PS word_3e000000<>+0(SB), Y0, Y2
+	VADDPS      Y4, Y2, Y2
+	VMOVUPS     Y3, 480(R8)
+	VMOVUPS     Y6, 512(R8)
+	VMOVUPS     Y1, 544(R8)
+	VMOVUPS     Y2, 576(R8)
+	MOVQ        DX, R9
+	VMOVUPS     (R8), Y0
+	VMOVUPS     160(R8), Y1
+	VMOVUPS     320(R8), Y2
+	VMOVUPS     480(R8), Y3
+	VADDPS      Y1, Y0, Y4
+	VSUBPS      Y1, Y0, Y0
+	VADDPS      Y3, Y2, Y1
+	VSUBPS      Y3, Y2, Y2
+	VADDPS      Y1, Y4, Y3
+	VMOVUPS     Y2, Y2
+	VFMADD231PS word_3f000000<>+0(SB), Y0, Y2
+	VMOVUPS     Y1, Y0
+	VFMADD231PS word_3e800000<>+0(SB), Y4, Y0
+	MOVQ        R9, R10
+	VMOVUPS     Y3, (R10)
+	ADDQ        BX, R10
+	VMOVUPS     Y2, (R10)
+	ADDQ        BX, R10
+	VMOVUPS     Y0, (R10)
+	ADDQ        SI, R9
+	VMOVUPS     32(R8), Y0
+	VMOVUPS     192(R8), Y1
+	VMOVUPS     352(R8), Y2
+	VMOVUPS     512(R8), Y3
+	VADDPS      Y1, Y0, Y4
+	VSUBPS      Y1, Y0, Y0
+	VADDPS      Y3, Y2, Y1
+	VSUBPS      Y3, Y2, Y2
+	VADDPS      Y1, Y4, Y3
+	VMOVUPS     Y2, Y2
+	VFMADD231PS word_3f000000<>+0(SB), Y0, Y2
+	VMOVUPS     Y1, Y0
+	VFMADD231PS word_3e800000<>+0(SB), Y4, Y0
+	MOVQ        R9, R10
+	VMOVUPS     Y3, (R10)
+	ADDQ        BX, R10
+	VMOVUPS     Y2, (R10)
+	ADDQ        BX, R10
+	VMOVUPS     Y0, (R10)
+	ADDQ        SI, R9
+	VMOVUPS     64(R8), Y0
+	VMOVUPS     224(R8), Y1
+	VMOVUPS     384(R8), Y2
+	VMOVUPS     544(R8), Y3
+	VADDPS      Y1, Y0, Y4
+	VSUBPS      Y1, Y0, Y0
+	VADDPS      Y3, Y2, Y1
+	VSUBPS      Y3, Y2, Y2
+	VADDPS      Y1, Y4, Y3
+	VMOVUPS     Y2, Y2
+	VFMADD231PS word_3f000000<>+0(SB), Y0, Y2
+	VMOVUPS     Y1, Y0
+	VFMADD231PS word_3e800000<>+0(SB), Y4, Y0
+	MOVQ        R9, R10
+	VMOVUPS     Y3, (R10)
+	ADDQ        BX, R10
+	VMOVUPS     Y2, (R10)
+	ADDQ        BX, R10
+	VMOVUPS     Y0, (R10)
+	ADDQ        SI, R9
+	VMOVUPS     96(R8), Y0
+	VMOVUPS     256(R8), Y1
+	VMOVUPS     416(R8), Y2
+	VMOVUPS     576(R8), Y3
+	VADDPS      Y1, Y0, Y4
+	VSUBPS      Y1, Y0, Y0
+	VADDPS      Y3, Y2, Y1
+	VSUBPS      Y3, Y2, Y2
+	VADDPS      Y1, Y4, Y3
+	VMOVUPS     Y2, Y2
+	VFMADD231PS word_3f000000<>+0(SB), Y0, Y2
+	VMOVUPS     Y1, Y0
+	VFMADD231PS word_3e800000<>+0(SB), Y4, Y0
+	VMOVUPS     Y3, (R9)
+	ADDQ        BX, R9
+	VMOVUPS     Y2, (R9)
+	ADDQ        BX, R9
+	VMOVUPS     Y0, (R9)
+	ADDQ        $0x00000020, AX
+	ADDQ        $0x00000020, DX
+	SUBQ        $0x00000008, DI
+	CMPQ        DI, $0x00000008
+	JAE         loop2
+
+next3:
+	TESTQ DI, DI
+	JZ    done1
+
+	// The tail, under a mask.
+	LEAQ        slide<>+32(SB), R9
+	NEGQ        DI
+	VMOVUPS     (R9)(DI*4), Y0
+	NEGQ        DI
+	MOVQ        AX, R9
+	VMASKMOVPS  (R9), Y0, Y1
+	ADDQ        CX, R9
+	VMASKMOVPS  (R9), Y0, Y2
+	ADDQ        CX, R9
+	VMASKMOVPS  (R9), Y0, Y3
+	ADDQ        CX, R9
+	VMASKMOVPS  (R9), Y0, Y4
+	ADDQ        CX, R9
+	VMASKMOVPS  (R9), Y0, Y5
+	VADDPS      Y2, Y1, Y6
+	VSUBPS      Y2, Y1, Y1
+	VADDPS      Y4, Y3, Y2
+	VSUBPS      Y4, Y3, Y3
+	VADDPS      Y2, Y6, Y4
+	VMOVUPS     Y3, Y7
+	VFMADD231PS word_3f000000<>+0(SB), Y1, Y7
+	VMOVUPS     Y2, Y2
+	VFMADD231PS word_3e800000<>+0(SB), Y6, Y2
+	VMOVUPS     Y3, Y3
+	VFMADD231PS word_3e000000<>+0(SB), Y1, Y3
+	VADDPS      Y5, Y3, Y3
+	VMOVUPS     Y4, (R8)
+	VMOVUPS     Y7, 32(R8)
+	VMOVUPS     Y2, 64(R8)
+	VMOVUPS     Y3, 96(R8)
+	ADDQ        CX, R9
+	VMASKMOVPS  (R9), Y0, Y1
+	ADDQ        CX, R9
+	VMASKMOVPS  (R9), Y0, Y2
+	ADDQ        CX, R9
+	VMASKMOVPS  (R9), Y0, Y3
+	ADDQ        CX, R9
+	VMASKMOVPS  (R9), Y0, Y4
+	ADDQ        CX, R9
+	VMASKMOVPS  (R9), Y0, Y5
+	VADDPS      Y2, Y1, Y6
+	VSUBPS      Y2, Y1, Y1
+	VADDPS      Y4, Y3, Y2
+	VSUBPS      Y4, Y3, Y3
+	VADDPS      Y2, Y6, Y4
+	VMOVUPS     Y3, Y7
+	VFMADD231PS word_3f000000<>+0(SB), Y1, Y7
+	VMOVUPS     Y2, Y2
+	VFMADD231PS word_3e800000<>+0(SB), Y6, Y2
+	VMOVUPS     Y3, Y3
+	VFMADD231PS word_3e000000<>+0(SB), Y1, Y3
+	VADDPS      Y5, Y3, Y3
+	VMOVUPS     Y4, 160(R8)
+	VMOVUPS     Y7, 192(R8)
+	VMOVUPS     Y2, 224(R8)
+	VMOVUPS     Y3, 256(R8)
+	ADDQ        CX, R9
+	VMASKMOVPS  (R9), Y0, Y1
+	ADDQ        CX, R9
+	VMASKMOVPS  (R9), Y0, Y2
+	ADDQ        CX, R9
+	VMASKMOVPS  (R9), Y0, Y3
+	ADDQ        CX, R9
+	VMASKMOVPS  (R9), Y0, Y4
+	ADDQ        CX, R9
+	VMASKMOVPS  (R9), Y0, Y5
+	VADDPS      Y2, Y1, Y6
+	VSUBPS      Y2, Y1, Y1
+	VADDPS      Y4, Y3, Y2
+	VSUBPS      Y4, Y3, Y3
+	VADDPS      Y2, Y6, Y4
+	VMOVUPS     Y3, Y7
+	VFMADD231PS word_3f000000<>+0(SB), Y1, Y7
+	VMOVUPS     Y2, Y2
+	VFMADD231PS word_3e800000<>+0(SB), Y6, Y2
+	VMOVUPS     Y3, Y3
+	VFMADD231PS word_3e000000<>+0(SB), Y1, Y3
+	VADDPS      Y5, Y3, Y3
+	VMOVUPS     Y4, 320(R8)
+	VMOVUPS     Y7, 352(R8)
+	VMOVUPS     Y2, 384(R8)
+	VMOVUPS     Y3, 416(R8)
+	ADDQ        CX, R9
+	VMASKMOVPS  (R9), Y0, Y1
+	ADDQ        CX, R9
+	VMASKMOVPS  (R9), Y0, Y2
+	ADDQ        CX, R9
+	VMASKMOVPS  (R9), Y0, Y3
+	ADDQ        CX, R9
+	VMASKMOVPS  (R9), Y0, Y4
+	ADDQ        CX, R9
+	VMASKMOVPS  (R9), Y0, Y5
+	VADDPS      Y2, Y1, Y6
+	VSUBPS      Y2, Y1, Y1
+	VADDPS      Y4, Y3, Y2
+	VSUBPS      Y4, Y3, Y3
+	VADDPS      Y2, Y6, Y4
+	VMOVUPS     Y3, Y7
+	VFMADD231PS word_3f000000<>+0(SB), Y1, Y7
+	VMOVUPS     Y2, Y2
+	VFMADD231PS word_3e800000<>+0(SB), Y6, Y2
+	VMOVUPS     Y3, Y3
+	VFMADD231PS word_3e000000<>+0(SB), Y1, Y3
+	VADDPS      Y5, Y3, Y3
+	VMOVUPS     Y4, 480(R8)
+	VMOVUPS     Y7, 512(R8)
+	VMOVUPS     Y2, 544(R8)
+	VMOVUPS     Y3, 576(R8)
+	MOVQ        DX, CX
+	VMOVUPS     (R8), Y1
+	VMOVUPS     160(R8), Y2
+	VMOVUPS     320(R8), Y3
+	VMOVUPS     480(R8), Y4
+	VADDPS      Y2, Y1, Y5
+	VSUBPS      Y2, Y1, Y1
+	VADDPS      Y4, Y3, Y2
+	VSUBPS      Y4, Y3, Y3
+	VADDPS      Y2, Y5, Y4
+	VMOVUPS     Y3, Y3
+	VFMADD231PS word_3f000000<>+0(SB), Y1, Y3
+	VMOVUPS     Y2, Y1
+	VFMADD231PS word_3e800000<>+0(SB), Y5, Y1
+	MOVQ        CX, R9
+	VMASKMOVPS  Y4, Y0, (R9)
+	ADDQ        BX, R9
+	VMASKMOVPS  Y3, Y0, (R9)
+	ADDQ        BX, R9
+	VMASKMOVPS  Y1, Y0, (R9)
+	ADDQ        SI, CX
+	VMOVUPS     32(R8), Y1
+	VMOVUPS     192(R8), Y2
+	VMOVUPS     352(R8), Y3
+	VMOVUPS     512(R8), Y4
+	VADDPS      Y2, Y1, Y5
+	VSUBPS      Y2, Y1, Y1
+	VADDPS      Y4, Y3, Y2
+	VSUBPS      Y4, Y3, Y3
+	VADDPS      Y2, Y5, Y4
+	VMOVUPS     Y3, Y3
+	VFMADD231PS word_3f000000<>+0(SB), Y1, Y3
+	VMOVUPS     Y2, Y1
+	VFMADD231PS word_3e800000<>+0(SB), Y5, Y1
+	MOVQ        CX, R9
+	VMASKMOVPS  Y4, Y0, (R9)
+	ADDQ        BX, R9
+	VMASKMOVPS  Y3, Y0, (R9)
+	ADDQ        BX, R9
+	VMASKMOVPS  Y1, Y0, (R9)
+	ADDQ        SI, CX
+	VMOVUPS     64(R8), Y1
+	VMOVUPS     224(R8), Y2
+	VMOVUPS     384(R8), Y3
+	VMOVUPS     544(R8), Y4
+	VADDPS      Y2, Y1, Y5
+	VSUBPS      Y2, Y1, Y1
+	VADDPS      Y4, Y3, Y2
+	VSUBPS      Y4, Y3, Y3
+	VADDPS      Y2, Y5, Y4
+	VMOVUPS     Y3, Y3
+	VFMADD231PS word_3f000000<>+0(SB), Y1, Y3
+	VMOVUPS     Y2, Y1
+	VFMADD231PS word_3e800000<>+0(SB), Y5, Y1
+	MOVQ        CX, R9
+	VMASKMOVPS  Y4, Y0, (R9)
+	ADDQ        BX, R9
+	VMASKMOVPS  Y3, Y0, (R9)
+	ADDQ        BX, R9
+	VMASKMOVPS  Y1, Y0, (R9)
+	ADDQ        SI, CX
+	VMOVUPS     96(R8), Y1
+	VMOVUPS     256(R8), Y2
+	VMOVUPS     416(R8), Y3
+	VMOVUPS     576(R8), Y4
+	VADDPS      Y2, Y1, Y5
+	VSUBPS      Y2, Y1, Y1
+	VADDPS      Y4, Y3, Y2
+	VSUBPS      Y4, Y3, Y3
+	VADDPS      Y2, Y5, Y4
+	VMOVUPS     Y3, Y3
+	VFMADD231PS word_3f000000<>+0(SB), Y1, Y3
+	VMOVUPS     Y2, Y1
+	VFMADD231PS word_3e800000<>+0(SB), Y5, Y1
+	VMASKMOVPS  Y4, Y0, (CX)
 	ADDQ        BX, CX
 	VMASKMOVPS  Y3, Y0, (CX)
 	ADDQ        BX, CX
 	VMASKMOVPS  Y1, Y0, (CX)
-	ADDQ        BX, CX
+	LEAQ        (AX)(DI*4), AX
+	LEAQ        (DX)(DI*4), DX
+	XORQ        DI, DI
+
+done1:
+	VZEROUPPER
+	RET
+
+// func WinogradOutputExpand3x3F32AVX2(v []float32, ldv int, x []float32, row int, col int, n int, work []float32)
+// Requires: AVX, FMA3
+TEXT ·WinogradOutputExpand3x3F32AVX2(SB), NOSPLIT, $0-104
+	MOVQ v_base+0(FP), AX
+	MOVQ ldv+24(FP), CX
+	SHLQ $0x02, CX
+	MOVQ x_base+32(FP), DX
+	MOVQ row+56(FP), BX
+	SHLQ $0x02, BX
+	MOVQ col+64(FP), SI
+	SHLQ $0x02, SI
+	MOVQ n+72(FP), DI
+	MOVQ work_base+80(FP), R8
+	CMPQ DI, $0x00000008
+	JB   next3
+
+loop2:
+	MOVQ         DX, R9
+	MOVQ         R9, R10
+	VMOVUPS      (R10), Y0
+	ADDQ         BX, R10
+	VMOVUPS      (R10), Y1
+	ADDQ         BX, R10
+	VMOVUPS      (R10), Y2
+	VMOVUPS      Y0, Y3
+	VFMADD231PS  word_3e800000<>+0(SB), Y2, Y3
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      Y3, Y2
+	VFMADD231PS  word_3f000000<>+0(SB), Y1, Y2
+	VMOVUPS      Y3, Y3
+	VFNMADD231PS word_3f000000<>+0(SB), Y1, Y3
+	VADDPS       Y1, Y0, Y4
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y2, (R8)
+	VMOVUPS      Y3, 160(R8)
+	VMOVUPS      Y4, 320(R8)
+	VMOVUPS      Y0, 480(R8)
+	ADDQ         SI, R9
+	MOVQ         R9, R10
+	VMOVUPS      (R10), Y0
+	ADDQ         BX, R10
+	VMOVUPS      (R10), Y1
+	ADDQ         BX, R10
+	VMOVUPS      (R10), Y2
+	VMOVUPS      Y0, Y3
+	VFMADD231PS  word_3e800000<>+0(SB), Y2, Y3
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      Y3, Y2
+	VFMADD231PS  word_3f000000<>+0(SB), Y1, Y2
+	VMOVUPS      Y3, Y3
+	VFNMADD231PS word_3f000000<>+0(SB), Y1, Y3
+	VADDPS       Y1, Y0, Y4
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y2, 32(R8)
+	VMOVUPS      Y3, 192(R8)
+	VMOVUPS      Y4, 352(R8)
+	VMOVUPS      Y0, 512(R8)
+	ADDQ         SI, R9
+	VMOVUPS      (R9), Y0
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Y1
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Y2
+	VMOVUPS      Y0, Y3
+	VFMADD231PS  word_3e800000<>+0(SB), Y2, Y3
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      Y3, Y2
+	VFMADD231PS  word_3f000000<>+0(SB), Y1, Y2
+	VMOVUPS      Y3, Y3
+	VFNMADD231PS word_3f000000<>+0(SB), Y1, Y3
+	VADDPS       Y1, Y0, Y4
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y2, 64(R8)
+	VMOVUPS      Y3, 224(R8)
+	VMOVUPS      Y4, 384(R8)
+	VMOVUPS      Y0, 544(R8)
+	MOVQ         AX, R9
+	VMOVUPS      (R8), Y0
+	VMOVUPS      32(R8), Y1
+	VMOVUPS      64(R8), Y2
+	VMOVUPS      Y0, Y3
+	VFMADD231PS  word_3e800000<>+0(SB), Y2, Y3
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      Y3, Y2
+	VFMADD231PS  word_3f000000<>+0(SB), Y1, Y2
+	VMOVUPS      Y3, Y3
+	VFNMADD231PS word_3f000000<>+0(SB), Y1, Y3
+	VADDPS       Y1, Y0, Y4
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y2, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y3, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y4, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y0, (R9)
+	ADDQ         CX, R9
+	ADDQ         CX, R9
+	VMOVUPS      160(R8), Y0
+	VMOVUPS      192(R8), Y1
+	VMOVUPS      224(R8), Y2
+	VMOVUPS      Y0, Y3
+	VFMADD231PS  word_3e800000<>+0(SB), Y2, Y3
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      Y3, Y2
+	VFMADD231PS  word_3f000000<>+0(SB), Y1, Y2
+	VMOVUPS      Y3, Y3
+	VFNMADD231PS word_3f000000<>+0(SB), Y1, Y3
+	VADDPS       Y1, Y0, Y4
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y2, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y3, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y4, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y0, (R9)
+	ADDQ         CX, R9
+	ADDQ         CX, R9
+	VMOVUPS      320(R8), Y0
+	VMOVUPS      352(R8), Y1
+	VMOVUPS      384(R8), Y2
+	VMOVUPS      Y0, Y3
+	VFMADD231PS  word_3e800000<>+0(SB), Y2, Y3
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      Y3, Y2
+	VFMADD231PS  word_3f000000<>+0(SB), Y1, Y2
+	VMOVUPS      Y3, Y3
+	VFNMADD231PS word_3f000000<>+0(SB), Y1, Y3
+	VADDPS       Y1, Y0, Y4
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y2, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y3, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y4, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y0, (R9)
+	ADDQ         CX, R9
+	ADDQ         CX, R9
+	VMOVUPS      480(R8), Y0
+	VMOVUPS      512(R8), Y1
+	VMOVUPS      544(R8), Y2
+	VMOVUPS      Y0, Y3
+	VFMADD231PS  word_3e800000<>+0(SB), Y2, Y3
+	VADDPS       Y2, Y0, Y0
+	VMOVUPS      Y3, Y2
+	VFMADD231PS  word_3f000000<>+0(SB), Y1, Y2
+	VMOVUPS      Y3, Y3
+	VFNMADD231PS word_3f000000<>+0(SB), Y1, Y3
+	VADDPS       Y1, Y0, Y4
+	VSUBPS       Y1, Y0, Y0
+	VMOVUPS      Y2, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y3, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y4, (R9)
+	ADDQ         CX, R9
+	VMOVUPS      Y0, (R9)
+	ADDQ         $0x00000020, AX
+	ADDQ         $0x00000020, DX
+	SUBQ         $0x00000008, DI
+	CMPQ         DI, $0x00000008
+	JAE          loop2
+
+next3:
+	TESTQ DI, DI
+	JZ    done1
+
+	// The tail, under a mask.
+	LEAQ         slide<>+32(SB), R9
+	NEGQ         DI
+	VMOVUPS      (R9)(DI*4), Y0
+	NEGQ         DI
+	MOVQ         DX, R9
+	MOVQ         R9, R10
+	VMASKMOVPS   (R10), Y0, Y1
+	ADDQ         BX, R10
+	VMASKMOVPS   (R10), Y0, Y2
+	ADDQ         BX, R10
+	VMASKMOVPS   (R10), Y0, Y3
+	VMOVUPS      Y1, Y4
+	VFMADD231PS  word_3e800000<>+0(SB), Y3, Y4
+	VADDPS       Y3, Y1, Y1
+	VMOVUPS      Y4, Y3
+	VFMADD231PS  word_3f000000<>+0(SB), Y2, Y3
+	VMOVUPS      Y4, Y4
+	VFNMADD231PS word_3f000000<>+0(SB), Y2, Y4
+	VADDPS       Y2, Y1, Y5
+	VSUBPS       Y2, Y1, Y1
+	VMOVUPS      Y3, (R8)
+	VMOVUPS      Y4, 160(R8)
+	VMOVUPS      Y5, 320(R8)
+	VMOVUPS      Y1, 480(R8)
+	ADDQ         SI, R9
+	MOVQ         R9, R10
+	VMASKMOVPS   (R10), Y0, Y1
+	ADDQ         BX, R10
+	VMASKMOVPS   (R10), Y0, Y2
+	ADDQ         BX, R10
+	VMASKMOVPS   (R10), Y0, Y3
+	VMOVUPS      Y1, Y4
+	VFMADD231PS  word_3e800000<>+0(SB), Y3, Y4
+	VADDPS       Y3, Y1, Y1
+	VMOVUPS      Y4, Y3
+	VFMADD231PS  word_3f000000<>+0(SB), Y2, Y3
+	VMOVUPS      Y4, Y4
+	VFNMADD231PS word_3f000000<>+0(SB), Y2, Y4
+	VADDPS       Y2, Y1, Y5
+	VSUBPS       Y2, Y1, Y1
+	VMOVUPS      Y3, 32(R8)
+	VMOVUPS      Y4, 192(R8)
+	VMOVUPS      Y5, 352(R8)
+	VMOVUPS      Y1, 512(R8)
+	ADDQ         SI, R9
+	MOVQ         R9, SI
+	VMASKMOVPS   (SI), Y0, Y1
+	ADDQ         BX, SI
+	VMASKMOVPS   (SI), Y0, Y2
+	ADDQ         BX, SI
+	VMASKMOVPS   (SI), Y0, Y3
+	VMOVUPS      Y1, Y4
+	VFMADD231PS  word_3e800000<>+0(SB), Y3, Y4
+	VADDPS       Y3, Y1, Y1
+	VMOVUPS      Y4, Y3
+	VFMADD231PS  word_3f000000<>+0(SB), Y2, Y3
+	VMOVUPS      Y4, Y4
+	VFNMADD231PS word_3f000000<>+0(SB), Y2, Y4
+	VADDPS       Y2, Y1, Y5
+	VSUBPS       Y2, Y1, Y1
+	VMOVUPS      Y3, 64(R8)
+	VMOVUPS      Y4, 224(R8)
+	VMOVUPS      Y5, 384(R8)
+	VMOVUPS      Y1, 544(R8)
+	MOVQ         AX, BX
+	VMOVUPS      (R8), Y1
+	VMOVUPS      32(R8), Y2
+	VMOVUPS      64(R8), Y3
+	VMOVUPS      Y1, Y4
+	VFMADD231PS  word_3e800000<>+0(SB), Y3, Y4
+	VADDPS       Y3, Y1, Y1
+	VMOVUPS      Y4, Y3
+	VFMADD231PS  word_3f000000<>+0(SB), Y2, Y3
+	VMOVUPS      Y4, Y4
+	VFNMADD231PS word_3f000000<>+0(SB), Y2, Y4
+	VADDPS       Y2, Y1, Y5
+	VSUBPS       Y2, Y1, Y1
+	VMASKMOVPS   Y3, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y4, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y5, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y1, Y0, (BX)
+	ADDQ         CX, BX
+	ADDQ         CX, BX
+	VMOVUPS      160(R8), Y1
+	VMOVUPS      192(R8), Y2
+	VMOVUPS      224(R8), Y3
+	VMOVUPS      Y1, Y4
+	VFMADD231PS  word_3e800000<>+0(SB), Y3, Y4
+	VADDPS       Y3, Y1, Y1
+	VMOVUPS      Y4, Y3
+	VFMADD231PS  word_3f000000<>+0(SB), Y2, Y3
+	VMOVUPS      Y4, Y4
+	VFNMADD231PS word_3f000000<>+0(SB), Y2, Y4
+	VADDPS       Y2, Y1, Y5
+	VSUBPS       Y2, Y1, Y1
+	VMASKMOVPS   Y3, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y4, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y5, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y1, Y0, (BX)
+	ADDQ         CX, BX
+	ADDQ         CX, BX
+	VMOVUPS      320(R8), Y1
+	VMOVUPS      352(R8), Y2
+	VMOVUPS      384(R8), Y3
+	VMOVUPS      Y1, Y4
+	VFMADD231PS  word_3e800000<>+0(SB), Y3, Y4
+	VADDPS       Y3, Y1, Y1
+	VMOVUPS      Y4, Y3
+	VFMADD231PS  word_3f000000<>+0(SB), Y2, Y3
+	VMOVUPS      Y4, Y4
+	VFNMADD231PS word_3f000000<>+0(SB), Y2, Y4
+	VADDPS       Y2, Y1, Y5
+	VSUBPS       Y2, Y1, Y1
+	VMASKMOVPS   Y3, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y4, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y5, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y1, Y0, (BX)
+	ADDQ         CX, BX
+	ADDQ         CX, BX
+	VMOVUPS      480(R8), Y1
+	VMOVUPS      512(R8), Y2
+	VMOVUPS      544(R8), Y3
+	VMOVUPS      Y1, Y4
+	VFMADD231PS  word_3e800000<>+0(SB), Y3, Y4
+	VADDPS       Y3, Y1, Y1
+	VMOVUPS      Y4, Y3
+	VFMADD231PS  word_3f000000<>+0(SB), Y2, Y3
+	VMOVUPS      Y4, Y4
+	VFNMADD231PS word_3f000000<>+0(SB), Y2, Y4
+	VADDPS       Y2, Y1, Y5
+	VSUBPS       Y2, Y1, Y1
+	VMASKMOVPS   Y3, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y4, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y5, Y0, (BX)
+	ADDQ         CX, BX
+	VMASKMOVPS   Y1, Y0, (BX)
+	LEAQ         (AX)(DI*4), AX
+	LEAQ         (DX)(DI*4), DX
+	XORQ         DI, DI
+
+done1:
+	VZEROUPPER
+	RET
+
+// func WinogradOutputReduce3x3F32AVX2(v []float32, ldv int, x []float32, row int, col int, n int, work []float32)
+// Requires: AVX, FMA3
+TEXT ·WinogradOutputReduce3x3F32AVX2(SB), NOSPLIT, $0-104
+	MOVQ v_base+0(FP), AX
+	MOVQ ldv+24(FP), CX
+	SHLQ $0x02, CX
+	MOVQ x_base+32(FP), DX
+	MOVQ row+56(FP), BX
+	SHLQ $0x02, BX
+	MOVQ col+64(FP), SI
+	SHLQ $0x02, SI
+	MOVQ n+72(FP), DI
+	MOVQ work_base+80(FP), R8
+	CMPQ DI, $0x00000008
+	JB   next3
+
+loop2:
+	MOVQ        AX, R9
+	VMOVUPS     (R9), Y0
+	ADDQ        CX, R9
+	VMOVUPS     (R9), Y1
+	ADDQ        CX, R9
+	VMOVUPS     (R9), Y2
+	ADDQ        CX, R9
+	VMOVUPS     (R9), Y3
+	VADDPS      Y1, Y0, Y4
+	VSUBPS      Y1, Y0, Y0
+	VADDPS      Y3, Y2, Y1
+	VSUBPS      Y3, Y2, Y2
+	VADDPS      Y1, Y4, Y3
+	VMOVUPS     Y2, Y2
+	VFMADD231PS word_3f000000<>+0(SB), Y0, Y2
+	VMOVUPS     Y1, Y0
+	VFMADD231PS word_3e800000<>+0(SB), Y4, Y0
+	VMOVUPS     Y3, (R8)
+	VMOVUPS     Y2, 32(R8)
+	VMOVUPS     Y0, 64(R8)
+	ADDQ        CX, R9
+	ADDQ        CX, R9
+	VMOVUPS     (R9), Y0
+	ADDQ        CX, R9
+	VMOVUPS     (R9), Y1
+	ADDQ        CX, R9
+	VMOVUPS     (R9), Y2
+	ADDQ        CX, R9
+	VMOVUPS     (R9), Y3
+	VADDPS      Y1, Y0, Y4
+	VSUBPS      Y1, Y0, Y0
+	VADDPS      Y3, Y2, Y1
+	VSUBPS      Y3, Y2, Y2
+	VADDPS      Y1, Y4, Y3
+	VMOVUPS     Y2, Y2
+	VFMADD231PS word_3f000000<>+0(SB), Y0, Y2
+	VMOVUPS     Y1, Y0
+	VFMADD231PS word_3e800000<>+0(SB), Y4, Y0
+	VMOVUPS     Y3, 160(R8)
+	VMOVUPS     Y2, 192(R8)
+	VMOVUPS     Y0, 224(R8)
+	ADDQ        CX, R9
+	ADDQ        CX, R9
+	VMOVUPS     (R9), Y0
+	ADDQ        CX, R9
+	VMOVUPS     (R9), Y1
+	ADDQ        CX, R9
+	VMOVUPS     (R9), Y2
+	ADDQ        CX, R9
+	VMOVUPS     (R9), Y3
+	VADDPS      Y1, Y0, Y4
+	VSUBPS      Y1, Y0, Y0
+	VADDPS      Y3, Y2, Y1
+	VSUBPS      Y3, Y2, Y2
+	VADDPS      Y1, Y4, Y3
+	VMOVUPS     Y2, Y2
+	VFMADD231PS word_3f000000<>+0(SB), Y0, Y2
+	VMOVUPS     Y1, Y0
+	VFMADD231PS word_3e800000<>+0(SB), Y4, Y0
+	VMOVUPS     Y3, 320(R8)
+	VMOVUPS     Y2, 352(R8)
+	VMOVUPS     Y0, 384(R8)
+	ADDQ        CX, R9
+	ADDQ        CX, R9
+	VMOVUPS     (R9), Y0
+	ADDQ        CX, R9
+	VMOVUPS     (R9), Y1
+	ADDQ        CX, R9
+	VMOVUPS     (R9), Y2
+	ADDQ        CX, R9
+	VMOVUPS     (R9), Y3
+	VADDPS      Y1, Y0, Y4
+	VSUBPS      Y1, Y0, Y0
+	VADDPS      Y3, Y2, Y1
+	VSUBPS      Y3, Y2, Y2
+	VADDPS      Y1, Y4, Y3
+	VMOVUPS     Y2, Y2
+	VFMADD231PS word_3f000000<>+0(SB), Y0, Y2
+	VMOVUPS     Y1, Y0
+	VFMADD231PS word_3e800000<>+0(SB), Y4, Y0
+	VMOVUPS     Y3, 480(R8)
+	VMOVUPS     Y2, 512(R8)
+	VMOVUPS     Y0, 544(R8)
+	MOVQ        DX, R9
+	VMOVUPS     (R8), Y0
+	VMOVUPS     160(R8), Y1
+	VMOVUPS     320(R8), Y2
+	VMOVUPS     480(R8), Y3
+	VADDPS      Y1, Y0, Y4
+	VSUBPS      Y1, Y0, Y0
+	VADDPS      Y3, Y2, Y1
+	VSUBPS      Y3, Y2, Y2
+	VADDPS      Y1, Y4, Y3
+	VMOVUPS     Y2, Y2
+	VFMADD231PS word_3f000000<>+0(SB), Y0, Y2
+	VMOVUPS     Y1, Y0
+	VFMADD231PS word_3e800000<>+0(SB), Y4, Y0
+	MOVQ        R9, R10
+	VMOVUPS     Y3, (R10)
+	ADDQ        BX, R10
+	VMOVUPS     Y2, (R10)
+	ADDQ        BX, R10
+	VMOVUPS     Y0, (R10)
+	ADDQ        SI, R9
+	VMOVUPS     32(R8), Y0
+	VMOVUPS     192(R8), Y1
+	VMOVUPS     352(R8), Y2
+	VMOVUPS     512(R8), Y3
+	VADDPS      Y1, Y0, Y4
+	VSUBPS      Y1, Y0, Y0
+	VADDPS      Y3, Y2, Y1
+	VSUBPS      Y3, Y2, Y2
+	VADDPS      Y1, Y4, Y3
+	VMOVUPS     Y2, Y2
+	VFMADD231PS word_3f000000<>+0(SB), Y0, Y2
+	VMOVUPS     Y1, Y0
+	VFMADD231PS word_3e800000<>+0(SB), Y4, Y0
+	MOVQ        R9, R10
+	VMOVUPS     Y3, (R10)
+	ADDQ        BX, R10
+	VMOVUPS     Y2, (R10)
+	ADDQ        BX, R10
+	VMOVUPS     Y0, (R10)
+	ADDQ        SI, R9
+	VMOVUPS     64(R8), Y0
+	VMOVUPS     224(R8), Y1
+	VMOVUPS     384(R8), Y2
+	VMOVUPS     544(R8), Y3
+	VADDPS      Y1, Y0, Y4
+	VSUBPS      Y1, Y0, Y0
+	VADDPS      Y3, Y2, Y1
+	VSUBPS      Y3, Y2, Y2
+	VADDPS      Y1, Y4, Y3
+	VMOVUPS     Y2, Y2
+	VFMADD231PS word_3f000000<>+0(SB), Y0, Y2
+	VMOVUPS     Y1, Y0
+	VFMADD231PS word_3e800000<>+0(SB), Y4, Y0
+	VMOVUPS     Y3, (R9)
+	ADDQ        BX, R9
+	VMOVUPS     Y2, (R9)
+	ADDQ        BX, R9
+	VMOVUPS     Y0, (R9)
+	ADDQ        $0x00000020, AX
+	ADDQ        $0x00000020, DX
+	SUBQ        $0x00000008, DI
+	CMPQ        DI, $0x00000008
+	JAE         loop2
+
+next3:
+	TESTQ DI, DI
+	JZ    done1
+
+	// The tail, under a mask.
+	LEAQ        slide<>+32(SB), R9
+	NEGQ        DI
+	VMOVUPS     (R9)(DI*4), Y0
+	NEGQ        DI
+	MOVQ        AX, R9
+	VMASKMOVPS  (R9), Y0, Y1
+	ADDQ        CX, R9
+	VMASKMOVPS  (R9), Y0, Y2
+	ADDQ        CX, R9
+	VMASKMOVPS  (R9), Y0, Y3
+	ADDQ        CX, R9
+	VMASKMOVPS  (R9), Y0, Y4
+	VADDPS      Y2, Y1, Y5
+	VSUBPS      Y2, Y1, Y1
+	VADDPS      Y4, Y3, Y2
+	VSUBPS      Y4, Y3, Y3
+	VADDPS      Y2, Y5, Y4
+	VMOVUPS     Y3, Y3
+	VFMADD231PS word_3f000000<>+0(SB), Y1, Y3
+	VMOVUPS     Y2, Y1
+	VFMADD231PS word_3e800000<>+0(SB), Y5, Y1
+	VMOVUPS     Y4, (R8)
+	VMOVUPS     Y3, 32(R8)
+	VMOVUPS     Y1, 64(R8)
+	ADDQ        CX, R9
+	ADDQ        CX, R9
+	VMASKMOVPS  (R9), Y0, Y1
+	ADDQ        CX, R9
+	VMASKMOVPS  (R9), Y0, Y2
+	ADDQ        CX, R9
+	VMASKMOVPS  (R9), Y0, Y3
+	ADDQ        CX, R9
+	VMASKMOVPS  (R9), Y0, Y4
+	VADDPS      Y2, Y1, Y5
+	VSUBPS      Y2, Y1, Y1
+	VADDPS      Y4, Y3, Y2
+	VSUBPS      Y4, Y3, Y3
+	VADDPS      Y2, Y5, Y4
+	VMOVUPS     Y3, Y3
+	VFMADD231PS word_3f000000<>+0(SB), Y1, Y3
+	VMOVUPS     Y2, Y1
+	VFMADD231PS word_3e800000<>+0(SB), Y5, Y1
+	VMOVUPS     Y4, 160(R8)
+	VMOVUPS     Y3, 192(R8)
+	VMOVUPS     Y1, 224(R8)
+	ADDQ        CX, R9
+	ADDQ        CX, R9
+	VMASKMOVPS  (R9), Y0, Y1
+	ADDQ        CX, R9
+	VMASKMOVPS  (R9), Y0, Y2
+	ADDQ        CX, R9
+	VMASKMOVPS  (R9), Y0, Y3
+	ADDQ        CX, R9
+	VMASKMOVPS  (R9), Y0, Y4
+	VADDPS      Y2, Y1, Y5
+	VSUBPS      Y2, Y1, Y1
+	VADDPS      Y4, Y3, Y2
+	VSUBPS      Y4, Y3, Y3
+	VADDPS      Y2, Y5, Y4
+	VMOVUPS     Y3, Y3
+	VFMADD231PS word_3f000000<>+0(SB), Y1, Y3
+	VMOVUPS     Y2, Y1
+	VFMADD231PS word_3e800000<>+0(SB), Y5, Y1
+	VMOVUPS     Y4, 320(R8)
+	VMOVUPS     Y3, 352(R8)
+	VMOVUPS     Y1, 384(R8)
+	ADDQ        CX, R9
+	ADDQ        CX, R9
+	VMASKMOVPS  (R9), Y0, Y1
+	ADDQ        CX, R9
+	VMASKMOVPS  (R9), Y0, Y2
+	ADDQ        CX, R9
+	VMASKMOVPS  (R9), Y0, Y3
+	ADDQ        CX, R9
+	VMASKMOVPS  (R9), Y0, Y4
+	VADDPS      Y2, Y1, Y5
+	VSUBPS      Y2, Y1, Y1
+	VADDPS      Y4, Y3, Y2
+	VSUBPS      Y4, Y3, Y3
+	VADDPS      Y2, Y5, Y4
+	VMOVUPS     Y3, Y3
+	VFMADD231PS word_3f000000<>+0(SB), Y1, Y3
+	VMOVUPS     Y2, Y1
+	VFMADD231PS word_3e800000<>+0(SB), Y5, Y1
+	VMOVUPS     Y4, 480(R8)
+	VMOVUPS     Y3, 512(R8)
+	VMOVUPS     Y1, 544(R8)
+	MOVQ        DX, CX
+	VMOVUPS     (R8), Y1
+	VMOVUPS     160(R8), Y2
+	VMOVUPS     320(R8), Y3
+	VMOVUPS     480(R8), Y4
+	VADDPS      Y2, Y1, Y5
+	VSUBPS      Y2, Y1, Y1
+	VADDPS      Y4, Y3, Y2
+	VSUBPS      Y4, Y3, Y3
+	VADDPS      Y2, Y5, Y4
+	VMOVUPS     Y3, Y3
+	VFMADD231PS word_3f000000<>+0(SB), Y1, Y3
+	VMOVUPS     Y2, Y1
+	VFMADD231PS word_3e800000<>+0(SB), Y5, Y1
+	MOVQ        CX, R9
+	VMASKMOVPS  Y4, Y0, (R9)
+	ADDQ        BX, R9
+	VMASKMOVPS  Y3, Y0, (R9)
+	ADDQ        BX, R9
+	VMASKMOVPS  Y1, Y0, (R9)
+	ADDQ        SI, CX
+	VMOVUPS     32(R8), Y1
+	VMOVUPS     192(R8), Y2
+	VMOVUPS     352(R8), Y3
+	VMOVUPS     512(R8), Y4
+	VADDPS      Y2, Y1, Y5
+	VSUBPS      Y2, Y1, Y1
+	VADDPS      Y4, Y3, Y2
+	VSUBPS      Y4, Y3, Y3
+	VADDPS      Y2, Y5, Y4
+	VMOVUPS     Y3, Y3
+	VFMADD231PS word_3f000000<>+0(SB), Y1, Y3
+	VMOVUPS     Y2, Y1
+	VFMADD231PS word_3e800000<>+0(SB), Y5, Y1
+	MOVQ        CX, R9
+	VMASKMOVPS  Y4, Y0, (R9)
+	ADDQ        BX, R9
+	VMASKMOVPS  Y3, Y0, (R9)
+	ADDQ        BX, R9
+	VMASKMOVPS  Y1, Y0, (R9)
+	ADDQ        SI, CX
+	VMOVUPS     64(R8), Y1
+	VMOVUPS     224(R8), Y2
+	VMOVUPS     384(R8), Y3
+	VMOVUPS     544(R8), Y4
+	VADDPS      Y2, Y1, Y5
+	VSUBPS      Y2, Y1, Y1
+	VADDPS      Y4, Y3, Y2
+	VSUBPS      Y4, Y3, Y3
+	VADDPS      Y2, Y5, Y4
+	VMOVUPS     Y3, Y3
+	VFMADD231PS word_3f000000<>+0(SB), Y1, Y3
+	VMOVUPS     Y2, Y1
+	VFMADD231PS word_3e800000<>+0(SB), Y5, Y1
 	VMASKMOVPS  Y4, Y0, (CX)
+	ADDQ        BX, CX
+	VMASKMOVPS  Y3, Y0, (CX)
+	ADDQ        BX, CX
+	VMASKMOVPS  Y1, Y0, (CX)
 	LEAQ        (AX)(DI*4), AX
 	LEAQ        (DX)(DI*4), DX
 	XORQ        DI, DI

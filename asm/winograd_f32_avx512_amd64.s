@@ -34,249 +34,249 @@ loop2:
 	VMOVUPS      (R9), Z6
 	ADDQ         BX, R9
 	VMOVUPS      (R9), Z7
+	VSUBPS       Z5, Z3, Z8
+	VSUBPS       Z6, Z4, Z9
+	VMULPS       Z1, Z5, Z10
+	VMULPS       Z1, Z6, Z6
+	VSUBPS       Z3, Z10, Z10
+	VSUBPS       Z4, Z6, Z6
+	VMOVUPS      Z8, Z4
+	VFMADD231PS  Z0, Z9, Z4
+	VMOVUPS      Z8, Z8
+	VFNMADD231PS Z0, Z9, Z8
+	VADDPS       Z6, Z10, Z9
+	VSUBPS       Z6, Z10, Z6
 	VMULPS       Z1, Z7, Z7
 	VADDPS       Z3, Z7, Z7
 	VFNMADD231PS Z2, Z5, Z7
-	VSUBPS       Z5, Z3, Z8
-	VSUBPS       Z6, Z4, Z9
-	VMULPS       Z1, Z5, Z5
-	VMULPS       Z1, Z6, Z6
-	VSUBPS       Z3, Z5, Z5
-	VSUBPS       Z4, Z6, Z6
-	VMOVUPS      Z8, Z3
-	VFMADD231PS  Z0, Z9, Z3
-	VMOVUPS      Z8, Z4
-	VFNMADD231PS Z0, Z9, Z4
-	VADDPS       Z6, Z5, Z8
-	VSUBPS       Z6, Z5, Z5
 	ADDQ         SI, R8
 	MOVQ         R8, R9
-	VMOVUPS      (R9), Z6
+	VMOVUPS      (R9), Z3
 	ADDQ         BX, R9
-	VMOVUPS      (R9), Z9
+	VMOVUPS      (R9), Z5
 	ADDQ         BX, R9
 	VMOVUPS      (R9), Z10
 	ADDQ         BX, R9
 	VMOVUPS      (R9), Z11
 	ADDQ         BX, R9
 	VMOVUPS      (R9), Z12
-	VMULPS       Z1, Z12, Z12
-	VADDPS       Z6, Z12, Z12
-	VFNMADD231PS Z2, Z10, Z12
-	VSUBPS       Z10, Z6, Z13
-	VSUBPS       Z11, Z9, Z14
-	VMULPS       Z1, Z10, Z10
+	VSUBPS       Z10, Z3, Z13
+	VSUBPS       Z11, Z5, Z14
+	VMULPS       Z1, Z10, Z15
 	VMULPS       Z1, Z11, Z11
-	VSUBPS       Z6, Z10, Z10
-	VSUBPS       Z9, Z11, Z11
-	VMOVUPS      Z13, Z6
-	VFMADD231PS  Z0, Z14, Z6
-	VMOVUPS      Z13, Z9
-	VFNMADD231PS Z0, Z14, Z9
-	VADDPS       Z11, Z10, Z13
-	VSUBPS       Z11, Z10, Z10
+	VSUBPS       Z3, Z15, Z15
+	VSUBPS       Z5, Z11, Z11
+	VMOVUPS      Z13, Z5
+	VFMADD231PS  Z0, Z14, Z5
+	VMOVUPS      Z13, Z13
+	VFNMADD231PS Z0, Z14, Z13
+	VADDPS       Z11, Z15, Z14
+	VSUBPS       Z11, Z15, Z11
+	VMULPS       Z1, Z12, Z12
+	VADDPS       Z3, Z12, Z12
+	VFNMADD231PS Z2, Z10, Z12
 	ADDQ         SI, R8
 	MOVQ         R8, R9
-	VMOVUPS      (R9), Z11
+	VMOVUPS      (R9), Z3
 	ADDQ         BX, R9
-	VMOVUPS      (R9), Z14
+	VMOVUPS      (R9), Z10
 	ADDQ         BX, R9
 	VMOVUPS      (R9), Z15
 	ADDQ         BX, R9
 	VMOVUPS      (R9), Z16
 	ADDQ         BX, R9
 	VMOVUPS      (R9), Z17
-	VMULPS       Z1, Z17, Z17
-	VADDPS       Z11, Z17, Z17
-	VFNMADD231PS Z2, Z15, Z17
-	VSUBPS       Z15, Z11, Z18
-	VSUBPS       Z16, Z14, Z19
-	VMULPS       Z1, Z15, Z15
+	VSUBPS       Z15, Z3, Z18
+	VSUBPS       Z16, Z10, Z19
+	VMULPS       Z1, Z15, Z20
 	VMULPS       Z1, Z16, Z16
-	VSUBPS       Z11, Z15, Z15
-	VSUBPS       Z14, Z16, Z16
-	VMOVUPS      Z18, Z11
-	VFMADD231PS  Z0, Z19, Z11
-	VMOVUPS      Z18, Z14
-	VFNMADD231PS Z0, Z19, Z14
-	VADDPS       Z16, Z15, Z18
-	VSUBPS       Z16, Z15, Z15
+	VSUBPS       Z3, Z20, Z20
+	VSUBPS       Z10, Z16, Z16
+	VMOVUPS      Z18, Z10
+	VFMADD231PS  Z0, Z19, Z10
+	VMOVUPS      Z18, Z18
+	VFNMADD231PS Z0, Z19, Z18
+	VADDPS       Z16, Z20, Z19
+	VSUBPS       Z16, Z20, Z16
+	VMULPS       Z1, Z17, Z17
+	VADDPS       Z3, Z17, Z17
+	VFNMADD231PS Z2, Z15, Z17
 	ADDQ         SI, R8
 	MOVQ         R8, R9
-	VMOVUPS      (R9), Z16
+	VMOVUPS      (R9), Z3
 	ADDQ         BX, R9
-	VMOVUPS      (R9), Z19
+	VMOVUPS      (R9), Z15
 	ADDQ         BX, R9
 	VMOVUPS      (R9), Z20
 	ADDQ         BX, R9
 	VMOVUPS      (R9), Z21
 	ADDQ         BX, R9
 	VMOVUPS      (R9), Z22
-	VMULPS       Z1, Z22, Z22
-	VADDPS       Z16, Z22, Z22
-	VFNMADD231PS Z2, Z20, Z22
-	VSUBPS       Z20, Z16, Z23
-	VSUBPS       Z21, Z19, Z24
-	VMULPS       Z1, Z20, Z20
+	VSUBPS       Z20, Z3, Z23
+	VSUBPS       Z21, Z15, Z24
+	VMULPS       Z1, Z20, Z25
 	VMULPS       Z1, Z21, Z21
-	VSUBPS       Z16, Z20, Z20
-	VSUBPS       Z19, Z21, Z21
-	VMOVUPS      Z23, Z16
-	VFMADD231PS  Z0, Z24, Z16
-	VMOVUPS      Z23, Z19
-	VFNMADD231PS Z0, Z24, Z19
-	VADDPS       Z21, Z20, Z23
-	VSUBPS       Z21, Z20, Z20
+	VSUBPS       Z3, Z25, Z25
+	VSUBPS       Z15, Z21, Z21
+	VMOVUPS      Z23, Z15
+	VFMADD231PS  Z0, Z24, Z15
+	VMOVUPS      Z23, Z23
+	VFNMADD231PS Z0, Z24, Z23
+	VADDPS       Z21, Z25, Z24
+	VSUBPS       Z21, Z25, Z21
+	VMULPS       Z1, Z22, Z22
+	VADDPS       Z3, Z22, Z22
+	VFNMADD231PS Z2, Z20, Z22
 	ADDQ         SI, R8
-	VMOVUPS      (R8), Z21
+	VMOVUPS      (R8), Z3
 	ADDQ         BX, R8
-	VMOVUPS      (R8), Z24
+	VMOVUPS      (R8), Z20
 	ADDQ         BX, R8
 	VMOVUPS      (R8), Z25
 	ADDQ         BX, R8
 	VMOVUPS      (R8), Z26
 	ADDQ         BX, R8
 	VMOVUPS      (R8), Z27
-	VMULPS       Z1, Z27, Z27
-	VADDPS       Z21, Z27, Z27
-	VFNMADD231PS Z2, Z25, Z27
-	VSUBPS       Z25, Z21, Z28
-	VSUBPS       Z26, Z24, Z29
-	VMULPS       Z1, Z25, Z25
+	VSUBPS       Z25, Z3, Z28
+	VSUBPS       Z26, Z20, Z29
+	VMULPS       Z1, Z25, Z30
 	VMULPS       Z1, Z26, Z26
-	VSUBPS       Z21, Z25, Z25
-	VSUBPS       Z24, Z26, Z26
-	VMOVUPS      Z28, Z21
-	VFMADD231PS  Z0, Z29, Z21
-	VMOVUPS      Z28, Z24
-	VFNMADD231PS Z0, Z29, Z24
-	VADDPS       Z26, Z25, Z28
-	VSUBPS       Z26, Z25, Z25
+	VSUBPS       Z3, Z30, Z30
+	VSUBPS       Z20, Z26, Z26
+	VMOVUPS      Z28, Z20
+	VFMADD231PS  Z0, Z29, Z20
+	VMOVUPS      Z28, Z28
+	VFNMADD231PS Z0, Z29, Z28
+	VADDPS       Z26, Z30, Z29
+	VSUBPS       Z26, Z30, Z26
+	VMULPS       Z1, Z27, Z27
+	VADDPS       Z3, Z27, Z27
+	VFNMADD231PS Z2, Z25, Z27
 	MOVQ         AX, R8
-	VMULPS       Z1, Z21, Z21
-	VADDPS       Z3, Z21, Z21
-	VFNMADD231PS Z2, Z11, Z21
-	VSUBPS       Z11, Z3, Z26
-	VSUBPS       Z16, Z6, Z29
-	VMULPS       Z1, Z11, Z11
-	VMULPS       Z1, Z16, Z16
-	VSUBPS       Z3, Z11, Z11
-	VSUBPS       Z6, Z16, Z16
-	VMOVUPS      Z26, Z3
-	VFMADD231PS  Z0, Z29, Z3
-	VMOVUPS      Z26, Z6
-	VFNMADD231PS Z0, Z29, Z6
-	VADDPS       Z16, Z11, Z26
-	VSUBPS       Z16, Z11, Z11
-	VMOVUPS      Z3, (R8)
-	ADDQ         CX, R8
-	VMOVUPS      Z6, (R8)
-	ADDQ         CX, R8
-	VMOVUPS      Z26, (R8)
-	ADDQ         CX, R8
-	VMOVUPS      Z11, (R8)
-	ADDQ         CX, R8
-	VMOVUPS      Z21, (R8)
-	ADDQ         CX, R8
-	VMULPS       Z1, Z24, Z3
-	VADDPS       Z4, Z3, Z3
-	VFNMADD231PS Z2, Z14, Z3
-	VSUBPS       Z14, Z4, Z6
-	VSUBPS       Z19, Z9, Z11
-	VMULPS       Z1, Z14, Z14
-	VMULPS       Z1, Z19, Z16
-	VSUBPS       Z4, Z14, Z14
-	VSUBPS       Z9, Z16, Z16
-	VMOVUPS      Z6, Z4
-	VFMADD231PS  Z0, Z11, Z4
-	VMOVUPS      Z6, Z6
-	VFNMADD231PS Z0, Z11, Z6
-	VADDPS       Z16, Z14, Z9
-	VSUBPS       Z16, Z14, Z11
-	VMOVUPS      Z4, (R8)
-	ADDQ         CX, R8
-	VMOVUPS      Z6, (R8)
-	ADDQ         CX, R8
-	VMOVUPS      Z9, (R8)
-	ADDQ         CX, R8
-	VMOVUPS      Z11, (R8)
-	ADDQ         CX, R8
-	VMOVUPS      Z3, (R8)
-	ADDQ         CX, R8
-	VMULPS       Z1, Z28, Z3
-	VADDPS       Z8, Z3, Z3
-	VFNMADD231PS Z2, Z18, Z3
-	VSUBPS       Z18, Z8, Z4
-	VSUBPS       Z23, Z13, Z6
-	VMULPS       Z1, Z18, Z9
-	VMULPS       Z1, Z23, Z11
-	VSUBPS       Z8, Z9, Z9
-	VSUBPS       Z13, Z11, Z11
-	VMOVUPS      Z4, Z8
-	VFMADD231PS  Z0, Z6, Z8
-	VMOVUPS      Z4, Z4
-	VFNMADD231PS Z0, Z6, Z4
-	VADDPS       Z11, Z9, Z6
-	VSUBPS       Z11, Z9, Z9
-	VMOVUPS      Z8, (R8)
-	ADDQ         CX, R8
-	VMOVUPS      Z4, (R8)
-	ADDQ         CX, R8
-	VMOVUPS      Z6, (R8)
-	ADDQ         CX, R8
-	VMOVUPS      Z9, (R8)
-	ADDQ         CX, R8
-	VMOVUPS      Z3, (R8)
-	ADDQ         CX, R8
-	VMULPS       Z1, Z25, Z3
-	VADDPS       Z5, Z3, Z3
-	VFNMADD231PS Z2, Z15, Z3
-	VSUBPS       Z15, Z5, Z4
-	VSUBPS       Z20, Z10, Z6
-	VMULPS       Z1, Z15, Z8
-	VMULPS       Z1, Z20, Z9
-	VSUBPS       Z5, Z8, Z8
-	VSUBPS       Z10, Z9, Z9
-	VMOVUPS      Z4, Z5
-	VFMADD231PS  Z0, Z6, Z5
-	VMOVUPS      Z4, Z4
-	VFNMADD231PS Z0, Z6, Z4
-	VADDPS       Z9, Z8, Z6
-	VSUBPS       Z9, Z8, Z8
+	VSUBPS       Z10, Z4, Z3
+	VSUBPS       Z15, Z5, Z25
+	VMULPS       Z1, Z10, Z30
+	VMULPS       Z1, Z15, Z15
+	VSUBPS       Z4, Z30, Z30
+	VSUBPS       Z5, Z15, Z15
+	VMOVUPS      Z3, Z5
+	VFMADD231PS  Z0, Z25, Z5
+	VMOVUPS      Z3, Z3
+	VFNMADD231PS Z0, Z25, Z3
+	VADDPS       Z15, Z30, Z25
+	VSUBPS       Z15, Z30, Z15
+	VMULPS       Z1, Z20, Z20
+	VADDPS       Z4, Z20, Z20
+	VFNMADD231PS Z2, Z10, Z20
 	VMOVUPS      Z5, (R8)
 	ADDQ         CX, R8
-	VMOVUPS      Z4, (R8)
-	ADDQ         CX, R8
-	VMOVUPS      Z6, (R8)
-	ADDQ         CX, R8
-	VMOVUPS      Z8, (R8)
-	ADDQ         CX, R8
 	VMOVUPS      Z3, (R8)
 	ADDQ         CX, R8
-	VMULPS       Z1, Z27, Z3
-	VADDPS       Z7, Z3, Z3
-	VFNMADD231PS Z2, Z17, Z3
-	VSUBPS       Z17, Z7, Z4
-	VSUBPS       Z22, Z12, Z5
-	VMULPS       Z1, Z17, Z6
-	VMULPS       Z1, Z22, Z8
-	VSUBPS       Z7, Z6, Z6
-	VSUBPS       Z12, Z8, Z8
-	VMOVUPS      Z4, Z7
-	VFMADD231PS  Z0, Z5, Z7
-	VMOVUPS      Z4, Z4
-	VFNMADD231PS Z0, Z5, Z4
-	VADDPS       Z8, Z6, Z5
-	VSUBPS       Z8, Z6, Z6
-	VMOVUPS      Z7, (R8)
+	VMOVUPS      Z25, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z15, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z20, (R8)
+	ADDQ         CX, R8
+	VSUBPS       Z18, Z8, Z3
+	VSUBPS       Z23, Z13, Z4
+	VMULPS       Z1, Z18, Z5
+	VMULPS       Z1, Z23, Z10
+	VSUBPS       Z8, Z5, Z5
+	VSUBPS       Z13, Z10, Z10
+	VMOVUPS      Z3, Z13
+	VFMADD231PS  Z0, Z4, Z13
+	VMOVUPS      Z3, Z3
+	VFNMADD231PS Z0, Z4, Z3
+	VADDPS       Z10, Z5, Z4
+	VSUBPS       Z10, Z5, Z5
+	VMULPS       Z1, Z28, Z10
+	VADDPS       Z8, Z10, Z10
+	VFNMADD231PS Z2, Z18, Z10
+	VMOVUPS      Z13, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z3, (R8)
 	ADDQ         CX, R8
 	VMOVUPS      Z4, (R8)
 	ADDQ         CX, R8
 	VMOVUPS      Z5, (R8)
 	ADDQ         CX, R8
-	VMOVUPS      Z6, (R8)
+	VMOVUPS      Z10, (R8)
+	ADDQ         CX, R8
+	VSUBPS       Z19, Z9, Z3
+	VSUBPS       Z24, Z14, Z4
+	VMULPS       Z1, Z19, Z5
+	VMULPS       Z1, Z24, Z8
+	VSUBPS       Z9, Z5, Z5
+	VSUBPS       Z14, Z8, Z8
+	VMOVUPS      Z3, Z10
+	VFMADD231PS  Z0, Z4, Z10
+	VMOVUPS      Z3, Z3
+	VFNMADD231PS Z0, Z4, Z3
+	VADDPS       Z8, Z5, Z4
+	VSUBPS       Z8, Z5, Z5
+	VMULPS       Z1, Z29, Z8
+	VADDPS       Z9, Z8, Z8
+	VFNMADD231PS Z2, Z19, Z8
+	VMOVUPS      Z10, (R8)
 	ADDQ         CX, R8
 	VMOVUPS      Z3, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z4, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z5, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z8, (R8)
+	ADDQ         CX, R8
+	VSUBPS       Z16, Z6, Z3
+	VSUBPS       Z21, Z11, Z4
+	VMULPS       Z1, Z16, Z5
+	VMULPS       Z1, Z21, Z8
+	VSUBPS       Z6, Z5, Z5
+	VSUBPS       Z11, Z8, Z8
+	VMOVUPS      Z3, Z9
+	VFMADD231PS  Z0, Z4, Z9
+	VMOVUPS      Z3, Z3
+	VFNMADD231PS Z0, Z4, Z3
+	VADDPS       Z8, Z5, Z4
+	VSUBPS       Z8, Z5, Z5
+	VMULPS       Z1, Z26, Z8
+	VADDPS       Z6, Z8, Z8
+	VFNMADD231PS Z2, Z16, Z8
+	VMOVUPS      Z9, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z3, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z4, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z5, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z8, (R8)
+	ADDQ         CX, R8
+	VSUBPS       Z17, Z7, Z3
+	VSUBPS       Z22, Z12, Z4
+	VMULPS       Z1, Z17, Z5
+	VMULPS       Z1, Z22, Z6
+	VSUBPS       Z7, Z5, Z5
+	VSUBPS       Z12, Z6, Z6
+	VMOVUPS      Z3, Z8
+	VFMADD231PS  Z0, Z4, Z8
+	VMOVUPS      Z3, Z3
+	VFNMADD231PS Z0, Z4, Z3
+	VADDPS       Z6, Z5, Z4
+	VSUBPS       Z6, Z5, Z5
+	VMULPS       Z1, Z27, Z6
+	VADDPS       Z7, Z6, Z6
+	VFNMADD231PS Z2, Z17, Z6
+	VMOVUPS      Z8, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z3, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z4, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z5, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z6, (R8)
 	ADDQ         $0x00000040, AX
 	ADDQ         $0x00000040, DX
 	SUBQ         $0x00000010, DI
@@ -302,250 +302,250 @@ next3:
 	VMOVUPS.Z    (R9), K1, Z6
 	ADDQ         BX, R9
 	VMOVUPS.Z    (R9), K1, Z7
+	VSUBPS       Z5, Z3, Z8
+	VSUBPS       Z6, Z4, Z9
+	VMULPS       Z1, Z5, Z10
+	VMULPS       Z1, Z6, Z6
+	VSUBPS       Z3, Z10, Z10
+	VSUBPS       Z4, Z6, Z6
+	VMOVUPS      Z8, Z4
+	VFMADD231PS  Z0, Z9, Z4
+	VMOVUPS      Z8, Z8
+	VFNMADD231PS Z0, Z9, Z8
+	VADDPS       Z6, Z10, Z9
+	VSUBPS       Z6, Z10, Z6
 	VMULPS       Z1, Z7, Z7
 	VADDPS       Z3, Z7, Z7
 	VFNMADD231PS Z2, Z5, Z7
-	VSUBPS       Z5, Z3, Z8
-	VSUBPS       Z6, Z4, Z9
-	VMULPS       Z1, Z5, Z5
-	VMULPS       Z1, Z6, Z6
-	VSUBPS       Z3, Z5, Z5
-	VSUBPS       Z4, Z6, Z6
-	VMOVUPS      Z8, Z3
-	VFMADD231PS  Z0, Z9, Z3
-	VMOVUPS      Z8, Z4
-	VFNMADD231PS Z0, Z9, Z4
-	VADDPS       Z6, Z5, Z8
-	VSUBPS       Z6, Z5, Z5
 	ADDQ         SI, R8
 	MOVQ         R8, R9
-	VMOVUPS.Z    (R9), K1, Z6
+	VMOVUPS.Z    (R9), K1, Z3
 	ADDQ         BX, R9
-	VMOVUPS.Z    (R9), K1, Z9
+	VMOVUPS.Z    (R9), K1, Z5
 	ADDQ         BX, R9
 	VMOVUPS.Z    (R9), K1, Z10
 	ADDQ         BX, R9
 	VMOVUPS.Z    (R9), K1, Z11
 	ADDQ         BX, R9
 	VMOVUPS.Z    (R9), K1, Z12
-	VMULPS       Z1, Z12, Z12
-	VADDPS       Z6, Z12, Z12
-	VFNMADD231PS Z2, Z10, Z12
-	VSUBPS       Z10, Z6, Z13
-	VSUBPS       Z11, Z9, Z14
-	VMULPS       Z1, Z10, Z10
+	VSUBPS       Z10, Z3, Z13
+	VSUBPS       Z11, Z5, Z14
+	VMULPS       Z1, Z10, Z15
 	VMULPS       Z1, Z11, Z11
-	VSUBPS       Z6, Z10, Z10
-	VSUBPS       Z9, Z11, Z11
-	VMOVUPS      Z13, Z6
-	VFMADD231PS  Z0, Z14, Z6
-	VMOVUPS      Z13, Z9
-	VFNMADD231PS Z0, Z14, Z9
-	VADDPS       Z11, Z10, Z13
-	VSUBPS       Z11, Z10, Z10
+	VSUBPS       Z3, Z15, Z15
+	VSUBPS       Z5, Z11, Z11
+	VMOVUPS      Z13, Z5
+	VFMADD231PS  Z0, Z14, Z5
+	VMOVUPS      Z13, Z13
+	VFNMADD231PS Z0, Z14, Z13
+	VADDPS       Z11, Z15, Z14
+	VSUBPS       Z11, Z15, Z11
+	VMULPS       Z1, Z12, Z12
+	VADDPS       Z3, Z12, Z12
+	VFNMADD231PS Z2, Z10, Z12
 	ADDQ         SI, R8
 	MOVQ         R8, R9
-	VMOVUPS.Z    (R9), K1, Z11
+	VMOVUPS.Z    (R9), K1, Z3
 	ADDQ         BX, R9
-	VMOVUPS.Z    (R9), K1, Z14
+	VMOVUPS.Z    (R9), K1, Z10
 	ADDQ         BX, R9
 	VMOVUPS.Z    (R9), K1, Z15
 	ADDQ         BX, R9
 	VMOVUPS.Z    (R9), K1, Z16
 	ADDQ         BX, R9
 	VMOVUPS.Z    (R9), K1, Z17
-	VMULPS       Z1, Z17, Z17
-	VADDPS       Z11, Z17, Z17
-	VFNMADD231PS Z2, Z15, Z17
-	VSUBPS       Z15, Z11, Z18
-	VSUBPS       Z16, Z14, Z19
-	VMULPS       Z1, Z15, Z15
+	VSUBPS       Z15, Z3, Z18
+	VSUBPS       Z16, Z10, Z19
+	VMULPS       Z1, Z15, Z20
 	VMULPS       Z1, Z16, Z16
-	VSUBPS       Z11, Z15, Z15
-	VSUBPS       Z14, Z16, Z16
-	VMOVUPS      Z18, Z11
-	VFMADD231PS  Z0, Z19, Z11
-	VMOVUPS      Z18, Z14
-	VFNMADD231PS Z0, Z19, Z14
-	VADDPS       Z16, Z15, Z18
-	VSUBPS       Z16, Z15, Z15
+	VSUBPS       Z3, Z20, Z20
+	VSUBPS       Z10, Z16, Z16
+	VMOVUPS      Z18, Z10
+	VFMADD231PS  Z0, Z19, Z10
+	VMOVUPS      Z18, Z18
+	VFNMADD231PS Z0, Z19, Z18
+	VADDPS       Z16, Z20, Z19
+	VSUBPS       Z16, Z20, Z16
+	VMULPS       Z1, Z17, Z17
+	VADDPS       Z3, Z17, Z17
+	VFNMADD231PS Z2, Z15, Z17
 	ADDQ         SI, R8
 	MOVQ         R8, R9
-	VMOVUPS.Z    (R9), K1, Z16
+	VMOVUPS.Z    (R9), K1, Z3
 	ADDQ         BX, R9
-	VMOVUPS.Z    (R9), K1, Z19
+	VMOVUPS.Z    (R9), K1, Z15
 	ADDQ         BX, R9
 	VMOVUPS.Z    (R9), K1, Z20
 	ADDQ         BX, R9
 	VMOVUPS.Z    (R9), K1, Z21
 	ADDQ         BX, R9
 	VMOVUPS.Z    (R9), K1, Z22
-	VMULPS       Z1, Z22, Z22
-	VADDPS       Z16, Z22, Z22
-	VFNMADD231PS Z2, Z20, Z22
-	VSUBPS       Z20, Z16, Z23
-	VSUBPS       Z21, Z19, Z24
-	VMULPS       Z1, Z20, Z20
+	VSUBPS       Z20, Z3, Z23
+	VSUBPS       Z21, Z15, Z24
+	VMULPS       Z1, Z20, Z25
 	VMULPS       Z1, Z21, Z21
-	VSUBPS       Z16, Z20, Z20
-	VSUBPS       Z19, Z21, Z21
-	VMOVUPS      Z23, Z16
-	VFMADD231PS  Z0, Z24, Z16
-	VMOVUPS      Z23, Z19
-	VFNMADD231PS Z0, Z24, Z19
-	VADDPS       Z21, Z20, Z23
-	VSUBPS       Z21, Z20, Z20
+	VSUBPS       Z3, Z25, Z25
+	VSUBPS       Z15, Z21, Z21
+	VMOVUPS      Z23, Z15
+	VFMADD231PS  Z0, Z24, Z15
+	VMOVUPS      Z23, Z23
+	VFNMADD231PS Z0, Z24, Z23
+	VADDPS       Z21, Z25, Z24
+	VSUBPS       Z21, Z25, Z21
+	VMULPS       Z1, Z22, Z22
+	VADDPS       Z3, Z22, Z22
+	VFNMADD231PS Z2, Z20, Z22
 	ADDQ         SI, R8
 	MOVQ         R8, SI
-	VMOVUPS.Z    (SI), K1, Z21
+	VMOVUPS.Z    (SI), K1, Z3
 	ADDQ         BX, SI
-	VMOVUPS.Z    (SI), K1, Z24
+	VMOVUPS.Z    (SI), K1, Z20
 	ADDQ         BX, SI
 	VMOVUPS.Z    (SI), K1, Z25
 	ADDQ         BX, SI
 	VMOVUPS.Z    (SI), K1, Z26
 	ADDQ         BX, SI
 	VMOVUPS.Z    (SI), K1, Z27
-	VMULPS       Z1, Z27, Z27
-	VADDPS       Z21, Z27, Z27
-	VFNMADD231PS Z2, Z25, Z27
-	VSUBPS       Z25, Z21, Z28
-	VSUBPS       Z26, Z24, Z29
-	VMULPS       Z1, Z25, Z25
+	VSUBPS       Z25, Z3, Z28
+	VSUBPS       Z26, Z20, Z29
+	VMULPS       Z1, Z25, Z30
 	VMULPS       Z1, Z26, Z26
-	VSUBPS       Z21, Z25, Z25
-	VSUBPS       Z24, Z26, Z26
-	VMOVUPS      Z28, Z21
-	VFMADD231PS  Z0, Z29, Z21
-	VMOVUPS      Z28, Z24
-	VFNMADD231PS Z0, Z29, Z24
-	VADDPS       Z26, Z25, Z28
-	VSUBPS       Z26, Z25, Z25
+	VSUBPS       Z3, Z30, Z30
+	VSUBPS       Z20, Z26, Z26
+	VMOVUPS      Z28, Z20
+	VFMADD231PS  Z0, Z29, Z20
+	VMOVUPS      Z28, Z28
+	VFNMADD231PS Z0, Z29, Z28
+	VADDPS       Z26, Z30, Z29
+	VSUBPS       Z26, Z30, Z26
+	VMULPS       Z1, Z27, Z27
+	VADDPS       Z3, Z27, Z27
+	VFNMADD231PS Z2, Z25, Z27
 	MOVQ         AX, BX
-	VMULPS       Z1, Z21, Z21
-	VADDPS       Z3, Z21, Z21
-	VFNMADD231PS Z2, Z11, Z21
-	VSUBPS       Z11, Z3, Z26
-	VSUBPS       Z16, Z6, Z29
-	VMULPS       Z1, Z11, Z11
-	VMULPS       Z1, Z16, Z16
-	VSUBPS       Z3, Z11, Z11
-	VSUBPS       Z6, Z16, Z16
-	VMOVUPS      Z26, Z3
-	VFMADD231PS  Z0, Z29, Z3
-	VMOVUPS      Z26, Z6
-	VFNMADD231PS Z0, Z29, Z6
-	VADDPS       Z16, Z11, Z26
-	VSUBPS       Z16, Z11, Z11
-	VMOVUPS      Z3, K1, (BX)
-	ADDQ         CX, BX
-	VMOVUPS      Z6, K1, (BX)
-	ADDQ         CX, BX
-	VMOVUPS      Z26, K1, (BX)
-	ADDQ         CX, BX
-	VMOVUPS      Z11, K1, (BX)
-	ADDQ         CX, BX
-	VMOVUPS      Z21, K1, (BX)
-	ADDQ         CX, BX
-	VMULPS       Z1, Z24, Z3
-	VADDPS       Z4, Z3, Z3
-	VFNMADD231PS Z2, Z14, Z3
-	VSUBPS       Z14, Z4, Z6
-	VSUBPS       Z19, Z9, Z11
-	VMULPS       Z1, Z14, Z14
-	VMULPS       Z1, Z19, Z16
-	VSUBPS       Z4, Z14, Z14
-	VSUBPS       Z9, Z16, Z16
-	VMOVUPS      Z6, Z4
-	VFMADD231PS  Z0, Z11, Z4
-	VMOVUPS      Z6, Z6
-	VFNMADD231PS Z0, Z11, Z6
-	VADDPS       Z16, Z14, Z9
-	VSUBPS       Z16, Z14, Z11
-	VMOVUPS      Z4, K1, (BX)
-	ADDQ         CX, BX
-	VMOVUPS      Z6, K1, (BX)
-	ADDQ         CX, BX
-	VMOVUPS      Z9, K1, (BX)
-	ADDQ         CX, BX
-	VMOVUPS      Z11, K1, (BX)
-	ADDQ         CX, BX
-	VMOVUPS      Z3, K1, (BX)
-	ADDQ         CX, BX
-	VMULPS       Z1, Z28, Z3
-	VADDPS       Z8, Z3, Z3
-	VFNMADD231PS Z2, Z18, Z3
-	VSUBPS       Z18, Z8, Z4
-	VSUBPS       Z23, Z13, Z6
-	VMULPS       Z1, Z18, Z9
-	VMULPS       Z1, Z23, Z11
-	VSUBPS       Z8, Z9, Z9
-	VSUBPS       Z13, Z11, Z11
-	VMOVUPS      Z4, Z8
-	VFMADD231PS  Z0, Z6, Z8
-	VMOVUPS      Z4, Z4
-	VFNMADD231PS Z0, Z6, Z4
-	VADDPS       Z11, Z9, Z6
-	VSUBPS       Z11, Z9, Z9
-	VMOVUPS      Z8, K1, (BX)
-	ADDQ         CX, BX
-	VMOVUPS      Z4, K1, (BX)
-	ADDQ         CX, BX
-	VMOVUPS      Z6, K1, (BX)
-	ADDQ         CX, BX
-	VMOVUPS      Z9, K1, (BX)
-	ADDQ         CX, BX
-	VMOVUPS      Z3, K1, (BX)
-	ADDQ         CX, BX
-	VMULPS       Z1, Z25, Z3
-	VADDPS       Z5, Z3, Z3
-	VFNMADD231PS Z2, Z15, Z3
-	VSUBPS       Z15, Z5, Z4
-	VSUBPS       Z20, Z10, Z6
-	VMULPS       Z1, Z15, Z8
-	VMULPS       Z1, Z20, Z9
-	VSUBPS       Z5, Z8, Z8
-	VSUBPS       Z10, Z9, Z9
-	VMOVUPS      Z4, Z5
-	VFMADD231PS  Z0, Z6, Z5
-	VMOVUPS      Z4, Z4
-	VFNMADD231PS Z0, Z6, Z4
-	VADDPS       Z9, Z8, Z6
-	VSUBPS       Z9, Z8, Z8
+	VSUBPS       Z10, Z4, Z3
+	VSUBPS       Z15, Z5, Z25
+	VMULPS       Z1, Z10, Z30
+	VMULPS       Z1, Z15, Z15
+	VSUBPS       Z4, Z30, Z30
+	VSUBPS       Z5, Z15, Z15
+	VMOVUPS      Z3, Z5
+	VFMADD231PS  Z0, Z25, Z5
+	VMOVUPS      Z3, Z3
+	VFNMADD231PS Z0, Z25, Z3
+	VADDPS       Z15, Z30, Z25
+	VSUBPS       Z15, Z30, Z15
+	VMULPS       Z1, Z20, Z20
+	VADDPS       Z4, Z20, Z20
+	VFNMADD231PS Z2, Z10, Z20
 	VMOVUPS      Z5, K1, (BX)
 	ADDQ         CX, BX
-	VMOVUPS      Z4, K1, (BX)
+	VMOVUPS      Z3, K1, (BX)
 	ADDQ         CX, BX
-	VMOVUPS      Z6, K1, (BX)
+	VMOVUPS      Z25, K1, (BX)
 	ADDQ         CX, BX
-	VMOVUPS      Z8, K1, (BX)
+	VMOVUPS      Z15, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z20, K1, (BX)
+	ADDQ         CX, BX
+	VSUBPS       Z18, Z8, Z3
+	VSUBPS       Z23, Z13, Z4
+	VMULPS       Z1, Z18, Z5
+	VMULPS       Z1, Z23, Z10
+	VSUBPS       Z8, Z5, Z5
+	VSUBPS       Z13, Z10, Z10
+	VMOVUPS      Z3, Z13
+	VFMADD231PS  Z0, Z4, Z13
+	VMOVUPS      Z3, Z3
+	VFNMADD231PS Z0, Z4, Z3
+	VADDPS       Z10, Z5, Z4
+	VSUBPS       Z10, Z5, Z5
+	VMULPS       Z1, Z28, Z10
+	VADDPS       Z8, Z10, Z10
+	VFNMADD231PS Z2, Z18, Z10
+	VMOVUPS      Z13, K1, (BX)
 	ADDQ         CX, BX
 	VMOVUPS      Z3, K1, (BX)
 	ADDQ         CX, BX
-	VMULPS       Z1, Z27, Z3
-	VADDPS       Z7, Z3, Z3
-	VFNMADD231PS Z2, Z17, Z3
-	VSUBPS       Z17, Z7, Z2
+	VMOVUPS      Z4, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z5, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z10, K1, (BX)
+	ADDQ         CX, BX
+	VSUBPS       Z19, Z9, Z3
+	VSUBPS       Z24, Z14, Z4
+	VMULPS       Z1, Z19, Z5
+	VMULPS       Z1, Z24, Z8
+	VSUBPS       Z9, Z5, Z5
+	VSUBPS       Z14, Z8, Z8
+	VMOVUPS      Z3, Z10
+	VFMADD231PS  Z0, Z4, Z10
+	VMOVUPS      Z3, Z3
+	VFNMADD231PS Z0, Z4, Z3
+	VADDPS       Z8, Z5, Z4
+	VSUBPS       Z8, Z5, Z5
+	VMULPS       Z1, Z29, Z8
+	VADDPS       Z9, Z8, Z8
+	VFNMADD231PS Z2, Z19, Z8
+	VMOVUPS      Z10, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z3, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z4, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z5, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z8, K1, (BX)
+	ADDQ         CX, BX
+	VSUBPS       Z16, Z6, Z3
+	VSUBPS       Z21, Z11, Z4
+	VMULPS       Z1, Z16, Z5
+	VMULPS       Z1, Z21, Z8
+	VSUBPS       Z6, Z5, Z5
+	VSUBPS       Z11, Z8, Z8
+	VMOVUPS      Z3, Z9
+	VFMADD231PS  Z0, Z4, Z9
+	VMOVUPS      Z3, Z3
+	VFNMADD231PS Z0, Z4, Z3
+	VADDPS       Z8, Z5, Z4
+	VSUBPS       Z8, Z5, Z5
+	VMULPS       Z1, Z26, Z8
+	VADDPS       Z6, Z8, Z8
+	VFNMADD231PS Z2, Z16, Z8
+	VMOVUPS      Z9, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z3, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z4, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z5, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z8, K1, (BX)
+	ADDQ         CX, BX
+	VSUBPS       Z17, Z7, Z3
 	VSUBPS       Z22, Z12, Z4
 	VMULPS       Z1, Z17, Z5
-	VMULPS       Z1, Z22, Z1
+	VMULPS       Z1, Z22, Z6
 	VSUBPS       Z7, Z5, Z5
-	VSUBPS       Z12, Z1, Z1
-	VMOVUPS      Z2, Z6
-	VFMADD231PS  Z0, Z4, Z6
-	VMOVUPS      Z2, Z2
-	VFNMADD231PS Z0, Z4, Z2
-	VADDPS       Z1, Z5, Z0
-	VSUBPS       Z1, Z5, Z1
-	VMOVUPS      Z6, K1, (BX)
+	VSUBPS       Z12, Z6, Z6
+	VMOVUPS      Z3, Z8
+	VFMADD231PS  Z0, Z4, Z8
+	VMOVUPS      Z3, Z3
+	VFNMADD231PS Z0, Z4, Z3
+	VADDPS       Z6, Z5, Z0
+	VSUBPS       Z6, Z5, Z4
+	VMULPS       Z1, Z27, Z1
+	VADDPS       Z7, Z1, Z1
+	VFNMADD231PS Z2, Z17, Z1
+	VMOVUPS      Z8, K1, (BX)
 	ADDQ         CX, BX
-	VMOVUPS      Z2, K1, (BX)
+	VMOVUPS      Z3, K1, (BX)
 	ADDQ         CX, BX
 	VMOVUPS      Z0, K1, (BX)
 	ADDQ         CX, BX
-	VMOVUPS      Z1, K1, (BX)
+	VMOVUPS      Z4, K1, (BX)
 	ADDQ         CX, BX
-	VMOVUPS      Z3, K1, (BX)
+	VMOVUPS      Z1, K1, (BX)
 	LEAQ         (AX)(DI*4), AX
 	LEAQ         (DX)(DI*4), DX
 	XORQ         DI, DI
@@ -597,14 +597,14 @@ loop2:
 	VADDPS       Z6, Z5, Z4
 	VSUBPS       Z6, Z5, Z5
 	VSUBPS       Z4, Z8, Z6
-	VADDPS       Z7, Z6, Z6
 	VMULPS       Z1, Z4, Z4
 	VSUBPS       Z8, Z4, Z4
-	VFNMADD231PS Z2, Z7, Z4
 	VMULPS       Z1, Z5, Z8
 	VFNMADD231PS Z0, Z3, Z8
 	VMULPS       Z0, Z3, Z3
 	VSUBPS       Z5, Z3, Z3
+	VADDPS       Z7, Z6, Z6
+	VFNMADD231PS Z2, Z7, Z4
 	VMULPS       Z1, Z7, Z5
 	ADDQ         CX, R8
 	VMOVUPS      (R8), Z7
@@ -621,14 +621,14 @@ loop2:
 	VADDPS       Z11, Z10, Z9
 	VSUBPS       Z11, Z10, Z10
 	VSUBPS       Z9, Z13, Z11
-	VADDPS       Z12, Z11, Z11
 	VMULPS       Z1, Z9, Z9
 	VSUBPS       Z13, Z9, Z9
-	VFNMADD231PS Z2, Z12, Z9
 	VMULPS       Z1, Z10, Z13
 	VFNMADD231PS Z0, Z7, Z13
 	VMULPS       Z0, Z7, Z7
 	VSUBPS       Z10, Z7, Z7
+	VADDPS       Z12, Z11, Z11
+	VFNMADD231PS Z2, Z12, Z9
 	VMULPS       Z1, Z12, Z10
 	ADDQ         CX, R8
 	VMOVUPS      (R8), Z12
@@ -645,14 +645,14 @@ loop2:
 	VADDPS       Z16, Z15, Z14
 	VSUBPS       Z16, Z15, Z15
 	VSUBPS       Z14, Z18, Z16
-	VADDPS       Z17, Z16, Z16
 	VMULPS       Z1, Z14, Z14
 	VSUBPS       Z18, Z14, Z14
-	VFNMADD231PS Z2, Z17, Z14
 	VMULPS       Z1, Z15, Z18
 	VFNMADD231PS Z0, Z12, Z18
 	VMULPS       Z0, Z12, Z12
 	VSUBPS       Z15, Z12, Z12
+	VADDPS       Z17, Z16, Z16
+	VFNMADD231PS Z2, Z17, Z14
 	VMULPS       Z1, Z17, Z15
 	ADDQ         CX, R8
 	VMOVUPS      (R8), Z17
@@ -669,14 +669,14 @@ loop2:
 	VADDPS       Z21, Z20, Z19
 	VSUBPS       Z21, Z20, Z20
 	VSUBPS       Z19, Z23, Z21
-	VADDPS       Z22, Z21, Z21
 	VMULPS       Z1, Z19, Z19
 	VSUBPS       Z23, Z19, Z19
-	VFNMADD231PS Z2, Z22, Z19
 	VMULPS       Z1, Z20, Z23
 	VFNMADD231PS Z0, Z17, Z23
 	VMULPS       Z0, Z17, Z17
 	VSUBPS       Z20, Z17, Z17
+	VADDPS       Z22, Z21, Z21
+	VFNMADD231PS Z2, Z22, Z19
 	VMULPS       Z1, Z22, Z20
 	ADDQ         CX, R8
 	VMOVUPS      (R8), Z22
@@ -693,14 +693,14 @@ loop2:
 	VADDPS       Z26, Z25, Z24
 	VSUBPS       Z26, Z25, Z25
 	VSUBPS       Z24, Z28, Z26
-	VADDPS       Z27, Z26, Z26
 	VMULPS       Z1, Z24, Z24
 	VSUBPS       Z28, Z24, Z24
-	VFNMADD231PS Z2, Z27, Z24
 	VMULPS       Z1, Z25, Z28
 	VFNMADD231PS Z0, Z22, Z28
 	VMULPS       Z0, Z22, Z22
 	VSUBPS       Z25, Z22, Z22
+	VADDPS       Z27, Z26, Z26
+	VFNMADD231PS Z2, Z27, Z24
 	VMULPS       Z1, Z27, Z25
 	MOVQ         DX, R8
 	VADDPS       Z11, Z6, Z27
@@ -708,14 +708,14 @@ loop2:
 	VADDPS       Z21, Z16, Z11
 	VSUBPS       Z21, Z16, Z16
 	VSUBPS       Z11, Z27, Z21
-	VADDPS       Z26, Z21, Z21
 	VMULPS       Z1, Z11, Z11
 	VSUBPS       Z27, Z11, Z11
-	VFNMADD231PS Z2, Z26, Z11
 	VMULPS       Z1, Z16, Z27
 	VFNMADD231PS Z0, Z6, Z27
 	VMULPS       Z0, Z6, Z6
 	VSUBPS       Z16, Z6, Z6
+	VADDPS       Z26, Z21, Z21
+	VFNMADD231PS Z2, Z26, Z11
 	VMULPS       Z1, Z26, Z16
 	MOVQ         R8, R9
 	VADDPS       (R9), Z21, Z21
@@ -738,14 +738,14 @@ loop2:
 	VADDPS       Z17, Z12, Z7
 	VSUBPS       Z17, Z12, Z11
 	VSUBPS       Z7, Z6, Z12
-	VADDPS       Z22, Z12, Z12
 	VMULPS       Z1, Z7, Z7
 	VSUBPS       Z6, Z7, Z7
-	VFNMADD231PS Z2, Z22, Z7
 	VMULPS       Z1, Z11, Z6
 	VFNMADD231PS Z0, Z3, Z6
 	VMULPS       Z0, Z3, Z3
 	VSUBPS       Z11, Z3, Z3
+	VADDPS       Z22, Z12, Z12
+	VFNMADD231PS Z2, Z22, Z7
 	VMULPS       Z1, Z22, Z11
 	MOVQ         R8, R9
 	VADDPS       (R9), Z12, Z12
@@ -768,14 +768,14 @@ loop2:
 	VADDPS       Z19, Z14, Z6
 	VSUBPS       Z19, Z14, Z7
 	VSUBPS       Z6, Z3, Z9
-	VADDPS       Z24, Z9, Z9
 	VMULPS       Z1, Z6, Z6
 	VSUBPS       Z3, Z6, Z6
-	VFNMADD231PS Z2, Z24, Z6
 	VMULPS       Z1, Z7, Z3
 	VFNMADD231PS Z0, Z4, Z3
 	VMULPS       Z0, Z4, Z4
 	VSUBPS       Z7, Z4, Z4
+	VADDPS       Z24, Z9, Z9
+	VFNMADD231PS Z2, Z24, Z6
 	VMULPS       Z1, Z24, Z7
 	MOVQ         R8, R9
 	VADDPS       (R9), Z9, Z9
@@ -798,14 +798,14 @@ loop2:
 	VADDPS       Z23, Z18, Z6
 	VSUBPS       Z23, Z18, Z7
 	VSUBPS       Z6, Z3, Z8
-	VADDPS       Z28, Z8, Z8
 	VMULPS       Z1, Z6, Z6
 	VSUBPS       Z3, Z6, Z6
-	VFNMADD231PS Z2, Z28, Z6
 	VMULPS       Z1, Z7, Z3
 	VFNMADD231PS Z0, Z4, Z3
 	VMULPS       Z0, Z4, Z4
 	VSUBPS       Z7, Z4, Z4
+	VADDPS       Z28, Z8, Z8
+	VFNMADD231PS Z2, Z28, Z6
 	VMULPS       Z1, Z28, Z7
 	MOVQ         R8, R9
 	VADDPS       (R9), Z8, Z8
@@ -828,14 +828,14 @@ loop2:
 	VADDPS       Z20, Z15, Z5
 	VSUBPS       Z20, Z15, Z6
 	VSUBPS       Z5, Z3, Z7
-	VADDPS       Z25, Z7, Z7
 	VMULPS       Z1, Z5, Z5
 	VSUBPS       Z3, Z5, Z5
-	VFNMADD231PS Z2, Z25, Z5
 	VMULPS       Z1, Z6, Z3
 	VFNMADD231PS Z0, Z4, Z3
 	VMULPS       Z0, Z4, Z4
 	VSUBPS       Z6, Z4, Z4
+	VADDPS       Z25, Z7, Z7
+	VFNMADD231PS Z2, Z25, Z5
 	VMULPS       Z1, Z25, Z6
 	VADDPS       (R8), Z7, Z7
 	VMOVUPS      Z7, (R8)
@@ -880,14 +880,14 @@ next3:
 	VADDPS       Z6, Z5, Z4
 	VSUBPS       Z6, Z5, Z5
 	VSUBPS       Z4, Z8, Z6
-	VADDPS       Z7, Z6, Z6
 	VMULPS       Z1, Z4, Z4
 	VSUBPS       Z8, Z4, Z4
-	VFNMADD231PS Z2, Z7, Z4
 	VMULPS       Z1, Z5, Z8
 	VFNMADD231PS Z0, Z3, Z8
 	VMULPS       Z0, Z3, Z3
 	VSUBPS       Z5, Z3, Z3
+	VADDPS       Z7, Z6, Z6
+	VFNMADD231PS Z2, Z7, Z4
 	VMULPS       Z1, Z7, Z5
 	ADDQ         CX, R8
 	VMOVUPS.Z    (R8), K1, Z7
@@ -904,14 +904,14 @@ next3:
 	VADDPS       Z11, Z10, Z9
 	VSUBPS       Z11, Z10, Z10
 	VSUBPS       Z9, Z13, Z11
-	VADDPS       Z12, Z11, Z11
 	VMULPS       Z1, Z9, Z9
 	VSUBPS       Z13, Z9, Z9
-	VFNMADD231PS Z2, Z12, Z9
 	VMULPS       Z1, Z10, Z13
 	VFNMADD231PS Z0, Z7, Z13
 	VMULPS       Z0, Z7, Z7
 	VSUBPS       Z10, Z7, Z7
+	VADDPS       Z12, Z11, Z11
+	VFNMADD231PS Z2, Z12, Z9
 	VMULPS       Z1, Z12, Z10
 	ADDQ         CX, R8
 	VMOVUPS.Z    (R8), K1, Z12
@@ -928,14 +928,14 @@ next3:
 	VADDPS       Z16, Z15, Z14
 	VSUBPS       Z16, Z15, Z15
 	VSUBPS       Z14, Z18, Z16
-	VADDPS       Z17, Z16, Z16
 	VMULPS       Z1, Z14, Z14
 	VSUBPS       Z18, Z14, Z14
-	VFNMADD231PS Z2, Z17, Z14
 	VMULPS       Z1, Z15, Z18
 	VFNMADD231PS Z0, Z12, Z18
 	VMULPS       Z0, Z12, Z12
 	VSUBPS       Z15, Z12, Z12
+	VADDPS       Z17, Z16, Z16
+	VFNMADD231PS Z2, Z17, Z14
 	VMULPS       Z1, Z17, Z15
 	ADDQ         CX, R8
 	VMOVUPS.Z    (R8), K1, Z17
@@ -952,14 +952,14 @@ next3:
 	VADDPS       Z21, Z20, Z19
 	VSUBPS       Z21, Z20, Z20
 	VSUBPS       Z19, Z23, Z21
-	VADDPS       Z22, Z21, Z21
 	VMULPS       Z1, Z19, Z19
 	VSUBPS       Z23, Z19, Z19
-	VFNMADD231PS Z2, Z22, Z19
 	VMULPS       Z1, Z20, Z23
 	VFNMADD231PS Z0, Z17, Z23
 	VMULPS       Z0, Z17, Z17
 	VSUBPS       Z20, Z17, Z17
+	VADDPS       Z22, Z21, Z21
+	VFNMADD231PS Z2, Z22, Z19
 	VMULPS       Z1, Z22, Z20
 	ADDQ         CX, R8
 	VMOVUPS.Z    (R8), K1, Z22
@@ -976,14 +976,14 @@ next3:
 	VADDPS       Z26, Z25, Z24
 	VSUBPS       Z26, Z25, Z25
 	VSUBPS       Z24, Z28, Z26
-	VADDPS       Z27, Z26, Z26
 	VMULPS       Z1, Z24, Z24
 	VSUBPS       Z28, Z24, Z24
-	VFNMADD231PS Z2, Z27, Z24
 	VMULPS       Z1, Z25, Z28
 	VFNMADD231PS Z0, Z22, Z28
 	VMULPS       Z0, Z22, Z22
 	VSUBPS       Z25, Z22, Z22
+	VADDPS       Z27, Z26, Z26
+	VFNMADD231PS Z2, Z27, Z24
 	VMULPS       Z1, Z27, Z25
 	MOVQ         DX, CX
 	VADDPS       Z11, Z6, Z27
@@ -991,14 +991,14 @@ next3:
 	VADDPS       Z21, Z16, Z11
 	VSUBPS       Z21, Z16, Z16
 	VSUBPS       Z11, Z27, Z21
-	VADDPS       Z26, Z21, Z21
 	VMULPS       Z1, Z11, Z11
 	VSUBPS       Z27, Z11, Z11
-	VFNMADD231PS Z2, Z26, Z11
 	VMULPS       Z1, Z16, Z27
 	VFNMADD231PS Z0, Z6, Z27
 	VMULPS       Z0, Z6, Z6
 	VSUBPS       Z16, Z6, Z6
+	VADDPS       Z26, Z21, Z21
+	VFNMADD231PS Z2, Z26, Z11
 	VMULPS       Z1, Z26, Z16
 	MOVQ         CX, R8
 	VMOVUPS.Z    (R8), K1, Z26
@@ -1026,14 +1026,14 @@ next3:
 	VADDPS       Z17, Z12, Z7
 	VSUBPS       Z17, Z12, Z11
 	VSUBPS       Z7, Z6, Z12
-	VADDPS       Z22, Z12, Z12
 	VMULPS       Z1, Z7, Z7
 	VSUBPS       Z6, Z7, Z7
-	VFNMADD231PS Z2, Z22, Z7
 	VMULPS       Z1, Z11, Z6
 	VFNMADD231PS Z0, Z3, Z6
 	VMULPS       Z0, Z3, Z3
 	VSUBPS       Z11, Z3, Z3
+	VADDPS       Z22, Z12, Z12
+	VFNMADD231PS Z2, Z22, Z7
 	VMULPS       Z1, Z22, Z11
 	MOVQ         CX, R8
 	VMOVUPS.Z    (R8), K1, Z16
@@ -1061,14 +1061,14 @@ next3:
 	VADDPS       Z19, Z14, Z6
 	VSUBPS       Z19, Z14, Z7
 	VSUBPS       Z6, Z3, Z9
-	VADDPS       Z24, Z9, Z9
 	VMULPS       Z1, Z6, Z6
 	VSUBPS       Z3, Z6, Z6
-	VFNMADD231PS Z2, Z24, Z6
 	VMULPS       Z1, Z7, Z3
 	VFNMADD231PS Z0, Z4, Z3
 	VMULPS       Z0, Z4, Z4
 	VSUBPS       Z7, Z4, Z4
+	VADDPS       Z24, Z9, Z9
+	VFNMADD231PS Z2, Z24, Z6
 	VMULPS       Z1, Z24, Z7
 	MOVQ         CX, R8
 	VMOVUPS.Z    (R8), K1, Z11
@@ -1096,14 +1096,14 @@ next3:
 	VADDPS       Z23, Z18, Z6
 	VSUBPS       Z23, Z18, Z7
 	VSUBPS       Z6, Z3, Z8
-	VADDPS       Z28, Z8, Z8
 	VMULPS       Z1, Z6, Z6
 	VSUBPS       Z3, Z6, Z6
-	VFNMADD231PS Z2, Z28, Z6
 	VMULPS       Z1, Z7, Z3
 	VFNMADD231PS Z0, Z4, Z3
 	VMULPS       Z0, Z4, Z4
 	VSUBPS       Z7, Z4, Z4
+	VADDPS       Z28, Z8, Z8
+	VFNMADD231PS Z2, Z28, Z6
 	VMULPS       Z1, Z28, Z7
 	MOVQ         CX, R8
 	VMOVUPS.Z    (R8), K1, Z9
@@ -1131,21 +1131,21 @@ next3:
 	VADDPS       Z20, Z15, Z5
 	VSUBPS       Z20, Z15, Z6
 	VSUBPS       Z5, Z3, Z7
-	VADDPS       Z25, Z7, Z7
 	VMULPS       Z1, Z5, Z5
 	VSUBPS       Z3, Z5, Z5
-	VFNMADD231PS Z2, Z25, Z5
-	VMULPS       Z1, Z6, Z2
-	VFNMADD231PS Z0, Z4, Z2
+	VMULPS       Z1, Z6, Z3
+	VFNMADD231PS Z0, Z4, Z3
 	VMULPS       Z0, Z4, Z0
 	VSUBPS       Z6, Z0, Z0
+	VADDPS       Z25, Z7, Z7
+	VFNMADD231PS Z2, Z25, Z5
 	VMULPS       Z1, Z25, Z1
-	VMOVUPS.Z    (CX), K1, Z3
-	VADDPS       Z3, Z7, Z7
+	VMOVUPS.Z    (CX), K1, Z2
+	VADDPS       Z2, Z7, Z7
 	VMOVUPS      Z7, K1, (CX)
 	ADDQ         BX, CX
-	VMOVUPS.Z    (CX), K1, Z3
-	VADDPS       Z3, Z0, Z0
+	VMOVUPS.Z    (CX), K1, Z2
+	VADDPS       Z2, Z0, Z0
 	VMOVUPS      Z0, K1, (CX)
 	ADDQ         BX, CX
 	VMOVUPS.Z    (CX), K1, Z0
@@ -1153,8 +1153,2681 @@ next3:
 	VMOVUPS      Z5, K1, (CX)
 	ADDQ         BX, CX
 	VMOVUPS.Z    (CX), K1, Z0
-	VADDPS       Z0, Z2, Z2
-	VMOVUPS      Z2, K1, (CX)
+	VADDPS       Z0, Z3, Z3
+	VMOVUPS      Z3, K1, (CX)
+	ADDQ         BX, CX
+	VMOVUPS.Z    (CX), K1, Z0
+	VADDPS       Z0, Z1, Z1
+	VMOVUPS      Z1, K1, (CX)
+	LEAQ         (AX)(DI*4), AX
+	LEAQ         (DX)(DI*4), DX
+	XORQ         DI, DI
+
+done1:
+	VZEROUPPER
+	RET
+
+// func WinogradInputExpand5x4F32AVX512(v []float32, ldv int, x []float32, row int, col int, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·WinogradInputExpand5x4F32AVX512(SB), NOSPLIT, $0-80
+	MOVQ         v_base+0(FP), AX
+	MOVQ         ldv+24(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         x_base+32(FP), DX
+	MOVQ         row+56(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         col+64(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         n+72(FP), DI
+	VBROADCASTSS word_40000000<>+0(SB), Z0
+	VBROADCASTSS word_40800000<>+0(SB), Z1
+	VBROADCASTSS word_40a00000<>+0(SB), Z2
+	CMPQ         DI, $0x00000010
+	JB           next3
+
+loop2:
+	MOVQ         DX, R8
+	MOVQ         R8, R9
+	VMOVUPS      (R9), Z3
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Z4
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Z5
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Z6
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Z7
+	VSUBPS       Z5, Z3, Z8
+	VSUBPS       Z6, Z4, Z9
+	VMULPS       Z1, Z5, Z10
+	VMULPS       Z1, Z6, Z6
+	VSUBPS       Z3, Z10, Z10
+	VSUBPS       Z4, Z6, Z6
+	VMOVUPS      Z8, Z4
+	VFMADD231PS  Z0, Z9, Z4
+	VMOVUPS      Z8, Z8
+	VFNMADD231PS Z0, Z9, Z8
+	VADDPS       Z6, Z10, Z9
+	VSUBPS       Z6, Z10, Z6
+	VMULPS       Z1, Z7, Z7
+	VADDPS       Z3, Z7, Z7
+	VFNMADD231PS Z2, Z5, Z7
+	ADDQ         SI, R8
+	MOVQ         R8, R9
+	VMOVUPS      (R9), Z3
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Z5
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Z10
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Z11
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Z12
+	VSUBPS       Z10, Z3, Z13
+	VSUBPS       Z11, Z5, Z14
+	VMULPS       Z1, Z10, Z15
+	VMULPS       Z1, Z11, Z11
+	VSUBPS       Z3, Z15, Z15
+	VSUBPS       Z5, Z11, Z11
+	VMOVUPS      Z13, Z5
+	VFMADD231PS  Z0, Z14, Z5
+	VMOVUPS      Z13, Z13
+	VFNMADD231PS Z0, Z14, Z13
+	VADDPS       Z11, Z15, Z14
+	VSUBPS       Z11, Z15, Z11
+	VMULPS       Z1, Z12, Z12
+	VADDPS       Z3, Z12, Z12
+	VFNMADD231PS Z2, Z10, Z12
+	ADDQ         SI, R8
+	MOVQ         R8, R9
+	VMOVUPS      (R9), Z3
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Z10
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Z15
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Z16
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Z17
+	VSUBPS       Z15, Z3, Z18
+	VSUBPS       Z16, Z10, Z19
+	VMULPS       Z1, Z15, Z20
+	VMULPS       Z1, Z16, Z16
+	VSUBPS       Z3, Z20, Z20
+	VSUBPS       Z10, Z16, Z16
+	VMOVUPS      Z18, Z10
+	VFMADD231PS  Z0, Z19, Z10
+	VMOVUPS      Z18, Z18
+	VFNMADD231PS Z0, Z19, Z18
+	VADDPS       Z16, Z20, Z19
+	VSUBPS       Z16, Z20, Z16
+	VMULPS       Z1, Z17, Z17
+	VADDPS       Z3, Z17, Z17
+	VFNMADD231PS Z2, Z15, Z17
+	ADDQ         SI, R8
+	VMOVUPS      (R8), Z3
+	ADDQ         BX, R8
+	VMOVUPS      (R8), Z15
+	ADDQ         BX, R8
+	VMOVUPS      (R8), Z20
+	ADDQ         BX, R8
+	VMOVUPS      (R8), Z21
+	ADDQ         BX, R8
+	VMOVUPS      (R8), Z22
+	VSUBPS       Z20, Z3, Z23
+	VSUBPS       Z21, Z15, Z24
+	VMULPS       Z1, Z20, Z25
+	VMULPS       Z1, Z21, Z21
+	VSUBPS       Z3, Z25, Z25
+	VSUBPS       Z15, Z21, Z21
+	VMOVUPS      Z23, Z15
+	VFMADD231PS  Z0, Z24, Z15
+	VMOVUPS      Z23, Z23
+	VFNMADD231PS Z0, Z24, Z23
+	VADDPS       Z21, Z25, Z24
+	VSUBPS       Z21, Z25, Z21
+	VMULPS       Z1, Z22, Z22
+	VADDPS       Z3, Z22, Z22
+	VFNMADD231PS Z2, Z20, Z22
+	MOVQ         AX, R8
+	VSUBPS       Z10, Z4, Z3
+	VSUBPS       Z15, Z5, Z20
+	VMULPS       Z1, Z10, Z10
+	VMULPS       Z1, Z15, Z15
+	VSUBPS       Z4, Z10, Z10
+	VSUBPS       Z5, Z15, Z15
+	VMOVUPS      Z3, Z4
+	VFMADD231PS  Z0, Z20, Z4
+	VMOVUPS      Z3, Z3
+	VFNMADD231PS Z0, Z20, Z3
+	VADDPS       Z15, Z10, Z5
+	VSUBPS       Z15, Z10, Z10
+	VMOVUPS      Z4, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z3, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z5, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z10, (R8)
+	ADDQ         CX, R8
+	ADDQ         CX, R8
+	VSUBPS       Z18, Z8, Z3
+	VSUBPS       Z23, Z13, Z4
+	VMULPS       Z1, Z18, Z5
+	VMULPS       Z1, Z23, Z10
+	VSUBPS       Z8, Z5, Z5
+	VSUBPS       Z13, Z10, Z10
+	VMOVUPS      Z3, Z8
+	VFMADD231PS  Z0, Z4, Z8
+	VMOVUPS      Z3, Z3
+	VFNMADD231PS Z0, Z4, Z3
+	VADDPS       Z10, Z5, Z4
+	VSUBPS       Z10, Z5, Z5
+	VMOVUPS      Z8, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z3, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z4, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z5, (R8)
+	ADDQ         CX, R8
+	ADDQ         CX, R8
+	VSUBPS       Z19, Z9, Z3
+	VSUBPS       Z24, Z14, Z4
+	VMULPS       Z1, Z19, Z5
+	VMULPS       Z1, Z24, Z8
+	VSUBPS       Z9, Z5, Z5
+	VSUBPS       Z14, Z8, Z8
+	VMOVUPS      Z3, Z9
+	VFMADD231PS  Z0, Z4, Z9
+	VMOVUPS      Z3, Z3
+	VFNMADD231PS Z0, Z4, Z3
+	VADDPS       Z8, Z5, Z4
+	VSUBPS       Z8, Z5, Z5
+	VMOVUPS      Z9, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z3, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z4, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z5, (R8)
+	ADDQ         CX, R8
+	ADDQ         CX, R8
+	VSUBPS       Z16, Z6, Z3
+	VSUBPS       Z21, Z11, Z4
+	VMULPS       Z1, Z16, Z5
+	VMULPS       Z1, Z21, Z8
+	VSUBPS       Z6, Z5, Z5
+	VSUBPS       Z11, Z8, Z8
+	VMOVUPS      Z3, Z6
+	VFMADD231PS  Z0, Z4, Z6
+	VMOVUPS      Z3, Z3
+	VFNMADD231PS Z0, Z4, Z3
+	VADDPS       Z8, Z5, Z4
+	VSUBPS       Z8, Z5, Z5
+	VMOVUPS      Z6, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z3, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z4, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z5, (R8)
+	ADDQ         CX, R8
+	ADDQ         CX, R8
+	VSUBPS       Z17, Z7, Z3
+	VSUBPS       Z22, Z12, Z4
+	VMULPS       Z1, Z17, Z5
+	VMULPS       Z1, Z22, Z6
+	VSUBPS       Z7, Z5, Z5
+	VSUBPS       Z12, Z6, Z6
+	VMOVUPS      Z3, Z7
+	VFMADD231PS  Z0, Z4, Z7
+	VMOVUPS      Z3, Z3
+	VFNMADD231PS Z0, Z4, Z3
+	VADDPS       Z6, Z5, Z4
+	VSUBPS       Z6, Z5, Z5
+	VMOVUPS      Z7, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z3, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z4, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z5, (R8)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000040, DX
+	SUBQ         $0x00000010, DI
+	CMPQ         DI, $0x00000010
+	JAE          loop2
+
+next3:
+	TESTQ DI, DI
+	JZ    done1
+
+	// The tail, under a mask.
+	MOVL         $-1, R8
+	BZHIL        DI, R8, R8
+	KMOVW        R8, K1
+	MOVQ         DX, R8
+	MOVQ         R8, R9
+	VMOVUPS.Z    (R9), K1, Z3
+	ADDQ         BX, R9
+	VMOVUPS.Z    (R9), K1, Z4
+	ADDQ         BX, R9
+	VMOVUPS.Z    (R9), K1, Z5
+	ADDQ         BX, R9
+	VMOVUPS.Z    (R9), K1, Z6
+	ADDQ         BX, R9
+	VMOVUPS.Z    (R9), K1, Z7
+	VSUBPS       Z5, Z3, Z8
+	VSUBPS       Z6, Z4, Z9
+	VMULPS       Z1, Z5, Z10
+	VMULPS       Z1, Z6, Z6
+	VSUBPS       Z3, Z10, Z10
+	VSUBPS       Z4, Z6, Z6
+	VMOVUPS      Z8, Z4
+	VFMADD231PS  Z0, Z9, Z4
+	VMOVUPS      Z8, Z8
+	VFNMADD231PS Z0, Z9, Z8
+	VADDPS       Z6, Z10, Z9
+	VSUBPS       Z6, Z10, Z6
+	VMULPS       Z1, Z7, Z7
+	VADDPS       Z3, Z7, Z7
+	VFNMADD231PS Z2, Z5, Z7
+	ADDQ         SI, R8
+	MOVQ         R8, R9
+	VMOVUPS.Z    (R9), K1, Z3
+	ADDQ         BX, R9
+	VMOVUPS.Z    (R9), K1, Z5
+	ADDQ         BX, R9
+	VMOVUPS.Z    (R9), K1, Z10
+	ADDQ         BX, R9
+	VMOVUPS.Z    (R9), K1, Z11
+	ADDQ         BX, R9
+	VMOVUPS.Z    (R9), K1, Z12
+	VSUBPS       Z10, Z3, Z13
+	VSUBPS       Z11, Z5, Z14
+	VMULPS       Z1, Z10, Z15
+	VMULPS       Z1, Z11, Z11
+	VSUBPS       Z3, Z15, Z15
+	VSUBPS       Z5, Z11, Z11
+	VMOVUPS      Z13, Z5
+	VFMADD231PS  Z0, Z14, Z5
+	VMOVUPS      Z13, Z13
+	VFNMADD231PS Z0, Z14, Z13
+	VADDPS       Z11, Z15, Z14
+	VSUBPS       Z11, Z15, Z11
+	VMULPS       Z1, Z12, Z12
+	VADDPS       Z3, Z12, Z12
+	VFNMADD231PS Z2, Z10, Z12
+	ADDQ         SI, R8
+	MOVQ         R8, R9
+	VMOVUPS.Z    (R9), K1, Z3
+	ADDQ         BX, R9
+	VMOVUPS.Z    (R9), K1, Z10
+	ADDQ         BX, R9
+	VMOVUPS.Z    (R9), K1, Z15
+	ADDQ         BX, R9
+	VMOVUPS.Z    (R9), K1, Z16
+	ADDQ         BX, R9
+	VMOVUPS.Z    (R9), K1, Z17
+	VSUBPS       Z15, Z3, Z18
+	VSUBPS       Z16, Z10, Z19
+	VMULPS       Z1, Z15, Z20
+	VMULPS       Z1, Z16, Z16
+	VSUBPS       Z3, Z20, Z20
+	VSUBPS       Z10, Z16, Z16
+	VMOVUPS      Z18, Z10
+	VFMADD231PS  Z0, Z19, Z10
+	VMOVUPS      Z18, Z18
+	VFNMADD231PS Z0, Z19, Z18
+	VADDPS       Z16, Z20, Z19
+	VSUBPS       Z16, Z20, Z16
+	VMULPS       Z1, Z17, Z17
+	VADDPS       Z3, Z17, Z17
+	VFNMADD231PS Z2, Z15, Z17
+	ADDQ         SI, R8
+	MOVQ         R8, SI
+	VMOVUPS.Z    (SI), K1, Z3
+	ADDQ         BX, SI
+	VMOVUPS.Z    (SI), K1, Z15
+	ADDQ         BX, SI
+	VMOVUPS.Z    (SI), K1, Z20
+	ADDQ         BX, SI
+	VMOVUPS.Z    (SI), K1, Z21
+	ADDQ         BX, SI
+	VMOVUPS.Z    (SI), K1, Z22
+	VSUBPS       Z20, Z3, Z23
+	VSUBPS       Z21, Z15, Z24
+	VMULPS       Z1, Z20, Z25
+	VMULPS       Z1, Z21, Z21
+	VSUBPS       Z3, Z25, Z25
+	VSUBPS       Z15, Z21, Z21
+	VMOVUPS      Z23, Z15
+	VFMADD231PS  Z0, Z24, Z15
+	VMOVUPS      Z23, Z23
+	VFNMADD231PS Z0, Z24, Z23
+	VADDPS       Z21, Z25, Z24
+	VSUBPS       Z21, Z25, Z21
+	VMULPS       Z1, Z22, Z22
+	VADDPS       Z3, Z22, Z22
+	VFNMADD231PS Z2, Z20, Z22
+	MOVQ         AX, BX
+	VSUBPS       Z10, Z4, Z2
+	VSUBPS       Z15, Z5, Z3
+	VMULPS       Z1, Z10, Z10
+	VMULPS       Z1, Z15, Z15
+	VSUBPS       Z4, Z10, Z10
+	VSUBPS       Z5, Z15, Z15
+	VMOVUPS      Z2, Z4
+	VFMADD231PS  Z0, Z3, Z4
+	VMOVUPS      Z2, Z2
+	VFNMADD231PS Z0, Z3, Z2
+	VADDPS       Z15, Z10, Z3
+	VSUBPS       Z15, Z10, Z5
+	VMOVUPS      Z4, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z2, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z3, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z5, K1, (BX)
+	ADDQ         CX, BX
+	ADDQ         CX, BX
+	VSUBPS       Z18, Z8, Z2
+	VSUBPS       Z23, Z13, Z3
+	VMULPS       Z1, Z18, Z4
+	VMULPS       Z1, Z23, Z5
+	VSUBPS       Z8, Z4, Z4
+	VSUBPS       Z13, Z5, Z5
+	VMOVUPS      Z2, Z8
+	VFMADD231PS  Z0, Z3, Z8
+	VMOVUPS      Z2, Z2
+	VFNMADD231PS Z0, Z3, Z2
+	VADDPS       Z5, Z4, Z3
+	VSUBPS       Z5, Z4, Z4
+	VMOVUPS      Z8, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z2, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z3, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z4, K1, (BX)
+	ADDQ         CX, BX
+	ADDQ         CX, BX
+	VSUBPS       Z19, Z9, Z2
+	VSUBPS       Z24, Z14, Z3
+	VMULPS       Z1, Z19, Z4
+	VMULPS       Z1, Z24, Z5
+	VSUBPS       Z9, Z4, Z4
+	VSUBPS       Z14, Z5, Z5
+	VMOVUPS      Z2, Z8
+	VFMADD231PS  Z0, Z3, Z8
+	VMOVUPS      Z2, Z2
+	VFNMADD231PS Z0, Z3, Z2
+	VADDPS       Z5, Z4, Z3
+	VSUBPS       Z5, Z4, Z4
+	VMOVUPS      Z8, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z2, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z3, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z4, K1, (BX)
+	ADDQ         CX, BX
+	ADDQ         CX, BX
+	VSUBPS       Z16, Z6, Z2
+	VSUBPS       Z21, Z11, Z3
+	VMULPS       Z1, Z16, Z4
+	VMULPS       Z1, Z21, Z5
+	VSUBPS       Z6, Z4, Z4
+	VSUBPS       Z11, Z5, Z5
+	VMOVUPS      Z2, Z6
+	VFMADD231PS  Z0, Z3, Z6
+	VMOVUPS      Z2, Z2
+	VFNMADD231PS Z0, Z3, Z2
+	VADDPS       Z5, Z4, Z3
+	VSUBPS       Z5, Z4, Z4
+	VMOVUPS      Z6, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z2, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z3, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z4, K1, (BX)
+	ADDQ         CX, BX
+	ADDQ         CX, BX
+	VSUBPS       Z17, Z7, Z2
+	VSUBPS       Z22, Z12, Z3
+	VMULPS       Z1, Z17, Z4
+	VMULPS       Z1, Z22, Z1
+	VSUBPS       Z7, Z4, Z4
+	VSUBPS       Z12, Z1, Z1
+	VMOVUPS      Z2, Z5
+	VFMADD231PS  Z0, Z3, Z5
+	VMOVUPS      Z2, Z2
+	VFNMADD231PS Z0, Z3, Z2
+	VADDPS       Z1, Z4, Z0
+	VSUBPS       Z1, Z4, Z1
+	VMOVUPS      Z5, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z2, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z0, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z1, K1, (BX)
+	LEAQ         (AX)(DI*4), AX
+	LEAQ         (DX)(DI*4), DX
+	XORQ         DI, DI
+
+done1:
+	VZEROUPPER
+	RET
+
+// func WinogradInputReduce5x4F32AVX512(v []float32, ldv int, x []float32, row int, col int, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·WinogradInputReduce5x4F32AVX512(SB), NOSPLIT, $0-80
+	MOVQ         v_base+0(FP), AX
+	MOVQ         ldv+24(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         x_base+32(FP), DX
+	MOVQ         row+56(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         col+64(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         n+72(FP), DI
+	VBROADCASTSS word_40000000<>+0(SB), Z0
+	VBROADCASTSS word_40800000<>+0(SB), Z1
+	VBROADCASTSS word_40a00000<>+0(SB), Z2
+	CMPQ         DI, $0x00000010
+	JB           next3
+
+loop2:
+	MOVQ         AX, R8
+	VMOVUPS      (R8), Z3
+	ADDQ         CX, R8
+	VMOVUPS      (R8), Z4
+	ADDQ         CX, R8
+	VMOVUPS      (R8), Z5
+	ADDQ         CX, R8
+	VMOVUPS      (R8), Z6
+	VADDPS       Z4, Z3, Z7
+	VSUBPS       Z4, Z3, Z3
+	VADDPS       Z6, Z5, Z4
+	VSUBPS       Z6, Z5, Z5
+	VSUBPS       Z4, Z7, Z6
+	VMULPS       Z1, Z4, Z4
+	VSUBPS       Z7, Z4, Z4
+	VMULPS       Z1, Z5, Z7
+	VFNMADD231PS Z0, Z3, Z7
+	VMULPS       Z0, Z3, Z3
+	VSUBPS       Z5, Z3, Z3
+	ADDQ         CX, R8
+	ADDQ         CX, R8
+	VMOVUPS      (R8), Z5
+	ADDQ         CX, R8
+	VMOVUPS      (R8), Z8
+	ADDQ         CX, R8
+	VMOVUPS      (R8), Z9
+	ADDQ         CX, R8
+	VMOVUPS      (R8), Z10
+	VADDPS       Z8, Z5, Z11
+	VSUBPS       Z8, Z5, Z5
+	VADDPS       Z10, Z9, Z8
+	VSUBPS       Z10, Z9, Z9
+	VSUBPS       Z8, Z11, Z10
+	VMULPS       Z1, Z8, Z8
+	VSUBPS       Z11, Z8, Z8
+	VMULPS       Z1, Z9, Z11
+	VFNMADD231PS Z0, Z5, Z11
+	VMULPS       Z0, Z5, Z5
+	VSUBPS       Z9, Z5, Z5
+	ADDQ         CX, R8
+	ADDQ         CX, R8
+	VMOVUPS      (R8), Z9
+	ADDQ         CX, R8
+	VMOVUPS      (R8), Z12
+	ADDQ         CX, R8
+	VMOVUPS      (R8), Z13
+	ADDQ         CX, R8
+	VMOVUPS      (R8), Z14
+	VADDPS       Z12, Z9, Z15
+	VSUBPS       Z12, Z9, Z9
+	VADDPS       Z14, Z13, Z12
+	VSUBPS       Z14, Z13, Z13
+	VSUBPS       Z12, Z15, Z14
+	VMULPS       Z1, Z12, Z12
+	VSUBPS       Z15, Z12, Z12
+	VMULPS       Z1, Z13, Z15
+	VFNMADD231PS Z0, Z9, Z15
+	VMULPS       Z0, Z9, Z9
+	VSUBPS       Z13, Z9, Z9
+	ADDQ         CX, R8
+	ADDQ         CX, R8
+	VMOVUPS      (R8), Z13
+	ADDQ         CX, R8
+	VMOVUPS      (R8), Z16
+	ADDQ         CX, R8
+	VMOVUPS      (R8), Z17
+	ADDQ         CX, R8
+	VMOVUPS      (R8), Z18
+	VADDPS       Z16, Z13, Z19
+	VSUBPS       Z16, Z13, Z13
+	VADDPS       Z18, Z17, Z16
+	VSUBPS       Z18, Z17, Z17
+	VSUBPS       Z16, Z19, Z18
+	VMULPS       Z1, Z16, Z16
+	VSUBPS       Z19, Z16, Z16
+	VMULPS       Z1, Z17, Z19
+	VFNMADD231PS Z0, Z13, Z19
+	VMULPS       Z0, Z13, Z13
+	VSUBPS       Z17, Z13, Z13
+	ADDQ         CX, R8
+	ADDQ         CX, R8
+	VMOVUPS      (R8), Z17
+	ADDQ         CX, R8
+	VMOVUPS      (R8), Z20
+	ADDQ         CX, R8
+	VMOVUPS      (R8), Z21
+	ADDQ         CX, R8
+	VMOVUPS      (R8), Z22
+	VADDPS       Z20, Z17, Z23
+	VSUBPS       Z20, Z17, Z17
+	VADDPS       Z22, Z21, Z20
+	VSUBPS       Z22, Z21, Z21
+	VSUBPS       Z20, Z23, Z22
+	VMULPS       Z1, Z20, Z20
+	VSUBPS       Z23, Z20, Z20
+	VMULPS       Z1, Z21, Z23
+	VFNMADD231PS Z0, Z17, Z23
+	VMULPS       Z0, Z17, Z17
+	VSUBPS       Z21, Z17, Z17
+	MOVQ         DX, R8
+	VADDPS       Z10, Z6, Z21
+	VSUBPS       Z10, Z6, Z6
+	VADDPS       Z18, Z14, Z10
+	VSUBPS       Z18, Z14, Z14
+	VSUBPS       Z10, Z21, Z18
+	VMULPS       Z1, Z10, Z10
+	VSUBPS       Z21, Z10, Z10
+	VMULPS       Z1, Z14, Z21
+	VFNMADD231PS Z0, Z6, Z21
+	VMULPS       Z0, Z6, Z6
+	VSUBPS       Z14, Z6, Z6
+	VADDPS       Z22, Z18, Z18
+	VFNMADD231PS Z2, Z22, Z10
+	VMULPS       Z1, Z22, Z14
+	MOVQ         R8, R9
+	VADDPS       (R9), Z18, Z18
+	VMOVUPS      Z18, (R9)
+	ADDQ         BX, R9
+	VADDPS       (R9), Z6, Z6
+	VMOVUPS      Z6, (R9)
+	ADDQ         BX, R9
+	VADDPS       (R9), Z10, Z10
+	VMOVUPS      Z10, (R9)
+	ADDQ         BX, R9
+	VADDPS       (R9), Z21, Z21
+	VMOVUPS      Z21, (R9)
+	ADDQ         BX, R9
+	VADDPS       (R9), Z14, Z14
+	VMOVUPS      Z14, (R9)
+	ADDQ         SI, R8
+	VADDPS       Z5, Z3, Z6
+	VSUBPS       Z5, Z3, Z3
+	VADDPS       Z13, Z9, Z5
+	VSUBPS       Z13, Z9, Z9
+	VSUBPS       Z5, Z6, Z10
+	VMULPS       Z1, Z5, Z5
+	VSUBPS       Z6, Z5, Z5
+	VMULPS       Z1, Z9, Z6
+	VFNMADD231PS Z0, Z3, Z6
+	VMULPS       Z0, Z3, Z3
+	VSUBPS       Z9, Z3, Z3
+	VADDPS       Z17, Z10, Z10
+	VFNMADD231PS Z2, Z17, Z5
+	VMULPS       Z1, Z17, Z9
+	MOVQ         R8, R9
+	VADDPS       (R9), Z10, Z10
+	VMOVUPS      Z10, (R9)
+	ADDQ         BX, R9
+	VADDPS       (R9), Z3, Z3
+	VMOVUPS      Z3, (R9)
+	ADDQ         BX, R9
+	VADDPS       (R9), Z5, Z5
+	VMOVUPS      Z5, (R9)
+	ADDQ         BX, R9
+	VADDPS       (R9), Z6, Z6
+	VMOVUPS      Z6, (R9)
+	ADDQ         BX, R9
+	VADDPS       (R9), Z9, Z9
+	VMOVUPS      Z9, (R9)
+	ADDQ         SI, R8
+	VADDPS       Z8, Z4, Z3
+	VSUBPS       Z8, Z4, Z4
+	VADDPS       Z16, Z12, Z5
+	VSUBPS       Z16, Z12, Z6
+	VSUBPS       Z5, Z3, Z8
+	VMULPS       Z1, Z5, Z5
+	VSUBPS       Z3, Z5, Z5
+	VMULPS       Z1, Z6, Z3
+	VFNMADD231PS Z0, Z4, Z3
+	VMULPS       Z0, Z4, Z4
+	VSUBPS       Z6, Z4, Z4
+	VADDPS       Z20, Z8, Z8
+	VFNMADD231PS Z2, Z20, Z5
+	VMULPS       Z1, Z20, Z6
+	MOVQ         R8, R9
+	VADDPS       (R9), Z8, Z8
+	VMOVUPS      Z8, (R9)
+	ADDQ         BX, R9
+	VADDPS       (R9), Z4, Z4
+	VMOVUPS      Z4, (R9)
+	ADDQ         BX, R9
+	VADDPS       (R9), Z5, Z5
+	VMOVUPS      Z5, (R9)
+	ADDQ         BX, R9
+	VADDPS       (R9), Z3, Z3
+	VMOVUPS      Z3, (R9)
+	ADDQ         BX, R9
+	VADDPS       (R9), Z6, Z6
+	VMOVUPS      Z6, (R9)
+	ADDQ         SI, R8
+	VADDPS       Z11, Z7, Z3
+	VSUBPS       Z11, Z7, Z4
+	VADDPS       Z19, Z15, Z5
+	VSUBPS       Z19, Z15, Z6
+	VSUBPS       Z5, Z3, Z7
+	VMULPS       Z1, Z5, Z5
+	VSUBPS       Z3, Z5, Z5
+	VMULPS       Z1, Z6, Z3
+	VFNMADD231PS Z0, Z4, Z3
+	VMULPS       Z0, Z4, Z4
+	VSUBPS       Z6, Z4, Z4
+	VADDPS       Z23, Z7, Z7
+	VFNMADD231PS Z2, Z23, Z5
+	VMULPS       Z1, Z23, Z6
+	VADDPS       (R8), Z7, Z7
+	VMOVUPS      Z7, (R8)
+	ADDQ         BX, R8
+	VADDPS       (R8), Z4, Z4
+	VMOVUPS      Z4, (R8)
+	ADDQ         BX, R8
+	VADDPS       (R8), Z5, Z5
+	VMOVUPS      Z5, (R8)
+	ADDQ         BX, R8
+	VADDPS       (R8), Z3, Z3
+	VMOVUPS      Z3, (R8)
+	ADDQ         BX, R8
+	VADDPS       (R8), Z6, Z6
+	VMOVUPS      Z6, (R8)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000040, DX
+	SUBQ         $0x00000010, DI
+	CMPQ         DI, $0x00000010
+	JAE          loop2
+
+next3:
+	TESTQ DI, DI
+	JZ    done1
+
+	// The tail, under a mask.
+	MOVL         $-1, R8
+	BZHIL        DI, R8, R8
+	KMOVW        R8, K1
+	MOVQ         AX, R8
+	VMOVUPS.Z    (R8), K1, Z3
+	ADDQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z4
+	ADDQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z5
+	ADDQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z6
+	VADDPS       Z4, Z3, Z7
+	VSUBPS       Z4, Z3, Z3
+	VADDPS       Z6, Z5, Z4
+	VSUBPS       Z6, Z5, Z5
+	VSUBPS       Z4, Z7, Z6
+	VMULPS       Z1, Z4, Z4
+	VSUBPS       Z7, Z4, Z4
+	VMULPS       Z1, Z5, Z7
+	VFNMADD231PS Z0, Z3, Z7
+	VMULPS       Z0, Z3, Z3
+	VSUBPS       Z5, Z3, Z3
+	ADDQ         CX, R8
+	ADDQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z5
+	ADDQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z8
+	ADDQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z9
+	ADDQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z10
+	VADDPS       Z8, Z5, Z11
+	VSUBPS       Z8, Z5, Z5
+	VADDPS       Z10, Z9, Z8
+	VSUBPS       Z10, Z9, Z9
+	VSUBPS       Z8, Z11, Z10
+	VMULPS       Z1, Z8, Z8
+	VSUBPS       Z11, Z8, Z8
+	VMULPS       Z1, Z9, Z11
+	VFNMADD231PS Z0, Z5, Z11
+	VMULPS       Z0, Z5, Z5
+	VSUBPS       Z9, Z5, Z5
+	ADDQ         CX, R8
+	ADDQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z9
+	ADDQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z12
+	ADDQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z13
+	ADDQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z14
+	VADDPS       Z12, Z9, Z15
+	VSUBPS       Z12, Z9, Z9
+	VADDPS       Z14, Z13, Z12
+	VSUBPS       Z14, Z13, Z13
+	VSUBPS       Z12, Z15, Z14
+	VMULPS       Z1, Z12, Z12
+	VSUBPS       Z15, Z12, Z12
+	VMULPS       Z1, Z13, Z15
+	VFNMADD231PS Z0, Z9, Z15
+	VMULPS       Z0, Z9, Z9
+	VSUBPS       Z13, Z9, Z9
+	ADDQ         CX, R8
+	ADDQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z13
+	ADDQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z16
+	ADDQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z17
+	ADDQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z18
+	VADDPS       Z16, Z13, Z19
+	VSUBPS       Z16, Z13, Z13
+	VADDPS       Z18, Z17, Z16
+	VSUBPS       Z18, Z17, Z17
+	VSUBPS       Z16, Z19, Z18
+	VMULPS       Z1, Z16, Z16
+	VSUBPS       Z19, Z16, Z16
+	VMULPS       Z1, Z17, Z19
+	VFNMADD231PS Z0, Z13, Z19
+	VMULPS       Z0, Z13, Z13
+	VSUBPS       Z17, Z13, Z13
+	ADDQ         CX, R8
+	ADDQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z17
+	ADDQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z20
+	ADDQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z21
+	ADDQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z22
+	VADDPS       Z20, Z17, Z23
+	VSUBPS       Z20, Z17, Z17
+	VADDPS       Z22, Z21, Z20
+	VSUBPS       Z22, Z21, Z21
+	VSUBPS       Z20, Z23, Z22
+	VMULPS       Z1, Z20, Z20
+	VSUBPS       Z23, Z20, Z20
+	VMULPS       Z1, Z21, Z23
+	VFNMADD231PS Z0, Z17, Z23
+	VMULPS       Z0, Z17, Z17
+	VSUBPS       Z21, Z17, Z17
+	MOVQ         DX, CX
+	VADDPS       Z10, Z6, Z21
+	VSUBPS       Z10, Z6, Z6
+	VADDPS       Z18, Z14, Z10
+	VSUBPS       Z18, Z14, Z14
+	VSUBPS       Z10, Z21, Z18
+	VMULPS       Z1, Z10, Z10
+	VSUBPS       Z21, Z10, Z10
+	VMULPS       Z1, Z14, Z21
+	VFNMADD231PS Z0, Z6, Z21
+	VMULPS       Z0, Z6, Z6
+	VSUBPS       Z14, Z6, Z6
+	VADDPS       Z22, Z18, Z18
+	VFNMADD231PS Z2, Z22, Z10
+	VMULPS       Z1, Z22, Z14
+	MOVQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z22
+	VADDPS       Z22, Z18, Z18
+	VMOVUPS      Z18, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPS.Z    (R8), K1, Z18
+	VADDPS       Z18, Z6, Z6
+	VMOVUPS      Z6, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPS.Z    (R8), K1, Z6
+	VADDPS       Z6, Z10, Z10
+	VMOVUPS      Z10, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPS.Z    (R8), K1, Z6
+	VADDPS       Z6, Z21, Z21
+	VMOVUPS      Z21, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPS.Z    (R8), K1, Z6
+	VADDPS       Z6, Z14, Z14
+	VMOVUPS      Z14, K1, (R8)
+	ADDQ         SI, CX
+	VADDPS       Z5, Z3, Z6
+	VSUBPS       Z5, Z3, Z3
+	VADDPS       Z13, Z9, Z5
+	VSUBPS       Z13, Z9, Z9
+	VSUBPS       Z5, Z6, Z10
+	VMULPS       Z1, Z5, Z5
+	VSUBPS       Z6, Z5, Z5
+	VMULPS       Z1, Z9, Z6
+	VFNMADD231PS Z0, Z3, Z6
+	VMULPS       Z0, Z3, Z3
+	VSUBPS       Z9, Z3, Z3
+	VADDPS       Z17, Z10, Z10
+	VFNMADD231PS Z2, Z17, Z5
+	VMULPS       Z1, Z17, Z9
+	MOVQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z13
+	VADDPS       Z13, Z10, Z10
+	VMOVUPS      Z10, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPS.Z    (R8), K1, Z10
+	VADDPS       Z10, Z3, Z3
+	VMOVUPS      Z3, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPS.Z    (R8), K1, Z3
+	VADDPS       Z3, Z5, Z5
+	VMOVUPS      Z5, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPS.Z    (R8), K1, Z3
+	VADDPS       Z3, Z6, Z6
+	VMOVUPS      Z6, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPS.Z    (R8), K1, Z3
+	VADDPS       Z3, Z9, Z9
+	VMOVUPS      Z9, K1, (R8)
+	ADDQ         SI, CX
+	VADDPS       Z8, Z4, Z3
+	VSUBPS       Z8, Z4, Z4
+	VADDPS       Z16, Z12, Z5
+	VSUBPS       Z16, Z12, Z6
+	VSUBPS       Z5, Z3, Z8
+	VMULPS       Z1, Z5, Z5
+	VSUBPS       Z3, Z5, Z5
+	VMULPS       Z1, Z6, Z3
+	VFNMADD231PS Z0, Z4, Z3
+	VMULPS       Z0, Z4, Z4
+	VSUBPS       Z6, Z4, Z4
+	VADDPS       Z20, Z8, Z8
+	VFNMADD231PS Z2, Z20, Z5
+	VMULPS       Z1, Z20, Z6
+	MOVQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z9
+	VADDPS       Z9, Z8, Z8
+	VMOVUPS      Z8, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPS.Z    (R8), K1, Z8
+	VADDPS       Z8, Z4, Z4
+	VMOVUPS      Z4, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPS.Z    (R8), K1, Z4
+	VADDPS       Z4, Z5, Z5
+	VMOVUPS      Z5, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPS.Z    (R8), K1, Z4
+	VADDPS       Z4, Z3, Z3
+	VMOVUPS      Z3, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPS.Z    (R8), K1, Z3
+	VADDPS       Z3, Z6, Z6
+	VMOVUPS      Z6, K1, (R8)
+	ADDQ         SI, CX
+	VADDPS       Z11, Z7, Z3
+	VSUBPS       Z11, Z7, Z4
+	VADDPS       Z19, Z15, Z5
+	VSUBPS       Z19, Z15, Z6
+	VSUBPS       Z5, Z3, Z7
+	VMULPS       Z1, Z5, Z5
+	VSUBPS       Z3, Z5, Z5
+	VMULPS       Z1, Z6, Z3
+	VFNMADD231PS Z0, Z4, Z3
+	VMULPS       Z0, Z4, Z0
+	VSUBPS       Z6, Z0, Z0
+	VADDPS       Z23, Z7, Z7
+	VFNMADD231PS Z2, Z23, Z5
+	VMULPS       Z1, Z23, Z1
+	VMOVUPS.Z    (CX), K1, Z2
+	VADDPS       Z2, Z7, Z7
+	VMOVUPS      Z7, K1, (CX)
+	ADDQ         BX, CX
+	VMOVUPS.Z    (CX), K1, Z2
+	VADDPS       Z2, Z0, Z0
+	VMOVUPS      Z0, K1, (CX)
+	ADDQ         BX, CX
+	VMOVUPS.Z    (CX), K1, Z0
+	VADDPS       Z0, Z5, Z5
+	VMOVUPS      Z5, K1, (CX)
+	ADDQ         BX, CX
+	VMOVUPS.Z    (CX), K1, Z0
+	VADDPS       Z0, Z3, Z3
+	VMOVUPS      Z3, K1, (CX)
+	ADDQ         BX, CX
+	VMOVUPS.Z    (CX), K1, Z0
+	VADDPS       Z0, Z1, Z1
+	VMOVUPS      Z1, K1, (CX)
+	LEAQ         (AX)(DI*4), AX
+	LEAQ         (DX)(DI*4), DX
+	XORQ         DI, DI
+
+done1:
+	VZEROUPPER
+	RET
+
+// func WinogradInputExpand4x5F32AVX512(v []float32, ldv int, x []float32, row int, col int, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·WinogradInputExpand4x5F32AVX512(SB), NOSPLIT, $0-80
+	MOVQ         v_base+0(FP), AX
+	MOVQ         ldv+24(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         x_base+32(FP), DX
+	MOVQ         row+56(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         col+64(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         n+72(FP), DI
+	VBROADCASTSS word_40000000<>+0(SB), Z0
+	VBROADCASTSS word_40800000<>+0(SB), Z1
+	VBROADCASTSS word_40a00000<>+0(SB), Z2
+	CMPQ         DI, $0x00000010
+	JB           next3
+
+loop2:
+	MOVQ         DX, R8
+	MOVQ         R8, R9
+	VMOVUPS      (R9), Z3
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Z4
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Z5
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Z6
+	VSUBPS       Z5, Z3, Z7
+	VSUBPS       Z6, Z4, Z8
+	VMULPS       Z1, Z5, Z5
+	VMULPS       Z1, Z6, Z6
+	VSUBPS       Z3, Z5, Z5
+	VSUBPS       Z4, Z6, Z6
+	VMOVUPS      Z7, Z3
+	VFMADD231PS  Z0, Z8, Z3
+	VMOVUPS      Z7, Z4
+	VFNMADD231PS Z0, Z8, Z4
+	VADDPS       Z6, Z5, Z7
+	VSUBPS       Z6, Z5, Z5
+	ADDQ         SI, R8
+	MOVQ         R8, R9
+	VMOVUPS      (R9), Z6
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Z8
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Z9
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Z10
+	VSUBPS       Z9, Z6, Z11
+	VSUBPS       Z10, Z8, Z12
+	VMULPS       Z1, Z9, Z9
+	VMULPS       Z1, Z10, Z10
+	VSUBPS       Z6, Z9, Z9
+	VSUBPS       Z8, Z10, Z10
+	VMOVUPS      Z11, Z6
+	VFMADD231PS  Z0, Z12, Z6
+	VMOVUPS      Z11, Z8
+	VFNMADD231PS Z0, Z12, Z8
+	VADDPS       Z10, Z9, Z11
+	VSUBPS       Z10, Z9, Z9
+	ADDQ         SI, R8
+	MOVQ         R8, R9
+	VMOVUPS      (R9), Z10
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Z12
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Z13
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Z14
+	VSUBPS       Z13, Z10, Z15
+	VSUBPS       Z14, Z12, Z16
+	VMULPS       Z1, Z13, Z13
+	VMULPS       Z1, Z14, Z14
+	VSUBPS       Z10, Z13, Z13
+	VSUBPS       Z12, Z14, Z14
+	VMOVUPS      Z15, Z10
+	VFMADD231PS  Z0, Z16, Z10
+	VMOVUPS      Z15, Z12
+	VFNMADD231PS Z0, Z16, Z12
+	VADDPS       Z14, Z13, Z15
+	VSUBPS       Z14, Z13, Z13
+	ADDQ         SI, R8
+	MOVQ         R8, R9
+	VMOVUPS      (R9), Z14
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Z16
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Z17
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Z18
+	VSUBPS       Z17, Z14, Z19
+	VSUBPS       Z18, Z16, Z20
+	VMULPS       Z1, Z17, Z17
+	VMULPS       Z1, Z18, Z18
+	VSUBPS       Z14, Z17, Z17
+	VSUBPS       Z16, Z18, Z18
+	VMOVUPS      Z19, Z14
+	VFMADD231PS  Z0, Z20, Z14
+	VMOVUPS      Z19, Z16
+	VFNMADD231PS Z0, Z20, Z16
+	VADDPS       Z18, Z17, Z19
+	VSUBPS       Z18, Z17, Z17
+	ADDQ         SI, R8
+	VMOVUPS      (R8), Z18
+	ADDQ         BX, R8
+	VMOVUPS      (R8), Z20
+	ADDQ         BX, R8
+	VMOVUPS      (R8), Z21
+	ADDQ         BX, R8
+	VMOVUPS      (R8), Z22
+	VSUBPS       Z21, Z18, Z23
+	VSUBPS       Z22, Z20, Z24
+	VMULPS       Z1, Z21, Z21
+	VMULPS       Z1, Z22, Z22
+	VSUBPS       Z18, Z21, Z21
+	VSUBPS       Z20, Z22, Z22
+	VMOVUPS      Z23, Z18
+	VFMADD231PS  Z0, Z24, Z18
+	VMOVUPS      Z23, Z20
+	VFNMADD231PS Z0, Z24, Z20
+	VADDPS       Z22, Z21, Z23
+	VSUBPS       Z22, Z21, Z21
+	MOVQ         AX, R8
+	VSUBPS       Z10, Z3, Z22
+	VSUBPS       Z14, Z6, Z24
+	VMULPS       Z1, Z10, Z25
+	VMULPS       Z1, Z14, Z14
+	VSUBPS       Z3, Z25, Z25
+	VSUBPS       Z6, Z14, Z14
+	VMOVUPS      Z22, Z6
+	VFMADD231PS  Z0, Z24, Z6
+	VMOVUPS      Z22, Z22
+	VFNMADD231PS Z0, Z24, Z22
+	VADDPS       Z14, Z25, Z24
+	VSUBPS       Z14, Z25, Z14
+	VMULPS       Z1, Z18, Z18
+	VADDPS       Z3, Z18, Z18
+	VFNMADD231PS Z2, Z10, Z18
+	VMOVUPS      Z6, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z22, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z24, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z14, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z18, (R8)
+	ADDQ         CX, R8
+	VSUBPS       Z12, Z4, Z3
+	VSUBPS       Z16, Z8, Z6
+	VMULPS       Z1, Z12, Z10
+	VMULPS       Z1, Z16, Z14
+	VSUBPS       Z4, Z10, Z10
+	VSUBPS       Z8, Z14, Z14
+	VMOVUPS      Z3, Z8
+	VFMADD231PS  Z0, Z6, Z8
+	VMOVUPS      Z3, Z3
+	VFNMADD231PS Z0, Z6, Z3
+	VADDPS       Z14, Z10, Z6
+	VSUBPS       Z14, Z10, Z10
+	VMULPS       Z1, Z20, Z14
+	VADDPS       Z4, Z14, Z14
+	VFNMADD231PS Z2, Z12, Z14
+	VMOVUPS      Z8, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z3, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z6, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z10, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z14, (R8)
+	ADDQ         CX, R8
+	VSUBPS       Z15, Z7, Z3
+	VSUBPS       Z19, Z11, Z4
+	VMULPS       Z1, Z15, Z6
+	VMULPS       Z1, Z19, Z8
+	VSUBPS       Z7, Z6, Z6
+	VSUBPS       Z11, Z8, Z8
+	VMOVUPS      Z3, Z10
+	VFMADD231PS  Z0, Z4, Z10
+	VMOVUPS      Z3, Z3
+	VFNMADD231PS Z0, Z4, Z3
+	VADDPS       Z8, Z6, Z4
+	VSUBPS       Z8, Z6, Z6
+	VMULPS       Z1, Z23, Z8
+	VADDPS       Z7, Z8, Z8
+	VFNMADD231PS Z2, Z15, Z8
+	VMOVUPS      Z10, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z3, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z4, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z6, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z8, (R8)
+	ADDQ         CX, R8
+	VSUBPS       Z13, Z5, Z3
+	VSUBPS       Z17, Z9, Z4
+	VMULPS       Z1, Z13, Z6
+	VMULPS       Z1, Z17, Z7
+	VSUBPS       Z5, Z6, Z6
+	VSUBPS       Z9, Z7, Z7
+	VMOVUPS      Z3, Z8
+	VFMADD231PS  Z0, Z4, Z8
+	VMOVUPS      Z3, Z3
+	VFNMADD231PS Z0, Z4, Z3
+	VADDPS       Z7, Z6, Z4
+	VSUBPS       Z7, Z6, Z6
+	VMULPS       Z1, Z21, Z7
+	VADDPS       Z5, Z7, Z7
+	VFNMADD231PS Z2, Z13, Z7
+	VMOVUPS      Z8, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z3, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z4, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z6, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z7, (R8)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000040, DX
+	SUBQ         $0x00000010, DI
+	CMPQ         DI, $0x00000010
+	JAE          loop2
+
+next3:
+	TESTQ DI, DI
+	JZ    done1
+
+	// The tail, under a mask.
+	MOVL         $-1, R8
+	BZHIL        DI, R8, R8
+	KMOVW        R8, K1
+	MOVQ         DX, R8
+	MOVQ         R8, R9
+	VMOVUPS.Z    (R9), K1, Z3
+	ADDQ         BX, R9
+	VMOVUPS.Z    (R9), K1, Z4
+	ADDQ         BX, R9
+	VMOVUPS.Z    (R9), K1, Z5
+	ADDQ         BX, R9
+	VMOVUPS.Z    (R9), K1, Z6
+	VSUBPS       Z5, Z3, Z7
+	VSUBPS       Z6, Z4, Z8
+	VMULPS       Z1, Z5, Z5
+	VMULPS       Z1, Z6, Z6
+	VSUBPS       Z3, Z5, Z5
+	VSUBPS       Z4, Z6, Z6
+	VMOVUPS      Z7, Z3
+	VFMADD231PS  Z0, Z8, Z3
+	VMOVUPS      Z7, Z4
+	VFNMADD231PS Z0, Z8, Z4
+	VADDPS       Z6, Z5, Z7
+	VSUBPS       Z6, Z5, Z5
+	ADDQ         SI, R8
+	MOVQ         R8, R9
+	VMOVUPS.Z    (R9), K1, Z6
+	ADDQ         BX, R9
+	VMOVUPS.Z    (R9), K1, Z8
+	ADDQ         BX, R9
+	VMOVUPS.Z    (R9), K1, Z9
+	ADDQ         BX, R9
+	VMOVUPS.Z    (R9), K1, Z10
+	VSUBPS       Z9, Z6, Z11
+	VSUBPS       Z10, Z8, Z12
+	VMULPS       Z1, Z9, Z9
+	VMULPS       Z1, Z10, Z10
+	VSUBPS       Z6, Z9, Z9
+	VSUBPS       Z8, Z10, Z10
+	VMOVUPS      Z11, Z6
+	VFMADD231PS  Z0, Z12, Z6
+	VMOVUPS      Z11, Z8
+	VFNMADD231PS Z0, Z12, Z8
+	VADDPS       Z10, Z9, Z11
+	VSUBPS       Z10, Z9, Z9
+	ADDQ         SI, R8
+	MOVQ         R8, R9
+	VMOVUPS.Z    (R9), K1, Z10
+	ADDQ         BX, R9
+	VMOVUPS.Z    (R9), K1, Z12
+	ADDQ         BX, R9
+	VMOVUPS.Z    (R9), K1, Z13
+	ADDQ         BX, R9
+	VMOVUPS.Z    (R9), K1, Z14
+	VSUBPS       Z13, Z10, Z15
+	VSUBPS       Z14, Z12, Z16
+	VMULPS       Z1, Z13, Z13
+	VMULPS       Z1, Z14, Z14
+	VSUBPS       Z10, Z13, Z13
+	VSUBPS       Z12, Z14, Z14
+	VMOVUPS      Z15, Z10
+	VFMADD231PS  Z0, Z16, Z10
+	VMOVUPS      Z15, Z12
+	VFNMADD231PS Z0, Z16, Z12
+	VADDPS       Z14, Z13, Z15
+	VSUBPS       Z14, Z13, Z13
+	ADDQ         SI, R8
+	MOVQ         R8, R9
+	VMOVUPS.Z    (R9), K1, Z14
+	ADDQ         BX, R9
+	VMOVUPS.Z    (R9), K1, Z16
+	ADDQ         BX, R9
+	VMOVUPS.Z    (R9), K1, Z17
+	ADDQ         BX, R9
+	VMOVUPS.Z    (R9), K1, Z18
+	VSUBPS       Z17, Z14, Z19
+	VSUBPS       Z18, Z16, Z20
+	VMULPS       Z1, Z17, Z17
+	VMULPS       Z1, Z18, Z18
+	VSUBPS       Z14, Z17, Z17
+	VSUBPS       Z16, Z18, Z18
+	VMOVUPS      Z19, Z14
+	VFMADD231PS  Z0, Z20, Z14
+	VMOVUPS      Z19, Z16
+	VFNMADD231PS Z0, Z20, Z16
+	VADDPS       Z18, Z17, Z19
+	VSUBPS       Z18, Z17, Z17
+	ADDQ         SI, R8
+	MOVQ         R8, SI
+	VMOVUPS.Z    (SI), K1, Z18
+	ADDQ         BX, SI
+	VMOVUPS.Z    (SI), K1, Z20
+	ADDQ         BX, SI
+	VMOVUPS.Z    (SI), K1, Z21
+	ADDQ         BX, SI
+	VMOVUPS.Z    (SI), K1, Z22
+	VSUBPS       Z21, Z18, Z23
+	VSUBPS       Z22, Z20, Z24
+	VMULPS       Z1, Z21, Z21
+	VMULPS       Z1, Z22, Z22
+	VSUBPS       Z18, Z21, Z21
+	VSUBPS       Z20, Z22, Z22
+	VMOVUPS      Z23, Z18
+	VFMADD231PS  Z0, Z24, Z18
+	VMOVUPS      Z23, Z20
+	VFNMADD231PS Z0, Z24, Z20
+	VADDPS       Z22, Z21, Z23
+	VSUBPS       Z22, Z21, Z21
+	MOVQ         AX, BX
+	VSUBPS       Z10, Z3, Z22
+	VSUBPS       Z14, Z6, Z24
+	VMULPS       Z1, Z10, Z25
+	VMULPS       Z1, Z14, Z14
+	VSUBPS       Z3, Z25, Z25
+	VSUBPS       Z6, Z14, Z14
+	VMOVUPS      Z22, Z6
+	VFMADD231PS  Z0, Z24, Z6
+	VMOVUPS      Z22, Z22
+	VFNMADD231PS Z0, Z24, Z22
+	VADDPS       Z14, Z25, Z24
+	VSUBPS       Z14, Z25, Z14
+	VMULPS       Z1, Z18, Z18
+	VADDPS       Z3, Z18, Z18
+	VFNMADD231PS Z2, Z10, Z18
+	VMOVUPS      Z6, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z22, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z24, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z14, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z18, K1, (BX)
+	ADDQ         CX, BX
+	VSUBPS       Z12, Z4, Z3
+	VSUBPS       Z16, Z8, Z6
+	VMULPS       Z1, Z12, Z10
+	VMULPS       Z1, Z16, Z14
+	VSUBPS       Z4, Z10, Z10
+	VSUBPS       Z8, Z14, Z14
+	VMOVUPS      Z3, Z8
+	VFMADD231PS  Z0, Z6, Z8
+	VMOVUPS      Z3, Z3
+	VFNMADD231PS Z0, Z6, Z3
+	VADDPS       Z14, Z10, Z6
+	VSUBPS       Z14, Z10, Z10
+	VMULPS       Z1, Z20, Z14
+	VADDPS       Z4, Z14, Z14
+	VFNMADD231PS Z2, Z12, Z14
+	VMOVUPS      Z8, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z3, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z6, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z10, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z14, K1, (BX)
+	ADDQ         CX, BX
+	VSUBPS       Z15, Z7, Z3
+	VSUBPS       Z19, Z11, Z4
+	VMULPS       Z1, Z15, Z6
+	VMULPS       Z1, Z19, Z8
+	VSUBPS       Z7, Z6, Z6
+	VSUBPS       Z11, Z8, Z8
+	VMOVUPS      Z3, Z10
+	VFMADD231PS  Z0, Z4, Z10
+	VMOVUPS      Z3, Z3
+	VFNMADD231PS Z0, Z4, Z3
+	VADDPS       Z8, Z6, Z4
+	VSUBPS       Z8, Z6, Z6
+	VMULPS       Z1, Z23, Z8
+	VADDPS       Z7, Z8, Z8
+	VFNMADD231PS Z2, Z15, Z8
+	VMOVUPS      Z10, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z3, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z4, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z6, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z8, K1, (BX)
+	ADDQ         CX, BX
+	VSUBPS       Z13, Z5, Z3
+	VSUBPS       Z17, Z9, Z4
+	VMULPS       Z1, Z13, Z6
+	VMULPS       Z1, Z17, Z7
+	VSUBPS       Z5, Z6, Z6
+	VSUBPS       Z9, Z7, Z7
+	VMOVUPS      Z3, Z8
+	VFMADD231PS  Z0, Z4, Z8
+	VMOVUPS      Z3, Z3
+	VFNMADD231PS Z0, Z4, Z3
+	VADDPS       Z7, Z6, Z0
+	VSUBPS       Z7, Z6, Z4
+	VMULPS       Z1, Z21, Z1
+	VADDPS       Z5, Z1, Z1
+	VFNMADD231PS Z2, Z13, Z1
+	VMOVUPS      Z8, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z3, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z0, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z4, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z1, K1, (BX)
+	LEAQ         (AX)(DI*4), AX
+	LEAQ         (DX)(DI*4), DX
+	XORQ         DI, DI
+
+done1:
+	VZEROUPPER
+	RET
+
+// func WinogradInputReduce4x5F32AVX512(v []float32, ldv int, x []float32, row int, col int, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·WinogradInputReduce4x5F32AVX512(SB), NOSPLIT, $0-80
+	MOVQ         v_base+0(FP), AX
+	MOVQ         ldv+24(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         x_base+32(FP), DX
+	MOVQ         row+56(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         col+64(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         n+72(FP), DI
+	VBROADCASTSS word_40000000<>+0(SB), Z0
+	VBROADCASTSS word_40800000<>+0(SB), Z1
+	VBROADCASTSS word_40a00000<>+0(SB), Z2
+	CMPQ         DI, $0x00000010
+	JB           next3
+
+loop2:
+	MOVQ         AX, R8
+	VMOVUPS      (R8), Z3
+	ADDQ         CX, R8
+	VMOVUPS      (R8), Z4
+	ADDQ         CX, R8
+	VMOVUPS      (R8), Z5
+	ADDQ         CX, R8
+	VMOVUPS      (R8), Z6
+	ADDQ         CX, R8
+	VMOVUPS      (R8), Z7
+	VADDPS       Z4, Z3, Z8
+	VSUBPS       Z4, Z3, Z3
+	VADDPS       Z6, Z5, Z4
+	VSUBPS       Z6, Z5, Z5
+	VSUBPS       Z4, Z8, Z6
+	VMULPS       Z1, Z4, Z4
+	VSUBPS       Z8, Z4, Z4
+	VMULPS       Z1, Z5, Z8
+	VFNMADD231PS Z0, Z3, Z8
+	VMULPS       Z0, Z3, Z3
+	VSUBPS       Z5, Z3, Z3
+	VADDPS       Z7, Z6, Z6
+	VFNMADD231PS Z2, Z7, Z4
+	VMULPS       Z1, Z7, Z5
+	ADDQ         CX, R8
+	VMOVUPS      (R8), Z7
+	ADDQ         CX, R8
+	VMOVUPS      (R8), Z9
+	ADDQ         CX, R8
+	VMOVUPS      (R8), Z10
+	ADDQ         CX, R8
+	VMOVUPS      (R8), Z11
+	ADDQ         CX, R8
+	VMOVUPS      (R8), Z12
+	VADDPS       Z9, Z7, Z13
+	VSUBPS       Z9, Z7, Z7
+	VADDPS       Z11, Z10, Z9
+	VSUBPS       Z11, Z10, Z10
+	VSUBPS       Z9, Z13, Z11
+	VMULPS       Z1, Z9, Z9
+	VSUBPS       Z13, Z9, Z9
+	VMULPS       Z1, Z10, Z13
+	VFNMADD231PS Z0, Z7, Z13
+	VMULPS       Z0, Z7, Z7
+	VSUBPS       Z10, Z7, Z7
+	VADDPS       Z12, Z11, Z11
+	VFNMADD231PS Z2, Z12, Z9
+	VMULPS       Z1, Z12, Z10
+	ADDQ         CX, R8
+	VMOVUPS      (R8), Z12
+	ADDQ         CX, R8
+	VMOVUPS      (R8), Z14
+	ADDQ         CX, R8
+	VMOVUPS      (R8), Z15
+	ADDQ         CX, R8
+	VMOVUPS      (R8), Z16
+	ADDQ         CX, R8
+	VMOVUPS      (R8), Z17
+	VADDPS       Z14, Z12, Z18
+	VSUBPS       Z14, Z12, Z12
+	VADDPS       Z16, Z15, Z14
+	VSUBPS       Z16, Z15, Z15
+	VSUBPS       Z14, Z18, Z16
+	VMULPS       Z1, Z14, Z14
+	VSUBPS       Z18, Z14, Z14
+	VMULPS       Z1, Z15, Z18
+	VFNMADD231PS Z0, Z12, Z18
+	VMULPS       Z0, Z12, Z12
+	VSUBPS       Z15, Z12, Z12
+	VADDPS       Z17, Z16, Z16
+	VFNMADD231PS Z2, Z17, Z14
+	VMULPS       Z1, Z17, Z15
+	ADDQ         CX, R8
+	VMOVUPS      (R8), Z17
+	ADDQ         CX, R8
+	VMOVUPS      (R8), Z19
+	ADDQ         CX, R8
+	VMOVUPS      (R8), Z20
+	ADDQ         CX, R8
+	VMOVUPS      (R8), Z21
+	ADDQ         CX, R8
+	VMOVUPS      (R8), Z22
+	VADDPS       Z19, Z17, Z23
+	VSUBPS       Z19, Z17, Z17
+	VADDPS       Z21, Z20, Z19
+	VSUBPS       Z21, Z20, Z20
+	VSUBPS       Z19, Z23, Z21
+	VMULPS       Z1, Z19, Z19
+	VSUBPS       Z23, Z19, Z19
+	VMULPS       Z1, Z20, Z23
+	VFNMADD231PS Z0, Z17, Z23
+	VMULPS       Z0, Z17, Z17
+	VSUBPS       Z20, Z17, Z17
+	VADDPS       Z22, Z21, Z21
+	VFNMADD231PS Z2, Z22, Z19
+	VMULPS       Z1, Z22, Z20
+	MOVQ         DX, R8
+	VADDPS       Z11, Z6, Z22
+	VSUBPS       Z11, Z6, Z6
+	VADDPS       Z21, Z16, Z11
+	VSUBPS       Z21, Z16, Z16
+	VSUBPS       Z11, Z22, Z21
+	VMULPS       Z1, Z11, Z11
+	VSUBPS       Z22, Z11, Z11
+	VMULPS       Z1, Z16, Z22
+	VFNMADD231PS Z0, Z6, Z22
+	VMULPS       Z0, Z6, Z6
+	VSUBPS       Z16, Z6, Z6
+	MOVQ         R8, R9
+	VADDPS       (R9), Z21, Z21
+	VMOVUPS      Z21, (R9)
+	ADDQ         BX, R9
+	VADDPS       (R9), Z6, Z6
+	VMOVUPS      Z6, (R9)
+	ADDQ         BX, R9
+	VADDPS       (R9), Z11, Z11
+	VMOVUPS      Z11, (R9)
+	ADDQ         BX, R9
+	VADDPS       (R9), Z22, Z22
+	VMOVUPS      Z22, (R9)
+	ADDQ         SI, R8
+	VADDPS       Z7, Z3, Z6
+	VSUBPS       Z7, Z3, Z3
+	VADDPS       Z17, Z12, Z7
+	VSUBPS       Z17, Z12, Z11
+	VSUBPS       Z7, Z6, Z12
+	VMULPS       Z1, Z7, Z7
+	VSUBPS       Z6, Z7, Z7
+	VMULPS       Z1, Z11, Z6
+	VFNMADD231PS Z0, Z3, Z6
+	VMULPS       Z0, Z3, Z3
+	VSUBPS       Z11, Z3, Z3
+	MOVQ         R8, R9
+	VADDPS       (R9), Z12, Z12
+	VMOVUPS      Z12, (R9)
+	ADDQ         BX, R9
+	VADDPS       (R9), Z3, Z3
+	VMOVUPS      Z3, (R9)
+	ADDQ         BX, R9
+	VADDPS       (R9), Z7, Z7
+	VMOVUPS      Z7, (R9)
+	ADDQ         BX, R9
+	VADDPS       (R9), Z6, Z6
+	VMOVUPS      Z6, (R9)
+	ADDQ         SI, R8
+	VADDPS       Z9, Z4, Z3
+	VSUBPS       Z9, Z4, Z4
+	VADDPS       Z19, Z14, Z6
+	VSUBPS       Z19, Z14, Z7
+	VSUBPS       Z6, Z3, Z9
+	VMULPS       Z1, Z6, Z6
+	VSUBPS       Z3, Z6, Z6
+	VMULPS       Z1, Z7, Z3
+	VFNMADD231PS Z0, Z4, Z3
+	VMULPS       Z0, Z4, Z4
+	VSUBPS       Z7, Z4, Z4
+	MOVQ         R8, R9
+	VADDPS       (R9), Z9, Z9
+	VMOVUPS      Z9, (R9)
+	ADDQ         BX, R9
+	VADDPS       (R9), Z4, Z4
+	VMOVUPS      Z4, (R9)
+	ADDQ         BX, R9
+	VADDPS       (R9), Z6, Z6
+	VMOVUPS      Z6, (R9)
+	ADDQ         BX, R9
+	VADDPS       (R9), Z3, Z3
+	VMOVUPS      Z3, (R9)
+	ADDQ         SI, R8
+	VADDPS       Z13, Z8, Z3
+	VSUBPS       Z13, Z8, Z4
+	VADDPS       Z23, Z18, Z6
+	VSUBPS       Z23, Z18, Z7
+	VSUBPS       Z6, Z3, Z8
+	VMULPS       Z1, Z6, Z6
+	VSUBPS       Z3, Z6, Z6
+	VMULPS       Z1, Z7, Z3
+	VFNMADD231PS Z0, Z4, Z3
+	VMULPS       Z0, Z4, Z4
+	VSUBPS       Z7, Z4, Z4
+	MOVQ         R8, R9
+	VADDPS       (R9), Z8, Z8
+	VMOVUPS      Z8, (R9)
+	ADDQ         BX, R9
+	VADDPS       (R9), Z4, Z4
+	VMOVUPS      Z4, (R9)
+	ADDQ         BX, R9
+	VADDPS       (R9), Z6, Z6
+	VMOVUPS      Z6, (R9)
+	ADDQ         BX, R9
+	VADDPS       (R9), Z3, Z3
+	VMOVUPS      Z3, (R9)
+	ADDQ         SI, R8
+	VADDPS       Z10, Z5, Z3
+	VSUBPS       Z10, Z5, Z4
+	VADDPS       Z20, Z15, Z5
+	VSUBPS       Z20, Z15, Z6
+	VSUBPS       Z5, Z3, Z7
+	VMULPS       Z1, Z5, Z5
+	VSUBPS       Z3, Z5, Z5
+	VMULPS       Z1, Z6, Z3
+	VFNMADD231PS Z0, Z4, Z3
+	VMULPS       Z0, Z4, Z4
+	VSUBPS       Z6, Z4, Z4
+	VADDPS       (R8), Z7, Z7
+	VMOVUPS      Z7, (R8)
+	ADDQ         BX, R8
+	VADDPS       (R8), Z4, Z4
+	VMOVUPS      Z4, (R8)
+	ADDQ         BX, R8
+	VADDPS       (R8), Z5, Z5
+	VMOVUPS      Z5, (R8)
+	ADDQ         BX, R8
+	VADDPS       (R8), Z3, Z3
+	VMOVUPS      Z3, (R8)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000040, DX
+	SUBQ         $0x00000010, DI
+	CMPQ         DI, $0x00000010
+	JAE          loop2
+
+next3:
+	TESTQ DI, DI
+	JZ    done1
+
+	// The tail, under a mask.
+	MOVL         $-1, R8
+	BZHIL        DI, R8, R8
+	KMOVW        R8, K1
+	MOVQ         AX, R8
+	VMOVUPS.Z    (R8), K1, Z3
+	ADDQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z4
+	ADDQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z5
+	ADDQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z6
+	ADDQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z7
+	VADDPS       Z4, Z3, Z8
+	VSUBPS       Z4, Z3, Z3
+	VADDPS       Z6, Z5, Z4
+	VSUBPS       Z6, Z5, Z5
+	VSUBPS       Z4, Z8, Z6
+	VMULPS       Z1, Z4, Z4
+	VSUBPS       Z8, Z4, Z4
+	VMULPS       Z1, Z5, Z8
+	VFNMADD231PS Z0, Z3, Z8
+	VMULPS       Z0, Z3, Z3
+	VSUBPS       Z5, Z3, Z3
+	VADDPS       Z7, Z6, Z6
+	VFNMADD231PS Z2, Z7, Z4
+	VMULPS       Z1, Z7, Z5
+	ADDQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z7
+	ADDQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z9
+	ADDQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z10
+	ADDQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z11
+	ADDQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z12
+	VADDPS       Z9, Z7, Z13
+	VSUBPS       Z9, Z7, Z7
+	VADDPS       Z11, Z10, Z9
+	VSUBPS       Z11, Z10, Z10
+	VSUBPS       Z9, Z13, Z11
+	VMULPS       Z1, Z9, Z9
+	VSUBPS       Z13, Z9, Z9
+	VMULPS       Z1, Z10, Z13
+	VFNMADD231PS Z0, Z7, Z13
+	VMULPS       Z0, Z7, Z7
+	VSUBPS       Z10, Z7, Z7
+	VADDPS       Z12, Z11, Z11
+	VFNMADD231PS Z2, Z12, Z9
+	VMULPS       Z1, Z12, Z10
+	ADDQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z12
+	ADDQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z14
+	ADDQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z15
+	ADDQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z16
+	ADDQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z17
+	VADDPS       Z14, Z12, Z18
+	VSUBPS       Z14, Z12, Z12
+	VADDPS       Z16, Z15, Z14
+	VSUBPS       Z16, Z15, Z15
+	VSUBPS       Z14, Z18, Z16
+	VMULPS       Z1, Z14, Z14
+	VSUBPS       Z18, Z14, Z14
+	VMULPS       Z1, Z15, Z18
+	VFNMADD231PS Z0, Z12, Z18
+	VMULPS       Z0, Z12, Z12
+	VSUBPS       Z15, Z12, Z12
+	VADDPS       Z17, Z16, Z16
+	VFNMADD231PS Z2, Z17, Z14
+	VMULPS       Z1, Z17, Z15
+	ADDQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z17
+	ADDQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z19
+	ADDQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z20
+	ADDQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z21
+	ADDQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z22
+	VADDPS       Z19, Z17, Z23
+	VSUBPS       Z19, Z17, Z17
+	VADDPS       Z21, Z20, Z19
+	VSUBPS       Z21, Z20, Z20
+	VSUBPS       Z19, Z23, Z21
+	VMULPS       Z1, Z19, Z19
+	VSUBPS       Z23, Z19, Z19
+	VMULPS       Z1, Z20, Z23
+	VFNMADD231PS Z0, Z17, Z23
+	VMULPS       Z0, Z17, Z17
+	VSUBPS       Z20, Z17, Z17
+	VADDPS       Z22, Z21, Z21
+	VFNMADD231PS Z2, Z22, Z19
+	VMULPS       Z1, Z22, Z2
+	MOVQ         DX, CX
+	VADDPS       Z11, Z6, Z20
+	VSUBPS       Z11, Z6, Z6
+	VADDPS       Z21, Z16, Z11
+	VSUBPS       Z21, Z16, Z16
+	VSUBPS       Z11, Z20, Z21
+	VMULPS       Z1, Z11, Z11
+	VSUBPS       Z20, Z11, Z11
+	VMULPS       Z1, Z16, Z20
+	VFNMADD231PS Z0, Z6, Z20
+	VMULPS       Z0, Z6, Z6
+	VSUBPS       Z16, Z6, Z6
+	MOVQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z16
+	VADDPS       Z16, Z21, Z21
+	VMOVUPS      Z21, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPS.Z    (R8), K1, Z16
+	VADDPS       Z16, Z6, Z6
+	VMOVUPS      Z6, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPS.Z    (R8), K1, Z6
+	VADDPS       Z6, Z11, Z11
+	VMOVUPS      Z11, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPS.Z    (R8), K1, Z6
+	VADDPS       Z6, Z20, Z20
+	VMOVUPS      Z20, K1, (R8)
+	ADDQ         SI, CX
+	VADDPS       Z7, Z3, Z6
+	VSUBPS       Z7, Z3, Z3
+	VADDPS       Z17, Z12, Z7
+	VSUBPS       Z17, Z12, Z11
+	VSUBPS       Z7, Z6, Z12
+	VMULPS       Z1, Z7, Z7
+	VSUBPS       Z6, Z7, Z7
+	VMULPS       Z1, Z11, Z6
+	VFNMADD231PS Z0, Z3, Z6
+	VMULPS       Z0, Z3, Z3
+	VSUBPS       Z11, Z3, Z3
+	MOVQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z11
+	VADDPS       Z11, Z12, Z12
+	VMOVUPS      Z12, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPS.Z    (R8), K1, Z11
+	VADDPS       Z11, Z3, Z3
+	VMOVUPS      Z3, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPS.Z    (R8), K1, Z3
+	VADDPS       Z3, Z7, Z7
+	VMOVUPS      Z7, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPS.Z    (R8), K1, Z3
+	VADDPS       Z3, Z6, Z6
+	VMOVUPS      Z6, K1, (R8)
+	ADDQ         SI, CX
+	VADDPS       Z9, Z4, Z3
+	VSUBPS       Z9, Z4, Z4
+	VADDPS       Z19, Z14, Z6
+	VSUBPS       Z19, Z14, Z7
+	VSUBPS       Z6, Z3, Z9
+	VMULPS       Z1, Z6, Z6
+	VSUBPS       Z3, Z6, Z6
+	VMULPS       Z1, Z7, Z3
+	VFNMADD231PS Z0, Z4, Z3
+	VMULPS       Z0, Z4, Z4
+	VSUBPS       Z7, Z4, Z4
+	MOVQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z7
+	VADDPS       Z7, Z9, Z9
+	VMOVUPS      Z9, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPS.Z    (R8), K1, Z7
+	VADDPS       Z7, Z4, Z4
+	VMOVUPS      Z4, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPS.Z    (R8), K1, Z4
+	VADDPS       Z4, Z6, Z6
+	VMOVUPS      Z6, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPS.Z    (R8), K1, Z4
+	VADDPS       Z4, Z3, Z3
+	VMOVUPS      Z3, K1, (R8)
+	ADDQ         SI, CX
+	VADDPS       Z13, Z8, Z3
+	VSUBPS       Z13, Z8, Z4
+	VADDPS       Z23, Z18, Z6
+	VSUBPS       Z23, Z18, Z7
+	VSUBPS       Z6, Z3, Z8
+	VMULPS       Z1, Z6, Z6
+	VSUBPS       Z3, Z6, Z6
+	VMULPS       Z1, Z7, Z3
+	VFNMADD231PS Z0, Z4, Z3
+	VMULPS       Z0, Z4, Z4
+	VSUBPS       Z7, Z4, Z4
+	MOVQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z7
+	VADDPS       Z7, Z8, Z8
+	VMOVUPS      Z8, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPS.Z    (R8), K1, Z7
+	VADDPS       Z7, Z4, Z4
+	VMOVUPS      Z4, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPS.Z    (R8), K1, Z4
+	VADDPS       Z4, Z6, Z6
+	VMOVUPS      Z6, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPS.Z    (R8), K1, Z4
+	VADDPS       Z4, Z3, Z3
+	VMOVUPS      Z3, K1, (R8)
+	ADDQ         SI, CX
+	VADDPS       Z10, Z5, Z3
+	VSUBPS       Z10, Z5, Z4
+	VADDPS       Z2, Z15, Z5
+	VSUBPS       Z2, Z15, Z2
+	VSUBPS       Z5, Z3, Z6
+	VMULPS       Z1, Z5, Z5
+	VSUBPS       Z3, Z5, Z5
+	VMULPS       Z1, Z2, Z1
+	VFNMADD231PS Z0, Z4, Z1
+	VMULPS       Z0, Z4, Z0
+	VSUBPS       Z2, Z0, Z0
+	VMOVUPS.Z    (CX), K1, Z2
+	VADDPS       Z2, Z6, Z6
+	VMOVUPS      Z6, K1, (CX)
+	ADDQ         BX, CX
+	VMOVUPS.Z    (CX), K1, Z2
+	VADDPS       Z2, Z0, Z0
+	VMOVUPS      Z0, K1, (CX)
+	ADDQ         BX, CX
+	VMOVUPS.Z    (CX), K1, Z0
+	VADDPS       Z0, Z5, Z5
+	VMOVUPS      Z5, K1, (CX)
+	ADDQ         BX, CX
+	VMOVUPS.Z    (CX), K1, Z0
+	VADDPS       Z0, Z1, Z1
+	VMOVUPS      Z1, K1, (CX)
+	LEAQ         (AX)(DI*4), AX
+	LEAQ         (DX)(DI*4), DX
+	XORQ         DI, DI
+
+done1:
+	VZEROUPPER
+	RET
+
+// func WinogradInputExpand4x4F32AVX512(v []float32, ldv int, x []float32, row int, col int, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·WinogradInputExpand4x4F32AVX512(SB), NOSPLIT, $0-80
+	MOVQ         v_base+0(FP), AX
+	MOVQ         ldv+24(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         x_base+32(FP), DX
+	MOVQ         row+56(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         col+64(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         n+72(FP), DI
+	VBROADCASTSS word_40000000<>+0(SB), Z0
+	VBROADCASTSS word_40800000<>+0(SB), Z1
+	VBROADCASTSS word_40a00000<>+0(SB), Z2
+	CMPQ         DI, $0x00000010
+	JB           next3
+
+loop2:
+	MOVQ         DX, R8
+	MOVQ         R8, R9
+	VMOVUPS      (R9), Z2
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Z3
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Z4
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Z5
+	VSUBPS       Z4, Z2, Z6
+	VSUBPS       Z5, Z3, Z7
+	VMULPS       Z1, Z4, Z4
+	VMULPS       Z1, Z5, Z5
+	VSUBPS       Z2, Z4, Z4
+	VSUBPS       Z3, Z5, Z5
+	VMOVUPS      Z6, Z2
+	VFMADD231PS  Z0, Z7, Z2
+	VMOVUPS      Z6, Z3
+	VFNMADD231PS Z0, Z7, Z3
+	VADDPS       Z5, Z4, Z6
+	VSUBPS       Z5, Z4, Z4
+	ADDQ         SI, R8
+	MOVQ         R8, R9
+	VMOVUPS      (R9), Z5
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Z7
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Z8
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Z9
+	VSUBPS       Z8, Z5, Z10
+	VSUBPS       Z9, Z7, Z11
+	VMULPS       Z1, Z8, Z8
+	VMULPS       Z1, Z9, Z9
+	VSUBPS       Z5, Z8, Z8
+	VSUBPS       Z7, Z9, Z9
+	VMOVUPS      Z10, Z5
+	VFMADD231PS  Z0, Z11, Z5
+	VMOVUPS      Z10, Z7
+	VFNMADD231PS Z0, Z11, Z7
+	VADDPS       Z9, Z8, Z10
+	VSUBPS       Z9, Z8, Z8
+	ADDQ         SI, R8
+	MOVQ         R8, R9
+	VMOVUPS      (R9), Z9
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Z11
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Z12
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Z13
+	VSUBPS       Z12, Z9, Z14
+	VSUBPS       Z13, Z11, Z15
+	VMULPS       Z1, Z12, Z12
+	VMULPS       Z1, Z13, Z13
+	VSUBPS       Z9, Z12, Z12
+	VSUBPS       Z11, Z13, Z13
+	VMOVUPS      Z14, Z9
+	VFMADD231PS  Z0, Z15, Z9
+	VMOVUPS      Z14, Z11
+	VFNMADD231PS Z0, Z15, Z11
+	VADDPS       Z13, Z12, Z14
+	VSUBPS       Z13, Z12, Z12
+	ADDQ         SI, R8
+	VMOVUPS      (R8), Z13
+	ADDQ         BX, R8
+	VMOVUPS      (R8), Z15
+	ADDQ         BX, R8
+	VMOVUPS      (R8), Z16
+	ADDQ         BX, R8
+	VMOVUPS      (R8), Z17
+	VSUBPS       Z16, Z13, Z18
+	VSUBPS       Z17, Z15, Z19
+	VMULPS       Z1, Z16, Z16
+	VMULPS       Z1, Z17, Z17
+	VSUBPS       Z13, Z16, Z16
+	VSUBPS       Z15, Z17, Z17
+	VMOVUPS      Z18, Z13
+	VFMADD231PS  Z0, Z19, Z13
+	VMOVUPS      Z18, Z15
+	VFNMADD231PS Z0, Z19, Z15
+	VADDPS       Z17, Z16, Z18
+	VSUBPS       Z17, Z16, Z16
+	MOVQ         AX, R8
+	VSUBPS       Z9, Z2, Z17
+	VSUBPS       Z13, Z5, Z19
+	VMULPS       Z1, Z9, Z9
+	VMULPS       Z1, Z13, Z13
+	VSUBPS       Z2, Z9, Z9
+	VSUBPS       Z5, Z13, Z13
+	VMOVUPS      Z17, Z2
+	VFMADD231PS  Z0, Z19, Z2
+	VMOVUPS      Z17, Z5
+	VFNMADD231PS Z0, Z19, Z5
+	VADDPS       Z13, Z9, Z17
+	VSUBPS       Z13, Z9, Z9
+	VMOVUPS      Z2, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z5, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z17, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z9, (R8)
+	ADDQ         CX, R8
+	ADDQ         CX, R8
+	VSUBPS       Z11, Z3, Z2
+	VSUBPS       Z15, Z7, Z5
+	VMULPS       Z1, Z11, Z9
+	VMULPS       Z1, Z15, Z11
+	VSUBPS       Z3, Z9, Z9
+	VSUBPS       Z7, Z11, Z11
+	VMOVUPS      Z2, Z3
+	VFMADD231PS  Z0, Z5, Z3
+	VMOVUPS      Z2, Z2
+	VFNMADD231PS Z0, Z5, Z2
+	VADDPS       Z11, Z9, Z5
+	VSUBPS       Z11, Z9, Z7
+	VMOVUPS      Z3, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z2, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z5, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z7, (R8)
+	ADDQ         CX, R8
+	ADDQ         CX, R8
+	VSUBPS       Z14, Z6, Z2
+	VSUBPS       Z18, Z10, Z3
+	VMULPS       Z1, Z14, Z5
+	VMULPS       Z1, Z18, Z7
+	VSUBPS       Z6, Z5, Z5
+	VSUBPS       Z10, Z7, Z7
+	VMOVUPS      Z2, Z6
+	VFMADD231PS  Z0, Z3, Z6
+	VMOVUPS      Z2, Z2
+	VFNMADD231PS Z0, Z3, Z2
+	VADDPS       Z7, Z5, Z3
+	VSUBPS       Z7, Z5, Z5
+	VMOVUPS      Z6, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z2, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z3, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z5, (R8)
+	ADDQ         CX, R8
+	ADDQ         CX, R8
+	VSUBPS       Z12, Z4, Z2
+	VSUBPS       Z16, Z8, Z3
+	VMULPS       Z1, Z12, Z5
+	VMULPS       Z1, Z16, Z6
+	VSUBPS       Z4, Z5, Z5
+	VSUBPS       Z8, Z6, Z6
+	VMOVUPS      Z2, Z4
+	VFMADD231PS  Z0, Z3, Z4
+	VMOVUPS      Z2, Z2
+	VFNMADD231PS Z0, Z3, Z2
+	VADDPS       Z6, Z5, Z3
+	VSUBPS       Z6, Z5, Z5
+	VMOVUPS      Z4, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z2, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z3, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z5, (R8)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000040, DX
+	SUBQ         $0x00000010, DI
+	CMPQ         DI, $0x00000010
+	JAE          loop2
+
+next3:
+	TESTQ DI, DI
+	JZ    done1
+
+	// The tail, under a mask.
+	MOVL         $-1, R8
+	BZHIL        DI, R8, R8
+	KMOVW        R8, K1
+	MOVQ         DX, R8
+	MOVQ         R8, R9
+	VMOVUPS.Z    (R9), K1, Z2
+	ADDQ         BX, R9
+	VMOVUPS.Z    (R9), K1, Z3
+	ADDQ         BX, R9
+	VMOVUPS.Z    (R9), K1, Z4
+	ADDQ         BX, R9
+	VMOVUPS.Z    (R9), K1, Z5
+	VSUBPS       Z4, Z2, Z6
+	VSUBPS       Z5, Z3, Z7
+	VMULPS       Z1, Z4, Z4
+	VMULPS       Z1, Z5, Z5
+	VSUBPS       Z2, Z4, Z4
+	VSUBPS       Z3, Z5, Z5
+	VMOVUPS      Z6, Z2
+	VFMADD231PS  Z0, Z7, Z2
+	VMOVUPS      Z6, Z3
+	VFNMADD231PS Z0, Z7, Z3
+	VADDPS       Z5, Z4, Z6
+	VSUBPS       Z5, Z4, Z4
+	ADDQ         SI, R8
+	MOVQ         R8, R9
+	VMOVUPS.Z    (R9), K1, Z5
+	ADDQ         BX, R9
+	VMOVUPS.Z    (R9), K1, Z7
+	ADDQ         BX, R9
+	VMOVUPS.Z    (R9), K1, Z8
+	ADDQ         BX, R9
+	VMOVUPS.Z    (R9), K1, Z9
+	VSUBPS       Z8, Z5, Z10
+	VSUBPS       Z9, Z7, Z11
+	VMULPS       Z1, Z8, Z8
+	VMULPS       Z1, Z9, Z9
+	VSUBPS       Z5, Z8, Z8
+	VSUBPS       Z7, Z9, Z9
+	VMOVUPS      Z10, Z5
+	VFMADD231PS  Z0, Z11, Z5
+	VMOVUPS      Z10, Z7
+	VFNMADD231PS Z0, Z11, Z7
+	VADDPS       Z9, Z8, Z10
+	VSUBPS       Z9, Z8, Z8
+	ADDQ         SI, R8
+	MOVQ         R8, R9
+	VMOVUPS.Z    (R9), K1, Z9
+	ADDQ         BX, R9
+	VMOVUPS.Z    (R9), K1, Z11
+	ADDQ         BX, R9
+	VMOVUPS.Z    (R9), K1, Z12
+	ADDQ         BX, R9
+	VMOVUPS.Z    (R9), K1, Z13
+	VSUBPS       Z12, Z9, Z14
+	VSUBPS       Z13, Z11, Z15
+	VMULPS       Z1, Z12, Z12
+	VMULPS       Z1, Z13, Z13
+	VSUBPS       Z9, Z12, Z12
+	VSUBPS       Z11, Z13, Z13
+	VMOVUPS      Z14, Z9
+	VFMADD231PS  Z0, Z15, Z9
+	VMOVUPS      Z14, Z11
+	VFNMADD231PS Z0, Z15, Z11
+	VADDPS       Z13, Z12, Z14
+	VSUBPS       Z13, Z12, Z12
+	ADDQ         SI, R8
+	MOVQ         R8, SI
+	VMOVUPS.Z    (SI), K1, Z13
+	ADDQ         BX, SI
+	VMOVUPS.Z    (SI), K1, Z15
+	ADDQ         BX, SI
+	VMOVUPS.Z    (SI), K1, Z16
+	ADDQ         BX, SI
+	VMOVUPS.Z    (SI), K1, Z17
+	VSUBPS       Z16, Z13, Z18
+	VSUBPS       Z17, Z15, Z19
+	VMULPS       Z1, Z16, Z16
+	VMULPS       Z1, Z17, Z17
+	VSUBPS       Z13, Z16, Z16
+	VSUBPS       Z15, Z17, Z17
+	VMOVUPS      Z18, Z13
+	VFMADD231PS  Z0, Z19, Z13
+	VMOVUPS      Z18, Z15
+	VFNMADD231PS Z0, Z19, Z15
+	VADDPS       Z17, Z16, Z18
+	VSUBPS       Z17, Z16, Z16
+	MOVQ         AX, BX
+	VSUBPS       Z9, Z2, Z17
+	VSUBPS       Z13, Z5, Z19
+	VMULPS       Z1, Z9, Z9
+	VMULPS       Z1, Z13, Z13
+	VSUBPS       Z2, Z9, Z9
+	VSUBPS       Z5, Z13, Z13
+	VMOVUPS      Z17, Z2
+	VFMADD231PS  Z0, Z19, Z2
+	VMOVUPS      Z17, Z5
+	VFNMADD231PS Z0, Z19, Z5
+	VADDPS       Z13, Z9, Z17
+	VSUBPS       Z13, Z9, Z9
+	VMOVUPS      Z2, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z5, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z17, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z9, K1, (BX)
+	ADDQ         CX, BX
+	ADDQ         CX, BX
+	VSUBPS       Z11, Z3, Z2
+	VSUBPS       Z15, Z7, Z5
+	VMULPS       Z1, Z11, Z9
+	VMULPS       Z1, Z15, Z11
+	VSUBPS       Z3, Z9, Z9
+	VSUBPS       Z7, Z11, Z11
+	VMOVUPS      Z2, Z3
+	VFMADD231PS  Z0, Z5, Z3
+	VMOVUPS      Z2, Z2
+	VFNMADD231PS Z0, Z5, Z2
+	VADDPS       Z11, Z9, Z5
+	VSUBPS       Z11, Z9, Z7
+	VMOVUPS      Z3, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z2, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z5, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z7, K1, (BX)
+	ADDQ         CX, BX
+	ADDQ         CX, BX
+	VSUBPS       Z14, Z6, Z2
+	VSUBPS       Z18, Z10, Z3
+	VMULPS       Z1, Z14, Z5
+	VMULPS       Z1, Z18, Z7
+	VSUBPS       Z6, Z5, Z5
+	VSUBPS       Z10, Z7, Z7
+	VMOVUPS      Z2, Z6
+	VFMADD231PS  Z0, Z3, Z6
+	VMOVUPS      Z2, Z2
+	VFNMADD231PS Z0, Z3, Z2
+	VADDPS       Z7, Z5, Z3
+	VSUBPS       Z7, Z5, Z5
+	VMOVUPS      Z6, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z2, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z3, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z5, K1, (BX)
+	ADDQ         CX, BX
+	ADDQ         CX, BX
+	VSUBPS       Z12, Z4, Z2
+	VSUBPS       Z16, Z8, Z3
+	VMULPS       Z1, Z12, Z5
+	VMULPS       Z1, Z16, Z1
+	VSUBPS       Z4, Z5, Z5
+	VSUBPS       Z8, Z1, Z1
+	VMOVUPS      Z2, Z4
+	VFMADD231PS  Z0, Z3, Z4
+	VMOVUPS      Z2, Z2
+	VFNMADD231PS Z0, Z3, Z2
+	VADDPS       Z1, Z5, Z0
+	VSUBPS       Z1, Z5, Z1
+	VMOVUPS      Z4, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z2, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z0, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z1, K1, (BX)
+	LEAQ         (AX)(DI*4), AX
+	LEAQ         (DX)(DI*4), DX
+	XORQ         DI, DI
+
+done1:
+	VZEROUPPER
+	RET
+
+// func WinogradInputReduce4x4F32AVX512(v []float32, ldv int, x []float32, row int, col int, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·WinogradInputReduce4x4F32AVX512(SB), NOSPLIT, $0-80
+	MOVQ         v_base+0(FP), AX
+	MOVQ         ldv+24(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         x_base+32(FP), DX
+	MOVQ         row+56(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         col+64(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         n+72(FP), DI
+	VBROADCASTSS word_40000000<>+0(SB), Z0
+	VBROADCASTSS word_40800000<>+0(SB), Z1
+	VBROADCASTSS word_40a00000<>+0(SB), Z2
+	CMPQ         DI, $0x00000010
+	JB           next3
+
+loop2:
+	MOVQ         AX, R8
+	VMOVUPS      (R8), Z2
+	ADDQ         CX, R8
+	VMOVUPS      (R8), Z3
+	ADDQ         CX, R8
+	VMOVUPS      (R8), Z4
+	ADDQ         CX, R8
+	VMOVUPS      (R8), Z5
+	VADDPS       Z3, Z2, Z6
+	VSUBPS       Z3, Z2, Z2
+	VADDPS       Z5, Z4, Z3
+	VSUBPS       Z5, Z4, Z4
+	VSUBPS       Z3, Z6, Z5
+	VMULPS       Z1, Z3, Z3
+	VSUBPS       Z6, Z3, Z3
+	VMULPS       Z1, Z4, Z6
+	VFNMADD231PS Z0, Z2, Z6
+	VMULPS       Z0, Z2, Z2
+	VSUBPS       Z4, Z2, Z2
+	ADDQ         CX, R8
+	ADDQ         CX, R8
+	VMOVUPS      (R8), Z4
+	ADDQ         CX, R8
+	VMOVUPS      (R8), Z7
+	ADDQ         CX, R8
+	VMOVUPS      (R8), Z8
+	ADDQ         CX, R8
+	VMOVUPS      (R8), Z9
+	VADDPS       Z7, Z4, Z10
+	VSUBPS       Z7, Z4, Z4
+	VADDPS       Z9, Z8, Z7
+	VSUBPS       Z9, Z8, Z8
+	VSUBPS       Z7, Z10, Z9
+	VMULPS       Z1, Z7, Z7
+	VSUBPS       Z10, Z7, Z7
+	VMULPS       Z1, Z8, Z10
+	VFNMADD231PS Z0, Z4, Z10
+	VMULPS       Z0, Z4, Z4
+	VSUBPS       Z8, Z4, Z4
+	ADDQ         CX, R8
+	ADDQ         CX, R8
+	VMOVUPS      (R8), Z8
+	ADDQ         CX, R8
+	VMOVUPS      (R8), Z11
+	ADDQ         CX, R8
+	VMOVUPS      (R8), Z12
+	ADDQ         CX, R8
+	VMOVUPS      (R8), Z13
+	VADDPS       Z11, Z8, Z14
+	VSUBPS       Z11, Z8, Z8
+	VADDPS       Z13, Z12, Z11
+	VSUBPS       Z13, Z12, Z12
+	VSUBPS       Z11, Z14, Z13
+	VMULPS       Z1, Z11, Z11
+	VSUBPS       Z14, Z11, Z11
+	VMULPS       Z1, Z12, Z14
+	VFNMADD231PS Z0, Z8, Z14
+	VMULPS       Z0, Z8, Z8
+	VSUBPS       Z12, Z8, Z8
+	ADDQ         CX, R8
+	ADDQ         CX, R8
+	VMOVUPS      (R8), Z12
+	ADDQ         CX, R8
+	VMOVUPS      (R8), Z15
+	ADDQ         CX, R8
+	VMOVUPS      (R8), Z16
+	ADDQ         CX, R8
+	VMOVUPS      (R8), Z17
+	VADDPS       Z15, Z12, Z18
+	VSUBPS       Z15, Z12, Z12
+	VADDPS       Z17, Z16, Z15
+	VSUBPS       Z17, Z16, Z16
+	VSUBPS       Z15, Z18, Z17
+	VMULPS       Z1, Z15, Z15
+	VSUBPS       Z18, Z15, Z15
+	VMULPS       Z1, Z16, Z18
+	VFNMADD231PS Z0, Z12, Z18
+	VMULPS       Z0, Z12, Z12
+	VSUBPS       Z16, Z12, Z12
+	MOVQ         DX, R8
+	VADDPS       Z9, Z5, Z16
+	VSUBPS       Z9, Z5, Z5
+	VADDPS       Z17, Z13, Z9
+	VSUBPS       Z17, Z13, Z13
+	VSUBPS       Z9, Z16, Z17
+	VMULPS       Z1, Z9, Z9
+	VSUBPS       Z16, Z9, Z9
+	VMULPS       Z1, Z13, Z16
+	VFNMADD231PS Z0, Z5, Z16
+	VMULPS       Z0, Z5, Z5
+	VSUBPS       Z13, Z5, Z5
+	MOVQ         R8, R9
+	VADDPS       (R9), Z17, Z17
+	VMOVUPS      Z17, (R9)
+	ADDQ         BX, R9
+	VADDPS       (R9), Z5, Z5
+	VMOVUPS      Z5, (R9)
+	ADDQ         BX, R9
+	VADDPS       (R9), Z9, Z9
+	VMOVUPS      Z9, (R9)
+	ADDQ         BX, R9
+	VADDPS       (R9), Z16, Z16
+	VMOVUPS      Z16, (R9)
+	ADDQ         SI, R8
+	VADDPS       Z4, Z2, Z5
+	VSUBPS       Z4, Z2, Z2
+	VADDPS       Z12, Z8, Z4
+	VSUBPS       Z12, Z8, Z8
+	VSUBPS       Z4, Z5, Z9
+	VMULPS       Z1, Z4, Z4
+	VSUBPS       Z5, Z4, Z4
+	VMULPS       Z1, Z8, Z5
+	VFNMADD231PS Z0, Z2, Z5
+	VMULPS       Z0, Z2, Z2
+	VSUBPS       Z8, Z2, Z2
+	MOVQ         R8, R9
+	VADDPS       (R9), Z9, Z9
+	VMOVUPS      Z9, (R9)
+	ADDQ         BX, R9
+	VADDPS       (R9), Z2, Z2
+	VMOVUPS      Z2, (R9)
+	ADDQ         BX, R9
+	VADDPS       (R9), Z4, Z4
+	VMOVUPS      Z4, (R9)
+	ADDQ         BX, R9
+	VADDPS       (R9), Z5, Z5
+	VMOVUPS      Z5, (R9)
+	ADDQ         SI, R8
+	VADDPS       Z7, Z3, Z2
+	VSUBPS       Z7, Z3, Z3
+	VADDPS       Z15, Z11, Z4
+	VSUBPS       Z15, Z11, Z5
+	VSUBPS       Z4, Z2, Z7
+	VMULPS       Z1, Z4, Z4
+	VSUBPS       Z2, Z4, Z4
+	VMULPS       Z1, Z5, Z2
+	VFNMADD231PS Z0, Z3, Z2
+	VMULPS       Z0, Z3, Z3
+	VSUBPS       Z5, Z3, Z3
+	MOVQ         R8, R9
+	VADDPS       (R9), Z7, Z7
+	VMOVUPS      Z7, (R9)
+	ADDQ         BX, R9
+	VADDPS       (R9), Z3, Z3
+	VMOVUPS      Z3, (R9)
+	ADDQ         BX, R9
+	VADDPS       (R9), Z4, Z4
+	VMOVUPS      Z4, (R9)
+	ADDQ         BX, R9
+	VADDPS       (R9), Z2, Z2
+	VMOVUPS      Z2, (R9)
+	ADDQ         SI, R8
+	VADDPS       Z10, Z6, Z2
+	VSUBPS       Z10, Z6, Z3
+	VADDPS       Z18, Z14, Z4
+	VSUBPS       Z18, Z14, Z5
+	VSUBPS       Z4, Z2, Z6
+	VMULPS       Z1, Z4, Z4
+	VSUBPS       Z2, Z4, Z4
+	VMULPS       Z1, Z5, Z2
+	VFNMADD231PS Z0, Z3, Z2
+	VMULPS       Z0, Z3, Z3
+	VSUBPS       Z5, Z3, Z3
+	VADDPS       (R8), Z6, Z6
+	VMOVUPS      Z6, (R8)
+	ADDQ         BX, R8
+	VADDPS       (R8), Z3, Z3
+	VMOVUPS      Z3, (R8)
+	ADDQ         BX, R8
+	VADDPS       (R8), Z4, Z4
+	VMOVUPS      Z4, (R8)
+	ADDQ         BX, R8
+	VADDPS       (R8), Z2, Z2
+	VMOVUPS      Z2, (R8)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000040, DX
+	SUBQ         $0x00000010, DI
+	CMPQ         DI, $0x00000010
+	JAE          loop2
+
+next3:
+	TESTQ DI, DI
+	JZ    done1
+
+	// The tail, under a mask.
+	MOVL         $-1, R8
+	BZHIL        DI, R8, R8
+	KMOVW        R8, K1
+	MOVQ         AX, R8
+	VMOVUPS.Z    (R8), K1, Z2
+	ADDQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z3
+	ADDQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z4
+	ADDQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z5
+	VADDPS       Z3, Z2, Z6
+	VSUBPS       Z3, Z2, Z2
+	VADDPS       Z5, Z4, Z3
+	VSUBPS       Z5, Z4, Z4
+	VSUBPS       Z3, Z6, Z5
+	VMULPS       Z1, Z3, Z3
+	VSUBPS       Z6, Z3, Z3
+	VMULPS       Z1, Z4, Z6
+	VFNMADD231PS Z0, Z2, Z6
+	VMULPS       Z0, Z2, Z2
+	VSUBPS       Z4, Z2, Z2
+	ADDQ         CX, R8
+	ADDQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z4
+	ADDQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z7
+	ADDQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z8
+	ADDQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z9
+	VADDPS       Z7, Z4, Z10
+	VSUBPS       Z7, Z4, Z4
+	VADDPS       Z9, Z8, Z7
+	VSUBPS       Z9, Z8, Z8
+	VSUBPS       Z7, Z10, Z9
+	VMULPS       Z1, Z7, Z7
+	VSUBPS       Z10, Z7, Z7
+	VMULPS       Z1, Z8, Z10
+	VFNMADD231PS Z0, Z4, Z10
+	VMULPS       Z0, Z4, Z4
+	VSUBPS       Z8, Z4, Z4
+	ADDQ         CX, R8
+	ADDQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z8
+	ADDQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z11
+	ADDQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z12
+	ADDQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z13
+	VADDPS       Z11, Z8, Z14
+	VSUBPS       Z11, Z8, Z8
+	VADDPS       Z13, Z12, Z11
+	VSUBPS       Z13, Z12, Z12
+	VSUBPS       Z11, Z14, Z13
+	VMULPS       Z1, Z11, Z11
+	VSUBPS       Z14, Z11, Z11
+	VMULPS       Z1, Z12, Z14
+	VFNMADD231PS Z0, Z8, Z14
+	VMULPS       Z0, Z8, Z8
+	VSUBPS       Z12, Z8, Z8
+	ADDQ         CX, R8
+	ADDQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z12
+	ADDQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z15
+	ADDQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z16
+	ADDQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z17
+	VADDPS       Z15, Z12, Z18
+	VSUBPS       Z15, Z12, Z12
+	VADDPS       Z17, Z16, Z15
+	VSUBPS       Z17, Z16, Z16
+	VSUBPS       Z15, Z18, Z17
+	VMULPS       Z1, Z15, Z15
+	VSUBPS       Z18, Z15, Z15
+	VMULPS       Z1, Z16, Z18
+	VFNMADD231PS Z0, Z12, Z18
+	VMULPS       Z0, Z12, Z12
+	VSUBPS       Z16, Z12, Z12
+	MOVQ         DX, CX
+	VADDPS       Z9, Z5, Z16
+	VSUBPS       Z9, Z5, Z5
+	VADDPS       Z17, Z13, Z9
+	VSUBPS       Z17, Z13, Z13
+	VSUBPS       Z9, Z16, Z17
+	VMULPS       Z1, Z9, Z9
+	VSUBPS       Z16, Z9, Z9
+	VMULPS       Z1, Z13, Z16
+	VFNMADD231PS Z0, Z5, Z16
+	VMULPS       Z0, Z5, Z5
+	VSUBPS       Z13, Z5, Z5
+	MOVQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z13
+	VADDPS       Z13, Z17, Z17
+	VMOVUPS      Z17, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPS.Z    (R8), K1, Z13
+	VADDPS       Z13, Z5, Z5
+	VMOVUPS      Z5, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPS.Z    (R8), K1, Z5
+	VADDPS       Z5, Z9, Z9
+	VMOVUPS      Z9, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPS.Z    (R8), K1, Z5
+	VADDPS       Z5, Z16, Z16
+	VMOVUPS      Z16, K1, (R8)
+	ADDQ         SI, CX
+	VADDPS       Z4, Z2, Z5
+	VSUBPS       Z4, Z2, Z2
+	VADDPS       Z12, Z8, Z4
+	VSUBPS       Z12, Z8, Z8
+	VSUBPS       Z4, Z5, Z9
+	VMULPS       Z1, Z4, Z4
+	VSUBPS       Z5, Z4, Z4
+	VMULPS       Z1, Z8, Z5
+	VFNMADD231PS Z0, Z2, Z5
+	VMULPS       Z0, Z2, Z2
+	VSUBPS       Z8, Z2, Z2
+	MOVQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z8
+	VADDPS       Z8, Z9, Z9
+	VMOVUPS      Z9, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPS.Z    (R8), K1, Z8
+	VADDPS       Z8, Z2, Z2
+	VMOVUPS      Z2, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPS.Z    (R8), K1, Z2
+	VADDPS       Z2, Z4, Z4
+	VMOVUPS      Z4, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPS.Z    (R8), K1, Z2
+	VADDPS       Z2, Z5, Z5
+	VMOVUPS      Z5, K1, (R8)
+	ADDQ         SI, CX
+	VADDPS       Z7, Z3, Z2
+	VSUBPS       Z7, Z3, Z3
+	VADDPS       Z15, Z11, Z4
+	VSUBPS       Z15, Z11, Z5
+	VSUBPS       Z4, Z2, Z7
+	VMULPS       Z1, Z4, Z4
+	VSUBPS       Z2, Z4, Z4
+	VMULPS       Z1, Z5, Z2
+	VFNMADD231PS Z0, Z3, Z2
+	VMULPS       Z0, Z3, Z3
+	VSUBPS       Z5, Z3, Z3
+	MOVQ         CX, R8
+	VMOVUPS.Z    (R8), K1, Z5
+	VADDPS       Z5, Z7, Z7
+	VMOVUPS      Z7, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPS.Z    (R8), K1, Z5
+	VADDPS       Z5, Z3, Z3
+	VMOVUPS      Z3, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPS.Z    (R8), K1, Z3
+	VADDPS       Z3, Z4, Z4
+	VMOVUPS      Z4, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPS.Z    (R8), K1, Z3
+	VADDPS       Z3, Z2, Z2
+	VMOVUPS      Z2, K1, (R8)
+	ADDQ         SI, CX
+	VADDPS       Z10, Z6, Z2
+	VSUBPS       Z10, Z6, Z3
+	VADDPS       Z18, Z14, Z4
+	VSUBPS       Z18, Z14, Z5
+	VSUBPS       Z4, Z2, Z6
+	VMULPS       Z1, Z4, Z4
+	VSUBPS       Z2, Z4, Z4
+	VMULPS       Z1, Z5, Z1
+	VFNMADD231PS Z0, Z3, Z1
+	VMULPS       Z0, Z3, Z0
+	VSUBPS       Z5, Z0, Z0
+	VMOVUPS.Z    (CX), K1, Z2
+	VADDPS       Z2, Z6, Z6
+	VMOVUPS      Z6, K1, (CX)
+	ADDQ         BX, CX
+	VMOVUPS.Z    (CX), K1, Z2
+	VADDPS       Z2, Z0, Z0
+	VMOVUPS      Z0, K1, (CX)
+	ADDQ         BX, CX
+	VMOVUPS.Z    (CX), K1, Z0
+	VADDPS       Z0, Z4, Z4
+	VMOVUPS      Z4, K1, (CX)
 	ADDQ         BX, CX
 	VMOVUPS.Z    (CX), K1, Z0
 	VADDPS       Z0, Z1, Z1
@@ -1197,15 +3870,15 @@ loop2:
 	VMOVUPS      (R9), Z5
 	VMOVUPS      Z2, Z6
 	VFMADD231PS  Z1, Z4, Z6
-	VMOVUPS      Z3, Z7
-	VFMADD231PS  Z1, Z5, Z7
 	VADDPS       Z4, Z2, Z2
+	VMOVUPS      Z3, Z4
+	VFMADD231PS  Z1, Z5, Z4
 	VADDPS       Z5, Z3, Z3
-	VMOVUPS      Z6, Z4
-	VFMADD231PS  Z0, Z7, Z4
+	VMOVUPS      Z6, Z7
+	VFMADD231PS  Z0, Z4, Z7
 	VMOVUPS      Z6, Z6
-	VFNMADD231PS Z0, Z7, Z6
-	VADDPS       Z3, Z2, Z7
+	VFNMADD231PS Z0, Z4, Z6
+	VADDPS       Z3, Z2, Z4
 	VSUBPS       Z3, Z2, Z2
 	VMOVUPS      Z5, Z3
 	ADDQ         SI, R8
@@ -1219,15 +3892,15 @@ loop2:
 	VMOVUPS      (R9), Z10
 	VMOVUPS      Z5, Z11
 	VFMADD231PS  Z1, Z9, Z11
-	VMOVUPS      Z8, Z12
-	VFMADD231PS  Z1, Z10, Z12
 	VADDPS       Z9, Z5, Z5
+	VMOVUPS      Z8, Z9
+	VFMADD231PS  Z1, Z10, Z9
 	VADDPS       Z10, Z8, Z8
-	VMOVUPS      Z11, Z9
-	VFMADD231PS  Z0, Z12, Z9
+	VMOVUPS      Z11, Z12
+	VFMADD231PS  Z0, Z9, Z12
 	VMOVUPS      Z11, Z11
-	VFNMADD231PS Z0, Z12, Z11
-	VADDPS       Z8, Z5, Z12
+	VFNMADD231PS Z0, Z9, Z11
+	VADDPS       Z8, Z5, Z9
 	VSUBPS       Z8, Z5, Z5
 	VMOVUPS      Z10, Z8
 	ADDQ         SI, R8
@@ -1241,15 +3914,15 @@ loop2:
 	VMOVUPS      (R9), Z15
 	VMOVUPS      Z10, Z16
 	VFMADD231PS  Z1, Z14, Z16
-	VMOVUPS      Z13, Z17
-	VFMADD231PS  Z1, Z15, Z17
 	VADDPS       Z14, Z10, Z10
+	VMOVUPS      Z13, Z14
+	VFMADD231PS  Z1, Z15, Z14
 	VADDPS       Z15, Z13, Z13
-	VMOVUPS      Z16, Z14
-	VFMADD231PS  Z0, Z17, Z14
+	VMOVUPS      Z16, Z17
+	VFMADD231PS  Z0, Z14, Z17
 	VMOVUPS      Z16, Z16
-	VFNMADD231PS Z0, Z17, Z16
-	VADDPS       Z13, Z10, Z17
+	VFNMADD231PS Z0, Z14, Z16
+	VADDPS       Z13, Z10, Z14
 	VSUBPS       Z13, Z10, Z10
 	VMOVUPS      Z15, Z13
 	ADDQ         SI, R8
@@ -1262,92 +3935,92 @@ loop2:
 	VMOVUPS      (R8), Z20
 	VMOVUPS      Z15, Z21
 	VFMADD231PS  Z1, Z19, Z21
-	VMOVUPS      Z18, Z22
-	VFMADD231PS  Z1, Z20, Z22
 	VADDPS       Z19, Z15, Z15
+	VMOVUPS      Z18, Z19
+	VFMADD231PS  Z1, Z20, Z19
 	VADDPS       Z20, Z18, Z18
-	VMOVUPS      Z21, Z19
-	VFMADD231PS  Z0, Z22, Z19
+	VMOVUPS      Z21, Z22
+	VFMADD231PS  Z0, Z19, Z22
 	VMOVUPS      Z21, Z21
-	VFNMADD231PS Z0, Z22, Z21
-	VADDPS       Z18, Z15, Z22
+	VFNMADD231PS Z0, Z19, Z21
+	VADDPS       Z18, Z15, Z19
 	VSUBPS       Z18, Z15, Z15
 	VMOVUPS      Z20, Z18
 	MOVQ         AX, R8
-	VMOVUPS      Z4, Z20
-	VFMADD231PS  Z1, Z14, Z20
-	VMOVUPS      Z9, Z23
-	VFMADD231PS  Z1, Z19, Z23
-	VADDPS       Z14, Z4, Z4
-	VADDPS       Z19, Z9, Z9
-	VMOVUPS      Z20, Z14
-	VFMADD231PS  Z0, Z23, Z14
+	VMOVUPS      Z7, Z20
+	VFMADD231PS  Z1, Z17, Z20
+	VADDPS       Z17, Z7, Z7
+	VMOVUPS      Z12, Z17
+	VFMADD231PS  Z1, Z22, Z17
+	VADDPS       Z22, Z12, Z12
+	VMOVUPS      Z20, Z23
+	VFMADD231PS  Z0, Z17, Z23
 	VMOVUPS      Z20, Z20
-	VFNMADD231PS Z0, Z23, Z20
-	VADDPS       Z9, Z4, Z23
-	VSUBPS       Z9, Z4, Z4
-	VMOVUPS      Z19, Z9
-	VMOVUPS      Z14, (R8)
+	VFNMADD231PS Z0, Z17, Z20
+	VADDPS       Z12, Z7, Z17
+	VSUBPS       Z12, Z7, Z7
+	VMOVUPS      Z22, Z12
+	VMOVUPS      Z23, (R8)
 	ADDQ         CX, R8
 	VMOVUPS      Z20, (R8)
 	ADDQ         CX, R8
-	VMOVUPS      Z23, (R8)
+	VMOVUPS      Z17, (R8)
 	ADDQ         CX, R8
-	VMOVUPS      Z4, (R8)
+	VMOVUPS      Z7, (R8)
 	ADDQ         CX, R8
-	VMOVUPS      Z9, (R8)
+	VMOVUPS      Z12, (R8)
 	ADDQ         CX, R8
-	VMOVUPS      Z6, Z4
-	VFMADD231PS  Z1, Z16, Z4
-	VMOVUPS      Z11, Z9
-	VFMADD231PS  Z1, Z21, Z9
+	VMOVUPS      Z6, Z7
+	VFMADD231PS  Z1, Z16, Z7
 	VADDPS       Z16, Z6, Z6
+	VMOVUPS      Z11, Z12
+	VFMADD231PS  Z1, Z21, Z12
 	VADDPS       Z21, Z11, Z11
-	VMOVUPS      Z4, Z14
-	VFMADD231PS  Z0, Z9, Z14
-	VMOVUPS      Z4, Z4
-	VFNMADD231PS Z0, Z9, Z4
-	VADDPS       Z11, Z6, Z9
+	VMOVUPS      Z7, Z16
+	VFMADD231PS  Z0, Z12, Z16
+	VMOVUPS      Z7, Z7
+	VFNMADD231PS Z0, Z12, Z7
+	VADDPS       Z11, Z6, Z12
 	VSUBPS       Z11, Z6, Z6
 	VMOVUPS      Z21, Z11
-	VMOVUPS      Z14, (R8)
+	VMOVUPS      Z16, (R8)
 	ADDQ         CX, R8
-	VMOVUPS      Z4, (R8)
+	VMOVUPS      Z7, (R8)
 	ADDQ         CX, R8
-	VMOVUPS      Z9, (R8)
+	VMOVUPS      Z12, (R8)
 	ADDQ         CX, R8
 	VMOVUPS      Z6, (R8)
 	ADDQ         CX, R8
 	VMOVUPS      Z11, (R8)
 	ADDQ         CX, R8
-	VMOVUPS      Z7, Z4
-	VFMADD231PS  Z1, Z17, Z4
-	VMOVUPS      Z12, Z6
-	VFMADD231PS  Z1, Z22, Z6
-	VADDPS       Z17, Z7, Z7
-	VADDPS       Z22, Z12, Z9
-	VMOVUPS      Z4, Z11
-	VFMADD231PS  Z0, Z6, Z11
-	VMOVUPS      Z4, Z4
-	VFNMADD231PS Z0, Z6, Z4
-	VADDPS       Z9, Z7, Z6
-	VSUBPS       Z9, Z7, Z7
-	VMOVUPS      Z22, Z9
+	VMOVUPS      Z4, Z6
+	VFMADD231PS  Z1, Z14, Z6
+	VADDPS       Z14, Z4, Z4
+	VMOVUPS      Z9, Z7
+	VFMADD231PS  Z1, Z19, Z7
+	VADDPS       Z19, Z9, Z9
+	VMOVUPS      Z6, Z11
+	VFMADD231PS  Z0, Z7, Z11
+	VMOVUPS      Z6, Z6
+	VFNMADD231PS Z0, Z7, Z6
+	VADDPS       Z9, Z4, Z7
+	VSUBPS       Z9, Z4, Z4
+	VMOVUPS      Z19, Z9
 	VMOVUPS      Z11, (R8)
-	ADDQ         CX, R8
-	VMOVUPS      Z4, (R8)
 	ADDQ         CX, R8
 	VMOVUPS      Z6, (R8)
 	ADDQ         CX, R8
 	VMOVUPS      Z7, (R8)
 	ADDQ         CX, R8
+	VMOVUPS      Z4, (R8)
+	ADDQ         CX, R8
 	VMOVUPS      Z9, (R8)
 	ADDQ         CX, R8
 	VMOVUPS      Z2, Z4
 	VFMADD231PS  Z1, Z10, Z4
+	VADDPS       Z10, Z2, Z2
 	VMOVUPS      Z5, Z6
 	VFMADD231PS  Z1, Z15, Z6
-	VADDPS       Z10, Z2, Z2
 	VADDPS       Z15, Z5, Z5
 	VMOVUPS      Z4, Z7
 	VFMADD231PS  Z0, Z6, Z7
@@ -1368,9 +4041,9 @@ loop2:
 	ADDQ         CX, R8
 	VMOVUPS      Z3, Z2
 	VFMADD231PS  Z1, Z13, Z2
+	VADDPS       Z13, Z3, Z3
 	VMOVUPS      Z8, Z4
 	VFMADD231PS  Z1, Z18, Z4
-	VADDPS       Z13, Z3, Z3
 	VADDPS       Z18, Z8, Z5
 	VMOVUPS      Z2, Z6
 	VFMADD231PS  Z0, Z4, Z6
@@ -1413,15 +4086,15 @@ next3:
 	VMOVUPS.Z    (R9), K1, Z5
 	VMOVUPS      Z2, Z6
 	VFMADD231PS  Z1, Z4, Z6
-	VMOVUPS      Z3, Z7
-	VFMADD231PS  Z1, Z5, Z7
 	VADDPS       Z4, Z2, Z2
+	VMOVUPS      Z3, Z4
+	VFMADD231PS  Z1, Z5, Z4
 	VADDPS       Z5, Z3, Z3
-	VMOVUPS      Z6, Z4
-	VFMADD231PS  Z0, Z7, Z4
+	VMOVUPS      Z6, Z7
+	VFMADD231PS  Z0, Z4, Z7
 	VMOVUPS      Z6, Z6
-	VFNMADD231PS Z0, Z7, Z6
-	VADDPS       Z3, Z2, Z7
+	VFNMADD231PS Z0, Z4, Z6
+	VADDPS       Z3, Z2, Z4
 	VSUBPS       Z3, Z2, Z2
 	VMOVUPS      Z5, Z3
 	ADDQ         SI, R8
@@ -1435,15 +4108,15 @@ next3:
 	VMOVUPS.Z    (R9), K1, Z10
 	VMOVUPS      Z5, Z11
 	VFMADD231PS  Z1, Z9, Z11
-	VMOVUPS      Z8, Z12
-	VFMADD231PS  Z1, Z10, Z12
 	VADDPS       Z9, Z5, Z5
+	VMOVUPS      Z8, Z9
+	VFMADD231PS  Z1, Z10, Z9
 	VADDPS       Z10, Z8, Z8
-	VMOVUPS      Z11, Z9
-	VFMADD231PS  Z0, Z12, Z9
+	VMOVUPS      Z11, Z12
+	VFMADD231PS  Z0, Z9, Z12
 	VMOVUPS      Z11, Z11
-	VFNMADD231PS Z0, Z12, Z11
-	VADDPS       Z8, Z5, Z12
+	VFNMADD231PS Z0, Z9, Z11
+	VADDPS       Z8, Z5, Z9
 	VSUBPS       Z8, Z5, Z5
 	VMOVUPS      Z10, Z8
 	ADDQ         SI, R8
@@ -1457,15 +4130,15 @@ next3:
 	VMOVUPS.Z    (R9), K1, Z15
 	VMOVUPS      Z10, Z16
 	VFMADD231PS  Z1, Z14, Z16
-	VMOVUPS      Z13, Z17
-	VFMADD231PS  Z1, Z15, Z17
 	VADDPS       Z14, Z10, Z10
+	VMOVUPS      Z13, Z14
+	VFMADD231PS  Z1, Z15, Z14
 	VADDPS       Z15, Z13, Z13
-	VMOVUPS      Z16, Z14
-	VFMADD231PS  Z0, Z17, Z14
+	VMOVUPS      Z16, Z17
+	VFMADD231PS  Z0, Z14, Z17
 	VMOVUPS      Z16, Z16
-	VFNMADD231PS Z0, Z17, Z16
-	VADDPS       Z13, Z10, Z17
+	VFNMADD231PS Z0, Z14, Z16
+	VADDPS       Z13, Z10, Z14
 	VSUBPS       Z13, Z10, Z10
 	VMOVUPS      Z15, Z13
 	ADDQ         SI, R8
@@ -1479,92 +4152,92 @@ next3:
 	VMOVUPS.Z    (SI), K1, Z20
 	VMOVUPS      Z15, Z21
 	VFMADD231PS  Z1, Z19, Z21
-	VMOVUPS      Z18, Z22
-	VFMADD231PS  Z1, Z20, Z22
 	VADDPS       Z19, Z15, Z15
+	VMOVUPS      Z18, Z19
+	VFMADD231PS  Z1, Z20, Z19
 	VADDPS       Z20, Z18, Z18
-	VMOVUPS      Z21, Z19
-	VFMADD231PS  Z0, Z22, Z19
+	VMOVUPS      Z21, Z22
+	VFMADD231PS  Z0, Z19, Z22
 	VMOVUPS      Z21, Z21
-	VFNMADD231PS Z0, Z22, Z21
-	VADDPS       Z18, Z15, Z22
+	VFNMADD231PS Z0, Z19, Z21
+	VADDPS       Z18, Z15, Z19
 	VSUBPS       Z18, Z15, Z15
 	VMOVUPS      Z20, Z18
 	MOVQ         AX, BX
-	VMOVUPS      Z4, Z20
-	VFMADD231PS  Z1, Z14, Z20
-	VMOVUPS      Z9, Z23
-	VFMADD231PS  Z1, Z19, Z23
-	VADDPS       Z14, Z4, Z4
-	VADDPS       Z19, Z9, Z9
-	VMOVUPS      Z20, Z14
-	VFMADD231PS  Z0, Z23, Z14
+	VMOVUPS      Z7, Z20
+	VFMADD231PS  Z1, Z17, Z20
+	VADDPS       Z17, Z7, Z7
+	VMOVUPS      Z12, Z17
+	VFMADD231PS  Z1, Z22, Z17
+	VADDPS       Z22, Z12, Z12
+	VMOVUPS      Z20, Z23
+	VFMADD231PS  Z0, Z17, Z23
 	VMOVUPS      Z20, Z20
-	VFNMADD231PS Z0, Z23, Z20
-	VADDPS       Z9, Z4, Z23
-	VSUBPS       Z9, Z4, Z4
-	VMOVUPS      Z19, Z9
-	VMOVUPS      Z14, K1, (BX)
+	VFNMADD231PS Z0, Z17, Z20
+	VADDPS       Z12, Z7, Z17
+	VSUBPS       Z12, Z7, Z7
+	VMOVUPS      Z22, Z12
+	VMOVUPS      Z23, K1, (BX)
 	ADDQ         CX, BX
 	VMOVUPS      Z20, K1, (BX)
 	ADDQ         CX, BX
-	VMOVUPS      Z23, K1, (BX)
+	VMOVUPS      Z17, K1, (BX)
 	ADDQ         CX, BX
-	VMOVUPS      Z4, K1, (BX)
+	VMOVUPS      Z7, K1, (BX)
 	ADDQ         CX, BX
-	VMOVUPS      Z9, K1, (BX)
+	VMOVUPS      Z12, K1, (BX)
 	ADDQ         CX, BX
-	VMOVUPS      Z6, Z4
-	VFMADD231PS  Z1, Z16, Z4
-	VMOVUPS      Z11, Z9
-	VFMADD231PS  Z1, Z21, Z9
+	VMOVUPS      Z6, Z7
+	VFMADD231PS  Z1, Z16, Z7
 	VADDPS       Z16, Z6, Z6
+	VMOVUPS      Z11, Z12
+	VFMADD231PS  Z1, Z21, Z12
 	VADDPS       Z21, Z11, Z11
-	VMOVUPS      Z4, Z14
-	VFMADD231PS  Z0, Z9, Z14
-	VMOVUPS      Z4, Z4
-	VFNMADD231PS Z0, Z9, Z4
-	VADDPS       Z11, Z6, Z9
+	VMOVUPS      Z7, Z16
+	VFMADD231PS  Z0, Z12, Z16
+	VMOVUPS      Z7, Z7
+	VFNMADD231PS Z0, Z12, Z7
+	VADDPS       Z11, Z6, Z12
 	VSUBPS       Z11, Z6, Z6
 	VMOVUPS      Z21, Z11
-	VMOVUPS      Z14, K1, (BX)
+	VMOVUPS      Z16, K1, (BX)
 	ADDQ         CX, BX
-	VMOVUPS      Z4, K1, (BX)
+	VMOVUPS      Z7, K1, (BX)
 	ADDQ         CX, BX
-	VMOVUPS      Z9, K1, (BX)
+	VMOVUPS      Z12, K1, (BX)
 	ADDQ         CX, BX
 	VMOVUPS      Z6, K1, (BX)
 	ADDQ         CX, BX
 	VMOVUPS      Z11, K1, (BX)
 	ADDQ         CX, BX
-	VMOVUPS      Z7, Z4
-	VFMADD231PS  Z1, Z17, Z4
-	VMOVUPS      Z12, Z6
-	VFMADD231PS  Z1, Z22, Z6
-	VADDPS       Z17, Z7, Z7
-	VADDPS       Z22, Z12, Z9
-	VMOVUPS      Z4, Z11
-	VFMADD231PS  Z0, Z6, Z11
-	VMOVUPS      Z4, Z4
-	VFNMADD231PS Z0, Z6, Z4
-	VADDPS       Z9, Z7, Z6
-	VSUBPS       Z9, Z7, Z7
-	VMOVUPS      Z22, Z9
+	VMOVUPS      Z4, Z6
+	VFMADD231PS  Z1, Z14, Z6
+	VADDPS       Z14, Z4, Z4
+	VMOVUPS      Z9, Z7
+	VFMADD231PS  Z1, Z19, Z7
+	VADDPS       Z19, Z9, Z9
+	VMOVUPS      Z6, Z11
+	VFMADD231PS  Z0, Z7, Z11
+	VMOVUPS      Z6, Z6
+	VFNMADD231PS Z0, Z7, Z6
+	VADDPS       Z9, Z4, Z7
+	VSUBPS       Z9, Z4, Z4
+	VMOVUPS      Z19, Z9
 	VMOVUPS      Z11, K1, (BX)
-	ADDQ         CX, BX
-	VMOVUPS      Z4, K1, (BX)
 	ADDQ         CX, BX
 	VMOVUPS      Z6, K1, (BX)
 	ADDQ         CX, BX
 	VMOVUPS      Z7, K1, (BX)
 	ADDQ         CX, BX
+	VMOVUPS      Z4, K1, (BX)
+	ADDQ         CX, BX
 	VMOVUPS      Z9, K1, (BX)
 	ADDQ         CX, BX
 	VMOVUPS      Z2, Z4
 	VFMADD231PS  Z1, Z10, Z4
+	VADDPS       Z10, Z2, Z2
 	VMOVUPS      Z5, Z6
 	VFMADD231PS  Z1, Z15, Z6
-	VADDPS       Z10, Z2, Z2
 	VADDPS       Z15, Z5, Z5
 	VMOVUPS      Z4, Z7
 	VFMADD231PS  Z0, Z6, Z7
@@ -1585,16 +4258,16 @@ next3:
 	ADDQ         CX, BX
 	VMOVUPS      Z3, Z2
 	VFMADD231PS  Z1, Z13, Z2
+	VADDPS       Z13, Z3, Z3
 	VMOVUPS      Z8, Z4
 	VFMADD231PS  Z1, Z18, Z4
-	VADDPS       Z13, Z3, Z1
-	VADDPS       Z18, Z8, Z3
+	VADDPS       Z18, Z8, Z1
 	VMOVUPS      Z2, Z5
 	VFMADD231PS  Z0, Z4, Z5
 	VMOVUPS      Z2, Z2
 	VFNMADD231PS Z0, Z4, Z2
-	VADDPS       Z3, Z1, Z0
-	VSUBPS       Z3, Z1, Z1
+	VADDPS       Z1, Z3, Z0
+	VSUBPS       Z1, Z3, Z1
 	VMOVUPS      Z18, Z3
 	VMOVUPS      Z5, K1, (BX)
 	ADDQ         CX, BX
@@ -1655,185 +4328,185 @@ loop2:
 	VSUBPS      Z4, Z3, Z3
 	VADDPS      Z6, Z5, Z4
 	VSUBPS      Z6, Z5, Z5
-	VMOVUPS     Z5, Z6
-	VFMADD231PS Z2, Z3, Z6
-	VADDPS      Z7, Z6, Z6
-	VADDPS      Z4, Z8, Z7
+	VADDPS      Z4, Z8, Z6
+	VMOVUPS     Z5, Z9
+	VFMADD231PS Z0, Z3, Z9
+	VMOVUPS     Z4, Z4
+	VFMADD231PS Z1, Z8, Z4
 	VMOVUPS     Z5, Z5
-	VFMADD231PS Z0, Z3, Z5
-	VMOVUPS     Z4, Z3
-	VFMADD231PS Z1, Z8, Z3
+	VFMADD231PS Z2, Z3, Z5
+	VADDPS      Z7, Z5, Z5
 	ADDQ        CX, R8
-	VMOVUPS     (R8), Z4
+	VMOVUPS     (R8), Z3
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Z7
 	ADDQ        CX, R8
 	VMOVUPS     (R8), Z8
-	ADDQ        CX, R8
-	VMOVUPS     (R8), Z9
 	ADDQ        CX, R8
 	VMOVUPS     (R8), Z10
 	ADDQ        CX, R8
 	VMOVUPS     (R8), Z11
-	VADDPS      Z8, Z4, Z12
-	VSUBPS      Z8, Z4, Z4
-	VADDPS      Z10, Z9, Z8
-	VSUBPS      Z10, Z9, Z9
-	VMOVUPS     Z9, Z10
-	VFMADD231PS Z2, Z4, Z10
-	VADDPS      Z11, Z10, Z10
-	VADDPS      Z8, Z12, Z11
-	VMOVUPS     Z9, Z9
-	VFMADD231PS Z0, Z4, Z9
-	VMOVUPS     Z8, Z4
-	VFMADD231PS Z1, Z12, Z4
+	VADDPS      Z7, Z3, Z12
+	VSUBPS      Z7, Z3, Z3
+	VADDPS      Z10, Z8, Z7
+	VSUBPS      Z10, Z8, Z8
+	VADDPS      Z7, Z12, Z10
+	VMOVUPS     Z8, Z13
+	VFMADD231PS Z0, Z3, Z13
+	VMOVUPS     Z7, Z7
+	VFMADD231PS Z1, Z12, Z7
+	VMOVUPS     Z8, Z8
+	VFMADD231PS Z2, Z3, Z8
+	VADDPS      Z11, Z8, Z8
 	ADDQ        CX, R8
-	VMOVUPS     (R8), Z8
+	VMOVUPS     (R8), Z3
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Z11
 	ADDQ        CX, R8
 	VMOVUPS     (R8), Z12
-	ADDQ        CX, R8
-	VMOVUPS     (R8), Z13
 	ADDQ        CX, R8
 	VMOVUPS     (R8), Z14
 	ADDQ        CX, R8
 	VMOVUPS     (R8), Z15
-	VADDPS      Z12, Z8, Z16
-	VSUBPS      Z12, Z8, Z8
-	VADDPS      Z14, Z13, Z12
-	VSUBPS      Z14, Z13, Z13
-	VMOVUPS     Z13, Z14
-	VFMADD231PS Z2, Z8, Z14
-	VADDPS      Z15, Z14, Z14
-	VADDPS      Z12, Z16, Z15
-	VMOVUPS     Z13, Z13
-	VFMADD231PS Z0, Z8, Z13
-	VMOVUPS     Z12, Z8
-	VFMADD231PS Z1, Z16, Z8
+	VADDPS      Z11, Z3, Z16
+	VSUBPS      Z11, Z3, Z3
+	VADDPS      Z14, Z12, Z11
+	VSUBPS      Z14, Z12, Z12
+	VADDPS      Z11, Z16, Z14
+	VMOVUPS     Z12, Z17
+	VFMADD231PS Z0, Z3, Z17
+	VMOVUPS     Z11, Z11
+	VFMADD231PS Z1, Z16, Z11
+	VMOVUPS     Z12, Z12
+	VFMADD231PS Z2, Z3, Z12
+	VADDPS      Z15, Z12, Z12
 	ADDQ        CX, R8
-	VMOVUPS     (R8), Z12
+	VMOVUPS     (R8), Z3
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Z15
 	ADDQ        CX, R8
 	VMOVUPS     (R8), Z16
-	ADDQ        CX, R8
-	VMOVUPS     (R8), Z17
 	ADDQ        CX, R8
 	VMOVUPS     (R8), Z18
 	ADDQ        CX, R8
 	VMOVUPS     (R8), Z19
-	VADDPS      Z16, Z12, Z20
-	VSUBPS      Z16, Z12, Z12
-	VADDPS      Z18, Z17, Z16
-	VSUBPS      Z18, Z17, Z17
-	VMOVUPS     Z17, Z18
-	VFMADD231PS Z2, Z12, Z18
-	VADDPS      Z19, Z18, Z18
-	VADDPS      Z16, Z20, Z19
-	VMOVUPS     Z17, Z17
-	VFMADD231PS Z0, Z12, Z17
-	VMOVUPS     Z16, Z12
-	VFMADD231PS Z1, Z20, Z12
+	VADDPS      Z15, Z3, Z20
+	VSUBPS      Z15, Z3, Z3
+	VADDPS      Z18, Z16, Z15
+	VSUBPS      Z18, Z16, Z16
+	VADDPS      Z15, Z20, Z18
+	VMOVUPS     Z16, Z21
+	VFMADD231PS Z0, Z3, Z21
+	VMOVUPS     Z15, Z15
+	VFMADD231PS Z1, Z20, Z15
+	VMOVUPS     Z16, Z16
+	VFMADD231PS Z2, Z3, Z16
+	VADDPS      Z19, Z16, Z16
 	ADDQ        CX, R8
-	VMOVUPS     (R8), Z16
+	VMOVUPS     (R8), Z3
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Z19
 	ADDQ        CX, R8
 	VMOVUPS     (R8), Z20
-	ADDQ        CX, R8
-	VMOVUPS     (R8), Z21
 	ADDQ        CX, R8
 	VMOVUPS     (R8), Z22
 	ADDQ        CX, R8
 	VMOVUPS     (R8), Z23
-	VADDPS      Z20, Z16, Z24
-	VSUBPS      Z20, Z16, Z16
-	VADDPS      Z22, Z21, Z20
-	VSUBPS      Z22, Z21, Z21
-	VMOVUPS     Z21, Z22
-	VFMADD231PS Z2, Z16, Z22
-	VADDPS      Z23, Z22, Z22
-	VADDPS      Z20, Z24, Z23
-	VMOVUPS     Z21, Z21
-	VFMADD231PS Z0, Z16, Z21
-	VMOVUPS     Z20, Z16
-	VFMADD231PS Z1, Z24, Z16
+	VADDPS      Z19, Z3, Z24
+	VSUBPS      Z19, Z3, Z3
+	VADDPS      Z22, Z20, Z19
+	VSUBPS      Z22, Z20, Z20
+	VADDPS      Z19, Z24, Z22
+	VMOVUPS     Z20, Z25
+	VFMADD231PS Z0, Z3, Z25
+	VMOVUPS     Z19, Z19
+	VFMADD231PS Z1, Z24, Z19
+	VMOVUPS     Z20, Z20
+	VFMADD231PS Z2, Z3, Z20
+	VADDPS      Z23, Z20, Z20
 	MOVQ        DX, R8
-	VADDPS      Z11, Z7, Z20
-	VSUBPS      Z11, Z7, Z7
-	VADDPS      Z19, Z15, Z11
-	VSUBPS      Z19, Z15, Z15
-	VMOVUPS     Z15, Z19
-	VFMADD231PS Z2, Z7, Z19
-	VADDPS      Z23, Z19, Z19
-	VADDPS      Z11, Z20, Z23
-	VMOVUPS     Z15, Z15
-	VFMADD231PS Z0, Z7, Z15
-	VMOVUPS     Z11, Z7
-	VFMADD231PS Z1, Z20, Z7
+	VADDPS      Z10, Z6, Z3
+	VSUBPS      Z10, Z6, Z6
+	VADDPS      Z18, Z14, Z10
+	VSUBPS      Z18, Z14, Z14
+	VADDPS      Z10, Z3, Z18
+	VMOVUPS     Z14, Z23
+	VFMADD231PS Z0, Z6, Z23
+	VMOVUPS     Z10, Z10
+	VFMADD231PS Z1, Z3, Z10
+	VMOVUPS     Z14, Z3
+	VFMADD231PS Z2, Z6, Z3
+	VADDPS      Z22, Z3, Z3
 	MOVQ        R8, R9
+	VMOVUPS     Z18, (R9)
+	ADDQ        BX, R9
 	VMOVUPS     Z23, (R9)
 	ADDQ        BX, R9
-	VMOVUPS     Z15, (R9)
+	VMOVUPS     Z10, (R9)
 	ADDQ        BX, R9
-	VMOVUPS     Z7, (R9)
-	ADDQ        BX, R9
-	VMOVUPS     Z19, (R9)
+	VMOVUPS     Z3, (R9)
 	ADDQ        SI, R8
-	VADDPS      Z9, Z5, Z7
-	VSUBPS      Z9, Z5, Z5
-	VADDPS      Z17, Z13, Z9
-	VSUBPS      Z17, Z13, Z11
-	VMOVUPS     Z11, Z13
-	VFMADD231PS Z2, Z5, Z13
-	VADDPS      Z21, Z13, Z13
-	VADDPS      Z9, Z7, Z15
-	VMOVUPS     Z11, Z11
-	VFMADD231PS Z0, Z5, Z11
-	VMOVUPS     Z9, Z5
-	VFMADD231PS Z1, Z7, Z5
+	VADDPS      Z13, Z9, Z3
+	VSUBPS      Z13, Z9, Z6
+	VADDPS      Z21, Z17, Z9
+	VSUBPS      Z21, Z17, Z10
+	VADDPS      Z9, Z3, Z13
+	VMOVUPS     Z10, Z14
+	VFMADD231PS Z0, Z6, Z14
+	VMOVUPS     Z9, Z9
+	VFMADD231PS Z1, Z3, Z9
+	VMOVUPS     Z10, Z3
+	VFMADD231PS Z2, Z6, Z3
+	VADDPS      Z25, Z3, Z3
 	MOVQ        R8, R9
-	VMOVUPS     Z15, (R9)
-	ADDQ        BX, R9
-	VMOVUPS     Z11, (R9)
-	ADDQ        BX, R9
-	VMOVUPS     Z5, (R9)
-	ADDQ        BX, R9
 	VMOVUPS     Z13, (R9)
+	ADDQ        BX, R9
+	VMOVUPS     Z14, (R9)
+	ADDQ        BX, R9
+	VMOVUPS     Z9, (R9)
+	ADDQ        BX, R9
+	VMOVUPS     Z3, (R9)
 	ADDQ        SI, R8
-	VADDPS      Z4, Z3, Z5
-	VSUBPS      Z4, Z3, Z3
-	VADDPS      Z12, Z8, Z4
-	VSUBPS      Z12, Z8, Z7
-	VMOVUPS     Z7, Z8
-	VFMADD231PS Z2, Z3, Z8
-	VADDPS      Z16, Z8, Z8
-	VADDPS      Z4, Z5, Z9
-	VMOVUPS     Z7, Z7
-	VFMADD231PS Z0, Z3, Z7
-	VMOVUPS     Z4, Z3
-	VFMADD231PS Z1, Z5, Z3
+	VADDPS      Z7, Z4, Z3
+	VSUBPS      Z7, Z4, Z4
+	VADDPS      Z15, Z11, Z6
+	VSUBPS      Z15, Z11, Z7
+	VADDPS      Z6, Z3, Z9
+	VMOVUPS     Z7, Z10
+	VFMADD231PS Z0, Z4, Z10
+	VMOVUPS     Z6, Z6
+	VFMADD231PS Z1, Z3, Z6
+	VMOVUPS     Z7, Z3
+	VFMADD231PS Z2, Z4, Z3
+	VADDPS      Z19, Z3, Z3
 	MOVQ        R8, R9
 	VMOVUPS     Z9, (R9)
 	ADDQ        BX, R9
-	VMOVUPS     Z7, (R9)
+	VMOVUPS     Z10, (R9)
+	ADDQ        BX, R9
+	VMOVUPS     Z6, (R9)
 	ADDQ        BX, R9
 	VMOVUPS     Z3, (R9)
-	ADDQ        BX, R9
-	VMOVUPS     Z8, (R9)
 	ADDQ        SI, R8
-	VADDPS      Z10, Z6, Z3
-	VSUBPS      Z10, Z6, Z4
-	VADDPS      Z18, Z14, Z5
-	VSUBPS      Z18, Z14, Z6
-	VMOVUPS     Z6, Z7
-	VFMADD231PS Z2, Z4, Z7
-	VADDPS      Z22, Z7, Z7
-	VADDPS      Z5, Z3, Z8
-	VMOVUPS     Z6, Z6
-	VFMADD231PS Z0, Z4, Z6
-	VMOVUPS     Z5, Z4
-	VFMADD231PS Z1, Z3, Z4
+	VADDPS      Z8, Z5, Z3
+	VSUBPS      Z8, Z5, Z4
+	VADDPS      Z16, Z12, Z5
+	VSUBPS      Z16, Z12, Z6
+	VADDPS      Z5, Z3, Z7
+	VMOVUPS     Z6, Z8
+	VFMADD231PS Z0, Z4, Z8
+	VMOVUPS     Z5, Z5
+	VFMADD231PS Z1, Z3, Z5
+	VMOVUPS     Z6, Z3
+	VFMADD231PS Z2, Z4, Z3
+	VADDPS      Z20, Z3, Z3
+	VMOVUPS     Z7, (R8)
+	ADDQ        BX, R8
 	VMOVUPS     Z8, (R8)
 	ADDQ        BX, R8
-	VMOVUPS     Z6, (R8)
+	VMOVUPS     Z5, (R8)
 	ADDQ        BX, R8
-	VMOVUPS     Z4, (R8)
-	ADDQ        BX, R8
-	VMOVUPS     Z7, (R8)
+	VMOVUPS     Z3, (R8)
 	ADDQ        $0x00000040, AX
 	ADDQ        $0x00000040, DX
 	SUBQ        $0x00000010, DI
@@ -1862,185 +4535,2128 @@ next3:
 	VSUBPS      Z4, Z3, Z3
 	VADDPS      Z6, Z5, Z4
 	VSUBPS      Z6, Z5, Z5
-	VMOVUPS     Z5, Z6
-	VFMADD231PS Z2, Z3, Z6
-	VADDPS      Z7, Z6, Z6
-	VADDPS      Z4, Z8, Z7
+	VADDPS      Z4, Z8, Z6
+	VMOVUPS     Z5, Z9
+	VFMADD231PS Z0, Z3, Z9
+	VMOVUPS     Z4, Z4
+	VFMADD231PS Z1, Z8, Z4
 	VMOVUPS     Z5, Z5
-	VFMADD231PS Z0, Z3, Z5
-	VMOVUPS     Z4, Z3
-	VFMADD231PS Z1, Z8, Z3
+	VFMADD231PS Z2, Z3, Z5
+	VADDPS      Z7, Z5, Z5
 	ADDQ        CX, R8
-	VMOVUPS.Z   (R8), K1, Z4
+	VMOVUPS.Z   (R8), K1, Z3
+	ADDQ        CX, R8
+	VMOVUPS.Z   (R8), K1, Z7
 	ADDQ        CX, R8
 	VMOVUPS.Z   (R8), K1, Z8
-	ADDQ        CX, R8
-	VMOVUPS.Z   (R8), K1, Z9
 	ADDQ        CX, R8
 	VMOVUPS.Z   (R8), K1, Z10
 	ADDQ        CX, R8
 	VMOVUPS.Z   (R8), K1, Z11
-	VADDPS      Z8, Z4, Z12
-	VSUBPS      Z8, Z4, Z4
-	VADDPS      Z10, Z9, Z8
-	VSUBPS      Z10, Z9, Z9
-	VMOVUPS     Z9, Z10
-	VFMADD231PS Z2, Z4, Z10
-	VADDPS      Z11, Z10, Z10
-	VADDPS      Z8, Z12, Z11
+	VADDPS      Z7, Z3, Z12
+	VSUBPS      Z7, Z3, Z3
+	VADDPS      Z10, Z8, Z7
+	VSUBPS      Z10, Z8, Z8
+	VADDPS      Z7, Z12, Z10
+	VMOVUPS     Z8, Z13
+	VFMADD231PS Z0, Z3, Z13
+	VMOVUPS     Z7, Z7
+	VFMADD231PS Z1, Z12, Z7
+	VMOVUPS     Z8, Z8
+	VFMADD231PS Z2, Z3, Z8
+	VADDPS      Z11, Z8, Z8
+	ADDQ        CX, R8
+	VMOVUPS.Z   (R8), K1, Z3
+	ADDQ        CX, R8
+	VMOVUPS.Z   (R8), K1, Z11
+	ADDQ        CX, R8
+	VMOVUPS.Z   (R8), K1, Z12
+	ADDQ        CX, R8
+	VMOVUPS.Z   (R8), K1, Z14
+	ADDQ        CX, R8
+	VMOVUPS.Z   (R8), K1, Z15
+	VADDPS      Z11, Z3, Z16
+	VSUBPS      Z11, Z3, Z3
+	VADDPS      Z14, Z12, Z11
+	VSUBPS      Z14, Z12, Z12
+	VADDPS      Z11, Z16, Z14
+	VMOVUPS     Z12, Z17
+	VFMADD231PS Z0, Z3, Z17
+	VMOVUPS     Z11, Z11
+	VFMADD231PS Z1, Z16, Z11
+	VMOVUPS     Z12, Z12
+	VFMADD231PS Z2, Z3, Z12
+	VADDPS      Z15, Z12, Z12
+	ADDQ        CX, R8
+	VMOVUPS.Z   (R8), K1, Z3
+	ADDQ        CX, R8
+	VMOVUPS.Z   (R8), K1, Z15
+	ADDQ        CX, R8
+	VMOVUPS.Z   (R8), K1, Z16
+	ADDQ        CX, R8
+	VMOVUPS.Z   (R8), K1, Z18
+	ADDQ        CX, R8
+	VMOVUPS.Z   (R8), K1, Z19
+	VADDPS      Z15, Z3, Z20
+	VSUBPS      Z15, Z3, Z3
+	VADDPS      Z18, Z16, Z15
+	VSUBPS      Z18, Z16, Z16
+	VADDPS      Z15, Z20, Z18
+	VMOVUPS     Z16, Z21
+	VFMADD231PS Z0, Z3, Z21
+	VMOVUPS     Z15, Z15
+	VFMADD231PS Z1, Z20, Z15
+	VMOVUPS     Z16, Z16
+	VFMADD231PS Z2, Z3, Z16
+	VADDPS      Z19, Z16, Z16
+	ADDQ        CX, R8
+	VMOVUPS.Z   (R8), K1, Z3
+	ADDQ        CX, R8
+	VMOVUPS.Z   (R8), K1, Z19
+	ADDQ        CX, R8
+	VMOVUPS.Z   (R8), K1, Z20
+	ADDQ        CX, R8
+	VMOVUPS.Z   (R8), K1, Z22
+	ADDQ        CX, R8
+	VMOVUPS.Z   (R8), K1, Z23
+	VADDPS      Z19, Z3, Z24
+	VSUBPS      Z19, Z3, Z3
+	VADDPS      Z22, Z20, Z19
+	VSUBPS      Z22, Z20, Z20
+	VADDPS      Z19, Z24, Z22
+	VMOVUPS     Z20, Z25
+	VFMADD231PS Z0, Z3, Z25
+	VMOVUPS     Z19, Z19
+	VFMADD231PS Z1, Z24, Z19
+	VMOVUPS     Z20, Z20
+	VFMADD231PS Z2, Z3, Z20
+	VADDPS      Z23, Z20, Z20
+	MOVQ        DX, CX
+	VADDPS      Z10, Z6, Z3
+	VSUBPS      Z10, Z6, Z6
+	VADDPS      Z18, Z14, Z10
+	VSUBPS      Z18, Z14, Z14
+	VADDPS      Z10, Z3, Z18
+	VMOVUPS     Z14, Z23
+	VFMADD231PS Z0, Z6, Z23
+	VMOVUPS     Z10, Z10
+	VFMADD231PS Z1, Z3, Z10
+	VMOVUPS     Z14, Z3
+	VFMADD231PS Z2, Z6, Z3
+	VADDPS      Z22, Z3, Z3
+	MOVQ        CX, R8
+	VMOVUPS     Z18, K1, (R8)
+	ADDQ        BX, R8
+	VMOVUPS     Z23, K1, (R8)
+	ADDQ        BX, R8
+	VMOVUPS     Z10, K1, (R8)
+	ADDQ        BX, R8
+	VMOVUPS     Z3, K1, (R8)
+	ADDQ        SI, CX
+	VADDPS      Z13, Z9, Z3
+	VSUBPS      Z13, Z9, Z6
+	VADDPS      Z21, Z17, Z9
+	VSUBPS      Z21, Z17, Z10
+	VADDPS      Z9, Z3, Z13
+	VMOVUPS     Z10, Z14
+	VFMADD231PS Z0, Z6, Z14
 	VMOVUPS     Z9, Z9
-	VFMADD231PS Z0, Z4, Z9
-	VMOVUPS     Z8, Z4
-	VFMADD231PS Z1, Z12, Z4
+	VFMADD231PS Z1, Z3, Z9
+	VMOVUPS     Z10, Z3
+	VFMADD231PS Z2, Z6, Z3
+	VADDPS      Z25, Z3, Z3
+	MOVQ        CX, R8
+	VMOVUPS     Z13, K1, (R8)
+	ADDQ        BX, R8
+	VMOVUPS     Z14, K1, (R8)
+	ADDQ        BX, R8
+	VMOVUPS     Z9, K1, (R8)
+	ADDQ        BX, R8
+	VMOVUPS     Z3, K1, (R8)
+	ADDQ        SI, CX
+	VADDPS      Z7, Z4, Z3
+	VSUBPS      Z7, Z4, Z4
+	VADDPS      Z15, Z11, Z6
+	VSUBPS      Z15, Z11, Z7
+	VADDPS      Z6, Z3, Z9
+	VMOVUPS     Z7, Z10
+	VFMADD231PS Z0, Z4, Z10
+	VMOVUPS     Z6, Z6
+	VFMADD231PS Z1, Z3, Z6
+	VMOVUPS     Z7, Z3
+	VFMADD231PS Z2, Z4, Z3
+	VADDPS      Z19, Z3, Z3
+	MOVQ        CX, R8
+	VMOVUPS     Z9, K1, (R8)
+	ADDQ        BX, R8
+	VMOVUPS     Z10, K1, (R8)
+	ADDQ        BX, R8
+	VMOVUPS     Z6, K1, (R8)
+	ADDQ        BX, R8
+	VMOVUPS     Z3, K1, (R8)
+	ADDQ        SI, CX
+	VADDPS      Z8, Z5, Z3
+	VSUBPS      Z8, Z5, Z4
+	VADDPS      Z16, Z12, Z5
+	VSUBPS      Z16, Z12, Z6
+	VADDPS      Z5, Z3, Z7
+	VMOVUPS     Z6, Z8
+	VFMADD231PS Z0, Z4, Z8
+	VMOVUPS     Z5, Z0
+	VFMADD231PS Z1, Z3, Z0
+	VMOVUPS     Z6, Z1
+	VFMADD231PS Z2, Z4, Z1
+	VADDPS      Z20, Z1, Z1
+	VMOVUPS     Z7, K1, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z8, K1, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z0, K1, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z1, K1, (CX)
+	LEAQ        (AX)(DI*4), AX
+	LEAQ        (DX)(DI*4), DX
+	XORQ        DI, DI
+
+done1:
+	VZEROUPPER
+	RET
+
+// func WinogradOutputExpand4x3F32AVX512(v []float32, ldv int, x []float32, row int, col int, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·WinogradOutputExpand4x3F32AVX512(SB), NOSPLIT, $0-80
+	MOVQ         v_base+0(FP), AX
+	MOVQ         ldv+24(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         x_base+32(FP), DX
+	MOVQ         row+56(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         col+64(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         n+72(FP), DI
+	VBROADCASTSS word_3f000000<>+0(SB), Z0
+	VBROADCASTSS word_3e800000<>+0(SB), Z1
+	VBROADCASTSS word_3e000000<>+0(SB), Z2
+	CMPQ         DI, $0x00000010
+	JB           next3
+
+loop2:
+	MOVQ         DX, R8
+	MOVQ         R8, R9
+	VMOVUPS      (R9), Z2
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Z3
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Z4
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Z5
+	VMOVUPS      Z2, Z6
+	VFMADD231PS  Z1, Z4, Z6
+	VADDPS       Z4, Z2, Z2
+	VMOVUPS      Z3, Z4
+	VFMADD231PS  Z1, Z5, Z4
+	VADDPS       Z5, Z3, Z3
+	VMOVUPS      Z6, Z7
+	VFMADD231PS  Z0, Z4, Z7
+	VMOVUPS      Z6, Z6
+	VFNMADD231PS Z0, Z4, Z6
+	VADDPS       Z3, Z2, Z4
+	VSUBPS       Z3, Z2, Z2
+	VMOVUPS      Z5, Z3
+	ADDQ         SI, R8
+	MOVQ         R8, R9
+	VMOVUPS      (R9), Z5
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Z8
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Z9
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Z10
+	VMOVUPS      Z5, Z11
+	VFMADD231PS  Z1, Z9, Z11
+	VADDPS       Z9, Z5, Z5
+	VMOVUPS      Z8, Z9
+	VFMADD231PS  Z1, Z10, Z9
+	VADDPS       Z10, Z8, Z8
+	VMOVUPS      Z11, Z12
+	VFMADD231PS  Z0, Z9, Z12
+	VMOVUPS      Z11, Z11
+	VFNMADD231PS Z0, Z9, Z11
+	VADDPS       Z8, Z5, Z9
+	VSUBPS       Z8, Z5, Z5
+	VMOVUPS      Z10, Z8
+	ADDQ         SI, R8
+	VMOVUPS      (R8), Z10
+	ADDQ         BX, R8
+	VMOVUPS      (R8), Z13
+	ADDQ         BX, R8
+	VMOVUPS      (R8), Z14
+	ADDQ         BX, R8
+	VMOVUPS      (R8), Z15
+	VMOVUPS      Z10, Z16
+	VFMADD231PS  Z1, Z14, Z16
+	VADDPS       Z14, Z10, Z10
+	VMOVUPS      Z13, Z14
+	VFMADD231PS  Z1, Z15, Z14
+	VADDPS       Z15, Z13, Z13
+	VMOVUPS      Z16, Z17
+	VFMADD231PS  Z0, Z14, Z17
+	VMOVUPS      Z16, Z16
+	VFNMADD231PS Z0, Z14, Z16
+	VADDPS       Z13, Z10, Z14
+	VSUBPS       Z13, Z10, Z10
+	VMOVUPS      Z15, Z13
+	MOVQ         AX, R8
+	VMOVUPS      Z7, Z15
+	VFMADD231PS  Z1, Z17, Z15
+	VADDPS       Z17, Z7, Z7
+	VMOVUPS      Z15, Z17
+	VFMADD231PS  Z0, Z12, Z17
+	VMOVUPS      Z15, Z15
+	VFNMADD231PS Z0, Z12, Z15
+	VADDPS       Z12, Z7, Z18
+	VSUBPS       Z12, Z7, Z7
+	VMOVUPS      Z17, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z15, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z18, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z7, (R8)
+	ADDQ         CX, R8
+	ADDQ         CX, R8
+	VMOVUPS      Z6, Z7
+	VFMADD231PS  Z1, Z16, Z7
+	VADDPS       Z16, Z6, Z6
+	VMOVUPS      Z7, Z12
+	VFMADD231PS  Z0, Z11, Z12
+	VMOVUPS      Z7, Z7
+	VFNMADD231PS Z0, Z11, Z7
+	VADDPS       Z11, Z6, Z15
+	VSUBPS       Z11, Z6, Z6
+	VMOVUPS      Z12, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z7, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z15, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z6, (R8)
+	ADDQ         CX, R8
+	ADDQ         CX, R8
+	VMOVUPS      Z4, Z6
+	VFMADD231PS  Z1, Z14, Z6
+	VADDPS       Z14, Z4, Z4
+	VMOVUPS      Z6, Z7
+	VFMADD231PS  Z0, Z9, Z7
+	VMOVUPS      Z6, Z6
+	VFNMADD231PS Z0, Z9, Z6
+	VADDPS       Z9, Z4, Z11
+	VSUBPS       Z9, Z4, Z4
+	VMOVUPS      Z7, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z6, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z11, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z4, (R8)
+	ADDQ         CX, R8
+	ADDQ         CX, R8
+	VMOVUPS      Z2, Z4
+	VFMADD231PS  Z1, Z10, Z4
+	VADDPS       Z10, Z2, Z2
+	VMOVUPS      Z4, Z6
+	VFMADD231PS  Z0, Z5, Z6
+	VMOVUPS      Z4, Z4
+	VFNMADD231PS Z0, Z5, Z4
+	VADDPS       Z5, Z2, Z7
+	VSUBPS       Z5, Z2, Z2
+	VMOVUPS      Z6, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z4, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z7, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z2, (R8)
+	ADDQ         CX, R8
+	ADDQ         CX, R8
+	VMOVUPS      Z3, Z2
+	VFMADD231PS  Z1, Z13, Z2
+	VADDPS       Z13, Z3, Z3
+	VMOVUPS      Z2, Z4
+	VFMADD231PS  Z0, Z8, Z4
+	VMOVUPS      Z2, Z2
+	VFNMADD231PS Z0, Z8, Z2
+	VADDPS       Z8, Z3, Z5
+	VSUBPS       Z8, Z3, Z3
+	VMOVUPS      Z4, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z2, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z5, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z3, (R8)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000040, DX
+	SUBQ         $0x00000010, DI
+	CMPQ         DI, $0x00000010
+	JAE          loop2
+
+next3:
+	TESTQ DI, DI
+	JZ    done1
+
+	// The tail, under a mask.
+	MOVL         $-1, R8
+	BZHIL        DI, R8, R8
+	KMOVW        R8, K1
+	MOVQ         DX, R8
+	MOVQ         R8, R9
+	VMOVUPS.Z    (R9), K1, Z2
+	ADDQ         BX, R9
+	VMOVUPS.Z    (R9), K1, Z3
+	ADDQ         BX, R9
+	VMOVUPS.Z    (R9), K1, Z4
+	ADDQ         BX, R9
+	VMOVUPS.Z    (R9), K1, Z5
+	VMOVUPS      Z2, Z6
+	VFMADD231PS  Z1, Z4, Z6
+	VADDPS       Z4, Z2, Z2
+	VMOVUPS      Z3, Z4
+	VFMADD231PS  Z1, Z5, Z4
+	VADDPS       Z5, Z3, Z3
+	VMOVUPS      Z6, Z7
+	VFMADD231PS  Z0, Z4, Z7
+	VMOVUPS      Z6, Z6
+	VFNMADD231PS Z0, Z4, Z6
+	VADDPS       Z3, Z2, Z4
+	VSUBPS       Z3, Z2, Z2
+	VMOVUPS      Z5, Z3
+	ADDQ         SI, R8
+	MOVQ         R8, R9
+	VMOVUPS.Z    (R9), K1, Z5
+	ADDQ         BX, R9
+	VMOVUPS.Z    (R9), K1, Z8
+	ADDQ         BX, R9
+	VMOVUPS.Z    (R9), K1, Z9
+	ADDQ         BX, R9
+	VMOVUPS.Z    (R9), K1, Z10
+	VMOVUPS      Z5, Z11
+	VFMADD231PS  Z1, Z9, Z11
+	VADDPS       Z9, Z5, Z5
+	VMOVUPS      Z8, Z9
+	VFMADD231PS  Z1, Z10, Z9
+	VADDPS       Z10, Z8, Z8
+	VMOVUPS      Z11, Z12
+	VFMADD231PS  Z0, Z9, Z12
+	VMOVUPS      Z11, Z11
+	VFNMADD231PS Z0, Z9, Z11
+	VADDPS       Z8, Z5, Z9
+	VSUBPS       Z8, Z5, Z5
+	VMOVUPS      Z10, Z8
+	ADDQ         SI, R8
+	MOVQ         R8, SI
+	VMOVUPS.Z    (SI), K1, Z10
+	ADDQ         BX, SI
+	VMOVUPS.Z    (SI), K1, Z13
+	ADDQ         BX, SI
+	VMOVUPS.Z    (SI), K1, Z14
+	ADDQ         BX, SI
+	VMOVUPS.Z    (SI), K1, Z15
+	VMOVUPS      Z10, Z16
+	VFMADD231PS  Z1, Z14, Z16
+	VADDPS       Z14, Z10, Z10
+	VMOVUPS      Z13, Z14
+	VFMADD231PS  Z1, Z15, Z14
+	VADDPS       Z15, Z13, Z13
+	VMOVUPS      Z16, Z17
+	VFMADD231PS  Z0, Z14, Z17
+	VMOVUPS      Z16, Z16
+	VFNMADD231PS Z0, Z14, Z16
+	VADDPS       Z13, Z10, Z14
+	VSUBPS       Z13, Z10, Z10
+	VMOVUPS      Z15, Z13
+	MOVQ         AX, BX
+	VMOVUPS      Z7, Z15
+	VFMADD231PS  Z1, Z17, Z15
+	VADDPS       Z17, Z7, Z7
+	VMOVUPS      Z15, Z17
+	VFMADD231PS  Z0, Z12, Z17
+	VMOVUPS      Z15, Z15
+	VFNMADD231PS Z0, Z12, Z15
+	VADDPS       Z12, Z7, Z18
+	VSUBPS       Z12, Z7, Z7
+	VMOVUPS      Z17, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z15, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z18, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z7, K1, (BX)
+	ADDQ         CX, BX
+	ADDQ         CX, BX
+	VMOVUPS      Z6, Z7
+	VFMADD231PS  Z1, Z16, Z7
+	VADDPS       Z16, Z6, Z6
+	VMOVUPS      Z7, Z12
+	VFMADD231PS  Z0, Z11, Z12
+	VMOVUPS      Z7, Z7
+	VFNMADD231PS Z0, Z11, Z7
+	VADDPS       Z11, Z6, Z15
+	VSUBPS       Z11, Z6, Z6
+	VMOVUPS      Z12, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z7, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z15, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z6, K1, (BX)
+	ADDQ         CX, BX
+	ADDQ         CX, BX
+	VMOVUPS      Z4, Z6
+	VFMADD231PS  Z1, Z14, Z6
+	VADDPS       Z14, Z4, Z4
+	VMOVUPS      Z6, Z7
+	VFMADD231PS  Z0, Z9, Z7
+	VMOVUPS      Z6, Z6
+	VFNMADD231PS Z0, Z9, Z6
+	VADDPS       Z9, Z4, Z11
+	VSUBPS       Z9, Z4, Z4
+	VMOVUPS      Z7, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z6, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z11, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z4, K1, (BX)
+	ADDQ         CX, BX
+	ADDQ         CX, BX
+	VMOVUPS      Z2, Z4
+	VFMADD231PS  Z1, Z10, Z4
+	VADDPS       Z10, Z2, Z2
+	VMOVUPS      Z4, Z6
+	VFMADD231PS  Z0, Z5, Z6
+	VMOVUPS      Z4, Z4
+	VFNMADD231PS Z0, Z5, Z4
+	VADDPS       Z5, Z2, Z7
+	VSUBPS       Z5, Z2, Z2
+	VMOVUPS      Z6, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z4, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z7, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z2, K1, (BX)
+	ADDQ         CX, BX
+	ADDQ         CX, BX
+	VMOVUPS      Z3, Z2
+	VFMADD231PS  Z1, Z13, Z2
+	VADDPS       Z13, Z3, Z1
+	VMOVUPS      Z2, Z3
+	VFMADD231PS  Z0, Z8, Z3
+	VMOVUPS      Z2, Z2
+	VFNMADD231PS Z0, Z8, Z2
+	VADDPS       Z8, Z1, Z0
+	VSUBPS       Z8, Z1, Z1
+	VMOVUPS      Z3, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z2, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z0, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z1, K1, (BX)
+	LEAQ         (AX)(DI*4), AX
+	LEAQ         (DX)(DI*4), DX
+	XORQ         DI, DI
+
+done1:
+	VZEROUPPER
+	RET
+
+// func WinogradOutputReduce4x3F32AVX512(v []float32, ldv int, x []float32, row int, col int, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·WinogradOutputReduce4x3F32AVX512(SB), NOSPLIT, $0-80
+	MOVQ         v_base+0(FP), AX
+	MOVQ         ldv+24(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         x_base+32(FP), DX
+	MOVQ         row+56(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         col+64(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         n+72(FP), DI
+	VBROADCASTSS word_3f000000<>+0(SB), Z0
+	VBROADCASTSS word_3e800000<>+0(SB), Z1
+	VBROADCASTSS word_3e000000<>+0(SB), Z2
+	CMPQ         DI, $0x00000010
+	JB           next3
+
+loop2:
+	MOVQ        AX, R8
+	VMOVUPS     (R8), Z3
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Z4
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Z5
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Z6
+	VADDPS      Z4, Z3, Z7
+	VSUBPS      Z4, Z3, Z3
+	VADDPS      Z6, Z5, Z4
+	VSUBPS      Z6, Z5, Z5
+	VADDPS      Z4, Z7, Z6
+	VMOVUPS     Z5, Z5
+	VFMADD231PS Z0, Z3, Z5
+	VMOVUPS     Z4, Z3
+	VFMADD231PS Z1, Z7, Z3
+	ADDQ        CX, R8
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Z4
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Z7
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Z8
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Z9
+	VADDPS      Z7, Z4, Z10
+	VSUBPS      Z7, Z4, Z4
+	VADDPS      Z9, Z8, Z7
+	VSUBPS      Z9, Z8, Z8
+	VADDPS      Z7, Z10, Z9
+	VMOVUPS     Z8, Z8
+	VFMADD231PS Z0, Z4, Z8
+	VMOVUPS     Z7, Z4
+	VFMADD231PS Z1, Z10, Z4
+	ADDQ        CX, R8
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Z7
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Z10
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Z11
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Z12
+	VADDPS      Z10, Z7, Z13
+	VSUBPS      Z10, Z7, Z7
+	VADDPS      Z12, Z11, Z10
+	VSUBPS      Z12, Z11, Z11
+	VADDPS      Z10, Z13, Z12
+	VMOVUPS     Z11, Z11
+	VFMADD231PS Z0, Z7, Z11
+	VMOVUPS     Z10, Z7
+	VFMADD231PS Z1, Z13, Z7
+	ADDQ        CX, R8
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Z10
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Z13
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Z14
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Z15
+	VADDPS      Z13, Z10, Z16
+	VSUBPS      Z13, Z10, Z10
+	VADDPS      Z15, Z14, Z13
+	VSUBPS      Z15, Z14, Z14
+	VADDPS      Z13, Z16, Z15
+	VMOVUPS     Z14, Z14
+	VFMADD231PS Z0, Z10, Z14
+	VMOVUPS     Z13, Z10
+	VFMADD231PS Z1, Z16, Z10
+	ADDQ        CX, R8
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Z13
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Z16
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Z17
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Z18
+	VADDPS      Z16, Z13, Z19
+	VSUBPS      Z16, Z13, Z13
+	VADDPS      Z18, Z17, Z16
+	VSUBPS      Z18, Z17, Z17
+	VADDPS      Z16, Z19, Z18
+	VMOVUPS     Z17, Z17
+	VFMADD231PS Z0, Z13, Z17
+	VMOVUPS     Z16, Z13
+	VFMADD231PS Z1, Z19, Z13
+	MOVQ        DX, R8
+	VADDPS      Z9, Z6, Z16
+	VSUBPS      Z9, Z6, Z6
+	VADDPS      Z15, Z12, Z9
+	VSUBPS      Z15, Z12, Z12
+	VADDPS      Z9, Z16, Z15
+	VMOVUPS     Z12, Z19
+	VFMADD231PS Z0, Z6, Z19
+	VMOVUPS     Z9, Z9
+	VFMADD231PS Z1, Z16, Z9
+	VMOVUPS     Z12, Z12
+	VFMADD231PS Z2, Z6, Z12
+	VADDPS      Z18, Z12, Z12
+	MOVQ        R8, R9
+	VMOVUPS     Z15, (R9)
+	ADDQ        BX, R9
+	VMOVUPS     Z19, (R9)
+	ADDQ        BX, R9
+	VMOVUPS     Z9, (R9)
+	ADDQ        BX, R9
+	VMOVUPS     Z12, (R9)
+	ADDQ        SI, R8
+	VADDPS      Z8, Z5, Z6
+	VSUBPS      Z8, Z5, Z5
+	VADDPS      Z14, Z11, Z8
+	VSUBPS      Z14, Z11, Z9
+	VADDPS      Z8, Z6, Z11
+	VMOVUPS     Z9, Z12
+	VFMADD231PS Z0, Z5, Z12
+	VMOVUPS     Z8, Z8
+	VFMADD231PS Z1, Z6, Z8
+	VMOVUPS     Z9, Z6
+	VFMADD231PS Z2, Z5, Z6
+	VADDPS      Z17, Z6, Z6
+	MOVQ        R8, R9
+	VMOVUPS     Z11, (R9)
+	ADDQ        BX, R9
+	VMOVUPS     Z12, (R9)
+	ADDQ        BX, R9
+	VMOVUPS     Z8, (R9)
+	ADDQ        BX, R9
+	VMOVUPS     Z6, (R9)
+	ADDQ        SI, R8
+	VADDPS      Z4, Z3, Z5
+	VSUBPS      Z4, Z3, Z3
+	VADDPS      Z10, Z7, Z4
+	VSUBPS      Z10, Z7, Z6
+	VADDPS      Z4, Z5, Z7
+	VMOVUPS     Z6, Z8
+	VFMADD231PS Z0, Z3, Z8
+	VMOVUPS     Z4, Z4
+	VFMADD231PS Z1, Z5, Z4
+	VMOVUPS     Z6, Z5
+	VFMADD231PS Z2, Z3, Z5
+	VADDPS      Z13, Z5, Z5
+	VMOVUPS     Z7, (R8)
+	ADDQ        BX, R8
+	VMOVUPS     Z8, (R8)
+	ADDQ        BX, R8
+	VMOVUPS     Z4, (R8)
+	ADDQ        BX, R8
+	VMOVUPS     Z5, (R8)
+	ADDQ        $0x00000040, AX
+	ADDQ        $0x00000040, DX
+	SUBQ        $0x00000010, DI
+	CMPQ        DI, $0x00000010
+	JAE         loop2
+
+next3:
+	TESTQ DI, DI
+	JZ    done1
+
+	// The tail, under a mask.
+	MOVL        $-1, R8
+	BZHIL       DI, R8, R8
+	KMOVW       R8, K1
+	MOVQ        AX, R8
+	VMOVUPS.Z   (R8), K1, Z3
+	ADDQ        CX, R8
+	VMOVUPS.Z   (R8), K1, Z4
+	ADDQ        CX, R8
+	VMOVUPS.Z   (R8), K1, Z5
+	ADDQ        CX, R8
+	VMOVUPS.Z   (R8), K1, Z6
+	VADDPS      Z4, Z3, Z7
+	VSUBPS      Z4, Z3, Z3
+	VADDPS      Z6, Z5, Z4
+	VSUBPS      Z6, Z5, Z5
+	VADDPS      Z4, Z7, Z6
+	VMOVUPS     Z5, Z5
+	VFMADD231PS Z0, Z3, Z5
+	VMOVUPS     Z4, Z3
+	VFMADD231PS Z1, Z7, Z3
+	ADDQ        CX, R8
+	ADDQ        CX, R8
+	VMOVUPS.Z   (R8), K1, Z4
+	ADDQ        CX, R8
+	VMOVUPS.Z   (R8), K1, Z7
 	ADDQ        CX, R8
 	VMOVUPS.Z   (R8), K1, Z8
 	ADDQ        CX, R8
+	VMOVUPS.Z   (R8), K1, Z9
+	VADDPS      Z7, Z4, Z10
+	VSUBPS      Z7, Z4, Z4
+	VADDPS      Z9, Z8, Z7
+	VSUBPS      Z9, Z8, Z8
+	VADDPS      Z7, Z10, Z9
+	VMOVUPS     Z8, Z8
+	VFMADD231PS Z0, Z4, Z8
+	VMOVUPS     Z7, Z4
+	VFMADD231PS Z1, Z10, Z4
+	ADDQ        CX, R8
+	ADDQ        CX, R8
+	VMOVUPS.Z   (R8), K1, Z7
+	ADDQ        CX, R8
+	VMOVUPS.Z   (R8), K1, Z10
+	ADDQ        CX, R8
+	VMOVUPS.Z   (R8), K1, Z11
+	ADDQ        CX, R8
 	VMOVUPS.Z   (R8), K1, Z12
+	VADDPS      Z10, Z7, Z13
+	VSUBPS      Z10, Z7, Z7
+	VADDPS      Z12, Z11, Z10
+	VSUBPS      Z12, Z11, Z11
+	VADDPS      Z10, Z13, Z12
+	VMOVUPS     Z11, Z11
+	VFMADD231PS Z0, Z7, Z11
+	VMOVUPS     Z10, Z7
+	VFMADD231PS Z1, Z13, Z7
+	ADDQ        CX, R8
+	ADDQ        CX, R8
+	VMOVUPS.Z   (R8), K1, Z10
 	ADDQ        CX, R8
 	VMOVUPS.Z   (R8), K1, Z13
 	ADDQ        CX, R8
 	VMOVUPS.Z   (R8), K1, Z14
 	ADDQ        CX, R8
 	VMOVUPS.Z   (R8), K1, Z15
-	VADDPS      Z12, Z8, Z16
-	VSUBPS      Z12, Z8, Z8
-	VADDPS      Z14, Z13, Z12
-	VSUBPS      Z14, Z13, Z13
-	VMOVUPS     Z13, Z14
-	VFMADD231PS Z2, Z8, Z14
-	VADDPS      Z15, Z14, Z14
-	VADDPS      Z12, Z16, Z15
-	VMOVUPS     Z13, Z13
-	VFMADD231PS Z0, Z8, Z13
-	VMOVUPS     Z12, Z8
-	VFMADD231PS Z1, Z16, Z8
+	VADDPS      Z13, Z10, Z16
+	VSUBPS      Z13, Z10, Z10
+	VADDPS      Z15, Z14, Z13
+	VSUBPS      Z15, Z14, Z14
+	VADDPS      Z13, Z16, Z15
+	VMOVUPS     Z14, Z14
+	VFMADD231PS Z0, Z10, Z14
+	VMOVUPS     Z13, Z10
+	VFMADD231PS Z1, Z16, Z10
 	ADDQ        CX, R8
-	VMOVUPS.Z   (R8), K1, Z12
+	ADDQ        CX, R8
+	VMOVUPS.Z   (R8), K1, Z13
 	ADDQ        CX, R8
 	VMOVUPS.Z   (R8), K1, Z16
 	ADDQ        CX, R8
 	VMOVUPS.Z   (R8), K1, Z17
 	ADDQ        CX, R8
 	VMOVUPS.Z   (R8), K1, Z18
-	ADDQ        CX, R8
-	VMOVUPS.Z   (R8), K1, Z19
-	VADDPS      Z16, Z12, Z20
-	VSUBPS      Z16, Z12, Z12
+	VADDPS      Z16, Z13, Z19
+	VSUBPS      Z16, Z13, Z13
 	VADDPS      Z18, Z17, Z16
 	VSUBPS      Z18, Z17, Z17
-	VMOVUPS     Z17, Z18
-	VFMADD231PS Z2, Z12, Z18
-	VADDPS      Z19, Z18, Z18
-	VADDPS      Z16, Z20, Z19
+	VADDPS      Z16, Z19, Z18
 	VMOVUPS     Z17, Z17
-	VFMADD231PS Z0, Z12, Z17
-	VMOVUPS     Z16, Z12
-	VFMADD231PS Z1, Z20, Z12
+	VFMADD231PS Z0, Z13, Z17
+	VMOVUPS     Z16, Z13
+	VFMADD231PS Z1, Z19, Z13
+	MOVQ        DX, CX
+	VADDPS      Z9, Z6, Z16
+	VSUBPS      Z9, Z6, Z6
+	VADDPS      Z15, Z12, Z9
+	VSUBPS      Z15, Z12, Z12
+	VADDPS      Z9, Z16, Z15
+	VMOVUPS     Z12, Z19
+	VFMADD231PS Z0, Z6, Z19
+	VMOVUPS     Z9, Z9
+	VFMADD231PS Z1, Z16, Z9
+	VMOVUPS     Z12, Z12
+	VFMADD231PS Z2, Z6, Z12
+	VADDPS      Z18, Z12, Z12
+	MOVQ        CX, R8
+	VMOVUPS     Z15, K1, (R8)
+	ADDQ        BX, R8
+	VMOVUPS     Z19, K1, (R8)
+	ADDQ        BX, R8
+	VMOVUPS     Z9, K1, (R8)
+	ADDQ        BX, R8
+	VMOVUPS     Z12, K1, (R8)
+	ADDQ        SI, CX
+	VADDPS      Z8, Z5, Z6
+	VSUBPS      Z8, Z5, Z5
+	VADDPS      Z14, Z11, Z8
+	VSUBPS      Z14, Z11, Z9
+	VADDPS      Z8, Z6, Z11
+	VMOVUPS     Z9, Z12
+	VFMADD231PS Z0, Z5, Z12
+	VMOVUPS     Z8, Z8
+	VFMADD231PS Z1, Z6, Z8
+	VMOVUPS     Z9, Z6
+	VFMADD231PS Z2, Z5, Z6
+	VADDPS      Z17, Z6, Z6
+	MOVQ        CX, R8
+	VMOVUPS     Z11, K1, (R8)
+	ADDQ        BX, R8
+	VMOVUPS     Z12, K1, (R8)
+	ADDQ        BX, R8
+	VMOVUPS     Z8, K1, (R8)
+	ADDQ        BX, R8
+	VMOVUPS     Z6, K1, (R8)
+	ADDQ        SI, CX
+	VADDPS      Z4, Z3, Z5
+	VSUBPS      Z4, Z3, Z3
+	VADDPS      Z10, Z7, Z4
+	VSUBPS      Z10, Z7, Z6
+	VADDPS      Z4, Z5, Z7
+	VMOVUPS     Z6, Z8
+	VFMADD231PS Z0, Z3, Z8
+	VMOVUPS     Z4, Z0
+	VFMADD231PS Z1, Z5, Z0
+	VMOVUPS     Z6, Z1
+	VFMADD231PS Z2, Z3, Z1
+	VADDPS      Z13, Z1, Z1
+	VMOVUPS     Z7, K1, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z8, K1, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z0, K1, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z1, K1, (CX)
+	LEAQ        (AX)(DI*4), AX
+	LEAQ        (DX)(DI*4), DX
+	XORQ        DI, DI
+
+done1:
+	VZEROUPPER
+	RET
+
+// func WinogradOutputExpand3x4F32AVX512(v []float32, ldv int, x []float32, row int, col int, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·WinogradOutputExpand3x4F32AVX512(SB), NOSPLIT, $0-80
+	MOVQ         v_base+0(FP), AX
+	MOVQ         ldv+24(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         x_base+32(FP), DX
+	MOVQ         row+56(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         col+64(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         n+72(FP), DI
+	VBROADCASTSS word_3f000000<>+0(SB), Z0
+	VBROADCASTSS word_3e800000<>+0(SB), Z1
+	VBROADCASTSS word_3e000000<>+0(SB), Z2
+	CMPQ         DI, $0x00000010
+	JB           next3
+
+loop2:
+	MOVQ         DX, R8
+	MOVQ         R8, R9
+	VMOVUPS      (R9), Z2
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Z3
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Z4
+	VMOVUPS      Z2, Z5
+	VFMADD231PS  Z1, Z4, Z5
+	VADDPS       Z4, Z2, Z2
+	VMOVUPS      Z5, Z4
+	VFMADD231PS  Z0, Z3, Z4
+	VMOVUPS      Z5, Z5
+	VFNMADD231PS Z0, Z3, Z5
+	VADDPS       Z3, Z2, Z6
+	VSUBPS       Z3, Z2, Z2
+	ADDQ         SI, R8
+	MOVQ         R8, R9
+	VMOVUPS      (R9), Z3
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Z7
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Z8
+	VMOVUPS      Z3, Z9
+	VFMADD231PS  Z1, Z8, Z9
+	VADDPS       Z8, Z3, Z3
+	VMOVUPS      Z9, Z8
+	VFMADD231PS  Z0, Z7, Z8
+	VMOVUPS      Z9, Z9
+	VFNMADD231PS Z0, Z7, Z9
+	VADDPS       Z7, Z3, Z10
+	VSUBPS       Z7, Z3, Z3
+	ADDQ         SI, R8
+	MOVQ         R8, R9
+	VMOVUPS      (R9), Z7
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Z11
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Z12
+	VMOVUPS      Z7, Z13
+	VFMADD231PS  Z1, Z12, Z13
+	VADDPS       Z12, Z7, Z7
+	VMOVUPS      Z13, Z12
+	VFMADD231PS  Z0, Z11, Z12
+	VMOVUPS      Z13, Z13
+	VFNMADD231PS Z0, Z11, Z13
+	VADDPS       Z11, Z7, Z14
+	VSUBPS       Z11, Z7, Z7
+	ADDQ         SI, R8
+	VMOVUPS      (R8), Z11
+	ADDQ         BX, R8
+	VMOVUPS      (R8), Z15
+	ADDQ         BX, R8
+	VMOVUPS      (R8), Z16
+	VMOVUPS      Z11, Z17
+	VFMADD231PS  Z1, Z16, Z17
+	VADDPS       Z16, Z11, Z11
+	VMOVUPS      Z17, Z16
+	VFMADD231PS  Z0, Z15, Z16
+	VMOVUPS      Z17, Z17
+	VFNMADD231PS Z0, Z15, Z17
+	VADDPS       Z15, Z11, Z18
+	VSUBPS       Z15, Z11, Z11
+	MOVQ         AX, R8
+	VMOVUPS      Z4, Z15
+	VFMADD231PS  Z1, Z12, Z15
+	VADDPS       Z12, Z4, Z4
+	VMOVUPS      Z8, Z12
+	VFMADD231PS  Z1, Z16, Z12
+	VADDPS       Z16, Z8, Z8
+	VMOVUPS      Z15, Z19
+	VFMADD231PS  Z0, Z12, Z19
+	VMOVUPS      Z15, Z15
+	VFNMADD231PS Z0, Z12, Z15
+	VADDPS       Z8, Z4, Z12
+	VSUBPS       Z8, Z4, Z4
+	VMOVUPS      Z16, Z8
+	VMOVUPS      Z19, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z15, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z12, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z4, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z8, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z5, Z4
+	VFMADD231PS  Z1, Z13, Z4
+	VADDPS       Z13, Z5, Z5
+	VMOVUPS      Z9, Z8
+	VFMADD231PS  Z1, Z17, Z8
+	VADDPS       Z17, Z9, Z9
+	VMOVUPS      Z4, Z12
+	VFMADD231PS  Z0, Z8, Z12
+	VMOVUPS      Z4, Z4
+	VFNMADD231PS Z0, Z8, Z4
+	VADDPS       Z9, Z5, Z8
+	VSUBPS       Z9, Z5, Z5
+	VMOVUPS      Z17, Z9
+	VMOVUPS      Z12, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z4, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z8, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z5, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z9, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z6, Z4
+	VFMADD231PS  Z1, Z14, Z4
+	VADDPS       Z14, Z6, Z5
+	VMOVUPS      Z10, Z6
+	VFMADD231PS  Z1, Z18, Z6
+	VADDPS       Z18, Z10, Z8
+	VMOVUPS      Z4, Z9
+	VFMADD231PS  Z0, Z6, Z9
+	VMOVUPS      Z4, Z4
+	VFNMADD231PS Z0, Z6, Z4
+	VADDPS       Z8, Z5, Z6
+	VSUBPS       Z8, Z5, Z5
+	VMOVUPS      Z18, Z8
+	VMOVUPS      Z9, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z4, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z6, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z5, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z8, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z2, Z4
+	VFMADD231PS  Z1, Z7, Z4
+	VADDPS       Z7, Z2, Z2
+	VMOVUPS      Z3, Z5
+	VFMADD231PS  Z1, Z11, Z5
+	VADDPS       Z11, Z3, Z3
+	VMOVUPS      Z4, Z6
+	VFMADD231PS  Z0, Z5, Z6
+	VMOVUPS      Z4, Z4
+	VFNMADD231PS Z0, Z5, Z4
+	VADDPS       Z3, Z2, Z5
+	VSUBPS       Z3, Z2, Z2
+	VMOVUPS      Z11, Z3
+	VMOVUPS      Z6, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z4, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z5, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z2, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z3, (R8)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000040, DX
+	SUBQ         $0x00000010, DI
+	CMPQ         DI, $0x00000010
+	JAE          loop2
+
+next3:
+	TESTQ DI, DI
+	JZ    done1
+
+	// The tail, under a mask.
+	MOVL         $-1, R8
+	BZHIL        DI, R8, R8
+	KMOVW        R8, K1
+	MOVQ         DX, R8
+	MOVQ         R8, R9
+	VMOVUPS.Z    (R9), K1, Z2
+	ADDQ         BX, R9
+	VMOVUPS.Z    (R9), K1, Z3
+	ADDQ         BX, R9
+	VMOVUPS.Z    (R9), K1, Z4
+	VMOVUPS      Z2, Z5
+	VFMADD231PS  Z1, Z4, Z5
+	VADDPS       Z4, Z2, Z2
+	VMOVUPS      Z5, Z4
+	VFMADD231PS  Z0, Z3, Z4
+	VMOVUPS      Z5, Z5
+	VFNMADD231PS Z0, Z3, Z5
+	VADDPS       Z3, Z2, Z6
+	VSUBPS       Z3, Z2, Z2
+	ADDQ         SI, R8
+	MOVQ         R8, R9
+	VMOVUPS.Z    (R9), K1, Z3
+	ADDQ         BX, R9
+	VMOVUPS.Z    (R9), K1, Z7
+	ADDQ         BX, R9
+	VMOVUPS.Z    (R9), K1, Z8
+	VMOVUPS      Z3, Z9
+	VFMADD231PS  Z1, Z8, Z9
+	VADDPS       Z8, Z3, Z3
+	VMOVUPS      Z9, Z8
+	VFMADD231PS  Z0, Z7, Z8
+	VMOVUPS      Z9, Z9
+	VFNMADD231PS Z0, Z7, Z9
+	VADDPS       Z7, Z3, Z10
+	VSUBPS       Z7, Z3, Z3
+	ADDQ         SI, R8
+	MOVQ         R8, R9
+	VMOVUPS.Z    (R9), K1, Z7
+	ADDQ         BX, R9
+	VMOVUPS.Z    (R9), K1, Z11
+	ADDQ         BX, R9
+	VMOVUPS.Z    (R9), K1, Z12
+	VMOVUPS      Z7, Z13
+	VFMADD231PS  Z1, Z12, Z13
+	VADDPS       Z12, Z7, Z7
+	VMOVUPS      Z13, Z12
+	VFMADD231PS  Z0, Z11, Z12
+	VMOVUPS      Z13, Z13
+	VFNMADD231PS Z0, Z11, Z13
+	VADDPS       Z11, Z7, Z14
+	VSUBPS       Z11, Z7, Z7
+	ADDQ         SI, R8
+	MOVQ         R8, SI
+	VMOVUPS.Z    (SI), K1, Z11
+	ADDQ         BX, SI
+	VMOVUPS.Z    (SI), K1, Z15
+	ADDQ         BX, SI
+	VMOVUPS.Z    (SI), K1, Z16
+	VMOVUPS      Z11, Z17
+	VFMADD231PS  Z1, Z16, Z17
+	VADDPS       Z16, Z11, Z11
+	VMOVUPS      Z17, Z16
+	VFMADD231PS  Z0, Z15, Z16
+	VMOVUPS      Z17, Z17
+	VFNMADD231PS Z0, Z15, Z17
+	VADDPS       Z15, Z11, Z18
+	VSUBPS       Z15, Z11, Z11
+	MOVQ         AX, BX
+	VMOVUPS      Z4, Z15
+	VFMADD231PS  Z1, Z12, Z15
+	VADDPS       Z12, Z4, Z4
+	VMOVUPS      Z8, Z12
+	VFMADD231PS  Z1, Z16, Z12
+	VADDPS       Z16, Z8, Z8
+	VMOVUPS      Z15, Z19
+	VFMADD231PS  Z0, Z12, Z19
+	VMOVUPS      Z15, Z15
+	VFNMADD231PS Z0, Z12, Z15
+	VADDPS       Z8, Z4, Z12
+	VSUBPS       Z8, Z4, Z4
+	VMOVUPS      Z16, Z8
+	VMOVUPS      Z19, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z15, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z12, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z4, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z8, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z5, Z4
+	VFMADD231PS  Z1, Z13, Z4
+	VADDPS       Z13, Z5, Z5
+	VMOVUPS      Z9, Z8
+	VFMADD231PS  Z1, Z17, Z8
+	VADDPS       Z17, Z9, Z9
+	VMOVUPS      Z4, Z12
+	VFMADD231PS  Z0, Z8, Z12
+	VMOVUPS      Z4, Z4
+	VFNMADD231PS Z0, Z8, Z4
+	VADDPS       Z9, Z5, Z8
+	VSUBPS       Z9, Z5, Z5
+	VMOVUPS      Z17, Z9
+	VMOVUPS      Z12, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z4, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z8, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z5, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z9, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z6, Z4
+	VFMADD231PS  Z1, Z14, Z4
+	VADDPS       Z14, Z6, Z5
+	VMOVUPS      Z10, Z6
+	VFMADD231PS  Z1, Z18, Z6
+	VADDPS       Z18, Z10, Z8
+	VMOVUPS      Z4, Z9
+	VFMADD231PS  Z0, Z6, Z9
+	VMOVUPS      Z4, Z4
+	VFNMADD231PS Z0, Z6, Z4
+	VADDPS       Z8, Z5, Z6
+	VSUBPS       Z8, Z5, Z5
+	VMOVUPS      Z18, Z8
+	VMOVUPS      Z9, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z4, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z6, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z5, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z8, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z2, Z4
+	VFMADD231PS  Z1, Z7, Z4
+	VADDPS       Z7, Z2, Z2
+	VMOVUPS      Z3, Z5
+	VFMADD231PS  Z1, Z11, Z5
+	VADDPS       Z11, Z3, Z1
+	VMOVUPS      Z4, Z3
+	VFMADD231PS  Z0, Z5, Z3
+	VMOVUPS      Z4, Z4
+	VFNMADD231PS Z0, Z5, Z4
+	VADDPS       Z1, Z2, Z0
+	VSUBPS       Z1, Z2, Z1
+	VMOVUPS      Z11, Z2
+	VMOVUPS      Z3, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z4, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z0, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z1, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z2, K1, (BX)
+	LEAQ         (AX)(DI*4), AX
+	LEAQ         (DX)(DI*4), DX
+	XORQ         DI, DI
+
+done1:
+	VZEROUPPER
+	RET
+
+// func WinogradOutputReduce3x4F32AVX512(v []float32, ldv int, x []float32, row int, col int, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·WinogradOutputReduce3x4F32AVX512(SB), NOSPLIT, $0-80
+	MOVQ         v_base+0(FP), AX
+	MOVQ         ldv+24(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         x_base+32(FP), DX
+	MOVQ         row+56(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         col+64(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         n+72(FP), DI
+	VBROADCASTSS word_3f000000<>+0(SB), Z0
+	VBROADCASTSS word_3e800000<>+0(SB), Z1
+	VBROADCASTSS word_3e000000<>+0(SB), Z2
+	CMPQ         DI, $0x00000010
+	JB           next3
+
+loop2:
+	MOVQ        AX, R8
+	VMOVUPS     (R8), Z3
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Z4
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Z5
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Z6
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Z7
+	VADDPS      Z4, Z3, Z8
+	VSUBPS      Z4, Z3, Z3
+	VADDPS      Z6, Z5, Z4
+	VSUBPS      Z6, Z5, Z5
+	VADDPS      Z4, Z8, Z6
+	VMOVUPS     Z5, Z9
+	VFMADD231PS Z0, Z3, Z9
+	VMOVUPS     Z4, Z4
+	VFMADD231PS Z1, Z8, Z4
+	VMOVUPS     Z5, Z5
+	VFMADD231PS Z2, Z3, Z5
+	VADDPS      Z7, Z5, Z5
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Z3
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Z7
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Z8
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Z10
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Z11
+	VADDPS      Z7, Z3, Z12
+	VSUBPS      Z7, Z3, Z3
+	VADDPS      Z10, Z8, Z7
+	VSUBPS      Z10, Z8, Z8
+	VADDPS      Z7, Z12, Z10
+	VMOVUPS     Z8, Z13
+	VFMADD231PS Z0, Z3, Z13
+	VMOVUPS     Z7, Z7
+	VFMADD231PS Z1, Z12, Z7
+	VMOVUPS     Z8, Z8
+	VFMADD231PS Z2, Z3, Z8
+	VADDPS      Z11, Z8, Z8
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Z3
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Z11
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Z12
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Z14
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Z15
+	VADDPS      Z11, Z3, Z16
+	VSUBPS      Z11, Z3, Z3
+	VADDPS      Z14, Z12, Z11
+	VSUBPS      Z14, Z12, Z12
+	VADDPS      Z11, Z16, Z14
+	VMOVUPS     Z12, Z17
+	VFMADD231PS Z0, Z3, Z17
+	VMOVUPS     Z11, Z11
+	VFMADD231PS Z1, Z16, Z11
+	VMOVUPS     Z12, Z12
+	VFMADD231PS Z2, Z3, Z12
+	VADDPS      Z15, Z12, Z12
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Z3
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Z15
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Z16
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Z18
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Z19
+	VADDPS      Z15, Z3, Z20
+	VSUBPS      Z15, Z3, Z3
+	VADDPS      Z18, Z16, Z15
+	VSUBPS      Z18, Z16, Z16
+	VADDPS      Z15, Z20, Z18
+	VMOVUPS     Z16, Z21
+	VFMADD231PS Z0, Z3, Z21
+	VMOVUPS     Z15, Z15
+	VFMADD231PS Z1, Z20, Z15
+	VMOVUPS     Z16, Z16
+	VFMADD231PS Z2, Z3, Z16
+	VADDPS      Z19, Z16, Z16
+	MOVQ        DX, R8
+	VADDPS      Z10, Z6, Z3
+	VSUBPS      Z10, Z6, Z6
+	VADDPS      Z18, Z14, Z10
+	VSUBPS      Z18, Z14, Z14
+	VADDPS      Z10, Z3, Z18
+	VMOVUPS     Z14, Z14
+	VFMADD231PS Z0, Z6, Z14
+	VMOVUPS     Z10, Z6
+	VFMADD231PS Z1, Z3, Z6
+	MOVQ        R8, R9
+	VMOVUPS     Z18, (R9)
+	ADDQ        BX, R9
+	VMOVUPS     Z14, (R9)
+	ADDQ        BX, R9
+	VMOVUPS     Z6, (R9)
+	ADDQ        SI, R8
+	VADDPS      Z13, Z9, Z3
+	VSUBPS      Z13, Z9, Z6
+	VADDPS      Z21, Z17, Z9
+	VSUBPS      Z21, Z17, Z10
+	VADDPS      Z9, Z3, Z13
+	VMOVUPS     Z10, Z10
+	VFMADD231PS Z0, Z6, Z10
+	VMOVUPS     Z9, Z6
+	VFMADD231PS Z1, Z3, Z6
+	MOVQ        R8, R9
+	VMOVUPS     Z13, (R9)
+	ADDQ        BX, R9
+	VMOVUPS     Z10, (R9)
+	ADDQ        BX, R9
+	VMOVUPS     Z6, (R9)
+	ADDQ        SI, R8
+	VADDPS      Z7, Z4, Z3
+	VSUBPS      Z7, Z4, Z4
+	VADDPS      Z15, Z11, Z6
+	VSUBPS      Z15, Z11, Z7
+	VADDPS      Z6, Z3, Z9
+	VMOVUPS     Z7, Z7
+	VFMADD231PS Z0, Z4, Z7
+	VMOVUPS     Z6, Z4
+	VFMADD231PS Z1, Z3, Z4
+	MOVQ        R8, R9
+	VMOVUPS     Z9, (R9)
+	ADDQ        BX, R9
+	VMOVUPS     Z7, (R9)
+	ADDQ        BX, R9
+	VMOVUPS     Z4, (R9)
+	ADDQ        SI, R8
+	VADDPS      Z8, Z5, Z3
+	VSUBPS      Z8, Z5, Z4
+	VADDPS      Z16, Z12, Z5
+	VSUBPS      Z16, Z12, Z6
+	VADDPS      Z5, Z3, Z7
+	VMOVUPS     Z6, Z6
+	VFMADD231PS Z0, Z4, Z6
+	VMOVUPS     Z5, Z4
+	VFMADD231PS Z1, Z3, Z4
+	VMOVUPS     Z7, (R8)
+	ADDQ        BX, R8
+	VMOVUPS     Z6, (R8)
+	ADDQ        BX, R8
+	VMOVUPS     Z4, (R8)
+	ADDQ        $0x00000040, AX
+	ADDQ        $0x00000040, DX
+	SUBQ        $0x00000010, DI
+	CMPQ        DI, $0x00000010
+	JAE         loop2
+
+next3:
+	TESTQ DI, DI
+	JZ    done1
+
+	// The tail, under a mask.
+	MOVL        $-1, R8
+	BZHIL       DI, R8, R8
+	KMOVW       R8, K1
+	MOVQ        AX, R8
+	VMOVUPS.Z   (R8), K1, Z3
+	ADDQ        CX, R8
+	VMOVUPS.Z   (R8), K1, Z4
+	ADDQ        CX, R8
+	VMOVUPS.Z   (R8), K1, Z5
+	ADDQ        CX, R8
+	VMOVUPS.Z   (R8), K1, Z6
+	ADDQ        CX, R8
+	VMOVUPS.Z   (R8), K1, Z7
+	VADDPS      Z4, Z3, Z8
+	VSUBPS      Z4, Z3, Z3
+	VADDPS      Z6, Z5, Z4
+	VSUBPS      Z6, Z5, Z5
+	VADDPS      Z4, Z8, Z6
+	VMOVUPS     Z5, Z9
+	VFMADD231PS Z0, Z3, Z9
+	VMOVUPS     Z4, Z4
+	VFMADD231PS Z1, Z8, Z4
+	VMOVUPS     Z5, Z5
+	VFMADD231PS Z2, Z3, Z5
+	VADDPS      Z7, Z5, Z5
+	ADDQ        CX, R8
+	VMOVUPS.Z   (R8), K1, Z3
+	ADDQ        CX, R8
+	VMOVUPS.Z   (R8), K1, Z7
+	ADDQ        CX, R8
+	VMOVUPS.Z   (R8), K1, Z8
+	ADDQ        CX, R8
+	VMOVUPS.Z   (R8), K1, Z10
+	ADDQ        CX, R8
+	VMOVUPS.Z   (R8), K1, Z11
+	VADDPS      Z7, Z3, Z12
+	VSUBPS      Z7, Z3, Z3
+	VADDPS      Z10, Z8, Z7
+	VSUBPS      Z10, Z8, Z8
+	VADDPS      Z7, Z12, Z10
+	VMOVUPS     Z8, Z13
+	VFMADD231PS Z0, Z3, Z13
+	VMOVUPS     Z7, Z7
+	VFMADD231PS Z1, Z12, Z7
+	VMOVUPS     Z8, Z8
+	VFMADD231PS Z2, Z3, Z8
+	VADDPS      Z11, Z8, Z8
+	ADDQ        CX, R8
+	VMOVUPS.Z   (R8), K1, Z3
+	ADDQ        CX, R8
+	VMOVUPS.Z   (R8), K1, Z11
+	ADDQ        CX, R8
+	VMOVUPS.Z   (R8), K1, Z12
+	ADDQ        CX, R8
+	VMOVUPS.Z   (R8), K1, Z14
+	ADDQ        CX, R8
+	VMOVUPS.Z   (R8), K1, Z15
+	VADDPS      Z11, Z3, Z16
+	VSUBPS      Z11, Z3, Z3
+	VADDPS      Z14, Z12, Z11
+	VSUBPS      Z14, Z12, Z12
+	VADDPS      Z11, Z16, Z14
+	VMOVUPS     Z12, Z17
+	VFMADD231PS Z0, Z3, Z17
+	VMOVUPS     Z11, Z11
+	VFMADD231PS Z1, Z16, Z11
+	VMOVUPS     Z12, Z12
+	VFMADD231PS Z2, Z3, Z12
+	VADDPS      Z15, Z12, Z12
+	ADDQ        CX, R8
+	VMOVUPS.Z   (R8), K1, Z3
+	ADDQ        CX, R8
+	VMOVUPS.Z   (R8), K1, Z15
 	ADDQ        CX, R8
 	VMOVUPS.Z   (R8), K1, Z16
 	ADDQ        CX, R8
-	VMOVUPS.Z   (R8), K1, Z20
+	VMOVUPS.Z   (R8), K1, Z18
 	ADDQ        CX, R8
-	VMOVUPS.Z   (R8), K1, Z21
-	ADDQ        CX, R8
-	VMOVUPS.Z   (R8), K1, Z22
-	ADDQ        CX, R8
-	VMOVUPS.Z   (R8), K1, Z23
-	VADDPS      Z20, Z16, Z24
-	VSUBPS      Z20, Z16, Z16
-	VADDPS      Z22, Z21, Z20
-	VSUBPS      Z22, Z21, Z21
-	VMOVUPS     Z21, Z22
-	VFMADD231PS Z2, Z16, Z22
-	VADDPS      Z23, Z22, Z22
-	VADDPS      Z20, Z24, Z23
-	VMOVUPS     Z21, Z21
-	VFMADD231PS Z0, Z16, Z21
-	VMOVUPS     Z20, Z16
-	VFMADD231PS Z1, Z24, Z16
-	MOVQ        DX, CX
-	VADDPS      Z11, Z7, Z20
-	VSUBPS      Z11, Z7, Z7
-	VADDPS      Z19, Z15, Z11
-	VSUBPS      Z19, Z15, Z15
-	VMOVUPS     Z15, Z19
-	VFMADD231PS Z2, Z7, Z19
-	VADDPS      Z23, Z19, Z19
-	VADDPS      Z11, Z20, Z23
+	VMOVUPS.Z   (R8), K1, Z19
+	VADDPS      Z15, Z3, Z20
+	VSUBPS      Z15, Z3, Z3
+	VADDPS      Z18, Z16, Z15
+	VSUBPS      Z18, Z16, Z16
+	VADDPS      Z15, Z20, Z18
+	VMOVUPS     Z16, Z21
+	VFMADD231PS Z0, Z3, Z21
 	VMOVUPS     Z15, Z15
-	VFMADD231PS Z0, Z7, Z15
-	VMOVUPS     Z11, Z7
-	VFMADD231PS Z1, Z20, Z7
+	VFMADD231PS Z1, Z20, Z15
+	VMOVUPS     Z16, Z16
+	VFMADD231PS Z2, Z3, Z16
+	VADDPS      Z19, Z16, Z16
+	MOVQ        DX, CX
+	VADDPS      Z10, Z6, Z2
+	VSUBPS      Z10, Z6, Z3
+	VADDPS      Z18, Z14, Z6
+	VSUBPS      Z18, Z14, Z10
+	VADDPS      Z6, Z2, Z14
+	VMOVUPS     Z10, Z10
+	VFMADD231PS Z0, Z3, Z10
+	VMOVUPS     Z6, Z3
+	VFMADD231PS Z1, Z2, Z3
 	MOVQ        CX, R8
-	VMOVUPS     Z23, K1, (R8)
+	VMOVUPS     Z14, K1, (R8)
 	ADDQ        BX, R8
-	VMOVUPS     Z15, K1, (R8)
+	VMOVUPS     Z10, K1, (R8)
 	ADDQ        BX, R8
+	VMOVUPS     Z3, K1, (R8)
+	ADDQ        SI, CX
+	VADDPS      Z13, Z9, Z2
+	VSUBPS      Z13, Z9, Z3
+	VADDPS      Z21, Z17, Z6
+	VSUBPS      Z21, Z17, Z9
+	VADDPS      Z6, Z2, Z10
+	VMOVUPS     Z9, Z9
+	VFMADD231PS Z0, Z3, Z9
+	VMOVUPS     Z6, Z3
+	VFMADD231PS Z1, Z2, Z3
+	MOVQ        CX, R8
+	VMOVUPS     Z10, K1, (R8)
+	ADDQ        BX, R8
+	VMOVUPS     Z9, K1, (R8)
+	ADDQ        BX, R8
+	VMOVUPS     Z3, K1, (R8)
+	ADDQ        SI, CX
+	VADDPS      Z7, Z4, Z2
+	VSUBPS      Z7, Z4, Z3
+	VADDPS      Z15, Z11, Z4
+	VSUBPS      Z15, Z11, Z6
+	VADDPS      Z4, Z2, Z7
+	VMOVUPS     Z6, Z6
+	VFMADD231PS Z0, Z3, Z6
+	VMOVUPS     Z4, Z3
+	VFMADD231PS Z1, Z2, Z3
+	MOVQ        CX, R8
 	VMOVUPS     Z7, K1, (R8)
 	ADDQ        BX, R8
-	VMOVUPS     Z19, K1, (R8)
+	VMOVUPS     Z6, K1, (R8)
+	ADDQ        BX, R8
+	VMOVUPS     Z3, K1, (R8)
 	ADDQ        SI, CX
-	VADDPS      Z9, Z5, Z7
-	VSUBPS      Z9, Z5, Z5
-	VADDPS      Z17, Z13, Z9
-	VSUBPS      Z17, Z13, Z11
-	VMOVUPS     Z11, Z13
-	VFMADD231PS Z2, Z5, Z13
-	VADDPS      Z21, Z13, Z13
-	VADDPS      Z9, Z7, Z15
+	VADDPS      Z8, Z5, Z2
+	VSUBPS      Z8, Z5, Z3
+	VADDPS      Z16, Z12, Z4
+	VSUBPS      Z16, Z12, Z5
+	VADDPS      Z4, Z2, Z6
+	VMOVUPS     Z5, Z5
+	VFMADD231PS Z0, Z3, Z5
+	VMOVUPS     Z4, Z0
+	VFMADD231PS Z1, Z2, Z0
+	VMOVUPS     Z6, K1, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z5, K1, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Z0, K1, (CX)
+	LEAQ        (AX)(DI*4), AX
+	LEAQ        (DX)(DI*4), DX
+	XORQ        DI, DI
+
+done1:
+	VZEROUPPER
+	RET
+
+// func WinogradOutputExpand3x3F32AVX512(v []float32, ldv int, x []float32, row int, col int, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·WinogradOutputExpand3x3F32AVX512(SB), NOSPLIT, $0-80
+	MOVQ         v_base+0(FP), AX
+	MOVQ         ldv+24(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         x_base+32(FP), DX
+	MOVQ         row+56(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         col+64(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         n+72(FP), DI
+	VBROADCASTSS word_3f000000<>+0(SB), Z0
+	VBROADCASTSS word_3e800000<>+0(SB), Z1
+	VBROADCASTSS word_3e000000<>+0(SB), Z2
+	CMPQ         DI, $0x00000010
+	JB           next3
+
+loop2:
+	MOVQ         DX, R8
+	MOVQ         R8, R9
+	VMOVUPS      (R9), Z2
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Z3
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Z4
+	VMOVUPS      Z2, Z5
+	VFMADD231PS  Z1, Z4, Z5
+	VADDPS       Z4, Z2, Z2
+	VMOVUPS      Z5, Z4
+	VFMADD231PS  Z0, Z3, Z4
+	VMOVUPS      Z5, Z5
+	VFNMADD231PS Z0, Z3, Z5
+	VADDPS       Z3, Z2, Z6
+	VSUBPS       Z3, Z2, Z2
+	ADDQ         SI, R8
+	MOVQ         R8, R9
+	VMOVUPS      (R9), Z3
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Z7
+	ADDQ         BX, R9
+	VMOVUPS      (R9), Z8
+	VMOVUPS      Z3, Z9
+	VFMADD231PS  Z1, Z8, Z9
+	VADDPS       Z8, Z3, Z3
+	VMOVUPS      Z9, Z8
+	VFMADD231PS  Z0, Z7, Z8
+	VMOVUPS      Z9, Z9
+	VFNMADD231PS Z0, Z7, Z9
+	VADDPS       Z7, Z3, Z10
+	VSUBPS       Z7, Z3, Z3
+	ADDQ         SI, R8
+	VMOVUPS      (R8), Z7
+	ADDQ         BX, R8
+	VMOVUPS      (R8), Z11
+	ADDQ         BX, R8
+	VMOVUPS      (R8), Z12
+	VMOVUPS      Z7, Z13
+	VFMADD231PS  Z1, Z12, Z13
+	VADDPS       Z12, Z7, Z7
+	VMOVUPS      Z13, Z12
+	VFMADD231PS  Z0, Z11, Z12
+	VMOVUPS      Z13, Z13
+	VFNMADD231PS Z0, Z11, Z13
+	VADDPS       Z11, Z7, Z14
+	VSUBPS       Z11, Z7, Z7
+	MOVQ         AX, R8
+	VMOVUPS      Z4, Z11
+	VFMADD231PS  Z1, Z12, Z11
+	VADDPS       Z12, Z4, Z4
+	VMOVUPS      Z11, Z12
+	VFMADD231PS  Z0, Z8, Z12
+	VMOVUPS      Z11, Z11
+	VFNMADD231PS Z0, Z8, Z11
+	VADDPS       Z8, Z4, Z15
+	VSUBPS       Z8, Z4, Z4
+	VMOVUPS      Z12, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z11, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z15, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z4, (R8)
+	ADDQ         CX, R8
+	ADDQ         CX, R8
+	VMOVUPS      Z5, Z4
+	VFMADD231PS  Z1, Z13, Z4
+	VADDPS       Z13, Z5, Z5
+	VMOVUPS      Z4, Z8
+	VFMADD231PS  Z0, Z9, Z8
+	VMOVUPS      Z4, Z4
+	VFNMADD231PS Z0, Z9, Z4
+	VADDPS       Z9, Z5, Z11
+	VSUBPS       Z9, Z5, Z5
+	VMOVUPS      Z8, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z4, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z11, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z5, (R8)
+	ADDQ         CX, R8
+	ADDQ         CX, R8
+	VMOVUPS      Z6, Z4
+	VFMADD231PS  Z1, Z14, Z4
+	VADDPS       Z14, Z6, Z5
+	VMOVUPS      Z4, Z6
+	VFMADD231PS  Z0, Z10, Z6
+	VMOVUPS      Z4, Z4
+	VFNMADD231PS Z0, Z10, Z4
+	VADDPS       Z10, Z5, Z8
+	VSUBPS       Z10, Z5, Z5
+	VMOVUPS      Z6, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z4, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z8, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z5, (R8)
+	ADDQ         CX, R8
+	ADDQ         CX, R8
+	VMOVUPS      Z2, Z4
+	VFMADD231PS  Z1, Z7, Z4
+	VADDPS       Z7, Z2, Z2
+	VMOVUPS      Z4, Z5
+	VFMADD231PS  Z0, Z3, Z5
+	VMOVUPS      Z4, Z4
+	VFNMADD231PS Z0, Z3, Z4
+	VADDPS       Z3, Z2, Z6
+	VSUBPS       Z3, Z2, Z2
+	VMOVUPS      Z5, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z4, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z6, (R8)
+	ADDQ         CX, R8
+	VMOVUPS      Z2, (R8)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000040, DX
+	SUBQ         $0x00000010, DI
+	CMPQ         DI, $0x00000010
+	JAE          loop2
+
+next3:
+	TESTQ DI, DI
+	JZ    done1
+
+	// The tail, under a mask.
+	MOVL         $-1, R8
+	BZHIL        DI, R8, R8
+	KMOVW        R8, K1
+	MOVQ         DX, R8
+	MOVQ         R8, R9
+	VMOVUPS.Z    (R9), K1, Z2
+	ADDQ         BX, R9
+	VMOVUPS.Z    (R9), K1, Z3
+	ADDQ         BX, R9
+	VMOVUPS.Z    (R9), K1, Z4
+	VMOVUPS      Z2, Z5
+	VFMADD231PS  Z1, Z4, Z5
+	VADDPS       Z4, Z2, Z2
+	VMOVUPS      Z5, Z4
+	VFMADD231PS  Z0, Z3, Z4
+	VMOVUPS      Z5, Z5
+	VFNMADD231PS Z0, Z3, Z5
+	VADDPS       Z3, Z2, Z6
+	VSUBPS       Z3, Z2, Z2
+	ADDQ         SI, R8
+	MOVQ         R8, R9
+	VMOVUPS.Z    (R9), K1, Z3
+	ADDQ         BX, R9
+	VMOVUPS.Z    (R9), K1, Z7
+	ADDQ         BX, R9
+	VMOVUPS.Z    (R9), K1, Z8
+	VMOVUPS      Z3, Z9
+	VFMADD231PS  Z1, Z8, Z9
+	VADDPS       Z8, Z3, Z3
+	VMOVUPS      Z9, Z8
+	VFMADD231PS  Z0, Z7, Z8
+	VMOVUPS      Z9, Z9
+	VFNMADD231PS Z0, Z7, Z9
+	VADDPS       Z7, Z3, Z10
+	VSUBPS       Z7, Z3, Z3
+	ADDQ         SI, R8
+	MOVQ         R8, SI
+	VMOVUPS.Z    (SI), K1, Z7
+	ADDQ         BX, SI
+	VMOVUPS.Z    (SI), K1, Z11
+	ADDQ         BX, SI
+	VMOVUPS.Z    (SI), K1, Z12
+	VMOVUPS      Z7, Z13
+	VFMADD231PS  Z1, Z12, Z13
+	VADDPS       Z12, Z7, Z7
+	VMOVUPS      Z13, Z12
+	VFMADD231PS  Z0, Z11, Z12
+	VMOVUPS      Z13, Z13
+	VFNMADD231PS Z0, Z11, Z13
+	VADDPS       Z11, Z7, Z14
+	VSUBPS       Z11, Z7, Z7
+	MOVQ         AX, BX
+	VMOVUPS      Z4, Z11
+	VFMADD231PS  Z1, Z12, Z11
+	VADDPS       Z12, Z4, Z4
+	VMOVUPS      Z11, Z12
+	VFMADD231PS  Z0, Z8, Z12
+	VMOVUPS      Z11, Z11
+	VFNMADD231PS Z0, Z8, Z11
+	VADDPS       Z8, Z4, Z15
+	VSUBPS       Z8, Z4, Z4
+	VMOVUPS      Z12, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z11, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z15, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z4, K1, (BX)
+	ADDQ         CX, BX
+	ADDQ         CX, BX
+	VMOVUPS      Z5, Z4
+	VFMADD231PS  Z1, Z13, Z4
+	VADDPS       Z13, Z5, Z5
+	VMOVUPS      Z4, Z8
+	VFMADD231PS  Z0, Z9, Z8
+	VMOVUPS      Z4, Z4
+	VFNMADD231PS Z0, Z9, Z4
+	VADDPS       Z9, Z5, Z11
+	VSUBPS       Z9, Z5, Z5
+	VMOVUPS      Z8, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z4, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z11, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z5, K1, (BX)
+	ADDQ         CX, BX
+	ADDQ         CX, BX
+	VMOVUPS      Z6, Z4
+	VFMADD231PS  Z1, Z14, Z4
+	VADDPS       Z14, Z6, Z5
+	VMOVUPS      Z4, Z6
+	VFMADD231PS  Z0, Z10, Z6
+	VMOVUPS      Z4, Z4
+	VFNMADD231PS Z0, Z10, Z4
+	VADDPS       Z10, Z5, Z8
+	VSUBPS       Z10, Z5, Z5
+	VMOVUPS      Z6, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z4, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z8, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z5, K1, (BX)
+	ADDQ         CX, BX
+	ADDQ         CX, BX
+	VMOVUPS      Z2, Z4
+	VFMADD231PS  Z1, Z7, Z4
+	VADDPS       Z7, Z2, Z1
+	VMOVUPS      Z4, Z2
+	VFMADD231PS  Z0, Z3, Z2
+	VMOVUPS      Z4, Z4
+	VFNMADD231PS Z0, Z3, Z4
+	VADDPS       Z3, Z1, Z0
+	VSUBPS       Z3, Z1, Z1
+	VMOVUPS      Z2, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z4, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z0, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPS      Z1, K1, (BX)
+	LEAQ         (AX)(DI*4), AX
+	LEAQ         (DX)(DI*4), DX
+	XORQ         DI, DI
+
+done1:
+	VZEROUPPER
+	RET
+
+// func WinogradOutputReduce3x3F32AVX512(v []float32, ldv int, x []float32, row int, col int, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·WinogradOutputReduce3x3F32AVX512(SB), NOSPLIT, $0-80
+	MOVQ         v_base+0(FP), AX
+	MOVQ         ldv+24(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         x_base+32(FP), DX
+	MOVQ         row+56(FP), BX
+	SHLQ         $0x02, BX
+	MOVQ         col+64(FP), SI
+	SHLQ         $0x02, SI
+	MOVQ         n+72(FP), DI
+	VBROADCASTSS word_3f000000<>+0(SB), Z0
+	VBROADCASTSS word_3e800000<>+0(SB), Z1
+	VBROADCASTSS word_3e000000<>+0(SB), Z2
+	CMPQ         DI, $0x00000010
+	JB           next3
+
+loop2:
+	MOVQ        AX, R8
+	VMOVUPS     (R8), Z2
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Z3
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Z4
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Z5
+	VADDPS      Z3, Z2, Z6
+	VSUBPS      Z3, Z2, Z2
+	VADDPS      Z5, Z4, Z3
+	VSUBPS      Z5, Z4, Z4
+	VADDPS      Z3, Z6, Z5
+	VMOVUPS     Z4, Z4
+	VFMADD231PS Z0, Z2, Z4
+	VMOVUPS     Z3, Z2
+	VFMADD231PS Z1, Z6, Z2
+	ADDQ        CX, R8
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Z3
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Z6
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Z7
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Z8
+	VADDPS      Z6, Z3, Z9
+	VSUBPS      Z6, Z3, Z3
+	VADDPS      Z8, Z7, Z6
+	VSUBPS      Z8, Z7, Z7
+	VADDPS      Z6, Z9, Z8
+	VMOVUPS     Z7, Z7
+	VFMADD231PS Z0, Z3, Z7
+	VMOVUPS     Z6, Z3
+	VFMADD231PS Z1, Z9, Z3
+	ADDQ        CX, R8
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Z6
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Z9
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Z10
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Z11
+	VADDPS      Z9, Z6, Z12
+	VSUBPS      Z9, Z6, Z6
+	VADDPS      Z11, Z10, Z9
+	VSUBPS      Z11, Z10, Z10
+	VADDPS      Z9, Z12, Z11
+	VMOVUPS     Z10, Z10
+	VFMADD231PS Z0, Z6, Z10
+	VMOVUPS     Z9, Z6
+	VFMADD231PS Z1, Z12, Z6
+	ADDQ        CX, R8
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Z9
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Z12
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Z13
+	ADDQ        CX, R8
+	VMOVUPS     (R8), Z14
+	VADDPS      Z12, Z9, Z15
+	VSUBPS      Z12, Z9, Z9
+	VADDPS      Z14, Z13, Z12
+	VSUBPS      Z14, Z13, Z13
+	VADDPS      Z12, Z15, Z14
+	VMOVUPS     Z13, Z13
+	VFMADD231PS Z0, Z9, Z13
+	VMOVUPS     Z12, Z9
+	VFMADD231PS Z1, Z15, Z9
+	MOVQ        DX, R8
+	VADDPS      Z8, Z5, Z12
+	VSUBPS      Z8, Z5, Z5
+	VADDPS      Z14, Z11, Z8
+	VSUBPS      Z14, Z11, Z11
+	VADDPS      Z8, Z12, Z14
 	VMOVUPS     Z11, Z11
 	VFMADD231PS Z0, Z5, Z11
-	VMOVUPS     Z9, Z5
-	VFMADD231PS Z1, Z7, Z5
+	VMOVUPS     Z8, Z5
+	VFMADD231PS Z1, Z12, Z5
+	MOVQ        R8, R9
+	VMOVUPS     Z14, (R9)
+	ADDQ        BX, R9
+	VMOVUPS     Z11, (R9)
+	ADDQ        BX, R9
+	VMOVUPS     Z5, (R9)
+	ADDQ        SI, R8
+	VADDPS      Z7, Z4, Z5
+	VSUBPS      Z7, Z4, Z4
+	VADDPS      Z13, Z10, Z7
+	VSUBPS      Z13, Z10, Z8
+	VADDPS      Z7, Z5, Z10
+	VMOVUPS     Z8, Z8
+	VFMADD231PS Z0, Z4, Z8
+	VMOVUPS     Z7, Z4
+	VFMADD231PS Z1, Z5, Z4
+	MOVQ        R8, R9
+	VMOVUPS     Z10, (R9)
+	ADDQ        BX, R9
+	VMOVUPS     Z8, (R9)
+	ADDQ        BX, R9
+	VMOVUPS     Z4, (R9)
+	ADDQ        SI, R8
+	VADDPS      Z3, Z2, Z4
+	VSUBPS      Z3, Z2, Z2
+	VADDPS      Z9, Z6, Z3
+	VSUBPS      Z9, Z6, Z5
+	VADDPS      Z3, Z4, Z6
+	VMOVUPS     Z5, Z5
+	VFMADD231PS Z0, Z2, Z5
+	VMOVUPS     Z3, Z2
+	VFMADD231PS Z1, Z4, Z2
+	VMOVUPS     Z6, (R8)
+	ADDQ        BX, R8
+	VMOVUPS     Z5, (R8)
+	ADDQ        BX, R8
+	VMOVUPS     Z2, (R8)
+	ADDQ        $0x00000040, AX
+	ADDQ        $0x00000040, DX
+	SUBQ        $0x00000010, DI
+	CMPQ        DI, $0x00000010
+	JAE         loop2
+
+next3:
+	TESTQ DI, DI
+	JZ    done1
+
+	// The tail, under a mask.
+	MOVL        $-1, R8
+	BZHIL       DI, R8, R8
+	KMOVW       R8, K1
+	MOVQ        AX, R8
+	VMOVUPS.Z   (R8), K1, Z2
+	ADDQ        CX, R8
+	VMOVUPS.Z   (R8), K1, Z3
+	ADDQ        CX, R8
+	VMOVUPS.Z   (R8), K1, Z4
+	ADDQ        CX, R8
+	VMOVUPS.Z   (R8), K1, Z5
+	VADDPS      Z3, Z2, Z6
+	VSUBPS      Z3, Z2, Z2
+	VADDPS      Z5, Z4, Z3
+	VSUBPS      Z5, Z4, Z4
+	VADDPS      Z3, Z6, Z5
+	VMOVUPS     Z4, Z4
+	VFMADD231PS Z0, Z2, Z4
+	VMOVUPS     Z3, Z2
+	VFMADD231PS Z1, Z6, Z2
+	ADDQ        CX, R8
+	ADDQ        CX, R8
+	VMOVUPS.Z   (R8), K1, Z3
+	ADDQ        CX, R8
+	VMOVUPS.Z   (R8), K1, Z6
+	ADDQ        CX, R8
+	VMOVUPS.Z   (R8), K1, Z7
+	ADDQ        CX, R8
+	VMOVUPS.Z   (R8), K1, Z8
+	VADDPS      Z6, Z3, Z9
+	VSUBPS      Z6, Z3, Z3
+	VADDPS      Z8, Z7, Z6
+	VSUBPS      Z8, Z7, Z7
+	VADDPS      Z6, Z9, Z8
+	VMOVUPS     Z7, Z7
+	VFMADD231PS Z0, Z3, Z7
+	VMOVUPS     Z6, Z3
+	VFMADD231PS Z1, Z9, Z3
+	ADDQ        CX, R8
+	ADDQ        CX, R8
+	VMOVUPS.Z   (R8), K1, Z6
+	ADDQ        CX, R8
+	VMOVUPS.Z   (R8), K1, Z9
+	ADDQ        CX, R8
+	VMOVUPS.Z   (R8), K1, Z10
+	ADDQ        CX, R8
+	VMOVUPS.Z   (R8), K1, Z11
+	VADDPS      Z9, Z6, Z12
+	VSUBPS      Z9, Z6, Z6
+	VADDPS      Z11, Z10, Z9
+	VSUBPS      Z11, Z10, Z10
+	VADDPS      Z9, Z12, Z11
+	VMOVUPS     Z10, Z10
+	VFMADD231PS Z0, Z6, Z10
+	VMOVUPS     Z9, Z6
+	VFMADD231PS Z1, Z12, Z6
+	ADDQ        CX, R8
+	ADDQ        CX, R8
+	VMOVUPS.Z   (R8), K1, Z9
+	ADDQ        CX, R8
+	VMOVUPS.Z   (R8), K1, Z12
+	ADDQ        CX, R8
+	VMOVUPS.Z   (R8), K1, Z13
+	ADDQ        CX, R8
+	VMOVUPS.Z   (R8), K1, Z14
+	VADDPS      Z12, Z9, Z15
+	VSUBPS      Z12, Z9, Z9
+	VADDPS      Z14, Z13, Z12
+	VSUBPS      Z14, Z13, Z13
+	VADDPS      Z12, Z15, Z14
+	VMOVUPS     Z13, Z13
+	VFMADD231PS Z0, Z9, Z13
+	VMOVUPS     Z12, Z9
+	VFMADD231PS Z1, Z15, Z9
+	MOVQ        DX, CX
+	VADDPS      Z8, Z5, Z12
+	VSUBPS      Z8, Z5, Z5
+	VADDPS      Z14, Z11, Z8
+	VSUBPS      Z14, Z11, Z11
+	VADDPS      Z8, Z12, Z14
+	VMOVUPS     Z11, Z11
+	VFMADD231PS Z0, Z5, Z11
+	VMOVUPS     Z8, Z5
+	VFMADD231PS Z1, Z12, Z5
 	MOVQ        CX, R8
-	VMOVUPS     Z15, K1, (R8)
+	VMOVUPS     Z14, K1, (R8)
 	ADDQ        BX, R8
 	VMOVUPS     Z11, K1, (R8)
 	ADDQ        BX, R8
 	VMOVUPS     Z5, K1, (R8)
-	ADDQ        BX, R8
-	VMOVUPS     Z13, K1, (R8)
 	ADDQ        SI, CX
-	VADDPS      Z4, Z3, Z5
-	VSUBPS      Z4, Z3, Z3
-	VADDPS      Z12, Z8, Z4
-	VSUBPS      Z12, Z8, Z7
-	VMOVUPS     Z7, Z8
-	VFMADD231PS Z2, Z3, Z8
-	VADDPS      Z16, Z8, Z8
-	VADDPS      Z4, Z5, Z9
-	VMOVUPS     Z7, Z7
-	VFMADD231PS Z0, Z3, Z7
-	VMOVUPS     Z4, Z3
-	VFMADD231PS Z1, Z5, Z3
+	VADDPS      Z7, Z4, Z5
+	VSUBPS      Z7, Z4, Z4
+	VADDPS      Z13, Z10, Z7
+	VSUBPS      Z13, Z10, Z8
+	VADDPS      Z7, Z5, Z10
+	VMOVUPS     Z8, Z8
+	VFMADD231PS Z0, Z4, Z8
+	VMOVUPS     Z7, Z4
+	VFMADD231PS Z1, Z5, Z4
 	MOVQ        CX, R8
-	VMOVUPS     Z9, K1, (R8)
-	ADDQ        BX, R8
-	VMOVUPS     Z7, K1, (R8)
-	ADDQ        BX, R8
-	VMOVUPS     Z3, K1, (R8)
+	VMOVUPS     Z10, K1, (R8)
 	ADDQ        BX, R8
 	VMOVUPS     Z8, K1, (R8)
+	ADDQ        BX, R8
+	VMOVUPS     Z4, K1, (R8)
 	ADDQ        SI, CX
-	VADDPS      Z10, Z6, Z3
-	VSUBPS      Z10, Z6, Z4
-	VADDPS      Z18, Z14, Z5
-	VSUBPS      Z18, Z14, Z6
-	VMOVUPS     Z6, Z7
-	VFMADD231PS Z2, Z4, Z7
-	VADDPS      Z22, Z7, Z7
-	VADDPS      Z5, Z3, Z2
-	VMOVUPS     Z6, Z6
-	VFMADD231PS Z0, Z4, Z6
-	VMOVUPS     Z5, Z0
-	VFMADD231PS Z1, Z3, Z0
-	VMOVUPS     Z2, K1, (CX)
-	ADDQ        BX, CX
+	VADDPS      Z3, Z2, Z4
+	VSUBPS      Z3, Z2, Z2
+	VADDPS      Z9, Z6, Z3
+	VSUBPS      Z9, Z6, Z5
+	VADDPS      Z3, Z4, Z6
+	VMOVUPS     Z5, Z5
+	VFMADD231PS Z0, Z2, Z5
+	VMOVUPS     Z3, Z0
+	VFMADD231PS Z1, Z4, Z0
 	VMOVUPS     Z6, K1, (CX)
 	ADDQ        BX, CX
-	VMOVUPS     Z0, K1, (CX)
+	VMOVUPS     Z5, K1, (CX)
 	ADDQ        BX, CX
-	VMOVUPS     Z7, K1, (CX)
+	VMOVUPS     Z0, K1, (CX)
 	LEAQ        (AX)(DI*4), AX
 	LEAQ        (DX)(DI*4), DX
 	XORQ        DI, DI

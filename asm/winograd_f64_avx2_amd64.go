@@ -4,32 +4,92 @@
 
 package asm
 
-// WinogradInputExpandF64AVX2 sets the 25 vectors v of n elements, ldv apart, to M X M^T for a tile X of vectors.
+// WinogradInputExpandF64AVX2 sets the vectors v of n elements, ldv apart, of the points to M X M^T for a tile X of vectors.
 //
 //go:noescape
 func WinogradInputExpandF64AVX2(v []float64, ldv int, x []float64, row int, col int, n int, work []float64)
 
-// WinogradInputReduceF64AVX2 adds to a tile X of vectors M^T V M for the 25 vectors v of n elements, ldv apart.
+// WinogradInputReduceF64AVX2 adds to a tile X of vectors M^T V M for the vectors v of n elements, ldv apart, of the points.
 //
 //go:noescape
 func WinogradInputReduceF64AVX2(v []float64, ldv int, x []float64, row int, col int, n int, work []float64)
 
-// WinogradOutputExpandF64AVX2 sets the 25 vectors v of n elements, ldv apart, to M X M^T for a tile X of vectors.
+// WinogradInputExpand5x4F64AVX2 sets the vectors v of n elements, ldv apart, of the points to M X M^T for a tile X of vectors.
+//
+//go:noescape
+func WinogradInputExpand5x4F64AVX2(v []float64, ldv int, x []float64, row int, col int, n int, work []float64)
+
+// WinogradInputReduce5x4F64AVX2 adds to a tile X of vectors M^T V M for the vectors v of n elements, ldv apart, of the points.
+//
+//go:noescape
+func WinogradInputReduce5x4F64AVX2(v []float64, ldv int, x []float64, row int, col int, n int, work []float64)
+
+// WinogradInputExpand4x5F64AVX2 sets the vectors v of n elements, ldv apart, of the points to M X M^T for a tile X of vectors.
+//
+//go:noescape
+func WinogradInputExpand4x5F64AVX2(v []float64, ldv int, x []float64, row int, col int, n int, work []float64)
+
+// WinogradInputReduce4x5F64AVX2 adds to a tile X of vectors M^T V M for the vectors v of n elements, ldv apart, of the points.
+//
+//go:noescape
+func WinogradInputReduce4x5F64AVX2(v []float64, ldv int, x []float64, row int, col int, n int, work []float64)
+
+// WinogradInputExpand4x4F64AVX2 sets the vectors v of n elements, ldv apart, of the points to M X M^T for a tile X of vectors.
+//
+//go:noescape
+func WinogradInputExpand4x4F64AVX2(v []float64, ldv int, x []float64, row int, col int, n int, work []float64)
+
+// WinogradInputReduce4x4F64AVX2 adds to a tile X of vectors M^T V M for the vectors v of n elements, ldv apart, of the points.
+//
+//go:noescape
+func WinogradInputReduce4x4F64AVX2(v []float64, ldv int, x []float64, row int, col int, n int, work []float64)
+
+// WinogradOutputExpandF64AVX2 sets the vectors v of n elements, ldv apart, of the points to M X M^T for a tile X of vectors.
 //
 //go:noescape
 func WinogradOutputExpandF64AVX2(v []float64, ldv int, x []float64, row int, col int, n int, work []float64)
 
-// WinogradOutputReduceF64AVX2 sets a tile X of vectors M^T V M for the 25 vectors v of n elements, ldv apart.
+// WinogradOutputReduceF64AVX2 sets a tile X of vectors M^T V M for the vectors v of n elements, ldv apart, of the points.
 //
 //go:noescape
 func WinogradOutputReduceF64AVX2(v []float64, ldv int, x []float64, row int, col int, n int, work []float64)
 
-// WinogradFilterExpandF64AVX2 sets the 25 vectors v of n elements, ldv apart, to M X M^T for a tile X of vectors.
+// WinogradOutputExpand4x3F64AVX2 sets the vectors v of n elements, ldv apart, of the points to M X M^T for a tile X of vectors.
+//
+//go:noescape
+func WinogradOutputExpand4x3F64AVX2(v []float64, ldv int, x []float64, row int, col int, n int, work []float64)
+
+// WinogradOutputReduce4x3F64AVX2 sets a tile X of vectors M^T V M for the vectors v of n elements, ldv apart, of the points.
+//
+//go:noescape
+func WinogradOutputReduce4x3F64AVX2(v []float64, ldv int, x []float64, row int, col int, n int, work []float64)
+
+// WinogradOutputExpand3x4F64AVX2 sets the vectors v of n elements, ldv apart, of the points to M X M^T for a tile X of vectors.
+//
+//go:noescape
+func WinogradOutputExpand3x4F64AVX2(v []float64, ldv int, x []float64, row int, col int, n int, work []float64)
+
+// WinogradOutputReduce3x4F64AVX2 sets a tile X of vectors M^T V M for the vectors v of n elements, ldv apart, of the points.
+//
+//go:noescape
+func WinogradOutputReduce3x4F64AVX2(v []float64, ldv int, x []float64, row int, col int, n int, work []float64)
+
+// WinogradOutputExpand3x3F64AVX2 sets the vectors v of n elements, ldv apart, of the points to M X M^T for a tile X of vectors.
+//
+//go:noescape
+func WinogradOutputExpand3x3F64AVX2(v []float64, ldv int, x []float64, row int, col int, n int, work []float64)
+
+// WinogradOutputReduce3x3F64AVX2 sets a tile X of vectors M^T V M for the vectors v of n elements, ldv apart, of the points.
+//
+//go:noescape
+func WinogradOutputReduce3x3F64AVX2(v []float64, ldv int, x []float64, row int, col int, n int, work []float64)
+
+// WinogradFilterExpandF64AVX2 sets the vectors v of n elements, ldv apart, of the points to M X M^T for a tile X of vectors.
 //
 //go:noescape
 func WinogradFilterExpandF64AVX2(v []float64, ldv int, x []float64, row int, col int, n int, work []float64)
 
-// WinogradFilterReduceF64AVX2 adds to a tile X of vectors M^T V M for the 25 vectors v of n elements, ldv apart.
+// WinogradFilterReduceF64AVX2 adds to a tile X of vectors M^T V M for the vectors v of n elements, ldv apart, of the points.
 //
 //go:noescape
 func WinogradFilterReduceF64AVX2(v []float64, ldv int, x []float64, row int, col int, n int, work []float64)

@@ -4,32 +4,92 @@
 
 package asm
 
-// WinogradInputExpandF64AVX512 sets the 25 vectors v of n elements, ldv apart, to M X M^T for a tile X of vectors.
+// WinogradInputExpandF64AVX512 sets the vectors v of n elements, ldv apart, of the points to M X M^T for a tile X of vectors.
 //
 //go:noescape
 func WinogradInputExpandF64AVX512(v []float64, ldv int, x []float64, row int, col int, n int)
 
-// WinogradInputReduceF64AVX512 adds to a tile X of vectors M^T V M for the 25 vectors v of n elements, ldv apart.
+// WinogradInputReduceF64AVX512 adds to a tile X of vectors M^T V M for the vectors v of n elements, ldv apart, of the points.
 //
 //go:noescape
 func WinogradInputReduceF64AVX512(v []float64, ldv int, x []float64, row int, col int, n int)
 
-// WinogradOutputExpandF64AVX512 sets the 25 vectors v of n elements, ldv apart, to M X M^T for a tile X of vectors.
+// WinogradInputExpand5x4F64AVX512 sets the vectors v of n elements, ldv apart, of the points to M X M^T for a tile X of vectors.
+//
+//go:noescape
+func WinogradInputExpand5x4F64AVX512(v []float64, ldv int, x []float64, row int, col int, n int)
+
+// WinogradInputReduce5x4F64AVX512 adds to a tile X of vectors M^T V M for the vectors v of n elements, ldv apart, of the points.
+//
+//go:noescape
+func WinogradInputReduce5x4F64AVX512(v []float64, ldv int, x []float64, row int, col int, n int)
+
+// WinogradInputExpand4x5F64AVX512 sets the vectors v of n elements, ldv apart, of the points to M X M^T for a tile X of vectors.
+//
+//go:noescape
+func WinogradInputExpand4x5F64AVX512(v []float64, ldv int, x []float64, row int, col int, n int)
+
+// WinogradInputReduce4x5F64AVX512 adds to a tile X of vectors M^T V M for the vectors v of n elements, ldv apart, of the points.
+//
+//go:noescape
+func WinogradInputReduce4x5F64AVX512(v []float64, ldv int, x []float64, row int, col int, n int)
+
+// WinogradInputExpand4x4F64AVX512 sets the vectors v of n elements, ldv apart, of the points to M X M^T for a tile X of vectors.
+//
+//go:noescape
+func WinogradInputExpand4x4F64AVX512(v []float64, ldv int, x []float64, row int, col int, n int)
+
+// WinogradInputReduce4x4F64AVX512 adds to a tile X of vectors M^T V M for the vectors v of n elements, ldv apart, of the points.
+//
+//go:noescape
+func WinogradInputReduce4x4F64AVX512(v []float64, ldv int, x []float64, row int, col int, n int)
+
+// WinogradOutputExpandF64AVX512 sets the vectors v of n elements, ldv apart, of the points to M X M^T for a tile X of vectors.
 //
 //go:noescape
 func WinogradOutputExpandF64AVX512(v []float64, ldv int, x []float64, row int, col int, n int)
 
-// WinogradOutputReduceF64AVX512 sets a tile X of vectors M^T V M for the 25 vectors v of n elements, ldv apart.
+// WinogradOutputReduceF64AVX512 sets a tile X of vectors M^T V M for the vectors v of n elements, ldv apart, of the points.
 //
 //go:noescape
 func WinogradOutputReduceF64AVX512(v []float64, ldv int, x []float64, row int, col int, n int)
 
-// WinogradFilterExpandF64AVX512 sets the 25 vectors v of n elements, ldv apart, to M X M^T for a tile X of vectors.
+// WinogradOutputExpand4x3F64AVX512 sets the vectors v of n elements, ldv apart, of the points to M X M^T for a tile X of vectors.
+//
+//go:noescape
+func WinogradOutputExpand4x3F64AVX512(v []float64, ldv int, x []float64, row int, col int, n int)
+
+// WinogradOutputReduce4x3F64AVX512 sets a tile X of vectors M^T V M for the vectors v of n elements, ldv apart, of the points.
+//
+//go:noescape
+func WinogradOutputReduce4x3F64AVX512(v []float64, ldv int, x []float64, row int, col int, n int)
+
+// WinogradOutputExpand3x4F64AVX512 sets the vectors v of n elements, ldv apart, of the points to M X M^T for a tile X of vectors.
+//
+//go:noescape
+func WinogradOutputExpand3x4F64AVX512(v []float64, ldv int, x []float64, row int, col int, n int)
+
+// WinogradOutputReduce3x4F64AVX512 sets a tile X of vectors M^T V M for the vectors v of n elements, ldv apart, of the points.
+//
+//go:noescape
+func WinogradOutputReduce3x4F64AVX512(v []float64, ldv int, x []float64, row int, col int, n int)
+
+// WinogradOutputExpand3x3F64AVX512 sets the vectors v of n elements, ldv apart, of the points to M X M^T for a tile X of vectors.
+//
+//go:noescape
+func WinogradOutputExpand3x3F64AVX512(v []float64, ldv int, x []float64, row int, col int, n int)
+
+// WinogradOutputReduce3x3F64AVX512 sets a tile X of vectors M^T V M for the vectors v of n elements, ldv apart, of the points.
+//
+//go:noescape
+func WinogradOutputReduce3x3F64AVX512(v []float64, ldv int, x []float64, row int, col int, n int)
+
+// WinogradFilterExpandF64AVX512 sets the vectors v of n elements, ldv apart, of the points to M X M^T for a tile X of vectors.
 //
 //go:noescape
 func WinogradFilterExpandF64AVX512(v []float64, ldv int, x []float64, row int, col int, n int)
 
-// WinogradFilterReduceF64AVX512 adds to a tile X of vectors M^T V M for the 25 vectors v of n elements, ldv apart.
+// WinogradFilterReduceF64AVX512 adds to a tile X of vectors M^T V M for the vectors v of n elements, ldv apart, of the points.
 //
 //go:noescape
 func WinogradFilterReduceF64AVX512(v []float64, ldv int, x []float64, row int, col int, n int)

@@ -34,249 +34,249 @@ loop2:
 	VMOVUPD      (R9), Z6
 	ADDQ         BX, R9
 	VMOVUPD      (R9), Z7
+	VSUBPD       Z5, Z3, Z8
+	VSUBPD       Z6, Z4, Z9
+	VMULPD       Z1, Z5, Z10
+	VMULPD       Z1, Z6, Z6
+	VSUBPD       Z3, Z10, Z10
+	VSUBPD       Z4, Z6, Z6
+	VMOVUPD      Z8, Z4
+	VFMADD231PD  Z0, Z9, Z4
+	VMOVUPD      Z8, Z8
+	VFNMADD231PD Z0, Z9, Z8
+	VADDPD       Z6, Z10, Z9
+	VSUBPD       Z6, Z10, Z6
 	VMULPD       Z1, Z7, Z7
 	VADDPD       Z3, Z7, Z7
 	VFNMADD231PD Z2, Z5, Z7
-	VSUBPD       Z5, Z3, Z8
-	VSUBPD       Z6, Z4, Z9
-	VMULPD       Z1, Z5, Z5
-	VMULPD       Z1, Z6, Z6
-	VSUBPD       Z3, Z5, Z5
-	VSUBPD       Z4, Z6, Z6
-	VMOVUPD      Z8, Z3
-	VFMADD231PD  Z0, Z9, Z3
-	VMOVUPD      Z8, Z4
-	VFNMADD231PD Z0, Z9, Z4
-	VADDPD       Z6, Z5, Z8
-	VSUBPD       Z6, Z5, Z5
 	ADDQ         SI, R8
 	MOVQ         R8, R9
-	VMOVUPD      (R9), Z6
+	VMOVUPD      (R9), Z3
 	ADDQ         BX, R9
-	VMOVUPD      (R9), Z9
+	VMOVUPD      (R9), Z5
 	ADDQ         BX, R9
 	VMOVUPD      (R9), Z10
 	ADDQ         BX, R9
 	VMOVUPD      (R9), Z11
 	ADDQ         BX, R9
 	VMOVUPD      (R9), Z12
-	VMULPD       Z1, Z12, Z12
-	VADDPD       Z6, Z12, Z12
-	VFNMADD231PD Z2, Z10, Z12
-	VSUBPD       Z10, Z6, Z13
-	VSUBPD       Z11, Z9, Z14
-	VMULPD       Z1, Z10, Z10
+	VSUBPD       Z10, Z3, Z13
+	VSUBPD       Z11, Z5, Z14
+	VMULPD       Z1, Z10, Z15
 	VMULPD       Z1, Z11, Z11
-	VSUBPD       Z6, Z10, Z10
-	VSUBPD       Z9, Z11, Z11
-	VMOVUPD      Z13, Z6
-	VFMADD231PD  Z0, Z14, Z6
-	VMOVUPD      Z13, Z9
-	VFNMADD231PD Z0, Z14, Z9
-	VADDPD       Z11, Z10, Z13
-	VSUBPD       Z11, Z10, Z10
+	VSUBPD       Z3, Z15, Z15
+	VSUBPD       Z5, Z11, Z11
+	VMOVUPD      Z13, Z5
+	VFMADD231PD  Z0, Z14, Z5
+	VMOVUPD      Z13, Z13
+	VFNMADD231PD Z0, Z14, Z13
+	VADDPD       Z11, Z15, Z14
+	VSUBPD       Z11, Z15, Z11
+	VMULPD       Z1, Z12, Z12
+	VADDPD       Z3, Z12, Z12
+	VFNMADD231PD Z2, Z10, Z12
 	ADDQ         SI, R8
 	MOVQ         R8, R9
-	VMOVUPD      (R9), Z11
+	VMOVUPD      (R9), Z3
 	ADDQ         BX, R9
-	VMOVUPD      (R9), Z14
+	VMOVUPD      (R9), Z10
 	ADDQ         BX, R9
 	VMOVUPD      (R9), Z15
 	ADDQ         BX, R9
 	VMOVUPD      (R9), Z16
 	ADDQ         BX, R9
 	VMOVUPD      (R9), Z17
-	VMULPD       Z1, Z17, Z17
-	VADDPD       Z11, Z17, Z17
-	VFNMADD231PD Z2, Z15, Z17
-	VSUBPD       Z15, Z11, Z18
-	VSUBPD       Z16, Z14, Z19
-	VMULPD       Z1, Z15, Z15
+	VSUBPD       Z15, Z3, Z18
+	VSUBPD       Z16, Z10, Z19
+	VMULPD       Z1, Z15, Z20
 	VMULPD       Z1, Z16, Z16
-	VSUBPD       Z11, Z15, Z15
-	VSUBPD       Z14, Z16, Z16
-	VMOVUPD      Z18, Z11
-	VFMADD231PD  Z0, Z19, Z11
-	VMOVUPD      Z18, Z14
-	VFNMADD231PD Z0, Z19, Z14
-	VADDPD       Z16, Z15, Z18
-	VSUBPD       Z16, Z15, Z15
+	VSUBPD       Z3, Z20, Z20
+	VSUBPD       Z10, Z16, Z16
+	VMOVUPD      Z18, Z10
+	VFMADD231PD  Z0, Z19, Z10
+	VMOVUPD      Z18, Z18
+	VFNMADD231PD Z0, Z19, Z18
+	VADDPD       Z16, Z20, Z19
+	VSUBPD       Z16, Z20, Z16
+	VMULPD       Z1, Z17, Z17
+	VADDPD       Z3, Z17, Z17
+	VFNMADD231PD Z2, Z15, Z17
 	ADDQ         SI, R8
 	MOVQ         R8, R9
-	VMOVUPD      (R9), Z16
+	VMOVUPD      (R9), Z3
 	ADDQ         BX, R9
-	VMOVUPD      (R9), Z19
+	VMOVUPD      (R9), Z15
 	ADDQ         BX, R9
 	VMOVUPD      (R9), Z20
 	ADDQ         BX, R9
 	VMOVUPD      (R9), Z21
 	ADDQ         BX, R9
 	VMOVUPD      (R9), Z22
-	VMULPD       Z1, Z22, Z22
-	VADDPD       Z16, Z22, Z22
-	VFNMADD231PD Z2, Z20, Z22
-	VSUBPD       Z20, Z16, Z23
-	VSUBPD       Z21, Z19, Z24
-	VMULPD       Z1, Z20, Z20
+	VSUBPD       Z20, Z3, Z23
+	VSUBPD       Z21, Z15, Z24
+	VMULPD       Z1, Z20, Z25
 	VMULPD       Z1, Z21, Z21
-	VSUBPD       Z16, Z20, Z20
-	VSUBPD       Z19, Z21, Z21
-	VMOVUPD      Z23, Z16
-	VFMADD231PD  Z0, Z24, Z16
-	VMOVUPD      Z23, Z19
-	VFNMADD231PD Z0, Z24, Z19
-	VADDPD       Z21, Z20, Z23
-	VSUBPD       Z21, Z20, Z20
+	VSUBPD       Z3, Z25, Z25
+	VSUBPD       Z15, Z21, Z21
+	VMOVUPD      Z23, Z15
+	VFMADD231PD  Z0, Z24, Z15
+	VMOVUPD      Z23, Z23
+	VFNMADD231PD Z0, Z24, Z23
+	VADDPD       Z21, Z25, Z24
+	VSUBPD       Z21, Z25, Z21
+	VMULPD       Z1, Z22, Z22
+	VADDPD       Z3, Z22, Z22
+	VFNMADD231PD Z2, Z20, Z22
 	ADDQ         SI, R8
-	VMOVUPD      (R8), Z21
+	VMOVUPD      (R8), Z3
 	ADDQ         BX, R8
-	VMOVUPD      (R8), Z24
+	VMOVUPD      (R8), Z20
 	ADDQ         BX, R8
 	VMOVUPD      (R8), Z25
 	ADDQ         BX, R8
 	VMOVUPD      (R8), Z26
 	ADDQ         BX, R8
 	VMOVUPD      (R8), Z27
-	VMULPD       Z1, Z27, Z27
-	VADDPD       Z21, Z27, Z27
-	VFNMADD231PD Z2, Z25, Z27
-	VSUBPD       Z25, Z21, Z28
-	VSUBPD       Z26, Z24, Z29
-	VMULPD       Z1, Z25, Z25
+	VSUBPD       Z25, Z3, Z28
+	VSUBPD       Z26, Z20, Z29
+	VMULPD       Z1, Z25, Z30
 	VMULPD       Z1, Z26, Z26
-	VSUBPD       Z21, Z25, Z25
-	VSUBPD       Z24, Z26, Z26
-	VMOVUPD      Z28, Z21
-	VFMADD231PD  Z0, Z29, Z21
-	VMOVUPD      Z28, Z24
-	VFNMADD231PD Z0, Z29, Z24
-	VADDPD       Z26, Z25, Z28
-	VSUBPD       Z26, Z25, Z25
+	VSUBPD       Z3, Z30, Z30
+	VSUBPD       Z20, Z26, Z26
+	VMOVUPD      Z28, Z20
+	VFMADD231PD  Z0, Z29, Z20
+	VMOVUPD      Z28, Z28
+	VFNMADD231PD Z0, Z29, Z28
+	VADDPD       Z26, Z30, Z29
+	VSUBPD       Z26, Z30, Z26
+	VMULPD       Z1, Z27, Z27
+	VADDPD       Z3, Z27, Z27
+	VFNMADD231PD Z2, Z25, Z27
 	MOVQ         AX, R8
-	VMULPD       Z1, Z21, Z21
-	VADDPD       Z3, Z21, Z21
-	VFNMADD231PD Z2, Z11, Z21
-	VSUBPD       Z11, Z3, Z26
-	VSUBPD       Z16, Z6, Z29
-	VMULPD       Z1, Z11, Z11
-	VMULPD       Z1, Z16, Z16
-	VSUBPD       Z3, Z11, Z11
-	VSUBPD       Z6, Z16, Z16
-	VMOVUPD      Z26, Z3
-	VFMADD231PD  Z0, Z29, Z3
-	VMOVUPD      Z26, Z6
-	VFNMADD231PD Z0, Z29, Z6
-	VADDPD       Z16, Z11, Z26
-	VSUBPD       Z16, Z11, Z11
-	VMOVUPD      Z3, (R8)
-	ADDQ         CX, R8
-	VMOVUPD      Z6, (R8)
-	ADDQ         CX, R8
-	VMOVUPD      Z26, (R8)
-	ADDQ         CX, R8
-	VMOVUPD      Z11, (R8)
-	ADDQ         CX, R8
-	VMOVUPD      Z21, (R8)
-	ADDQ         CX, R8
-	VMULPD       Z1, Z24, Z3
-	VADDPD       Z4, Z3, Z3
-	VFNMADD231PD Z2, Z14, Z3
-	VSUBPD       Z14, Z4, Z6
-	VSUBPD       Z19, Z9, Z11
-	VMULPD       Z1, Z14, Z14
-	VMULPD       Z1, Z19, Z16
-	VSUBPD       Z4, Z14, Z14
-	VSUBPD       Z9, Z16, Z16
-	VMOVUPD      Z6, Z4
-	VFMADD231PD  Z0, Z11, Z4
-	VMOVUPD      Z6, Z6
-	VFNMADD231PD Z0, Z11, Z6
-	VADDPD       Z16, Z14, Z9
-	VSUBPD       Z16, Z14, Z11
-	VMOVUPD      Z4, (R8)
-	ADDQ         CX, R8
-	VMOVUPD      Z6, (R8)
-	ADDQ         CX, R8
-	VMOVUPD      Z9, (R8)
-	ADDQ         CX, R8
-	VMOVUPD      Z11, (R8)
-	ADDQ         CX, R8
-	VMOVUPD      Z3, (R8)
-	ADDQ         CX, R8
-	VMULPD       Z1, Z28, Z3
-	VADDPD       Z8, Z3, Z3
-	VFNMADD231PD Z2, Z18, Z3
-	VSUBPD       Z18, Z8, Z4
-	VSUBPD       Z23, Z13, Z6
-	VMULPD       Z1, Z18, Z9
-	VMULPD       Z1, Z23, Z11
-	VSUBPD       Z8, Z9, Z9
-	VSUBPD       Z13, Z11, Z11
-	VMOVUPD      Z4, Z8
-	VFMADD231PD  Z0, Z6, Z8
-	VMOVUPD      Z4, Z4
-	VFNMADD231PD Z0, Z6, Z4
-	VADDPD       Z11, Z9, Z6
-	VSUBPD       Z11, Z9, Z9
-	VMOVUPD      Z8, (R8)
-	ADDQ         CX, R8
-	VMOVUPD      Z4, (R8)
-	ADDQ         CX, R8
-	VMOVUPD      Z6, (R8)
-	ADDQ         CX, R8
-	VMOVUPD      Z9, (R8)
-	ADDQ         CX, R8
-	VMOVUPD      Z3, (R8)
-	ADDQ         CX, R8
-	VMULPD       Z1, Z25, Z3
-	VADDPD       Z5, Z3, Z3
-	VFNMADD231PD Z2, Z15, Z3
-	VSUBPD       Z15, Z5, Z4
-	VSUBPD       Z20, Z10, Z6
-	VMULPD       Z1, Z15, Z8
-	VMULPD       Z1, Z20, Z9
-	VSUBPD       Z5, Z8, Z8
-	VSUBPD       Z10, Z9, Z9
-	VMOVUPD      Z4, Z5
-	VFMADD231PD  Z0, Z6, Z5
-	VMOVUPD      Z4, Z4
-	VFNMADD231PD Z0, Z6, Z4
-	VADDPD       Z9, Z8, Z6
-	VSUBPD       Z9, Z8, Z8
+	VSUBPD       Z10, Z4, Z3
+	VSUBPD       Z15, Z5, Z25
+	VMULPD       Z1, Z10, Z30
+	VMULPD       Z1, Z15, Z15
+	VSUBPD       Z4, Z30, Z30
+	VSUBPD       Z5, Z15, Z15
+	VMOVUPD      Z3, Z5
+	VFMADD231PD  Z0, Z25, Z5
+	VMOVUPD      Z3, Z3
+	VFNMADD231PD Z0, Z25, Z3
+	VADDPD       Z15, Z30, Z25
+	VSUBPD       Z15, Z30, Z15
+	VMULPD       Z1, Z20, Z20
+	VADDPD       Z4, Z20, Z20
+	VFNMADD231PD Z2, Z10, Z20
 	VMOVUPD      Z5, (R8)
 	ADDQ         CX, R8
-	VMOVUPD      Z4, (R8)
-	ADDQ         CX, R8
-	VMOVUPD      Z6, (R8)
-	ADDQ         CX, R8
-	VMOVUPD      Z8, (R8)
-	ADDQ         CX, R8
 	VMOVUPD      Z3, (R8)
 	ADDQ         CX, R8
-	VMULPD       Z1, Z27, Z3
-	VADDPD       Z7, Z3, Z3
-	VFNMADD231PD Z2, Z17, Z3
-	VSUBPD       Z17, Z7, Z4
-	VSUBPD       Z22, Z12, Z5
-	VMULPD       Z1, Z17, Z6
-	VMULPD       Z1, Z22, Z8
-	VSUBPD       Z7, Z6, Z6
-	VSUBPD       Z12, Z8, Z8
-	VMOVUPD      Z4, Z7
-	VFMADD231PD  Z0, Z5, Z7
-	VMOVUPD      Z4, Z4
-	VFNMADD231PD Z0, Z5, Z4
-	VADDPD       Z8, Z6, Z5
-	VSUBPD       Z8, Z6, Z6
-	VMOVUPD      Z7, (R8)
+	VMOVUPD      Z25, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z15, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z20, (R8)
+	ADDQ         CX, R8
+	VSUBPD       Z18, Z8, Z3
+	VSUBPD       Z23, Z13, Z4
+	VMULPD       Z1, Z18, Z5
+	VMULPD       Z1, Z23, Z10
+	VSUBPD       Z8, Z5, Z5
+	VSUBPD       Z13, Z10, Z10
+	VMOVUPD      Z3, Z13
+	VFMADD231PD  Z0, Z4, Z13
+	VMOVUPD      Z3, Z3
+	VFNMADD231PD Z0, Z4, Z3
+	VADDPD       Z10, Z5, Z4
+	VSUBPD       Z10, Z5, Z5
+	VMULPD       Z1, Z28, Z10
+	VADDPD       Z8, Z10, Z10
+	VFNMADD231PD Z2, Z18, Z10
+	VMOVUPD      Z13, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z3, (R8)
 	ADDQ         CX, R8
 	VMOVUPD      Z4, (R8)
 	ADDQ         CX, R8
 	VMOVUPD      Z5, (R8)
 	ADDQ         CX, R8
-	VMOVUPD      Z6, (R8)
+	VMOVUPD      Z10, (R8)
+	ADDQ         CX, R8
+	VSUBPD       Z19, Z9, Z3
+	VSUBPD       Z24, Z14, Z4
+	VMULPD       Z1, Z19, Z5
+	VMULPD       Z1, Z24, Z8
+	VSUBPD       Z9, Z5, Z5
+	VSUBPD       Z14, Z8, Z8
+	VMOVUPD      Z3, Z10
+	VFMADD231PD  Z0, Z4, Z10
+	VMOVUPD      Z3, Z3
+	VFNMADD231PD Z0, Z4, Z3
+	VADDPD       Z8, Z5, Z4
+	VSUBPD       Z8, Z5, Z5
+	VMULPD       Z1, Z29, Z8
+	VADDPD       Z9, Z8, Z8
+	VFNMADD231PD Z2, Z19, Z8
+	VMOVUPD      Z10, (R8)
 	ADDQ         CX, R8
 	VMOVUPD      Z3, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z4, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z5, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z8, (R8)
+	ADDQ         CX, R8
+	VSUBPD       Z16, Z6, Z3
+	VSUBPD       Z21, Z11, Z4
+	VMULPD       Z1, Z16, Z5
+	VMULPD       Z1, Z21, Z8
+	VSUBPD       Z6, Z5, Z5
+	VSUBPD       Z11, Z8, Z8
+	VMOVUPD      Z3, Z9
+	VFMADD231PD  Z0, Z4, Z9
+	VMOVUPD      Z3, Z3
+	VFNMADD231PD Z0, Z4, Z3
+	VADDPD       Z8, Z5, Z4
+	VSUBPD       Z8, Z5, Z5
+	VMULPD       Z1, Z26, Z8
+	VADDPD       Z6, Z8, Z8
+	VFNMADD231PD Z2, Z16, Z8
+	VMOVUPD      Z9, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z3, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z4, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z5, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z8, (R8)
+	ADDQ         CX, R8
+	VSUBPD       Z17, Z7, Z3
+	VSUBPD       Z22, Z12, Z4
+	VMULPD       Z1, Z17, Z5
+	VMULPD       Z1, Z22, Z6
+	VSUBPD       Z7, Z5, Z5
+	VSUBPD       Z12, Z6, Z6
+	VMOVUPD      Z3, Z8
+	VFMADD231PD  Z0, Z4, Z8
+	VMOVUPD      Z3, Z3
+	VFNMADD231PD Z0, Z4, Z3
+	VADDPD       Z6, Z5, Z4
+	VSUBPD       Z6, Z5, Z5
+	VMULPD       Z1, Z27, Z6
+	VADDPD       Z7, Z6, Z6
+	VFNMADD231PD Z2, Z17, Z6
+	VMOVUPD      Z8, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z3, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z4, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z5, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z6, (R8)
 	ADDQ         $0x00000040, AX
 	ADDQ         $0x00000040, DX
 	SUBQ         $0x00000008, DI
@@ -302,250 +302,250 @@ next3:
 	VMOVUPD.Z    (R9), K1, Z6
 	ADDQ         BX, R9
 	VMOVUPD.Z    (R9), K1, Z7
+	VSUBPD       Z5, Z3, Z8
+	VSUBPD       Z6, Z4, Z9
+	VMULPD       Z1, Z5, Z10
+	VMULPD       Z1, Z6, Z6
+	VSUBPD       Z3, Z10, Z10
+	VSUBPD       Z4, Z6, Z6
+	VMOVUPD      Z8, Z4
+	VFMADD231PD  Z0, Z9, Z4
+	VMOVUPD      Z8, Z8
+	VFNMADD231PD Z0, Z9, Z8
+	VADDPD       Z6, Z10, Z9
+	VSUBPD       Z6, Z10, Z6
 	VMULPD       Z1, Z7, Z7
 	VADDPD       Z3, Z7, Z7
 	VFNMADD231PD Z2, Z5, Z7
-	VSUBPD       Z5, Z3, Z8
-	VSUBPD       Z6, Z4, Z9
-	VMULPD       Z1, Z5, Z5
-	VMULPD       Z1, Z6, Z6
-	VSUBPD       Z3, Z5, Z5
-	VSUBPD       Z4, Z6, Z6
-	VMOVUPD      Z8, Z3
-	VFMADD231PD  Z0, Z9, Z3
-	VMOVUPD      Z8, Z4
-	VFNMADD231PD Z0, Z9, Z4
-	VADDPD       Z6, Z5, Z8
-	VSUBPD       Z6, Z5, Z5
 	ADDQ         SI, R8
 	MOVQ         R8, R9
-	VMOVUPD.Z    (R9), K1, Z6
+	VMOVUPD.Z    (R9), K1, Z3
 	ADDQ         BX, R9
-	VMOVUPD.Z    (R9), K1, Z9
+	VMOVUPD.Z    (R9), K1, Z5
 	ADDQ         BX, R9
 	VMOVUPD.Z    (R9), K1, Z10
 	ADDQ         BX, R9
 	VMOVUPD.Z    (R9), K1, Z11
 	ADDQ         BX, R9
 	VMOVUPD.Z    (R9), K1, Z12
-	VMULPD       Z1, Z12, Z12
-	VADDPD       Z6, Z12, Z12
-	VFNMADD231PD Z2, Z10, Z12
-	VSUBPD       Z10, Z6, Z13
-	VSUBPD       Z11, Z9, Z14
-	VMULPD       Z1, Z10, Z10
+	VSUBPD       Z10, Z3, Z13
+	VSUBPD       Z11, Z5, Z14
+	VMULPD       Z1, Z10, Z15
 	VMULPD       Z1, Z11, Z11
-	VSUBPD       Z6, Z10, Z10
-	VSUBPD       Z9, Z11, Z11
-	VMOVUPD      Z13, Z6
-	VFMADD231PD  Z0, Z14, Z6
-	VMOVUPD      Z13, Z9
-	VFNMADD231PD Z0, Z14, Z9
-	VADDPD       Z11, Z10, Z13
-	VSUBPD       Z11, Z10, Z10
+	VSUBPD       Z3, Z15, Z15
+	VSUBPD       Z5, Z11, Z11
+	VMOVUPD      Z13, Z5
+	VFMADD231PD  Z0, Z14, Z5
+	VMOVUPD      Z13, Z13
+	VFNMADD231PD Z0, Z14, Z13
+	VADDPD       Z11, Z15, Z14
+	VSUBPD       Z11, Z15, Z11
+	VMULPD       Z1, Z12, Z12
+	VADDPD       Z3, Z12, Z12
+	VFNMADD231PD Z2, Z10, Z12
 	ADDQ         SI, R8
 	MOVQ         R8, R9
-	VMOVUPD.Z    (R9), K1, Z11
+	VMOVUPD.Z    (R9), K1, Z3
 	ADDQ         BX, R9
-	VMOVUPD.Z    (R9), K1, Z14
+	VMOVUPD.Z    (R9), K1, Z10
 	ADDQ         BX, R9
 	VMOVUPD.Z    (R9), K1, Z15
 	ADDQ         BX, R9
 	VMOVUPD.Z    (R9), K1, Z16
 	ADDQ         BX, R9
 	VMOVUPD.Z    (R9), K1, Z17
-	VMULPD       Z1, Z17, Z17
-	VADDPD       Z11, Z17, Z17
-	VFNMADD231PD Z2, Z15, Z17
-	VSUBPD       Z15, Z11, Z18
-	VSUBPD       Z16, Z14, Z19
-	VMULPD       Z1, Z15, Z15
+	VSUBPD       Z15, Z3, Z18
+	VSUBPD       Z16, Z10, Z19
+	VMULPD       Z1, Z15, Z20
 	VMULPD       Z1, Z16, Z16
-	VSUBPD       Z11, Z15, Z15
-	VSUBPD       Z14, Z16, Z16
-	VMOVUPD      Z18, Z11
-	VFMADD231PD  Z0, Z19, Z11
-	VMOVUPD      Z18, Z14
-	VFNMADD231PD Z0, Z19, Z14
-	VADDPD       Z16, Z15, Z18
-	VSUBPD       Z16, Z15, Z15
+	VSUBPD       Z3, Z20, Z20
+	VSUBPD       Z10, Z16, Z16
+	VMOVUPD      Z18, Z10
+	VFMADD231PD  Z0, Z19, Z10
+	VMOVUPD      Z18, Z18
+	VFNMADD231PD Z0, Z19, Z18
+	VADDPD       Z16, Z20, Z19
+	VSUBPD       Z16, Z20, Z16
+	VMULPD       Z1, Z17, Z17
+	VADDPD       Z3, Z17, Z17
+	VFNMADD231PD Z2, Z15, Z17
 	ADDQ         SI, R8
 	MOVQ         R8, R9
-	VMOVUPD.Z    (R9), K1, Z16
+	VMOVUPD.Z    (R9), K1, Z3
 	ADDQ         BX, R9
-	VMOVUPD.Z    (R9), K1, Z19
+	VMOVUPD.Z    (R9), K1, Z15
 	ADDQ         BX, R9
 	VMOVUPD.Z    (R9), K1, Z20
 	ADDQ         BX, R9
 	VMOVUPD.Z    (R9), K1, Z21
 	ADDQ         BX, R9
 	VMOVUPD.Z    (R9), K1, Z22
-	VMULPD       Z1, Z22, Z22
-	VADDPD       Z16, Z22, Z22
-	VFNMADD231PD Z2, Z20, Z22
-	VSUBPD       Z20, Z16, Z23
-	VSUBPD       Z21, Z19, Z24
-	VMULPD       Z1, Z20, Z20
+	VSUBPD       Z20, Z3, Z23
+	VSUBPD       Z21, Z15, Z24
+	VMULPD       Z1, Z20, Z25
 	VMULPD       Z1, Z21, Z21
-	VSUBPD       Z16, Z20, Z20
-	VSUBPD       Z19, Z21, Z21
-	VMOVUPD      Z23, Z16
-	VFMADD231PD  Z0, Z24, Z16
-	VMOVUPD      Z23, Z19
-	VFNMADD231PD Z0, Z24, Z19
-	VADDPD       Z21, Z20, Z23
-	VSUBPD       Z21, Z20, Z20
+	VSUBPD       Z3, Z25, Z25
+	VSUBPD       Z15, Z21, Z21
+	VMOVUPD      Z23, Z15
+	VFMADD231PD  Z0, Z24, Z15
+	VMOVUPD      Z23, Z23
+	VFNMADD231PD Z0, Z24, Z23
+	VADDPD       Z21, Z25, Z24
+	VSUBPD       Z21, Z25, Z21
+	VMULPD       Z1, Z22, Z22
+	VADDPD       Z3, Z22, Z22
+	VFNMADD231PD Z2, Z20, Z22
 	ADDQ         SI, R8
 	MOVQ         R8, SI
-	VMOVUPD.Z    (SI), K1, Z21
+	VMOVUPD.Z    (SI), K1, Z3
 	ADDQ         BX, SI
-	VMOVUPD.Z    (SI), K1, Z24
+	VMOVUPD.Z    (SI), K1, Z20
 	ADDQ         BX, SI
 	VMOVUPD.Z    (SI), K1, Z25
 	ADDQ         BX, SI
 	VMOVUPD.Z    (SI), K1, Z26
 	ADDQ         BX, SI
 	VMOVUPD.Z    (SI), K1, Z27
-	VMULPD       Z1, Z27, Z27
-	VADDPD       Z21, Z27, Z27
-	VFNMADD231PD Z2, Z25, Z27
-	VSUBPD       Z25, Z21, Z28
-	VSUBPD       Z26, Z24, Z29
-	VMULPD       Z1, Z25, Z25
+	VSUBPD       Z25, Z3, Z28
+	VSUBPD       Z26, Z20, Z29
+	VMULPD       Z1, Z25, Z30
 	VMULPD       Z1, Z26, Z26
-	VSUBPD       Z21, Z25, Z25
-	VSUBPD       Z24, Z26, Z26
-	VMOVUPD      Z28, Z21
-	VFMADD231PD  Z0, Z29, Z21
-	VMOVUPD      Z28, Z24
-	VFNMADD231PD Z0, Z29, Z24
-	VADDPD       Z26, Z25, Z28
-	VSUBPD       Z26, Z25, Z25
+	VSUBPD       Z3, Z30, Z30
+	VSUBPD       Z20, Z26, Z26
+	VMOVUPD      Z28, Z20
+	VFMADD231PD  Z0, Z29, Z20
+	VMOVUPD      Z28, Z28
+	VFNMADD231PD Z0, Z29, Z28
+	VADDPD       Z26, Z30, Z29
+	VSUBPD       Z26, Z30, Z26
+	VMULPD       Z1, Z27, Z27
+	VADDPD       Z3, Z27, Z27
+	VFNMADD231PD Z2, Z25, Z27
 	MOVQ         AX, BX
-	VMULPD       Z1, Z21, Z21
-	VADDPD       Z3, Z21, Z21
-	VFNMADD231PD Z2, Z11, Z21
-	VSUBPD       Z11, Z3, Z26
-	VSUBPD       Z16, Z6, Z29
-	VMULPD       Z1, Z11, Z11
-	VMULPD       Z1, Z16, Z16
-	VSUBPD       Z3, Z11, Z11
-	VSUBPD       Z6, Z16, Z16
-	VMOVUPD      Z26, Z3
-	VFMADD231PD  Z0, Z29, Z3
-	VMOVUPD      Z26, Z6
-	VFNMADD231PD Z0, Z29, Z6
-	VADDPD       Z16, Z11, Z26
-	VSUBPD       Z16, Z11, Z11
-	VMOVUPD      Z3, K1, (BX)
-	ADDQ         CX, BX
-	VMOVUPD      Z6, K1, (BX)
-	ADDQ         CX, BX
-	VMOVUPD      Z26, K1, (BX)
-	ADDQ         CX, BX
-	VMOVUPD      Z11, K1, (BX)
-	ADDQ         CX, BX
-	VMOVUPD      Z21, K1, (BX)
-	ADDQ         CX, BX
-	VMULPD       Z1, Z24, Z3
-	VADDPD       Z4, Z3, Z3
-	VFNMADD231PD Z2, Z14, Z3
-	VSUBPD       Z14, Z4, Z6
-	VSUBPD       Z19, Z9, Z11
-	VMULPD       Z1, Z14, Z14
-	VMULPD       Z1, Z19, Z16
-	VSUBPD       Z4, Z14, Z14
-	VSUBPD       Z9, Z16, Z16
-	VMOVUPD      Z6, Z4
-	VFMADD231PD  Z0, Z11, Z4
-	VMOVUPD      Z6, Z6
-	VFNMADD231PD Z0, Z11, Z6
-	VADDPD       Z16, Z14, Z9
-	VSUBPD       Z16, Z14, Z11
-	VMOVUPD      Z4, K1, (BX)
-	ADDQ         CX, BX
-	VMOVUPD      Z6, K1, (BX)
-	ADDQ         CX, BX
-	VMOVUPD      Z9, K1, (BX)
-	ADDQ         CX, BX
-	VMOVUPD      Z11, K1, (BX)
-	ADDQ         CX, BX
-	VMOVUPD      Z3, K1, (BX)
-	ADDQ         CX, BX
-	VMULPD       Z1, Z28, Z3
-	VADDPD       Z8, Z3, Z3
-	VFNMADD231PD Z2, Z18, Z3
-	VSUBPD       Z18, Z8, Z4
-	VSUBPD       Z23, Z13, Z6
-	VMULPD       Z1, Z18, Z9
-	VMULPD       Z1, Z23, Z11
-	VSUBPD       Z8, Z9, Z9
-	VSUBPD       Z13, Z11, Z11
-	VMOVUPD      Z4, Z8
-	VFMADD231PD  Z0, Z6, Z8
-	VMOVUPD      Z4, Z4
-	VFNMADD231PD Z0, Z6, Z4
-	VADDPD       Z11, Z9, Z6
-	VSUBPD       Z11, Z9, Z9
-	VMOVUPD      Z8, K1, (BX)
-	ADDQ         CX, BX
-	VMOVUPD      Z4, K1, (BX)
-	ADDQ         CX, BX
-	VMOVUPD      Z6, K1, (BX)
-	ADDQ         CX, BX
-	VMOVUPD      Z9, K1, (BX)
-	ADDQ         CX, BX
-	VMOVUPD      Z3, K1, (BX)
-	ADDQ         CX, BX
-	VMULPD       Z1, Z25, Z3
-	VADDPD       Z5, Z3, Z3
-	VFNMADD231PD Z2, Z15, Z3
-	VSUBPD       Z15, Z5, Z4
-	VSUBPD       Z20, Z10, Z6
-	VMULPD       Z1, Z15, Z8
-	VMULPD       Z1, Z20, Z9
-	VSUBPD       Z5, Z8, Z8
-	VSUBPD       Z10, Z9, Z9
-	VMOVUPD      Z4, Z5
-	VFMADD231PD  Z0, Z6, Z5
-	VMOVUPD      Z4, Z4
-	VFNMADD231PD Z0, Z6, Z4
-	VADDPD       Z9, Z8, Z6
-	VSUBPD       Z9, Z8, Z8
+	VSUBPD       Z10, Z4, Z3
+	VSUBPD       Z15, Z5, Z25
+	VMULPD       Z1, Z10, Z30
+	VMULPD       Z1, Z15, Z15
+	VSUBPD       Z4, Z30, Z30
+	VSUBPD       Z5, Z15, Z15
+	VMOVUPD      Z3, Z5
+	VFMADD231PD  Z0, Z25, Z5
+	VMOVUPD      Z3, Z3
+	VFNMADD231PD Z0, Z25, Z3
+	VADDPD       Z15, Z30, Z25
+	VSUBPD       Z15, Z30, Z15
+	VMULPD       Z1, Z20, Z20
+	VADDPD       Z4, Z20, Z20
+	VFNMADD231PD Z2, Z10, Z20
 	VMOVUPD      Z5, K1, (BX)
 	ADDQ         CX, BX
-	VMOVUPD      Z4, K1, (BX)
+	VMOVUPD      Z3, K1, (BX)
 	ADDQ         CX, BX
-	VMOVUPD      Z6, K1, (BX)
+	VMOVUPD      Z25, K1, (BX)
 	ADDQ         CX, BX
-	VMOVUPD      Z8, K1, (BX)
+	VMOVUPD      Z15, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z20, K1, (BX)
+	ADDQ         CX, BX
+	VSUBPD       Z18, Z8, Z3
+	VSUBPD       Z23, Z13, Z4
+	VMULPD       Z1, Z18, Z5
+	VMULPD       Z1, Z23, Z10
+	VSUBPD       Z8, Z5, Z5
+	VSUBPD       Z13, Z10, Z10
+	VMOVUPD      Z3, Z13
+	VFMADD231PD  Z0, Z4, Z13
+	VMOVUPD      Z3, Z3
+	VFNMADD231PD Z0, Z4, Z3
+	VADDPD       Z10, Z5, Z4
+	VSUBPD       Z10, Z5, Z5
+	VMULPD       Z1, Z28, Z10
+	VADDPD       Z8, Z10, Z10
+	VFNMADD231PD Z2, Z18, Z10
+	VMOVUPD      Z13, K1, (BX)
 	ADDQ         CX, BX
 	VMOVUPD      Z3, K1, (BX)
 	ADDQ         CX, BX
-	VMULPD       Z1, Z27, Z3
-	VADDPD       Z7, Z3, Z3
-	VFNMADD231PD Z2, Z17, Z3
-	VSUBPD       Z17, Z7, Z2
+	VMOVUPD      Z4, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z5, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z10, K1, (BX)
+	ADDQ         CX, BX
+	VSUBPD       Z19, Z9, Z3
+	VSUBPD       Z24, Z14, Z4
+	VMULPD       Z1, Z19, Z5
+	VMULPD       Z1, Z24, Z8
+	VSUBPD       Z9, Z5, Z5
+	VSUBPD       Z14, Z8, Z8
+	VMOVUPD      Z3, Z10
+	VFMADD231PD  Z0, Z4, Z10
+	VMOVUPD      Z3, Z3
+	VFNMADD231PD Z0, Z4, Z3
+	VADDPD       Z8, Z5, Z4
+	VSUBPD       Z8, Z5, Z5
+	VMULPD       Z1, Z29, Z8
+	VADDPD       Z9, Z8, Z8
+	VFNMADD231PD Z2, Z19, Z8
+	VMOVUPD      Z10, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z3, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z4, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z5, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z8, K1, (BX)
+	ADDQ         CX, BX
+	VSUBPD       Z16, Z6, Z3
+	VSUBPD       Z21, Z11, Z4
+	VMULPD       Z1, Z16, Z5
+	VMULPD       Z1, Z21, Z8
+	VSUBPD       Z6, Z5, Z5
+	VSUBPD       Z11, Z8, Z8
+	VMOVUPD      Z3, Z9
+	VFMADD231PD  Z0, Z4, Z9
+	VMOVUPD      Z3, Z3
+	VFNMADD231PD Z0, Z4, Z3
+	VADDPD       Z8, Z5, Z4
+	VSUBPD       Z8, Z5, Z5
+	VMULPD       Z1, Z26, Z8
+	VADDPD       Z6, Z8, Z8
+	VFNMADD231PD Z2, Z16, Z8
+	VMOVUPD      Z9, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z3, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z4, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z5, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z8, K1, (BX)
+	ADDQ         CX, BX
+	VSUBPD       Z17, Z7, Z3
 	VSUBPD       Z22, Z12, Z4
 	VMULPD       Z1, Z17, Z5
-	VMULPD       Z1, Z22, Z1
+	VMULPD       Z1, Z22, Z6
 	VSUBPD       Z7, Z5, Z5
-	VSUBPD       Z12, Z1, Z1
-	VMOVUPD      Z2, Z6
-	VFMADD231PD  Z0, Z4, Z6
-	VMOVUPD      Z2, Z2
-	VFNMADD231PD Z0, Z4, Z2
-	VADDPD       Z1, Z5, Z0
-	VSUBPD       Z1, Z5, Z1
-	VMOVUPD      Z6, K1, (BX)
+	VSUBPD       Z12, Z6, Z6
+	VMOVUPD      Z3, Z8
+	VFMADD231PD  Z0, Z4, Z8
+	VMOVUPD      Z3, Z3
+	VFNMADD231PD Z0, Z4, Z3
+	VADDPD       Z6, Z5, Z0
+	VSUBPD       Z6, Z5, Z4
+	VMULPD       Z1, Z27, Z1
+	VADDPD       Z7, Z1, Z1
+	VFNMADD231PD Z2, Z17, Z1
+	VMOVUPD      Z8, K1, (BX)
 	ADDQ         CX, BX
-	VMOVUPD      Z2, K1, (BX)
+	VMOVUPD      Z3, K1, (BX)
 	ADDQ         CX, BX
 	VMOVUPD      Z0, K1, (BX)
 	ADDQ         CX, BX
-	VMOVUPD      Z1, K1, (BX)
+	VMOVUPD      Z4, K1, (BX)
 	ADDQ         CX, BX
-	VMOVUPD      Z3, K1, (BX)
+	VMOVUPD      Z1, K1, (BX)
 	LEAQ         (AX)(DI*8), AX
 	LEAQ         (DX)(DI*8), DX
 	XORQ         DI, DI
@@ -597,14 +597,14 @@ loop2:
 	VADDPD       Z6, Z5, Z4
 	VSUBPD       Z6, Z5, Z5
 	VSUBPD       Z4, Z8, Z6
-	VADDPD       Z7, Z6, Z6
 	VMULPD       Z1, Z4, Z4
 	VSUBPD       Z8, Z4, Z4
-	VFNMADD231PD Z2, Z7, Z4
 	VMULPD       Z1, Z5, Z8
 	VFNMADD231PD Z0, Z3, Z8
 	VMULPD       Z0, Z3, Z3
 	VSUBPD       Z5, Z3, Z3
+	VADDPD       Z7, Z6, Z6
+	VFNMADD231PD Z2, Z7, Z4
 	VMULPD       Z1, Z7, Z5
 	ADDQ         CX, R8
 	VMOVUPD      (R8), Z7
@@ -621,14 +621,14 @@ loop2:
 	VADDPD       Z11, Z10, Z9
 	VSUBPD       Z11, Z10, Z10
 	VSUBPD       Z9, Z13, Z11
-	VADDPD       Z12, Z11, Z11
 	VMULPD       Z1, Z9, Z9
 	VSUBPD       Z13, Z9, Z9
-	VFNMADD231PD Z2, Z12, Z9
 	VMULPD       Z1, Z10, Z13
 	VFNMADD231PD Z0, Z7, Z13
 	VMULPD       Z0, Z7, Z7
 	VSUBPD       Z10, Z7, Z7
+	VADDPD       Z12, Z11, Z11
+	VFNMADD231PD Z2, Z12, Z9
 	VMULPD       Z1, Z12, Z10
 	ADDQ         CX, R8
 	VMOVUPD      (R8), Z12
@@ -645,14 +645,14 @@ loop2:
 	VADDPD       Z16, Z15, Z14
 	VSUBPD       Z16, Z15, Z15
 	VSUBPD       Z14, Z18, Z16
-	VADDPD       Z17, Z16, Z16
 	VMULPD       Z1, Z14, Z14
 	VSUBPD       Z18, Z14, Z14
-	VFNMADD231PD Z2, Z17, Z14
 	VMULPD       Z1, Z15, Z18
 	VFNMADD231PD Z0, Z12, Z18
 	VMULPD       Z0, Z12, Z12
 	VSUBPD       Z15, Z12, Z12
+	VADDPD       Z17, Z16, Z16
+	VFNMADD231PD Z2, Z17, Z14
 	VMULPD       Z1, Z17, Z15
 	ADDQ         CX, R8
 	VMOVUPD      (R8), Z17
@@ -669,14 +669,14 @@ loop2:
 	VADDPD       Z21, Z20, Z19
 	VSUBPD       Z21, Z20, Z20
 	VSUBPD       Z19, Z23, Z21
-	VADDPD       Z22, Z21, Z21
 	VMULPD       Z1, Z19, Z19
 	VSUBPD       Z23, Z19, Z19
-	VFNMADD231PD Z2, Z22, Z19
 	VMULPD       Z1, Z20, Z23
 	VFNMADD231PD Z0, Z17, Z23
 	VMULPD       Z0, Z17, Z17
 	VSUBPD       Z20, Z17, Z17
+	VADDPD       Z22, Z21, Z21
+	VFNMADD231PD Z2, Z22, Z19
 	VMULPD       Z1, Z22, Z20
 	ADDQ         CX, R8
 	VMOVUPD      (R8), Z22
@@ -693,14 +693,14 @@ loop2:
 	VADDPD       Z26, Z25, Z24
 	VSUBPD       Z26, Z25, Z25
 	VSUBPD       Z24, Z28, Z26
-	VADDPD       Z27, Z26, Z26
 	VMULPD       Z1, Z24, Z24
 	VSUBPD       Z28, Z24, Z24
-	VFNMADD231PD Z2, Z27, Z24
 	VMULPD       Z1, Z25, Z28
 	VFNMADD231PD Z0, Z22, Z28
 	VMULPD       Z0, Z22, Z22
 	VSUBPD       Z25, Z22, Z22
+	VADDPD       Z27, Z26, Z26
+	VFNMADD231PD Z2, Z27, Z24
 	VMULPD       Z1, Z27, Z25
 	MOVQ         DX, R8
 	VADDPD       Z11, Z6, Z27
@@ -708,14 +708,14 @@ loop2:
 	VADDPD       Z21, Z16, Z11
 	VSUBPD       Z21, Z16, Z16
 	VSUBPD       Z11, Z27, Z21
-	VADDPD       Z26, Z21, Z21
 	VMULPD       Z1, Z11, Z11
 	VSUBPD       Z27, Z11, Z11
-	VFNMADD231PD Z2, Z26, Z11
 	VMULPD       Z1, Z16, Z27
 	VFNMADD231PD Z0, Z6, Z27
 	VMULPD       Z0, Z6, Z6
 	VSUBPD       Z16, Z6, Z6
+	VADDPD       Z26, Z21, Z21
+	VFNMADD231PD Z2, Z26, Z11
 	VMULPD       Z1, Z26, Z16
 	MOVQ         R8, R9
 	VADDPD       (R9), Z21, Z21
@@ -738,14 +738,14 @@ loop2:
 	VADDPD       Z17, Z12, Z7
 	VSUBPD       Z17, Z12, Z11
 	VSUBPD       Z7, Z6, Z12
-	VADDPD       Z22, Z12, Z12
 	VMULPD       Z1, Z7, Z7
 	VSUBPD       Z6, Z7, Z7
-	VFNMADD231PD Z2, Z22, Z7
 	VMULPD       Z1, Z11, Z6
 	VFNMADD231PD Z0, Z3, Z6
 	VMULPD       Z0, Z3, Z3
 	VSUBPD       Z11, Z3, Z3
+	VADDPD       Z22, Z12, Z12
+	VFNMADD231PD Z2, Z22, Z7
 	VMULPD       Z1, Z22, Z11
 	MOVQ         R8, R9
 	VADDPD       (R9), Z12, Z12
@@ -768,14 +768,14 @@ loop2:
 	VADDPD       Z19, Z14, Z6
 	VSUBPD       Z19, Z14, Z7
 	VSUBPD       Z6, Z3, Z9
-	VADDPD       Z24, Z9, Z9
 	VMULPD       Z1, Z6, Z6
 	VSUBPD       Z3, Z6, Z6
-	VFNMADD231PD Z2, Z24, Z6
 	VMULPD       Z1, Z7, Z3
 	VFNMADD231PD Z0, Z4, Z3
 	VMULPD       Z0, Z4, Z4
 	VSUBPD       Z7, Z4, Z4
+	VADDPD       Z24, Z9, Z9
+	VFNMADD231PD Z2, Z24, Z6
 	VMULPD       Z1, Z24, Z7
 	MOVQ         R8, R9
 	VADDPD       (R9), Z9, Z9
@@ -798,14 +798,14 @@ loop2:
 	VADDPD       Z23, Z18, Z6
 	VSUBPD       Z23, Z18, Z7
 	VSUBPD       Z6, Z3, Z8
-	VADDPD       Z28, Z8, Z8
 	VMULPD       Z1, Z6, Z6
 	VSUBPD       Z3, Z6, Z6
-	VFNMADD231PD Z2, Z28, Z6
 	VMULPD       Z1, Z7, Z3
 	VFNMADD231PD Z0, Z4, Z3
 	VMULPD       Z0, Z4, Z4
 	VSUBPD       Z7, Z4, Z4
+	VADDPD       Z28, Z8, Z8
+	VFNMADD231PD Z2, Z28, Z6
 	VMULPD       Z1, Z28, Z7
 	MOVQ         R8, R9
 	VADDPD       (R9), Z8, Z8
@@ -828,14 +828,14 @@ loop2:
 	VADDPD       Z20, Z15, Z5
 	VSUBPD       Z20, Z15, Z6
 	VSUBPD       Z5, Z3, Z7
-	VADDPD       Z25, Z7, Z7
 	VMULPD       Z1, Z5, Z5
 	VSUBPD       Z3, Z5, Z5
-	VFNMADD231PD Z2, Z25, Z5
 	VMULPD       Z1, Z6, Z3
 	VFNMADD231PD Z0, Z4, Z3
 	VMULPD       Z0, Z4, Z4
 	VSUBPD       Z6, Z4, Z4
+	VADDPD       Z25, Z7, Z7
+	VFNMADD231PD Z2, Z25, Z5
 	VMULPD       Z1, Z25, Z6
 	VADDPD       (R8), Z7, Z7
 	VMOVUPD      Z7, (R8)
@@ -880,14 +880,14 @@ next3:
 	VADDPD       Z6, Z5, Z4
 	VSUBPD       Z6, Z5, Z5
 	VSUBPD       Z4, Z8, Z6
-	VADDPD       Z7, Z6, Z6
 	VMULPD       Z1, Z4, Z4
 	VSUBPD       Z8, Z4, Z4
-	VFNMADD231PD Z2, Z7, Z4
 	VMULPD       Z1, Z5, Z8
 	VFNMADD231PD Z0, Z3, Z8
 	VMULPD       Z0, Z3, Z3
 	VSUBPD       Z5, Z3, Z3
+	VADDPD       Z7, Z6, Z6
+	VFNMADD231PD Z2, Z7, Z4
 	VMULPD       Z1, Z7, Z5
 	ADDQ         CX, R8
 	VMOVUPD.Z    (R8), K1, Z7
@@ -904,14 +904,14 @@ next3:
 	VADDPD       Z11, Z10, Z9
 	VSUBPD       Z11, Z10, Z10
 	VSUBPD       Z9, Z13, Z11
-	VADDPD       Z12, Z11, Z11
 	VMULPD       Z1, Z9, Z9
 	VSUBPD       Z13, Z9, Z9
-	VFNMADD231PD Z2, Z12, Z9
 	VMULPD       Z1, Z10, Z13
 	VFNMADD231PD Z0, Z7, Z13
 	VMULPD       Z0, Z7, Z7
 	VSUBPD       Z10, Z7, Z7
+	VADDPD       Z12, Z11, Z11
+	VFNMADD231PD Z2, Z12, Z9
 	VMULPD       Z1, Z12, Z10
 	ADDQ         CX, R8
 	VMOVUPD.Z    (R8), K1, Z12
@@ -928,14 +928,14 @@ next3:
 	VADDPD       Z16, Z15, Z14
 	VSUBPD       Z16, Z15, Z15
 	VSUBPD       Z14, Z18, Z16
-	VADDPD       Z17, Z16, Z16
 	VMULPD       Z1, Z14, Z14
 	VSUBPD       Z18, Z14, Z14
-	VFNMADD231PD Z2, Z17, Z14
 	VMULPD       Z1, Z15, Z18
 	VFNMADD231PD Z0, Z12, Z18
 	VMULPD       Z0, Z12, Z12
 	VSUBPD       Z15, Z12, Z12
+	VADDPD       Z17, Z16, Z16
+	VFNMADD231PD Z2, Z17, Z14
 	VMULPD       Z1, Z17, Z15
 	ADDQ         CX, R8
 	VMOVUPD.Z    (R8), K1, Z17
@@ -952,14 +952,14 @@ next3:
 	VADDPD       Z21, Z20, Z19
 	VSUBPD       Z21, Z20, Z20
 	VSUBPD       Z19, Z23, Z21
-	VADDPD       Z22, Z21, Z21
 	VMULPD       Z1, Z19, Z19
 	VSUBPD       Z23, Z19, Z19
-	VFNMADD231PD Z2, Z22, Z19
 	VMULPD       Z1, Z20, Z23
 	VFNMADD231PD Z0, Z17, Z23
 	VMULPD       Z0, Z17, Z17
 	VSUBPD       Z20, Z17, Z17
+	VADDPD       Z22, Z21, Z21
+	VFNMADD231PD Z2, Z22, Z19
 	VMULPD       Z1, Z22, Z20
 	ADDQ         CX, R8
 	VMOVUPD.Z    (R8), K1, Z22
@@ -976,14 +976,14 @@ next3:
 	VADDPD       Z26, Z25, Z24
 	VSUBPD       Z26, Z25, Z25
 	VSUBPD       Z24, Z28, Z26
-	VADDPD       Z27, Z26, Z26
 	VMULPD       Z1, Z24, Z24
 	VSUBPD       Z28, Z24, Z24
-	VFNMADD231PD Z2, Z27, Z24
 	VMULPD       Z1, Z25, Z28
 	VFNMADD231PD Z0, Z22, Z28
 	VMULPD       Z0, Z22, Z22
 	VSUBPD       Z25, Z22, Z22
+	VADDPD       Z27, Z26, Z26
+	VFNMADD231PD Z2, Z27, Z24
 	VMULPD       Z1, Z27, Z25
 	MOVQ         DX, CX
 	VADDPD       Z11, Z6, Z27
@@ -991,14 +991,14 @@ next3:
 	VADDPD       Z21, Z16, Z11
 	VSUBPD       Z21, Z16, Z16
 	VSUBPD       Z11, Z27, Z21
-	VADDPD       Z26, Z21, Z21
 	VMULPD       Z1, Z11, Z11
 	VSUBPD       Z27, Z11, Z11
-	VFNMADD231PD Z2, Z26, Z11
 	VMULPD       Z1, Z16, Z27
 	VFNMADD231PD Z0, Z6, Z27
 	VMULPD       Z0, Z6, Z6
 	VSUBPD       Z16, Z6, Z6
+	VADDPD       Z26, Z21, Z21
+	VFNMADD231PD Z2, Z26, Z11
 	VMULPD       Z1, Z26, Z16
 	MOVQ         CX, R8
 	VMOVUPD.Z    (R8), K1, Z26
@@ -1026,14 +1026,14 @@ next3:
 	VADDPD       Z17, Z12, Z7
 	VSUBPD       Z17, Z12, Z11
 	VSUBPD       Z7, Z6, Z12
-	VADDPD       Z22, Z12, Z12
 	VMULPD       Z1, Z7, Z7
 	VSUBPD       Z6, Z7, Z7
-	VFNMADD231PD Z2, Z22, Z7
 	VMULPD       Z1, Z11, Z6
 	VFNMADD231PD Z0, Z3, Z6
 	VMULPD       Z0, Z3, Z3
 	VSUBPD       Z11, Z3, Z3
+	VADDPD       Z22, Z12, Z12
+	VFNMADD231PD Z2, Z22, Z7
 	VMULPD       Z1, Z22, Z11
 	MOVQ         CX, R8
 	VMOVUPD.Z    (R8), K1, Z16
@@ -1061,14 +1061,14 @@ next3:
 	VADDPD       Z19, Z14, Z6
 	VSUBPD       Z19, Z14, Z7
 	VSUBPD       Z6, Z3, Z9
-	VADDPD       Z24, Z9, Z9
 	VMULPD       Z1, Z6, Z6
 	VSUBPD       Z3, Z6, Z6
-	VFNMADD231PD Z2, Z24, Z6
 	VMULPD       Z1, Z7, Z3
 	VFNMADD231PD Z0, Z4, Z3
 	VMULPD       Z0, Z4, Z4
 	VSUBPD       Z7, Z4, Z4
+	VADDPD       Z24, Z9, Z9
+	VFNMADD231PD Z2, Z24, Z6
 	VMULPD       Z1, Z24, Z7
 	MOVQ         CX, R8
 	VMOVUPD.Z    (R8), K1, Z11
@@ -1096,14 +1096,14 @@ next3:
 	VADDPD       Z23, Z18, Z6
 	VSUBPD       Z23, Z18, Z7
 	VSUBPD       Z6, Z3, Z8
-	VADDPD       Z28, Z8, Z8
 	VMULPD       Z1, Z6, Z6
 	VSUBPD       Z3, Z6, Z6
-	VFNMADD231PD Z2, Z28, Z6
 	VMULPD       Z1, Z7, Z3
 	VFNMADD231PD Z0, Z4, Z3
 	VMULPD       Z0, Z4, Z4
 	VSUBPD       Z7, Z4, Z4
+	VADDPD       Z28, Z8, Z8
+	VFNMADD231PD Z2, Z28, Z6
 	VMULPD       Z1, Z28, Z7
 	MOVQ         CX, R8
 	VMOVUPD.Z    (R8), K1, Z9
@@ -1131,21 +1131,21 @@ next3:
 	VADDPD       Z20, Z15, Z5
 	VSUBPD       Z20, Z15, Z6
 	VSUBPD       Z5, Z3, Z7
-	VADDPD       Z25, Z7, Z7
 	VMULPD       Z1, Z5, Z5
 	VSUBPD       Z3, Z5, Z5
-	VFNMADD231PD Z2, Z25, Z5
-	VMULPD       Z1, Z6, Z2
-	VFNMADD231PD Z0, Z4, Z2
+	VMULPD       Z1, Z6, Z3
+	VFNMADD231PD Z0, Z4, Z3
 	VMULPD       Z0, Z4, Z0
 	VSUBPD       Z6, Z0, Z0
+	VADDPD       Z25, Z7, Z7
+	VFNMADD231PD Z2, Z25, Z5
 	VMULPD       Z1, Z25, Z1
-	VMOVUPD.Z    (CX), K1, Z3
-	VADDPD       Z3, Z7, Z7
+	VMOVUPD.Z    (CX), K1, Z2
+	VADDPD       Z2, Z7, Z7
 	VMOVUPD      Z7, K1, (CX)
 	ADDQ         BX, CX
-	VMOVUPD.Z    (CX), K1, Z3
-	VADDPD       Z3, Z0, Z0
+	VMOVUPD.Z    (CX), K1, Z2
+	VADDPD       Z2, Z0, Z0
 	VMOVUPD      Z0, K1, (CX)
 	ADDQ         BX, CX
 	VMOVUPD.Z    (CX), K1, Z0
@@ -1153,8 +1153,2681 @@ next3:
 	VMOVUPD      Z5, K1, (CX)
 	ADDQ         BX, CX
 	VMOVUPD.Z    (CX), K1, Z0
-	VADDPD       Z0, Z2, Z2
-	VMOVUPD      Z2, K1, (CX)
+	VADDPD       Z0, Z3, Z3
+	VMOVUPD      Z3, K1, (CX)
+	ADDQ         BX, CX
+	VMOVUPD.Z    (CX), K1, Z0
+	VADDPD       Z0, Z1, Z1
+	VMOVUPD      Z1, K1, (CX)
+	LEAQ         (AX)(DI*8), AX
+	LEAQ         (DX)(DI*8), DX
+	XORQ         DI, DI
+
+done1:
+	VZEROUPPER
+	RET
+
+// func WinogradInputExpand5x4F64AVX512(v []float64, ldv int, x []float64, row int, col int, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·WinogradInputExpand5x4F64AVX512(SB), NOSPLIT, $0-80
+	MOVQ         v_base+0(FP), AX
+	MOVQ         ldv+24(FP), CX
+	SHLQ         $0x03, CX
+	MOVQ         x_base+32(FP), DX
+	MOVQ         row+56(FP), BX
+	SHLQ         $0x03, BX
+	MOVQ         col+64(FP), SI
+	SHLQ         $0x03, SI
+	MOVQ         n+72(FP), DI
+	VBROADCASTSD word_4000000000000000<>+0(SB), Z0
+	VBROADCASTSD word_4010000000000000<>+0(SB), Z1
+	VBROADCASTSD word_4014000000000000<>+0(SB), Z2
+	CMPQ         DI, $0x00000008
+	JB           next3
+
+loop2:
+	MOVQ         DX, R8
+	MOVQ         R8, R9
+	VMOVUPD      (R9), Z3
+	ADDQ         BX, R9
+	VMOVUPD      (R9), Z4
+	ADDQ         BX, R9
+	VMOVUPD      (R9), Z5
+	ADDQ         BX, R9
+	VMOVUPD      (R9), Z6
+	ADDQ         BX, R9
+	VMOVUPD      (R9), Z7
+	VSUBPD       Z5, Z3, Z8
+	VSUBPD       Z6, Z4, Z9
+	VMULPD       Z1, Z5, Z10
+	VMULPD       Z1, Z6, Z6
+	VSUBPD       Z3, Z10, Z10
+	VSUBPD       Z4, Z6, Z6
+	VMOVUPD      Z8, Z4
+	VFMADD231PD  Z0, Z9, Z4
+	VMOVUPD      Z8, Z8
+	VFNMADD231PD Z0, Z9, Z8
+	VADDPD       Z6, Z10, Z9
+	VSUBPD       Z6, Z10, Z6
+	VMULPD       Z1, Z7, Z7
+	VADDPD       Z3, Z7, Z7
+	VFNMADD231PD Z2, Z5, Z7
+	ADDQ         SI, R8
+	MOVQ         R8, R9
+	VMOVUPD      (R9), Z3
+	ADDQ         BX, R9
+	VMOVUPD      (R9), Z5
+	ADDQ         BX, R9
+	VMOVUPD      (R9), Z10
+	ADDQ         BX, R9
+	VMOVUPD      (R9), Z11
+	ADDQ         BX, R9
+	VMOVUPD      (R9), Z12
+	VSUBPD       Z10, Z3, Z13
+	VSUBPD       Z11, Z5, Z14
+	VMULPD       Z1, Z10, Z15
+	VMULPD       Z1, Z11, Z11
+	VSUBPD       Z3, Z15, Z15
+	VSUBPD       Z5, Z11, Z11
+	VMOVUPD      Z13, Z5
+	VFMADD231PD  Z0, Z14, Z5
+	VMOVUPD      Z13, Z13
+	VFNMADD231PD Z0, Z14, Z13
+	VADDPD       Z11, Z15, Z14
+	VSUBPD       Z11, Z15, Z11
+	VMULPD       Z1, Z12, Z12
+	VADDPD       Z3, Z12, Z12
+	VFNMADD231PD Z2, Z10, Z12
+	ADDQ         SI, R8
+	MOVQ         R8, R9
+	VMOVUPD      (R9), Z3
+	ADDQ         BX, R9
+	VMOVUPD      (R9), Z10
+	ADDQ         BX, R9
+	VMOVUPD      (R9), Z15
+	ADDQ         BX, R9
+	VMOVUPD      (R9), Z16
+	ADDQ         BX, R9
+	VMOVUPD      (R9), Z17
+	VSUBPD       Z15, Z3, Z18
+	VSUBPD       Z16, Z10, Z19
+	VMULPD       Z1, Z15, Z20
+	VMULPD       Z1, Z16, Z16
+	VSUBPD       Z3, Z20, Z20
+	VSUBPD       Z10, Z16, Z16
+	VMOVUPD      Z18, Z10
+	VFMADD231PD  Z0, Z19, Z10
+	VMOVUPD      Z18, Z18
+	VFNMADD231PD Z0, Z19, Z18
+	VADDPD       Z16, Z20, Z19
+	VSUBPD       Z16, Z20, Z16
+	VMULPD       Z1, Z17, Z17
+	VADDPD       Z3, Z17, Z17
+	VFNMADD231PD Z2, Z15, Z17
+	ADDQ         SI, R8
+	VMOVUPD      (R8), Z3
+	ADDQ         BX, R8
+	VMOVUPD      (R8), Z15
+	ADDQ         BX, R8
+	VMOVUPD      (R8), Z20
+	ADDQ         BX, R8
+	VMOVUPD      (R8), Z21
+	ADDQ         BX, R8
+	VMOVUPD      (R8), Z22
+	VSUBPD       Z20, Z3, Z23
+	VSUBPD       Z21, Z15, Z24
+	VMULPD       Z1, Z20, Z25
+	VMULPD       Z1, Z21, Z21
+	VSUBPD       Z3, Z25, Z25
+	VSUBPD       Z15, Z21, Z21
+	VMOVUPD      Z23, Z15
+	VFMADD231PD  Z0, Z24, Z15
+	VMOVUPD      Z23, Z23
+	VFNMADD231PD Z0, Z24, Z23
+	VADDPD       Z21, Z25, Z24
+	VSUBPD       Z21, Z25, Z21
+	VMULPD       Z1, Z22, Z22
+	VADDPD       Z3, Z22, Z22
+	VFNMADD231PD Z2, Z20, Z22
+	MOVQ         AX, R8
+	VSUBPD       Z10, Z4, Z3
+	VSUBPD       Z15, Z5, Z20
+	VMULPD       Z1, Z10, Z10
+	VMULPD       Z1, Z15, Z15
+	VSUBPD       Z4, Z10, Z10
+	VSUBPD       Z5, Z15, Z15
+	VMOVUPD      Z3, Z4
+	VFMADD231PD  Z0, Z20, Z4
+	VMOVUPD      Z3, Z3
+	VFNMADD231PD Z0, Z20, Z3
+	VADDPD       Z15, Z10, Z5
+	VSUBPD       Z15, Z10, Z10
+	VMOVUPD      Z4, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z3, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z5, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z10, (R8)
+	ADDQ         CX, R8
+	ADDQ         CX, R8
+	VSUBPD       Z18, Z8, Z3
+	VSUBPD       Z23, Z13, Z4
+	VMULPD       Z1, Z18, Z5
+	VMULPD       Z1, Z23, Z10
+	VSUBPD       Z8, Z5, Z5
+	VSUBPD       Z13, Z10, Z10
+	VMOVUPD      Z3, Z8
+	VFMADD231PD  Z0, Z4, Z8
+	VMOVUPD      Z3, Z3
+	VFNMADD231PD Z0, Z4, Z3
+	VADDPD       Z10, Z5, Z4
+	VSUBPD       Z10, Z5, Z5
+	VMOVUPD      Z8, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z3, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z4, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z5, (R8)
+	ADDQ         CX, R8
+	ADDQ         CX, R8
+	VSUBPD       Z19, Z9, Z3
+	VSUBPD       Z24, Z14, Z4
+	VMULPD       Z1, Z19, Z5
+	VMULPD       Z1, Z24, Z8
+	VSUBPD       Z9, Z5, Z5
+	VSUBPD       Z14, Z8, Z8
+	VMOVUPD      Z3, Z9
+	VFMADD231PD  Z0, Z4, Z9
+	VMOVUPD      Z3, Z3
+	VFNMADD231PD Z0, Z4, Z3
+	VADDPD       Z8, Z5, Z4
+	VSUBPD       Z8, Z5, Z5
+	VMOVUPD      Z9, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z3, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z4, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z5, (R8)
+	ADDQ         CX, R8
+	ADDQ         CX, R8
+	VSUBPD       Z16, Z6, Z3
+	VSUBPD       Z21, Z11, Z4
+	VMULPD       Z1, Z16, Z5
+	VMULPD       Z1, Z21, Z8
+	VSUBPD       Z6, Z5, Z5
+	VSUBPD       Z11, Z8, Z8
+	VMOVUPD      Z3, Z6
+	VFMADD231PD  Z0, Z4, Z6
+	VMOVUPD      Z3, Z3
+	VFNMADD231PD Z0, Z4, Z3
+	VADDPD       Z8, Z5, Z4
+	VSUBPD       Z8, Z5, Z5
+	VMOVUPD      Z6, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z3, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z4, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z5, (R8)
+	ADDQ         CX, R8
+	ADDQ         CX, R8
+	VSUBPD       Z17, Z7, Z3
+	VSUBPD       Z22, Z12, Z4
+	VMULPD       Z1, Z17, Z5
+	VMULPD       Z1, Z22, Z6
+	VSUBPD       Z7, Z5, Z5
+	VSUBPD       Z12, Z6, Z6
+	VMOVUPD      Z3, Z7
+	VFMADD231PD  Z0, Z4, Z7
+	VMOVUPD      Z3, Z3
+	VFNMADD231PD Z0, Z4, Z3
+	VADDPD       Z6, Z5, Z4
+	VSUBPD       Z6, Z5, Z5
+	VMOVUPD      Z7, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z3, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z4, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z5, (R8)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000040, DX
+	SUBQ         $0x00000008, DI
+	CMPQ         DI, $0x00000008
+	JAE          loop2
+
+next3:
+	TESTQ DI, DI
+	JZ    done1
+
+	// The tail, under a mask.
+	MOVL         $-1, R8
+	BZHIL        DI, R8, R8
+	KMOVW        R8, K1
+	MOVQ         DX, R8
+	MOVQ         R8, R9
+	VMOVUPD.Z    (R9), K1, Z3
+	ADDQ         BX, R9
+	VMOVUPD.Z    (R9), K1, Z4
+	ADDQ         BX, R9
+	VMOVUPD.Z    (R9), K1, Z5
+	ADDQ         BX, R9
+	VMOVUPD.Z    (R9), K1, Z6
+	ADDQ         BX, R9
+	VMOVUPD.Z    (R9), K1, Z7
+	VSUBPD       Z5, Z3, Z8
+	VSUBPD       Z6, Z4, Z9
+	VMULPD       Z1, Z5, Z10
+	VMULPD       Z1, Z6, Z6
+	VSUBPD       Z3, Z10, Z10
+	VSUBPD       Z4, Z6, Z6
+	VMOVUPD      Z8, Z4
+	VFMADD231PD  Z0, Z9, Z4
+	VMOVUPD      Z8, Z8
+	VFNMADD231PD Z0, Z9, Z8
+	VADDPD       Z6, Z10, Z9
+	VSUBPD       Z6, Z10, Z6
+	VMULPD       Z1, Z7, Z7
+	VADDPD       Z3, Z7, Z7
+	VFNMADD231PD Z2, Z5, Z7
+	ADDQ         SI, R8
+	MOVQ         R8, R9
+	VMOVUPD.Z    (R9), K1, Z3
+	ADDQ         BX, R9
+	VMOVUPD.Z    (R9), K1, Z5
+	ADDQ         BX, R9
+	VMOVUPD.Z    (R9), K1, Z10
+	ADDQ         BX, R9
+	VMOVUPD.Z    (R9), K1, Z11
+	ADDQ         BX, R9
+	VMOVUPD.Z    (R9), K1, Z12
+	VSUBPD       Z10, Z3, Z13
+	VSUBPD       Z11, Z5, Z14
+	VMULPD       Z1, Z10, Z15
+	VMULPD       Z1, Z11, Z11
+	VSUBPD       Z3, Z15, Z15
+	VSUBPD       Z5, Z11, Z11
+	VMOVUPD      Z13, Z5
+	VFMADD231PD  Z0, Z14, Z5
+	VMOVUPD      Z13, Z13
+	VFNMADD231PD Z0, Z14, Z13
+	VADDPD       Z11, Z15, Z14
+	VSUBPD       Z11, Z15, Z11
+	VMULPD       Z1, Z12, Z12
+	VADDPD       Z3, Z12, Z12
+	VFNMADD231PD Z2, Z10, Z12
+	ADDQ         SI, R8
+	MOVQ         R8, R9
+	VMOVUPD.Z    (R9), K1, Z3
+	ADDQ         BX, R9
+	VMOVUPD.Z    (R9), K1, Z10
+	ADDQ         BX, R9
+	VMOVUPD.Z    (R9), K1, Z15
+	ADDQ         BX, R9
+	VMOVUPD.Z    (R9), K1, Z16
+	ADDQ         BX, R9
+	VMOVUPD.Z    (R9), K1, Z17
+	VSUBPD       Z15, Z3, Z18
+	VSUBPD       Z16, Z10, Z19
+	VMULPD       Z1, Z15, Z20
+	VMULPD       Z1, Z16, Z16
+	VSUBPD       Z3, Z20, Z20
+	VSUBPD       Z10, Z16, Z16
+	VMOVUPD      Z18, Z10
+	VFMADD231PD  Z0, Z19, Z10
+	VMOVUPD      Z18, Z18
+	VFNMADD231PD Z0, Z19, Z18
+	VADDPD       Z16, Z20, Z19
+	VSUBPD       Z16, Z20, Z16
+	VMULPD       Z1, Z17, Z17
+	VADDPD       Z3, Z17, Z17
+	VFNMADD231PD Z2, Z15, Z17
+	ADDQ         SI, R8
+	MOVQ         R8, SI
+	VMOVUPD.Z    (SI), K1, Z3
+	ADDQ         BX, SI
+	VMOVUPD.Z    (SI), K1, Z15
+	ADDQ         BX, SI
+	VMOVUPD.Z    (SI), K1, Z20
+	ADDQ         BX, SI
+	VMOVUPD.Z    (SI), K1, Z21
+	ADDQ         BX, SI
+	VMOVUPD.Z    (SI), K1, Z22
+	VSUBPD       Z20, Z3, Z23
+	VSUBPD       Z21, Z15, Z24
+	VMULPD       Z1, Z20, Z25
+	VMULPD       Z1, Z21, Z21
+	VSUBPD       Z3, Z25, Z25
+	VSUBPD       Z15, Z21, Z21
+	VMOVUPD      Z23, Z15
+	VFMADD231PD  Z0, Z24, Z15
+	VMOVUPD      Z23, Z23
+	VFNMADD231PD Z0, Z24, Z23
+	VADDPD       Z21, Z25, Z24
+	VSUBPD       Z21, Z25, Z21
+	VMULPD       Z1, Z22, Z22
+	VADDPD       Z3, Z22, Z22
+	VFNMADD231PD Z2, Z20, Z22
+	MOVQ         AX, BX
+	VSUBPD       Z10, Z4, Z2
+	VSUBPD       Z15, Z5, Z3
+	VMULPD       Z1, Z10, Z10
+	VMULPD       Z1, Z15, Z15
+	VSUBPD       Z4, Z10, Z10
+	VSUBPD       Z5, Z15, Z15
+	VMOVUPD      Z2, Z4
+	VFMADD231PD  Z0, Z3, Z4
+	VMOVUPD      Z2, Z2
+	VFNMADD231PD Z0, Z3, Z2
+	VADDPD       Z15, Z10, Z3
+	VSUBPD       Z15, Z10, Z5
+	VMOVUPD      Z4, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z2, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z3, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z5, K1, (BX)
+	ADDQ         CX, BX
+	ADDQ         CX, BX
+	VSUBPD       Z18, Z8, Z2
+	VSUBPD       Z23, Z13, Z3
+	VMULPD       Z1, Z18, Z4
+	VMULPD       Z1, Z23, Z5
+	VSUBPD       Z8, Z4, Z4
+	VSUBPD       Z13, Z5, Z5
+	VMOVUPD      Z2, Z8
+	VFMADD231PD  Z0, Z3, Z8
+	VMOVUPD      Z2, Z2
+	VFNMADD231PD Z0, Z3, Z2
+	VADDPD       Z5, Z4, Z3
+	VSUBPD       Z5, Z4, Z4
+	VMOVUPD      Z8, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z2, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z3, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z4, K1, (BX)
+	ADDQ         CX, BX
+	ADDQ         CX, BX
+	VSUBPD       Z19, Z9, Z2
+	VSUBPD       Z24, Z14, Z3
+	VMULPD       Z1, Z19, Z4
+	VMULPD       Z1, Z24, Z5
+	VSUBPD       Z9, Z4, Z4
+	VSUBPD       Z14, Z5, Z5
+	VMOVUPD      Z2, Z8
+	VFMADD231PD  Z0, Z3, Z8
+	VMOVUPD      Z2, Z2
+	VFNMADD231PD Z0, Z3, Z2
+	VADDPD       Z5, Z4, Z3
+	VSUBPD       Z5, Z4, Z4
+	VMOVUPD      Z8, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z2, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z3, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z4, K1, (BX)
+	ADDQ         CX, BX
+	ADDQ         CX, BX
+	VSUBPD       Z16, Z6, Z2
+	VSUBPD       Z21, Z11, Z3
+	VMULPD       Z1, Z16, Z4
+	VMULPD       Z1, Z21, Z5
+	VSUBPD       Z6, Z4, Z4
+	VSUBPD       Z11, Z5, Z5
+	VMOVUPD      Z2, Z6
+	VFMADD231PD  Z0, Z3, Z6
+	VMOVUPD      Z2, Z2
+	VFNMADD231PD Z0, Z3, Z2
+	VADDPD       Z5, Z4, Z3
+	VSUBPD       Z5, Z4, Z4
+	VMOVUPD      Z6, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z2, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z3, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z4, K1, (BX)
+	ADDQ         CX, BX
+	ADDQ         CX, BX
+	VSUBPD       Z17, Z7, Z2
+	VSUBPD       Z22, Z12, Z3
+	VMULPD       Z1, Z17, Z4
+	VMULPD       Z1, Z22, Z1
+	VSUBPD       Z7, Z4, Z4
+	VSUBPD       Z12, Z1, Z1
+	VMOVUPD      Z2, Z5
+	VFMADD231PD  Z0, Z3, Z5
+	VMOVUPD      Z2, Z2
+	VFNMADD231PD Z0, Z3, Z2
+	VADDPD       Z1, Z4, Z0
+	VSUBPD       Z1, Z4, Z1
+	VMOVUPD      Z5, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z2, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z0, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z1, K1, (BX)
+	LEAQ         (AX)(DI*8), AX
+	LEAQ         (DX)(DI*8), DX
+	XORQ         DI, DI
+
+done1:
+	VZEROUPPER
+	RET
+
+// func WinogradInputReduce5x4F64AVX512(v []float64, ldv int, x []float64, row int, col int, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·WinogradInputReduce5x4F64AVX512(SB), NOSPLIT, $0-80
+	MOVQ         v_base+0(FP), AX
+	MOVQ         ldv+24(FP), CX
+	SHLQ         $0x03, CX
+	MOVQ         x_base+32(FP), DX
+	MOVQ         row+56(FP), BX
+	SHLQ         $0x03, BX
+	MOVQ         col+64(FP), SI
+	SHLQ         $0x03, SI
+	MOVQ         n+72(FP), DI
+	VBROADCASTSD word_4000000000000000<>+0(SB), Z0
+	VBROADCASTSD word_4010000000000000<>+0(SB), Z1
+	VBROADCASTSD word_4014000000000000<>+0(SB), Z2
+	CMPQ         DI, $0x00000008
+	JB           next3
+
+loop2:
+	MOVQ         AX, R8
+	VMOVUPD      (R8), Z3
+	ADDQ         CX, R8
+	VMOVUPD      (R8), Z4
+	ADDQ         CX, R8
+	VMOVUPD      (R8), Z5
+	ADDQ         CX, R8
+	VMOVUPD      (R8), Z6
+	VADDPD       Z4, Z3, Z7
+	VSUBPD       Z4, Z3, Z3
+	VADDPD       Z6, Z5, Z4
+	VSUBPD       Z6, Z5, Z5
+	VSUBPD       Z4, Z7, Z6
+	VMULPD       Z1, Z4, Z4
+	VSUBPD       Z7, Z4, Z4
+	VMULPD       Z1, Z5, Z7
+	VFNMADD231PD Z0, Z3, Z7
+	VMULPD       Z0, Z3, Z3
+	VSUBPD       Z5, Z3, Z3
+	ADDQ         CX, R8
+	ADDQ         CX, R8
+	VMOVUPD      (R8), Z5
+	ADDQ         CX, R8
+	VMOVUPD      (R8), Z8
+	ADDQ         CX, R8
+	VMOVUPD      (R8), Z9
+	ADDQ         CX, R8
+	VMOVUPD      (R8), Z10
+	VADDPD       Z8, Z5, Z11
+	VSUBPD       Z8, Z5, Z5
+	VADDPD       Z10, Z9, Z8
+	VSUBPD       Z10, Z9, Z9
+	VSUBPD       Z8, Z11, Z10
+	VMULPD       Z1, Z8, Z8
+	VSUBPD       Z11, Z8, Z8
+	VMULPD       Z1, Z9, Z11
+	VFNMADD231PD Z0, Z5, Z11
+	VMULPD       Z0, Z5, Z5
+	VSUBPD       Z9, Z5, Z5
+	ADDQ         CX, R8
+	ADDQ         CX, R8
+	VMOVUPD      (R8), Z9
+	ADDQ         CX, R8
+	VMOVUPD      (R8), Z12
+	ADDQ         CX, R8
+	VMOVUPD      (R8), Z13
+	ADDQ         CX, R8
+	VMOVUPD      (R8), Z14
+	VADDPD       Z12, Z9, Z15
+	VSUBPD       Z12, Z9, Z9
+	VADDPD       Z14, Z13, Z12
+	VSUBPD       Z14, Z13, Z13
+	VSUBPD       Z12, Z15, Z14
+	VMULPD       Z1, Z12, Z12
+	VSUBPD       Z15, Z12, Z12
+	VMULPD       Z1, Z13, Z15
+	VFNMADD231PD Z0, Z9, Z15
+	VMULPD       Z0, Z9, Z9
+	VSUBPD       Z13, Z9, Z9
+	ADDQ         CX, R8
+	ADDQ         CX, R8
+	VMOVUPD      (R8), Z13
+	ADDQ         CX, R8
+	VMOVUPD      (R8), Z16
+	ADDQ         CX, R8
+	VMOVUPD      (R8), Z17
+	ADDQ         CX, R8
+	VMOVUPD      (R8), Z18
+	VADDPD       Z16, Z13, Z19
+	VSUBPD       Z16, Z13, Z13
+	VADDPD       Z18, Z17, Z16
+	VSUBPD       Z18, Z17, Z17
+	VSUBPD       Z16, Z19, Z18
+	VMULPD       Z1, Z16, Z16
+	VSUBPD       Z19, Z16, Z16
+	VMULPD       Z1, Z17, Z19
+	VFNMADD231PD Z0, Z13, Z19
+	VMULPD       Z0, Z13, Z13
+	VSUBPD       Z17, Z13, Z13
+	ADDQ         CX, R8
+	ADDQ         CX, R8
+	VMOVUPD      (R8), Z17
+	ADDQ         CX, R8
+	VMOVUPD      (R8), Z20
+	ADDQ         CX, R8
+	VMOVUPD      (R8), Z21
+	ADDQ         CX, R8
+	VMOVUPD      (R8), Z22
+	VADDPD       Z20, Z17, Z23
+	VSUBPD       Z20, Z17, Z17
+	VADDPD       Z22, Z21, Z20
+	VSUBPD       Z22, Z21, Z21
+	VSUBPD       Z20, Z23, Z22
+	VMULPD       Z1, Z20, Z20
+	VSUBPD       Z23, Z20, Z20
+	VMULPD       Z1, Z21, Z23
+	VFNMADD231PD Z0, Z17, Z23
+	VMULPD       Z0, Z17, Z17
+	VSUBPD       Z21, Z17, Z17
+	MOVQ         DX, R8
+	VADDPD       Z10, Z6, Z21
+	VSUBPD       Z10, Z6, Z6
+	VADDPD       Z18, Z14, Z10
+	VSUBPD       Z18, Z14, Z14
+	VSUBPD       Z10, Z21, Z18
+	VMULPD       Z1, Z10, Z10
+	VSUBPD       Z21, Z10, Z10
+	VMULPD       Z1, Z14, Z21
+	VFNMADD231PD Z0, Z6, Z21
+	VMULPD       Z0, Z6, Z6
+	VSUBPD       Z14, Z6, Z6
+	VADDPD       Z22, Z18, Z18
+	VFNMADD231PD Z2, Z22, Z10
+	VMULPD       Z1, Z22, Z14
+	MOVQ         R8, R9
+	VADDPD       (R9), Z18, Z18
+	VMOVUPD      Z18, (R9)
+	ADDQ         BX, R9
+	VADDPD       (R9), Z6, Z6
+	VMOVUPD      Z6, (R9)
+	ADDQ         BX, R9
+	VADDPD       (R9), Z10, Z10
+	VMOVUPD      Z10, (R9)
+	ADDQ         BX, R9
+	VADDPD       (R9), Z21, Z21
+	VMOVUPD      Z21, (R9)
+	ADDQ         BX, R9
+	VADDPD       (R9), Z14, Z14
+	VMOVUPD      Z14, (R9)
+	ADDQ         SI, R8
+	VADDPD       Z5, Z3, Z6
+	VSUBPD       Z5, Z3, Z3
+	VADDPD       Z13, Z9, Z5
+	VSUBPD       Z13, Z9, Z9
+	VSUBPD       Z5, Z6, Z10
+	VMULPD       Z1, Z5, Z5
+	VSUBPD       Z6, Z5, Z5
+	VMULPD       Z1, Z9, Z6
+	VFNMADD231PD Z0, Z3, Z6
+	VMULPD       Z0, Z3, Z3
+	VSUBPD       Z9, Z3, Z3
+	VADDPD       Z17, Z10, Z10
+	VFNMADD231PD Z2, Z17, Z5
+	VMULPD       Z1, Z17, Z9
+	MOVQ         R8, R9
+	VADDPD       (R9), Z10, Z10
+	VMOVUPD      Z10, (R9)
+	ADDQ         BX, R9
+	VADDPD       (R9), Z3, Z3
+	VMOVUPD      Z3, (R9)
+	ADDQ         BX, R9
+	VADDPD       (R9), Z5, Z5
+	VMOVUPD      Z5, (R9)
+	ADDQ         BX, R9
+	VADDPD       (R9), Z6, Z6
+	VMOVUPD      Z6, (R9)
+	ADDQ         BX, R9
+	VADDPD       (R9), Z9, Z9
+	VMOVUPD      Z9, (R9)
+	ADDQ         SI, R8
+	VADDPD       Z8, Z4, Z3
+	VSUBPD       Z8, Z4, Z4
+	VADDPD       Z16, Z12, Z5
+	VSUBPD       Z16, Z12, Z6
+	VSUBPD       Z5, Z3, Z8
+	VMULPD       Z1, Z5, Z5
+	VSUBPD       Z3, Z5, Z5
+	VMULPD       Z1, Z6, Z3
+	VFNMADD231PD Z0, Z4, Z3
+	VMULPD       Z0, Z4, Z4
+	VSUBPD       Z6, Z4, Z4
+	VADDPD       Z20, Z8, Z8
+	VFNMADD231PD Z2, Z20, Z5
+	VMULPD       Z1, Z20, Z6
+	MOVQ         R8, R9
+	VADDPD       (R9), Z8, Z8
+	VMOVUPD      Z8, (R9)
+	ADDQ         BX, R9
+	VADDPD       (R9), Z4, Z4
+	VMOVUPD      Z4, (R9)
+	ADDQ         BX, R9
+	VADDPD       (R9), Z5, Z5
+	VMOVUPD      Z5, (R9)
+	ADDQ         BX, R9
+	VADDPD       (R9), Z3, Z3
+	VMOVUPD      Z3, (R9)
+	ADDQ         BX, R9
+	VADDPD       (R9), Z6, Z6
+	VMOVUPD      Z6, (R9)
+	ADDQ         SI, R8
+	VADDPD       Z11, Z7, Z3
+	VSUBPD       Z11, Z7, Z4
+	VADDPD       Z19, Z15, Z5
+	VSUBPD       Z19, Z15, Z6
+	VSUBPD       Z5, Z3, Z7
+	VMULPD       Z1, Z5, Z5
+	VSUBPD       Z3, Z5, Z5
+	VMULPD       Z1, Z6, Z3
+	VFNMADD231PD Z0, Z4, Z3
+	VMULPD       Z0, Z4, Z4
+	VSUBPD       Z6, Z4, Z4
+	VADDPD       Z23, Z7, Z7
+	VFNMADD231PD Z2, Z23, Z5
+	VMULPD       Z1, Z23, Z6
+	VADDPD       (R8), Z7, Z7
+	VMOVUPD      Z7, (R8)
+	ADDQ         BX, R8
+	VADDPD       (R8), Z4, Z4
+	VMOVUPD      Z4, (R8)
+	ADDQ         BX, R8
+	VADDPD       (R8), Z5, Z5
+	VMOVUPD      Z5, (R8)
+	ADDQ         BX, R8
+	VADDPD       (R8), Z3, Z3
+	VMOVUPD      Z3, (R8)
+	ADDQ         BX, R8
+	VADDPD       (R8), Z6, Z6
+	VMOVUPD      Z6, (R8)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000040, DX
+	SUBQ         $0x00000008, DI
+	CMPQ         DI, $0x00000008
+	JAE          loop2
+
+next3:
+	TESTQ DI, DI
+	JZ    done1
+
+	// The tail, under a mask.
+	MOVL         $-1, R8
+	BZHIL        DI, R8, R8
+	KMOVW        R8, K1
+	MOVQ         AX, R8
+	VMOVUPD.Z    (R8), K1, Z3
+	ADDQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z4
+	ADDQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z5
+	ADDQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z6
+	VADDPD       Z4, Z3, Z7
+	VSUBPD       Z4, Z3, Z3
+	VADDPD       Z6, Z5, Z4
+	VSUBPD       Z6, Z5, Z5
+	VSUBPD       Z4, Z7, Z6
+	VMULPD       Z1, Z4, Z4
+	VSUBPD       Z7, Z4, Z4
+	VMULPD       Z1, Z5, Z7
+	VFNMADD231PD Z0, Z3, Z7
+	VMULPD       Z0, Z3, Z3
+	VSUBPD       Z5, Z3, Z3
+	ADDQ         CX, R8
+	ADDQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z5
+	ADDQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z8
+	ADDQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z9
+	ADDQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z10
+	VADDPD       Z8, Z5, Z11
+	VSUBPD       Z8, Z5, Z5
+	VADDPD       Z10, Z9, Z8
+	VSUBPD       Z10, Z9, Z9
+	VSUBPD       Z8, Z11, Z10
+	VMULPD       Z1, Z8, Z8
+	VSUBPD       Z11, Z8, Z8
+	VMULPD       Z1, Z9, Z11
+	VFNMADD231PD Z0, Z5, Z11
+	VMULPD       Z0, Z5, Z5
+	VSUBPD       Z9, Z5, Z5
+	ADDQ         CX, R8
+	ADDQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z9
+	ADDQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z12
+	ADDQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z13
+	ADDQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z14
+	VADDPD       Z12, Z9, Z15
+	VSUBPD       Z12, Z9, Z9
+	VADDPD       Z14, Z13, Z12
+	VSUBPD       Z14, Z13, Z13
+	VSUBPD       Z12, Z15, Z14
+	VMULPD       Z1, Z12, Z12
+	VSUBPD       Z15, Z12, Z12
+	VMULPD       Z1, Z13, Z15
+	VFNMADD231PD Z0, Z9, Z15
+	VMULPD       Z0, Z9, Z9
+	VSUBPD       Z13, Z9, Z9
+	ADDQ         CX, R8
+	ADDQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z13
+	ADDQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z16
+	ADDQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z17
+	ADDQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z18
+	VADDPD       Z16, Z13, Z19
+	VSUBPD       Z16, Z13, Z13
+	VADDPD       Z18, Z17, Z16
+	VSUBPD       Z18, Z17, Z17
+	VSUBPD       Z16, Z19, Z18
+	VMULPD       Z1, Z16, Z16
+	VSUBPD       Z19, Z16, Z16
+	VMULPD       Z1, Z17, Z19
+	VFNMADD231PD Z0, Z13, Z19
+	VMULPD       Z0, Z13, Z13
+	VSUBPD       Z17, Z13, Z13
+	ADDQ         CX, R8
+	ADDQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z17
+	ADDQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z20
+	ADDQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z21
+	ADDQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z22
+	VADDPD       Z20, Z17, Z23
+	VSUBPD       Z20, Z17, Z17
+	VADDPD       Z22, Z21, Z20
+	VSUBPD       Z22, Z21, Z21
+	VSUBPD       Z20, Z23, Z22
+	VMULPD       Z1, Z20, Z20
+	VSUBPD       Z23, Z20, Z20
+	VMULPD       Z1, Z21, Z23
+	VFNMADD231PD Z0, Z17, Z23
+	VMULPD       Z0, Z17, Z17
+	VSUBPD       Z21, Z17, Z17
+	MOVQ         DX, CX
+	VADDPD       Z10, Z6, Z21
+	VSUBPD       Z10, Z6, Z6
+	VADDPD       Z18, Z14, Z10
+	VSUBPD       Z18, Z14, Z14
+	VSUBPD       Z10, Z21, Z18
+	VMULPD       Z1, Z10, Z10
+	VSUBPD       Z21, Z10, Z10
+	VMULPD       Z1, Z14, Z21
+	VFNMADD231PD Z0, Z6, Z21
+	VMULPD       Z0, Z6, Z6
+	VSUBPD       Z14, Z6, Z6
+	VADDPD       Z22, Z18, Z18
+	VFNMADD231PD Z2, Z22, Z10
+	VMULPD       Z1, Z22, Z14
+	MOVQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z22
+	VADDPD       Z22, Z18, Z18
+	VMOVUPD      Z18, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPD.Z    (R8), K1, Z18
+	VADDPD       Z18, Z6, Z6
+	VMOVUPD      Z6, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPD.Z    (R8), K1, Z6
+	VADDPD       Z6, Z10, Z10
+	VMOVUPD      Z10, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPD.Z    (R8), K1, Z6
+	VADDPD       Z6, Z21, Z21
+	VMOVUPD      Z21, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPD.Z    (R8), K1, Z6
+	VADDPD       Z6, Z14, Z14
+	VMOVUPD      Z14, K1, (R8)
+	ADDQ         SI, CX
+	VADDPD       Z5, Z3, Z6
+	VSUBPD       Z5, Z3, Z3
+	VADDPD       Z13, Z9, Z5
+	VSUBPD       Z13, Z9, Z9
+	VSUBPD       Z5, Z6, Z10
+	VMULPD       Z1, Z5, Z5
+	VSUBPD       Z6, Z5, Z5
+	VMULPD       Z1, Z9, Z6
+	VFNMADD231PD Z0, Z3, Z6
+	VMULPD       Z0, Z3, Z3
+	VSUBPD       Z9, Z3, Z3
+	VADDPD       Z17, Z10, Z10
+	VFNMADD231PD Z2, Z17, Z5
+	VMULPD       Z1, Z17, Z9
+	MOVQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z13
+	VADDPD       Z13, Z10, Z10
+	VMOVUPD      Z10, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPD.Z    (R8), K1, Z10
+	VADDPD       Z10, Z3, Z3
+	VMOVUPD      Z3, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPD.Z    (R8), K1, Z3
+	VADDPD       Z3, Z5, Z5
+	VMOVUPD      Z5, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPD.Z    (R8), K1, Z3
+	VADDPD       Z3, Z6, Z6
+	VMOVUPD      Z6, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPD.Z    (R8), K1, Z3
+	VADDPD       Z3, Z9, Z9
+	VMOVUPD      Z9, K1, (R8)
+	ADDQ         SI, CX
+	VADDPD       Z8, Z4, Z3
+	VSUBPD       Z8, Z4, Z4
+	VADDPD       Z16, Z12, Z5
+	VSUBPD       Z16, Z12, Z6
+	VSUBPD       Z5, Z3, Z8
+	VMULPD       Z1, Z5, Z5
+	VSUBPD       Z3, Z5, Z5
+	VMULPD       Z1, Z6, Z3
+	VFNMADD231PD Z0, Z4, Z3
+	VMULPD       Z0, Z4, Z4
+	VSUBPD       Z6, Z4, Z4
+	VADDPD       Z20, Z8, Z8
+	VFNMADD231PD Z2, Z20, Z5
+	VMULPD       Z1, Z20, Z6
+	MOVQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z9
+	VADDPD       Z9, Z8, Z8
+	VMOVUPD      Z8, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPD.Z    (R8), K1, Z8
+	VADDPD       Z8, Z4, Z4
+	VMOVUPD      Z4, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPD.Z    (R8), K1, Z4
+	VADDPD       Z4, Z5, Z5
+	VMOVUPD      Z5, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPD.Z    (R8), K1, Z4
+	VADDPD       Z4, Z3, Z3
+	VMOVUPD      Z3, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPD.Z    (R8), K1, Z3
+	VADDPD       Z3, Z6, Z6
+	VMOVUPD      Z6, K1, (R8)
+	ADDQ         SI, CX
+	VADDPD       Z11, Z7, Z3
+	VSUBPD       Z11, Z7, Z4
+	VADDPD       Z19, Z15, Z5
+	VSUBPD       Z19, Z15, Z6
+	VSUBPD       Z5, Z3, Z7
+	VMULPD       Z1, Z5, Z5
+	VSUBPD       Z3, Z5, Z5
+	VMULPD       Z1, Z6, Z3
+	VFNMADD231PD Z0, Z4, Z3
+	VMULPD       Z0, Z4, Z0
+	VSUBPD       Z6, Z0, Z0
+	VADDPD       Z23, Z7, Z7
+	VFNMADD231PD Z2, Z23, Z5
+	VMULPD       Z1, Z23, Z1
+	VMOVUPD.Z    (CX), K1, Z2
+	VADDPD       Z2, Z7, Z7
+	VMOVUPD      Z7, K1, (CX)
+	ADDQ         BX, CX
+	VMOVUPD.Z    (CX), K1, Z2
+	VADDPD       Z2, Z0, Z0
+	VMOVUPD      Z0, K1, (CX)
+	ADDQ         BX, CX
+	VMOVUPD.Z    (CX), K1, Z0
+	VADDPD       Z0, Z5, Z5
+	VMOVUPD      Z5, K1, (CX)
+	ADDQ         BX, CX
+	VMOVUPD.Z    (CX), K1, Z0
+	VADDPD       Z0, Z3, Z3
+	VMOVUPD      Z3, K1, (CX)
+	ADDQ         BX, CX
+	VMOVUPD.Z    (CX), K1, Z0
+	VADDPD       Z0, Z1, Z1
+	VMOVUPD      Z1, K1, (CX)
+	LEAQ         (AX)(DI*8), AX
+	LEAQ         (DX)(DI*8), DX
+	XORQ         DI, DI
+
+done1:
+	VZEROUPPER
+	RET
+
+// func WinogradInputExpand4x5F64AVX512(v []float64, ldv int, x []float64, row int, col int, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·WinogradInputExpand4x5F64AVX512(SB), NOSPLIT, $0-80
+	MOVQ         v_base+0(FP), AX
+	MOVQ         ldv+24(FP), CX
+	SHLQ         $0x03, CX
+	MOVQ         x_base+32(FP), DX
+	MOVQ         row+56(FP), BX
+	SHLQ         $0x03, BX
+	MOVQ         col+64(FP), SI
+	SHLQ         $0x03, SI
+	MOVQ         n+72(FP), DI
+	VBROADCASTSD word_4000000000000000<>+0(SB), Z0
+	VBROADCASTSD word_4010000000000000<>+0(SB), Z1
+	VBROADCASTSD word_4014000000000000<>+0(SB), Z2
+	CMPQ         DI, $0x00000008
+	JB           next3
+
+loop2:
+	MOVQ         DX, R8
+	MOVQ         R8, R9
+	VMOVUPD      (R9), Z3
+	ADDQ         BX, R9
+	VMOVUPD      (R9), Z4
+	ADDQ         BX, R9
+	VMOVUPD      (R9), Z5
+	ADDQ         BX, R9
+	VMOVUPD      (R9), Z6
+	VSUBPD       Z5, Z3, Z7
+	VSUBPD       Z6, Z4, Z8
+	VMULPD       Z1, Z5, Z5
+	VMULPD       Z1, Z6, Z6
+	VSUBPD       Z3, Z5, Z5
+	VSUBPD       Z4, Z6, Z6
+	VMOVUPD      Z7, Z3
+	VFMADD231PD  Z0, Z8, Z3
+	VMOVUPD      Z7, Z4
+	VFNMADD231PD Z0, Z8, Z4
+	VADDPD       Z6, Z5, Z7
+	VSUBPD       Z6, Z5, Z5
+	ADDQ         SI, R8
+	MOVQ         R8, R9
+	VMOVUPD      (R9), Z6
+	ADDQ         BX, R9
+	VMOVUPD      (R9), Z8
+	ADDQ         BX, R9
+	VMOVUPD      (R9), Z9
+	ADDQ         BX, R9
+	VMOVUPD      (R9), Z10
+	VSUBPD       Z9, Z6, Z11
+	VSUBPD       Z10, Z8, Z12
+	VMULPD       Z1, Z9, Z9
+	VMULPD       Z1, Z10, Z10
+	VSUBPD       Z6, Z9, Z9
+	VSUBPD       Z8, Z10, Z10
+	VMOVUPD      Z11, Z6
+	VFMADD231PD  Z0, Z12, Z6
+	VMOVUPD      Z11, Z8
+	VFNMADD231PD Z0, Z12, Z8
+	VADDPD       Z10, Z9, Z11
+	VSUBPD       Z10, Z9, Z9
+	ADDQ         SI, R8
+	MOVQ         R8, R9
+	VMOVUPD      (R9), Z10
+	ADDQ         BX, R9
+	VMOVUPD      (R9), Z12
+	ADDQ         BX, R9
+	VMOVUPD      (R9), Z13
+	ADDQ         BX, R9
+	VMOVUPD      (R9), Z14
+	VSUBPD       Z13, Z10, Z15
+	VSUBPD       Z14, Z12, Z16
+	VMULPD       Z1, Z13, Z13
+	VMULPD       Z1, Z14, Z14
+	VSUBPD       Z10, Z13, Z13
+	VSUBPD       Z12, Z14, Z14
+	VMOVUPD      Z15, Z10
+	VFMADD231PD  Z0, Z16, Z10
+	VMOVUPD      Z15, Z12
+	VFNMADD231PD Z0, Z16, Z12
+	VADDPD       Z14, Z13, Z15
+	VSUBPD       Z14, Z13, Z13
+	ADDQ         SI, R8
+	MOVQ         R8, R9
+	VMOVUPD      (R9), Z14
+	ADDQ         BX, R9
+	VMOVUPD      (R9), Z16
+	ADDQ         BX, R9
+	VMOVUPD      (R9), Z17
+	ADDQ         BX, R9
+	VMOVUPD      (R9), Z18
+	VSUBPD       Z17, Z14, Z19
+	VSUBPD       Z18, Z16, Z20
+	VMULPD       Z1, Z17, Z17
+	VMULPD       Z1, Z18, Z18
+	VSUBPD       Z14, Z17, Z17
+	VSUBPD       Z16, Z18, Z18
+	VMOVUPD      Z19, Z14
+	VFMADD231PD  Z0, Z20, Z14
+	VMOVUPD      Z19, Z16
+	VFNMADD231PD Z0, Z20, Z16
+	VADDPD       Z18, Z17, Z19
+	VSUBPD       Z18, Z17, Z17
+	ADDQ         SI, R8
+	VMOVUPD      (R8), Z18
+	ADDQ         BX, R8
+	VMOVUPD      (R8), Z20
+	ADDQ         BX, R8
+	VMOVUPD      (R8), Z21
+	ADDQ         BX, R8
+	VMOVUPD      (R8), Z22
+	VSUBPD       Z21, Z18, Z23
+	VSUBPD       Z22, Z20, Z24
+	VMULPD       Z1, Z21, Z21
+	VMULPD       Z1, Z22, Z22
+	VSUBPD       Z18, Z21, Z21
+	VSUBPD       Z20, Z22, Z22
+	VMOVUPD      Z23, Z18
+	VFMADD231PD  Z0, Z24, Z18
+	VMOVUPD      Z23, Z20
+	VFNMADD231PD Z0, Z24, Z20
+	VADDPD       Z22, Z21, Z23
+	VSUBPD       Z22, Z21, Z21
+	MOVQ         AX, R8
+	VSUBPD       Z10, Z3, Z22
+	VSUBPD       Z14, Z6, Z24
+	VMULPD       Z1, Z10, Z25
+	VMULPD       Z1, Z14, Z14
+	VSUBPD       Z3, Z25, Z25
+	VSUBPD       Z6, Z14, Z14
+	VMOVUPD      Z22, Z6
+	VFMADD231PD  Z0, Z24, Z6
+	VMOVUPD      Z22, Z22
+	VFNMADD231PD Z0, Z24, Z22
+	VADDPD       Z14, Z25, Z24
+	VSUBPD       Z14, Z25, Z14
+	VMULPD       Z1, Z18, Z18
+	VADDPD       Z3, Z18, Z18
+	VFNMADD231PD Z2, Z10, Z18
+	VMOVUPD      Z6, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z22, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z24, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z14, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z18, (R8)
+	ADDQ         CX, R8
+	VSUBPD       Z12, Z4, Z3
+	VSUBPD       Z16, Z8, Z6
+	VMULPD       Z1, Z12, Z10
+	VMULPD       Z1, Z16, Z14
+	VSUBPD       Z4, Z10, Z10
+	VSUBPD       Z8, Z14, Z14
+	VMOVUPD      Z3, Z8
+	VFMADD231PD  Z0, Z6, Z8
+	VMOVUPD      Z3, Z3
+	VFNMADD231PD Z0, Z6, Z3
+	VADDPD       Z14, Z10, Z6
+	VSUBPD       Z14, Z10, Z10
+	VMULPD       Z1, Z20, Z14
+	VADDPD       Z4, Z14, Z14
+	VFNMADD231PD Z2, Z12, Z14
+	VMOVUPD      Z8, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z3, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z6, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z10, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z14, (R8)
+	ADDQ         CX, R8
+	VSUBPD       Z15, Z7, Z3
+	VSUBPD       Z19, Z11, Z4
+	VMULPD       Z1, Z15, Z6
+	VMULPD       Z1, Z19, Z8
+	VSUBPD       Z7, Z6, Z6
+	VSUBPD       Z11, Z8, Z8
+	VMOVUPD      Z3, Z10
+	VFMADD231PD  Z0, Z4, Z10
+	VMOVUPD      Z3, Z3
+	VFNMADD231PD Z0, Z4, Z3
+	VADDPD       Z8, Z6, Z4
+	VSUBPD       Z8, Z6, Z6
+	VMULPD       Z1, Z23, Z8
+	VADDPD       Z7, Z8, Z8
+	VFNMADD231PD Z2, Z15, Z8
+	VMOVUPD      Z10, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z3, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z4, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z6, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z8, (R8)
+	ADDQ         CX, R8
+	VSUBPD       Z13, Z5, Z3
+	VSUBPD       Z17, Z9, Z4
+	VMULPD       Z1, Z13, Z6
+	VMULPD       Z1, Z17, Z7
+	VSUBPD       Z5, Z6, Z6
+	VSUBPD       Z9, Z7, Z7
+	VMOVUPD      Z3, Z8
+	VFMADD231PD  Z0, Z4, Z8
+	VMOVUPD      Z3, Z3
+	VFNMADD231PD Z0, Z4, Z3
+	VADDPD       Z7, Z6, Z4
+	VSUBPD       Z7, Z6, Z6
+	VMULPD       Z1, Z21, Z7
+	VADDPD       Z5, Z7, Z7
+	VFNMADD231PD Z2, Z13, Z7
+	VMOVUPD      Z8, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z3, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z4, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z6, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z7, (R8)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000040, DX
+	SUBQ         $0x00000008, DI
+	CMPQ         DI, $0x00000008
+	JAE          loop2
+
+next3:
+	TESTQ DI, DI
+	JZ    done1
+
+	// The tail, under a mask.
+	MOVL         $-1, R8
+	BZHIL        DI, R8, R8
+	KMOVW        R8, K1
+	MOVQ         DX, R8
+	MOVQ         R8, R9
+	VMOVUPD.Z    (R9), K1, Z3
+	ADDQ         BX, R9
+	VMOVUPD.Z    (R9), K1, Z4
+	ADDQ         BX, R9
+	VMOVUPD.Z    (R9), K1, Z5
+	ADDQ         BX, R9
+	VMOVUPD.Z    (R9), K1, Z6
+	VSUBPD       Z5, Z3, Z7
+	VSUBPD       Z6, Z4, Z8
+	VMULPD       Z1, Z5, Z5
+	VMULPD       Z1, Z6, Z6
+	VSUBPD       Z3, Z5, Z5
+	VSUBPD       Z4, Z6, Z6
+	VMOVUPD      Z7, Z3
+	VFMADD231PD  Z0, Z8, Z3
+	VMOVUPD      Z7, Z4
+	VFNMADD231PD Z0, Z8, Z4
+	VADDPD       Z6, Z5, Z7
+	VSUBPD       Z6, Z5, Z5
+	ADDQ         SI, R8
+	MOVQ         R8, R9
+	VMOVUPD.Z    (R9), K1, Z6
+	ADDQ         BX, R9
+	VMOVUPD.Z    (R9), K1, Z8
+	ADDQ         BX, R9
+	VMOVUPD.Z    (R9), K1, Z9
+	ADDQ         BX, R9
+	VMOVUPD.Z    (R9), K1, Z10
+	VSUBPD       Z9, Z6, Z11
+	VSUBPD       Z10, Z8, Z12
+	VMULPD       Z1, Z9, Z9
+	VMULPD       Z1, Z10, Z10
+	VSUBPD       Z6, Z9, Z9
+	VSUBPD       Z8, Z10, Z10
+	VMOVUPD      Z11, Z6
+	VFMADD231PD  Z0, Z12, Z6
+	VMOVUPD      Z11, Z8
+	VFNMADD231PD Z0, Z12, Z8
+	VADDPD       Z10, Z9, Z11
+	VSUBPD       Z10, Z9, Z9
+	ADDQ         SI, R8
+	MOVQ         R8, R9
+	VMOVUPD.Z    (R9), K1, Z10
+	ADDQ         BX, R9
+	VMOVUPD.Z    (R9), K1, Z12
+	ADDQ         BX, R9
+	VMOVUPD.Z    (R9), K1, Z13
+	ADDQ         BX, R9
+	VMOVUPD.Z    (R9), K1, Z14
+	VSUBPD       Z13, Z10, Z15
+	VSUBPD       Z14, Z12, Z16
+	VMULPD       Z1, Z13, Z13
+	VMULPD       Z1, Z14, Z14
+	VSUBPD       Z10, Z13, Z13
+	VSUBPD       Z12, Z14, Z14
+	VMOVUPD      Z15, Z10
+	VFMADD231PD  Z0, Z16, Z10
+	VMOVUPD      Z15, Z12
+	VFNMADD231PD Z0, Z16, Z12
+	VADDPD       Z14, Z13, Z15
+	VSUBPD       Z14, Z13, Z13
+	ADDQ         SI, R8
+	MOVQ         R8, R9
+	VMOVUPD.Z    (R9), K1, Z14
+	ADDQ         BX, R9
+	VMOVUPD.Z    (R9), K1, Z16
+	ADDQ         BX, R9
+	VMOVUPD.Z    (R9), K1, Z17
+	ADDQ         BX, R9
+	VMOVUPD.Z    (R9), K1, Z18
+	VSUBPD       Z17, Z14, Z19
+	VSUBPD       Z18, Z16, Z20
+	VMULPD       Z1, Z17, Z17
+	VMULPD       Z1, Z18, Z18
+	VSUBPD       Z14, Z17, Z17
+	VSUBPD       Z16, Z18, Z18
+	VMOVUPD      Z19, Z14
+	VFMADD231PD  Z0, Z20, Z14
+	VMOVUPD      Z19, Z16
+	VFNMADD231PD Z0, Z20, Z16
+	VADDPD       Z18, Z17, Z19
+	VSUBPD       Z18, Z17, Z17
+	ADDQ         SI, R8
+	MOVQ         R8, SI
+	VMOVUPD.Z    (SI), K1, Z18
+	ADDQ         BX, SI
+	VMOVUPD.Z    (SI), K1, Z20
+	ADDQ         BX, SI
+	VMOVUPD.Z    (SI), K1, Z21
+	ADDQ         BX, SI
+	VMOVUPD.Z    (SI), K1, Z22
+	VSUBPD       Z21, Z18, Z23
+	VSUBPD       Z22, Z20, Z24
+	VMULPD       Z1, Z21, Z21
+	VMULPD       Z1, Z22, Z22
+	VSUBPD       Z18, Z21, Z21
+	VSUBPD       Z20, Z22, Z22
+	VMOVUPD      Z23, Z18
+	VFMADD231PD  Z0, Z24, Z18
+	VMOVUPD      Z23, Z20
+	VFNMADD231PD Z0, Z24, Z20
+	VADDPD       Z22, Z21, Z23
+	VSUBPD       Z22, Z21, Z21
+	MOVQ         AX, BX
+	VSUBPD       Z10, Z3, Z22
+	VSUBPD       Z14, Z6, Z24
+	VMULPD       Z1, Z10, Z25
+	VMULPD       Z1, Z14, Z14
+	VSUBPD       Z3, Z25, Z25
+	VSUBPD       Z6, Z14, Z14
+	VMOVUPD      Z22, Z6
+	VFMADD231PD  Z0, Z24, Z6
+	VMOVUPD      Z22, Z22
+	VFNMADD231PD Z0, Z24, Z22
+	VADDPD       Z14, Z25, Z24
+	VSUBPD       Z14, Z25, Z14
+	VMULPD       Z1, Z18, Z18
+	VADDPD       Z3, Z18, Z18
+	VFNMADD231PD Z2, Z10, Z18
+	VMOVUPD      Z6, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z22, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z24, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z14, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z18, K1, (BX)
+	ADDQ         CX, BX
+	VSUBPD       Z12, Z4, Z3
+	VSUBPD       Z16, Z8, Z6
+	VMULPD       Z1, Z12, Z10
+	VMULPD       Z1, Z16, Z14
+	VSUBPD       Z4, Z10, Z10
+	VSUBPD       Z8, Z14, Z14
+	VMOVUPD      Z3, Z8
+	VFMADD231PD  Z0, Z6, Z8
+	VMOVUPD      Z3, Z3
+	VFNMADD231PD Z0, Z6, Z3
+	VADDPD       Z14, Z10, Z6
+	VSUBPD       Z14, Z10, Z10
+	VMULPD       Z1, Z20, Z14
+	VADDPD       Z4, Z14, Z14
+	VFNMADD231PD Z2, Z12, Z14
+	VMOVUPD      Z8, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z3, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z6, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z10, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z14, K1, (BX)
+	ADDQ         CX, BX
+	VSUBPD       Z15, Z7, Z3
+	VSUBPD       Z19, Z11, Z4
+	VMULPD       Z1, Z15, Z6
+	VMULPD       Z1, Z19, Z8
+	VSUBPD       Z7, Z6, Z6
+	VSUBPD       Z11, Z8, Z8
+	VMOVUPD      Z3, Z10
+	VFMADD231PD  Z0, Z4, Z10
+	VMOVUPD      Z3, Z3
+	VFNMADD231PD Z0, Z4, Z3
+	VADDPD       Z8, Z6, Z4
+	VSUBPD       Z8, Z6, Z6
+	VMULPD       Z1, Z23, Z8
+	VADDPD       Z7, Z8, Z8
+	VFNMADD231PD Z2, Z15, Z8
+	VMOVUPD      Z10, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z3, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z4, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z6, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z8, K1, (BX)
+	ADDQ         CX, BX
+	VSUBPD       Z13, Z5, Z3
+	VSUBPD       Z17, Z9, Z4
+	VMULPD       Z1, Z13, Z6
+	VMULPD       Z1, Z17, Z7
+	VSUBPD       Z5, Z6, Z6
+	VSUBPD       Z9, Z7, Z7
+	VMOVUPD      Z3, Z8
+	VFMADD231PD  Z0, Z4, Z8
+	VMOVUPD      Z3, Z3
+	VFNMADD231PD Z0, Z4, Z3
+	VADDPD       Z7, Z6, Z0
+	VSUBPD       Z7, Z6, Z4
+	VMULPD       Z1, Z21, Z1
+	VADDPD       Z5, Z1, Z1
+	VFNMADD231PD Z2, Z13, Z1
+	VMOVUPD      Z8, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z3, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z0, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z4, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z1, K1, (BX)
+	LEAQ         (AX)(DI*8), AX
+	LEAQ         (DX)(DI*8), DX
+	XORQ         DI, DI
+
+done1:
+	VZEROUPPER
+	RET
+
+// func WinogradInputReduce4x5F64AVX512(v []float64, ldv int, x []float64, row int, col int, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·WinogradInputReduce4x5F64AVX512(SB), NOSPLIT, $0-80
+	MOVQ         v_base+0(FP), AX
+	MOVQ         ldv+24(FP), CX
+	SHLQ         $0x03, CX
+	MOVQ         x_base+32(FP), DX
+	MOVQ         row+56(FP), BX
+	SHLQ         $0x03, BX
+	MOVQ         col+64(FP), SI
+	SHLQ         $0x03, SI
+	MOVQ         n+72(FP), DI
+	VBROADCASTSD word_4000000000000000<>+0(SB), Z0
+	VBROADCASTSD word_4010000000000000<>+0(SB), Z1
+	VBROADCASTSD word_4014000000000000<>+0(SB), Z2
+	CMPQ         DI, $0x00000008
+	JB           next3
+
+loop2:
+	MOVQ         AX, R8
+	VMOVUPD      (R8), Z3
+	ADDQ         CX, R8
+	VMOVUPD      (R8), Z4
+	ADDQ         CX, R8
+	VMOVUPD      (R8), Z5
+	ADDQ         CX, R8
+	VMOVUPD      (R8), Z6
+	ADDQ         CX, R8
+	VMOVUPD      (R8), Z7
+	VADDPD       Z4, Z3, Z8
+	VSUBPD       Z4, Z3, Z3
+	VADDPD       Z6, Z5, Z4
+	VSUBPD       Z6, Z5, Z5
+	VSUBPD       Z4, Z8, Z6
+	VMULPD       Z1, Z4, Z4
+	VSUBPD       Z8, Z4, Z4
+	VMULPD       Z1, Z5, Z8
+	VFNMADD231PD Z0, Z3, Z8
+	VMULPD       Z0, Z3, Z3
+	VSUBPD       Z5, Z3, Z3
+	VADDPD       Z7, Z6, Z6
+	VFNMADD231PD Z2, Z7, Z4
+	VMULPD       Z1, Z7, Z5
+	ADDQ         CX, R8
+	VMOVUPD      (R8), Z7
+	ADDQ         CX, R8
+	VMOVUPD      (R8), Z9
+	ADDQ         CX, R8
+	VMOVUPD      (R8), Z10
+	ADDQ         CX, R8
+	VMOVUPD      (R8), Z11
+	ADDQ         CX, R8
+	VMOVUPD      (R8), Z12
+	VADDPD       Z9, Z7, Z13
+	VSUBPD       Z9, Z7, Z7
+	VADDPD       Z11, Z10, Z9
+	VSUBPD       Z11, Z10, Z10
+	VSUBPD       Z9, Z13, Z11
+	VMULPD       Z1, Z9, Z9
+	VSUBPD       Z13, Z9, Z9
+	VMULPD       Z1, Z10, Z13
+	VFNMADD231PD Z0, Z7, Z13
+	VMULPD       Z0, Z7, Z7
+	VSUBPD       Z10, Z7, Z7
+	VADDPD       Z12, Z11, Z11
+	VFNMADD231PD Z2, Z12, Z9
+	VMULPD       Z1, Z12, Z10
+	ADDQ         CX, R8
+	VMOVUPD      (R8), Z12
+	ADDQ         CX, R8
+	VMOVUPD      (R8), Z14
+	ADDQ         CX, R8
+	VMOVUPD      (R8), Z15
+	ADDQ         CX, R8
+	VMOVUPD      (R8), Z16
+	ADDQ         CX, R8
+	VMOVUPD      (R8), Z17
+	VADDPD       Z14, Z12, Z18
+	VSUBPD       Z14, Z12, Z12
+	VADDPD       Z16, Z15, Z14
+	VSUBPD       Z16, Z15, Z15
+	VSUBPD       Z14, Z18, Z16
+	VMULPD       Z1, Z14, Z14
+	VSUBPD       Z18, Z14, Z14
+	VMULPD       Z1, Z15, Z18
+	VFNMADD231PD Z0, Z12, Z18
+	VMULPD       Z0, Z12, Z12
+	VSUBPD       Z15, Z12, Z12
+	VADDPD       Z17, Z16, Z16
+	VFNMADD231PD Z2, Z17, Z14
+	VMULPD       Z1, Z17, Z15
+	ADDQ         CX, R8
+	VMOVUPD      (R8), Z17
+	ADDQ         CX, R8
+	VMOVUPD      (R8), Z19
+	ADDQ         CX, R8
+	VMOVUPD      (R8), Z20
+	ADDQ         CX, R8
+	VMOVUPD      (R8), Z21
+	ADDQ         CX, R8
+	VMOVUPD      (R8), Z22
+	VADDPD       Z19, Z17, Z23
+	VSUBPD       Z19, Z17, Z17
+	VADDPD       Z21, Z20, Z19
+	VSUBPD       Z21, Z20, Z20
+	VSUBPD       Z19, Z23, Z21
+	VMULPD       Z1, Z19, Z19
+	VSUBPD       Z23, Z19, Z19
+	VMULPD       Z1, Z20, Z23
+	VFNMADD231PD Z0, Z17, Z23
+	VMULPD       Z0, Z17, Z17
+	VSUBPD       Z20, Z17, Z17
+	VADDPD       Z22, Z21, Z21
+	VFNMADD231PD Z2, Z22, Z19
+	VMULPD       Z1, Z22, Z20
+	MOVQ         DX, R8
+	VADDPD       Z11, Z6, Z22
+	VSUBPD       Z11, Z6, Z6
+	VADDPD       Z21, Z16, Z11
+	VSUBPD       Z21, Z16, Z16
+	VSUBPD       Z11, Z22, Z21
+	VMULPD       Z1, Z11, Z11
+	VSUBPD       Z22, Z11, Z11
+	VMULPD       Z1, Z16, Z22
+	VFNMADD231PD Z0, Z6, Z22
+	VMULPD       Z0, Z6, Z6
+	VSUBPD       Z16, Z6, Z6
+	MOVQ         R8, R9
+	VADDPD       (R9), Z21, Z21
+	VMOVUPD      Z21, (R9)
+	ADDQ         BX, R9
+	VADDPD       (R9), Z6, Z6
+	VMOVUPD      Z6, (R9)
+	ADDQ         BX, R9
+	VADDPD       (R9), Z11, Z11
+	VMOVUPD      Z11, (R9)
+	ADDQ         BX, R9
+	VADDPD       (R9), Z22, Z22
+	VMOVUPD      Z22, (R9)
+	ADDQ         SI, R8
+	VADDPD       Z7, Z3, Z6
+	VSUBPD       Z7, Z3, Z3
+	VADDPD       Z17, Z12, Z7
+	VSUBPD       Z17, Z12, Z11
+	VSUBPD       Z7, Z6, Z12
+	VMULPD       Z1, Z7, Z7
+	VSUBPD       Z6, Z7, Z7
+	VMULPD       Z1, Z11, Z6
+	VFNMADD231PD Z0, Z3, Z6
+	VMULPD       Z0, Z3, Z3
+	VSUBPD       Z11, Z3, Z3
+	MOVQ         R8, R9
+	VADDPD       (R9), Z12, Z12
+	VMOVUPD      Z12, (R9)
+	ADDQ         BX, R9
+	VADDPD       (R9), Z3, Z3
+	VMOVUPD      Z3, (R9)
+	ADDQ         BX, R9
+	VADDPD       (R9), Z7, Z7
+	VMOVUPD      Z7, (R9)
+	ADDQ         BX, R9
+	VADDPD       (R9), Z6, Z6
+	VMOVUPD      Z6, (R9)
+	ADDQ         SI, R8
+	VADDPD       Z9, Z4, Z3
+	VSUBPD       Z9, Z4, Z4
+	VADDPD       Z19, Z14, Z6
+	VSUBPD       Z19, Z14, Z7
+	VSUBPD       Z6, Z3, Z9
+	VMULPD       Z1, Z6, Z6
+	VSUBPD       Z3, Z6, Z6
+	VMULPD       Z1, Z7, Z3
+	VFNMADD231PD Z0, Z4, Z3
+	VMULPD       Z0, Z4, Z4
+	VSUBPD       Z7, Z4, Z4
+	MOVQ         R8, R9
+	VADDPD       (R9), Z9, Z9
+	VMOVUPD      Z9, (R9)
+	ADDQ         BX, R9
+	VADDPD       (R9), Z4, Z4
+	VMOVUPD      Z4, (R9)
+	ADDQ         BX, R9
+	VADDPD       (R9), Z6, Z6
+	VMOVUPD      Z6, (R9)
+	ADDQ         BX, R9
+	VADDPD       (R9), Z3, Z3
+	VMOVUPD      Z3, (R9)
+	ADDQ         SI, R8
+	VADDPD       Z13, Z8, Z3
+	VSUBPD       Z13, Z8, Z4
+	VADDPD       Z23, Z18, Z6
+	VSUBPD       Z23, Z18, Z7
+	VSUBPD       Z6, Z3, Z8
+	VMULPD       Z1, Z6, Z6
+	VSUBPD       Z3, Z6, Z6
+	VMULPD       Z1, Z7, Z3
+	VFNMADD231PD Z0, Z4, Z3
+	VMULPD       Z0, Z4, Z4
+	VSUBPD       Z7, Z4, Z4
+	MOVQ         R8, R9
+	VADDPD       (R9), Z8, Z8
+	VMOVUPD      Z8, (R9)
+	ADDQ         BX, R9
+	VADDPD       (R9), Z4, Z4
+	VMOVUPD      Z4, (R9)
+	ADDQ         BX, R9
+	VADDPD       (R9), Z6, Z6
+	VMOVUPD      Z6, (R9)
+	ADDQ         BX, R9
+	VADDPD       (R9), Z3, Z3
+	VMOVUPD      Z3, (R9)
+	ADDQ         SI, R8
+	VADDPD       Z10, Z5, Z3
+	VSUBPD       Z10, Z5, Z4
+	VADDPD       Z20, Z15, Z5
+	VSUBPD       Z20, Z15, Z6
+	VSUBPD       Z5, Z3, Z7
+	VMULPD       Z1, Z5, Z5
+	VSUBPD       Z3, Z5, Z5
+	VMULPD       Z1, Z6, Z3
+	VFNMADD231PD Z0, Z4, Z3
+	VMULPD       Z0, Z4, Z4
+	VSUBPD       Z6, Z4, Z4
+	VADDPD       (R8), Z7, Z7
+	VMOVUPD      Z7, (R8)
+	ADDQ         BX, R8
+	VADDPD       (R8), Z4, Z4
+	VMOVUPD      Z4, (R8)
+	ADDQ         BX, R8
+	VADDPD       (R8), Z5, Z5
+	VMOVUPD      Z5, (R8)
+	ADDQ         BX, R8
+	VADDPD       (R8), Z3, Z3
+	VMOVUPD      Z3, (R8)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000040, DX
+	SUBQ         $0x00000008, DI
+	CMPQ         DI, $0x00000008
+	JAE          loop2
+
+next3:
+	TESTQ DI, DI
+	JZ    done1
+
+	// The tail, under a mask.
+	MOVL         $-1, R8
+	BZHIL        DI, R8, R8
+	KMOVW        R8, K1
+	MOVQ         AX, R8
+	VMOVUPD.Z    (R8), K1, Z3
+	ADDQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z4
+	ADDQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z5
+	ADDQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z6
+	ADDQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z7
+	VADDPD       Z4, Z3, Z8
+	VSUBPD       Z4, Z3, Z3
+	VADDPD       Z6, Z5, Z4
+	VSUBPD       Z6, Z5, Z5
+	VSUBPD       Z4, Z8, Z6
+	VMULPD       Z1, Z4, Z4
+	VSUBPD       Z8, Z4, Z4
+	VMULPD       Z1, Z5, Z8
+	VFNMADD231PD Z0, Z3, Z8
+	VMULPD       Z0, Z3, Z3
+	VSUBPD       Z5, Z3, Z3
+	VADDPD       Z7, Z6, Z6
+	VFNMADD231PD Z2, Z7, Z4
+	VMULPD       Z1, Z7, Z5
+	ADDQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z7
+	ADDQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z9
+	ADDQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z10
+	ADDQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z11
+	ADDQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z12
+	VADDPD       Z9, Z7, Z13
+	VSUBPD       Z9, Z7, Z7
+	VADDPD       Z11, Z10, Z9
+	VSUBPD       Z11, Z10, Z10
+	VSUBPD       Z9, Z13, Z11
+	VMULPD       Z1, Z9, Z9
+	VSUBPD       Z13, Z9, Z9
+	VMULPD       Z1, Z10, Z13
+	VFNMADD231PD Z0, Z7, Z13
+	VMULPD       Z0, Z7, Z7
+	VSUBPD       Z10, Z7, Z7
+	VADDPD       Z12, Z11, Z11
+	VFNMADD231PD Z2, Z12, Z9
+	VMULPD       Z1, Z12, Z10
+	ADDQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z12
+	ADDQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z14
+	ADDQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z15
+	ADDQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z16
+	ADDQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z17
+	VADDPD       Z14, Z12, Z18
+	VSUBPD       Z14, Z12, Z12
+	VADDPD       Z16, Z15, Z14
+	VSUBPD       Z16, Z15, Z15
+	VSUBPD       Z14, Z18, Z16
+	VMULPD       Z1, Z14, Z14
+	VSUBPD       Z18, Z14, Z14
+	VMULPD       Z1, Z15, Z18
+	VFNMADD231PD Z0, Z12, Z18
+	VMULPD       Z0, Z12, Z12
+	VSUBPD       Z15, Z12, Z12
+	VADDPD       Z17, Z16, Z16
+	VFNMADD231PD Z2, Z17, Z14
+	VMULPD       Z1, Z17, Z15
+	ADDQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z17
+	ADDQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z19
+	ADDQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z20
+	ADDQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z21
+	ADDQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z22
+	VADDPD       Z19, Z17, Z23
+	VSUBPD       Z19, Z17, Z17
+	VADDPD       Z21, Z20, Z19
+	VSUBPD       Z21, Z20, Z20
+	VSUBPD       Z19, Z23, Z21
+	VMULPD       Z1, Z19, Z19
+	VSUBPD       Z23, Z19, Z19
+	VMULPD       Z1, Z20, Z23
+	VFNMADD231PD Z0, Z17, Z23
+	VMULPD       Z0, Z17, Z17
+	VSUBPD       Z20, Z17, Z17
+	VADDPD       Z22, Z21, Z21
+	VFNMADD231PD Z2, Z22, Z19
+	VMULPD       Z1, Z22, Z2
+	MOVQ         DX, CX
+	VADDPD       Z11, Z6, Z20
+	VSUBPD       Z11, Z6, Z6
+	VADDPD       Z21, Z16, Z11
+	VSUBPD       Z21, Z16, Z16
+	VSUBPD       Z11, Z20, Z21
+	VMULPD       Z1, Z11, Z11
+	VSUBPD       Z20, Z11, Z11
+	VMULPD       Z1, Z16, Z20
+	VFNMADD231PD Z0, Z6, Z20
+	VMULPD       Z0, Z6, Z6
+	VSUBPD       Z16, Z6, Z6
+	MOVQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z16
+	VADDPD       Z16, Z21, Z21
+	VMOVUPD      Z21, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPD.Z    (R8), K1, Z16
+	VADDPD       Z16, Z6, Z6
+	VMOVUPD      Z6, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPD.Z    (R8), K1, Z6
+	VADDPD       Z6, Z11, Z11
+	VMOVUPD      Z11, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPD.Z    (R8), K1, Z6
+	VADDPD       Z6, Z20, Z20
+	VMOVUPD      Z20, K1, (R8)
+	ADDQ         SI, CX
+	VADDPD       Z7, Z3, Z6
+	VSUBPD       Z7, Z3, Z3
+	VADDPD       Z17, Z12, Z7
+	VSUBPD       Z17, Z12, Z11
+	VSUBPD       Z7, Z6, Z12
+	VMULPD       Z1, Z7, Z7
+	VSUBPD       Z6, Z7, Z7
+	VMULPD       Z1, Z11, Z6
+	VFNMADD231PD Z0, Z3, Z6
+	VMULPD       Z0, Z3, Z3
+	VSUBPD       Z11, Z3, Z3
+	MOVQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z11
+	VADDPD       Z11, Z12, Z12
+	VMOVUPD      Z12, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPD.Z    (R8), K1, Z11
+	VADDPD       Z11, Z3, Z3
+	VMOVUPD      Z3, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPD.Z    (R8), K1, Z3
+	VADDPD       Z3, Z7, Z7
+	VMOVUPD      Z7, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPD.Z    (R8), K1, Z3
+	VADDPD       Z3, Z6, Z6
+	VMOVUPD      Z6, K1, (R8)
+	ADDQ         SI, CX
+	VADDPD       Z9, Z4, Z3
+	VSUBPD       Z9, Z4, Z4
+	VADDPD       Z19, Z14, Z6
+	VSUBPD       Z19, Z14, Z7
+	VSUBPD       Z6, Z3, Z9
+	VMULPD       Z1, Z6, Z6
+	VSUBPD       Z3, Z6, Z6
+	VMULPD       Z1, Z7, Z3
+	VFNMADD231PD Z0, Z4, Z3
+	VMULPD       Z0, Z4, Z4
+	VSUBPD       Z7, Z4, Z4
+	MOVQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z7
+	VADDPD       Z7, Z9, Z9
+	VMOVUPD      Z9, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPD.Z    (R8), K1, Z7
+	VADDPD       Z7, Z4, Z4
+	VMOVUPD      Z4, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPD.Z    (R8), K1, Z4
+	VADDPD       Z4, Z6, Z6
+	VMOVUPD      Z6, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPD.Z    (R8), K1, Z4
+	VADDPD       Z4, Z3, Z3
+	VMOVUPD      Z3, K1, (R8)
+	ADDQ         SI, CX
+	VADDPD       Z13, Z8, Z3
+	VSUBPD       Z13, Z8, Z4
+	VADDPD       Z23, Z18, Z6
+	VSUBPD       Z23, Z18, Z7
+	VSUBPD       Z6, Z3, Z8
+	VMULPD       Z1, Z6, Z6
+	VSUBPD       Z3, Z6, Z6
+	VMULPD       Z1, Z7, Z3
+	VFNMADD231PD Z0, Z4, Z3
+	VMULPD       Z0, Z4, Z4
+	VSUBPD       Z7, Z4, Z4
+	MOVQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z7
+	VADDPD       Z7, Z8, Z8
+	VMOVUPD      Z8, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPD.Z    (R8), K1, Z7
+	VADDPD       Z7, Z4, Z4
+	VMOVUPD      Z4, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPD.Z    (R8), K1, Z4
+	VADDPD       Z4, Z6, Z6
+	VMOVUPD      Z6, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPD.Z    (R8), K1, Z4
+	VADDPD       Z4, Z3, Z3
+	VMOVUPD      Z3, K1, (R8)
+	ADDQ         SI, CX
+	VADDPD       Z10, Z5, Z3
+	VSUBPD       Z10, Z5, Z4
+	VADDPD       Z2, Z15, Z5
+	VSUBPD       Z2, Z15, Z2
+	VSUBPD       Z5, Z3, Z6
+	VMULPD       Z1, Z5, Z5
+	VSUBPD       Z3, Z5, Z5
+	VMULPD       Z1, Z2, Z1
+	VFNMADD231PD Z0, Z4, Z1
+	VMULPD       Z0, Z4, Z0
+	VSUBPD       Z2, Z0, Z0
+	VMOVUPD.Z    (CX), K1, Z2
+	VADDPD       Z2, Z6, Z6
+	VMOVUPD      Z6, K1, (CX)
+	ADDQ         BX, CX
+	VMOVUPD.Z    (CX), K1, Z2
+	VADDPD       Z2, Z0, Z0
+	VMOVUPD      Z0, K1, (CX)
+	ADDQ         BX, CX
+	VMOVUPD.Z    (CX), K1, Z0
+	VADDPD       Z0, Z5, Z5
+	VMOVUPD      Z5, K1, (CX)
+	ADDQ         BX, CX
+	VMOVUPD.Z    (CX), K1, Z0
+	VADDPD       Z0, Z1, Z1
+	VMOVUPD      Z1, K1, (CX)
+	LEAQ         (AX)(DI*8), AX
+	LEAQ         (DX)(DI*8), DX
+	XORQ         DI, DI
+
+done1:
+	VZEROUPPER
+	RET
+
+// func WinogradInputExpand4x4F64AVX512(v []float64, ldv int, x []float64, row int, col int, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·WinogradInputExpand4x4F64AVX512(SB), NOSPLIT, $0-80
+	MOVQ         v_base+0(FP), AX
+	MOVQ         ldv+24(FP), CX
+	SHLQ         $0x03, CX
+	MOVQ         x_base+32(FP), DX
+	MOVQ         row+56(FP), BX
+	SHLQ         $0x03, BX
+	MOVQ         col+64(FP), SI
+	SHLQ         $0x03, SI
+	MOVQ         n+72(FP), DI
+	VBROADCASTSD word_4000000000000000<>+0(SB), Z0
+	VBROADCASTSD word_4010000000000000<>+0(SB), Z1
+	VBROADCASTSD word_4014000000000000<>+0(SB), Z2
+	CMPQ         DI, $0x00000008
+	JB           next3
+
+loop2:
+	MOVQ         DX, R8
+	MOVQ         R8, R9
+	VMOVUPD      (R9), Z2
+	ADDQ         BX, R9
+	VMOVUPD      (R9), Z3
+	ADDQ         BX, R9
+	VMOVUPD      (R9), Z4
+	ADDQ         BX, R9
+	VMOVUPD      (R9), Z5
+	VSUBPD       Z4, Z2, Z6
+	VSUBPD       Z5, Z3, Z7
+	VMULPD       Z1, Z4, Z4
+	VMULPD       Z1, Z5, Z5
+	VSUBPD       Z2, Z4, Z4
+	VSUBPD       Z3, Z5, Z5
+	VMOVUPD      Z6, Z2
+	VFMADD231PD  Z0, Z7, Z2
+	VMOVUPD      Z6, Z3
+	VFNMADD231PD Z0, Z7, Z3
+	VADDPD       Z5, Z4, Z6
+	VSUBPD       Z5, Z4, Z4
+	ADDQ         SI, R8
+	MOVQ         R8, R9
+	VMOVUPD      (R9), Z5
+	ADDQ         BX, R9
+	VMOVUPD      (R9), Z7
+	ADDQ         BX, R9
+	VMOVUPD      (R9), Z8
+	ADDQ         BX, R9
+	VMOVUPD      (R9), Z9
+	VSUBPD       Z8, Z5, Z10
+	VSUBPD       Z9, Z7, Z11
+	VMULPD       Z1, Z8, Z8
+	VMULPD       Z1, Z9, Z9
+	VSUBPD       Z5, Z8, Z8
+	VSUBPD       Z7, Z9, Z9
+	VMOVUPD      Z10, Z5
+	VFMADD231PD  Z0, Z11, Z5
+	VMOVUPD      Z10, Z7
+	VFNMADD231PD Z0, Z11, Z7
+	VADDPD       Z9, Z8, Z10
+	VSUBPD       Z9, Z8, Z8
+	ADDQ         SI, R8
+	MOVQ         R8, R9
+	VMOVUPD      (R9), Z9
+	ADDQ         BX, R9
+	VMOVUPD      (R9), Z11
+	ADDQ         BX, R9
+	VMOVUPD      (R9), Z12
+	ADDQ         BX, R9
+	VMOVUPD      (R9), Z13
+	VSUBPD       Z12, Z9, Z14
+	VSUBPD       Z13, Z11, Z15
+	VMULPD       Z1, Z12, Z12
+	VMULPD       Z1, Z13, Z13
+	VSUBPD       Z9, Z12, Z12
+	VSUBPD       Z11, Z13, Z13
+	VMOVUPD      Z14, Z9
+	VFMADD231PD  Z0, Z15, Z9
+	VMOVUPD      Z14, Z11
+	VFNMADD231PD Z0, Z15, Z11
+	VADDPD       Z13, Z12, Z14
+	VSUBPD       Z13, Z12, Z12
+	ADDQ         SI, R8
+	VMOVUPD      (R8), Z13
+	ADDQ         BX, R8
+	VMOVUPD      (R8), Z15
+	ADDQ         BX, R8
+	VMOVUPD      (R8), Z16
+	ADDQ         BX, R8
+	VMOVUPD      (R8), Z17
+	VSUBPD       Z16, Z13, Z18
+	VSUBPD       Z17, Z15, Z19
+	VMULPD       Z1, Z16, Z16
+	VMULPD       Z1, Z17, Z17
+	VSUBPD       Z13, Z16, Z16
+	VSUBPD       Z15, Z17, Z17
+	VMOVUPD      Z18, Z13
+	VFMADD231PD  Z0, Z19, Z13
+	VMOVUPD      Z18, Z15
+	VFNMADD231PD Z0, Z19, Z15
+	VADDPD       Z17, Z16, Z18
+	VSUBPD       Z17, Z16, Z16
+	MOVQ         AX, R8
+	VSUBPD       Z9, Z2, Z17
+	VSUBPD       Z13, Z5, Z19
+	VMULPD       Z1, Z9, Z9
+	VMULPD       Z1, Z13, Z13
+	VSUBPD       Z2, Z9, Z9
+	VSUBPD       Z5, Z13, Z13
+	VMOVUPD      Z17, Z2
+	VFMADD231PD  Z0, Z19, Z2
+	VMOVUPD      Z17, Z5
+	VFNMADD231PD Z0, Z19, Z5
+	VADDPD       Z13, Z9, Z17
+	VSUBPD       Z13, Z9, Z9
+	VMOVUPD      Z2, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z5, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z17, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z9, (R8)
+	ADDQ         CX, R8
+	ADDQ         CX, R8
+	VSUBPD       Z11, Z3, Z2
+	VSUBPD       Z15, Z7, Z5
+	VMULPD       Z1, Z11, Z9
+	VMULPD       Z1, Z15, Z11
+	VSUBPD       Z3, Z9, Z9
+	VSUBPD       Z7, Z11, Z11
+	VMOVUPD      Z2, Z3
+	VFMADD231PD  Z0, Z5, Z3
+	VMOVUPD      Z2, Z2
+	VFNMADD231PD Z0, Z5, Z2
+	VADDPD       Z11, Z9, Z5
+	VSUBPD       Z11, Z9, Z7
+	VMOVUPD      Z3, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z2, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z5, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z7, (R8)
+	ADDQ         CX, R8
+	ADDQ         CX, R8
+	VSUBPD       Z14, Z6, Z2
+	VSUBPD       Z18, Z10, Z3
+	VMULPD       Z1, Z14, Z5
+	VMULPD       Z1, Z18, Z7
+	VSUBPD       Z6, Z5, Z5
+	VSUBPD       Z10, Z7, Z7
+	VMOVUPD      Z2, Z6
+	VFMADD231PD  Z0, Z3, Z6
+	VMOVUPD      Z2, Z2
+	VFNMADD231PD Z0, Z3, Z2
+	VADDPD       Z7, Z5, Z3
+	VSUBPD       Z7, Z5, Z5
+	VMOVUPD      Z6, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z2, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z3, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z5, (R8)
+	ADDQ         CX, R8
+	ADDQ         CX, R8
+	VSUBPD       Z12, Z4, Z2
+	VSUBPD       Z16, Z8, Z3
+	VMULPD       Z1, Z12, Z5
+	VMULPD       Z1, Z16, Z6
+	VSUBPD       Z4, Z5, Z5
+	VSUBPD       Z8, Z6, Z6
+	VMOVUPD      Z2, Z4
+	VFMADD231PD  Z0, Z3, Z4
+	VMOVUPD      Z2, Z2
+	VFNMADD231PD Z0, Z3, Z2
+	VADDPD       Z6, Z5, Z3
+	VSUBPD       Z6, Z5, Z5
+	VMOVUPD      Z4, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z2, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z3, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z5, (R8)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000040, DX
+	SUBQ         $0x00000008, DI
+	CMPQ         DI, $0x00000008
+	JAE          loop2
+
+next3:
+	TESTQ DI, DI
+	JZ    done1
+
+	// The tail, under a mask.
+	MOVL         $-1, R8
+	BZHIL        DI, R8, R8
+	KMOVW        R8, K1
+	MOVQ         DX, R8
+	MOVQ         R8, R9
+	VMOVUPD.Z    (R9), K1, Z2
+	ADDQ         BX, R9
+	VMOVUPD.Z    (R9), K1, Z3
+	ADDQ         BX, R9
+	VMOVUPD.Z    (R9), K1, Z4
+	ADDQ         BX, R9
+	VMOVUPD.Z    (R9), K1, Z5
+	VSUBPD       Z4, Z2, Z6
+	VSUBPD       Z5, Z3, Z7
+	VMULPD       Z1, Z4, Z4
+	VMULPD       Z1, Z5, Z5
+	VSUBPD       Z2, Z4, Z4
+	VSUBPD       Z3, Z5, Z5
+	VMOVUPD      Z6, Z2
+	VFMADD231PD  Z0, Z7, Z2
+	VMOVUPD      Z6, Z3
+	VFNMADD231PD Z0, Z7, Z3
+	VADDPD       Z5, Z4, Z6
+	VSUBPD       Z5, Z4, Z4
+	ADDQ         SI, R8
+	MOVQ         R8, R9
+	VMOVUPD.Z    (R9), K1, Z5
+	ADDQ         BX, R9
+	VMOVUPD.Z    (R9), K1, Z7
+	ADDQ         BX, R9
+	VMOVUPD.Z    (R9), K1, Z8
+	ADDQ         BX, R9
+	VMOVUPD.Z    (R9), K1, Z9
+	VSUBPD       Z8, Z5, Z10
+	VSUBPD       Z9, Z7, Z11
+	VMULPD       Z1, Z8, Z8
+	VMULPD       Z1, Z9, Z9
+	VSUBPD       Z5, Z8, Z8
+	VSUBPD       Z7, Z9, Z9
+	VMOVUPD      Z10, Z5
+	VFMADD231PD  Z0, Z11, Z5
+	VMOVUPD      Z10, Z7
+	VFNMADD231PD Z0, Z11, Z7
+	VADDPD       Z9, Z8, Z10
+	VSUBPD       Z9, Z8, Z8
+	ADDQ         SI, R8
+	MOVQ         R8, R9
+	VMOVUPD.Z    (R9), K1, Z9
+	ADDQ         BX, R9
+	VMOVUPD.Z    (R9), K1, Z11
+	ADDQ         BX, R9
+	VMOVUPD.Z    (R9), K1, Z12
+	ADDQ         BX, R9
+	VMOVUPD.Z    (R9), K1, Z13
+	VSUBPD       Z12, Z9, Z14
+	VSUBPD       Z13, Z11, Z15
+	VMULPD       Z1, Z12, Z12
+	VMULPD       Z1, Z13, Z13
+	VSUBPD       Z9, Z12, Z12
+	VSUBPD       Z11, Z13, Z13
+	VMOVUPD      Z14, Z9
+	VFMADD231PD  Z0, Z15, Z9
+	VMOVUPD      Z14, Z11
+	VFNMADD231PD Z0, Z15, Z11
+	VADDPD       Z13, Z12, Z14
+	VSUBPD       Z13, Z12, Z12
+	ADDQ         SI, R8
+	MOVQ         R8, SI
+	VMOVUPD.Z    (SI), K1, Z13
+	ADDQ         BX, SI
+	VMOVUPD.Z    (SI), K1, Z15
+	ADDQ         BX, SI
+	VMOVUPD.Z    (SI), K1, Z16
+	ADDQ         BX, SI
+	VMOVUPD.Z    (SI), K1, Z17
+	VSUBPD       Z16, Z13, Z18
+	VSUBPD       Z17, Z15, Z19
+	VMULPD       Z1, Z16, Z16
+	VMULPD       Z1, Z17, Z17
+	VSUBPD       Z13, Z16, Z16
+	VSUBPD       Z15, Z17, Z17
+	VMOVUPD      Z18, Z13
+	VFMADD231PD  Z0, Z19, Z13
+	VMOVUPD      Z18, Z15
+	VFNMADD231PD Z0, Z19, Z15
+	VADDPD       Z17, Z16, Z18
+	VSUBPD       Z17, Z16, Z16
+	MOVQ         AX, BX
+	VSUBPD       Z9, Z2, Z17
+	VSUBPD       Z13, Z5, Z19
+	VMULPD       Z1, Z9, Z9
+	VMULPD       Z1, Z13, Z13
+	VSUBPD       Z2, Z9, Z9
+	VSUBPD       Z5, Z13, Z13
+	VMOVUPD      Z17, Z2
+	VFMADD231PD  Z0, Z19, Z2
+	VMOVUPD      Z17, Z5
+	VFNMADD231PD Z0, Z19, Z5
+	VADDPD       Z13, Z9, Z17
+	VSUBPD       Z13, Z9, Z9
+	VMOVUPD      Z2, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z5, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z17, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z9, K1, (BX)
+	ADDQ         CX, BX
+	ADDQ         CX, BX
+	VSUBPD       Z11, Z3, Z2
+	VSUBPD       Z15, Z7, Z5
+	VMULPD       Z1, Z11, Z9
+	VMULPD       Z1, Z15, Z11
+	VSUBPD       Z3, Z9, Z9
+	VSUBPD       Z7, Z11, Z11
+	VMOVUPD      Z2, Z3
+	VFMADD231PD  Z0, Z5, Z3
+	VMOVUPD      Z2, Z2
+	VFNMADD231PD Z0, Z5, Z2
+	VADDPD       Z11, Z9, Z5
+	VSUBPD       Z11, Z9, Z7
+	VMOVUPD      Z3, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z2, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z5, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z7, K1, (BX)
+	ADDQ         CX, BX
+	ADDQ         CX, BX
+	VSUBPD       Z14, Z6, Z2
+	VSUBPD       Z18, Z10, Z3
+	VMULPD       Z1, Z14, Z5
+	VMULPD       Z1, Z18, Z7
+	VSUBPD       Z6, Z5, Z5
+	VSUBPD       Z10, Z7, Z7
+	VMOVUPD      Z2, Z6
+	VFMADD231PD  Z0, Z3, Z6
+	VMOVUPD      Z2, Z2
+	VFNMADD231PD Z0, Z3, Z2
+	VADDPD       Z7, Z5, Z3
+	VSUBPD       Z7, Z5, Z5
+	VMOVUPD      Z6, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z2, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z3, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z5, K1, (BX)
+	ADDQ         CX, BX
+	ADDQ         CX, BX
+	VSUBPD       Z12, Z4, Z2
+	VSUBPD       Z16, Z8, Z3
+	VMULPD       Z1, Z12, Z5
+	VMULPD       Z1, Z16, Z1
+	VSUBPD       Z4, Z5, Z5
+	VSUBPD       Z8, Z1, Z1
+	VMOVUPD      Z2, Z4
+	VFMADD231PD  Z0, Z3, Z4
+	VMOVUPD      Z2, Z2
+	VFNMADD231PD Z0, Z3, Z2
+	VADDPD       Z1, Z5, Z0
+	VSUBPD       Z1, Z5, Z1
+	VMOVUPD      Z4, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z2, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z0, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z1, K1, (BX)
+	LEAQ         (AX)(DI*8), AX
+	LEAQ         (DX)(DI*8), DX
+	XORQ         DI, DI
+
+done1:
+	VZEROUPPER
+	RET
+
+// func WinogradInputReduce4x4F64AVX512(v []float64, ldv int, x []float64, row int, col int, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·WinogradInputReduce4x4F64AVX512(SB), NOSPLIT, $0-80
+	MOVQ         v_base+0(FP), AX
+	MOVQ         ldv+24(FP), CX
+	SHLQ         $0x03, CX
+	MOVQ         x_base+32(FP), DX
+	MOVQ         row+56(FP), BX
+	SHLQ         $0x03, BX
+	MOVQ         col+64(FP), SI
+	SHLQ         $0x03, SI
+	MOVQ         n+72(FP), DI
+	VBROADCASTSD word_4000000000000000<>+0(SB), Z0
+	VBROADCASTSD word_4010000000000000<>+0(SB), Z1
+	VBROADCASTSD word_4014000000000000<>+0(SB), Z2
+	CMPQ         DI, $0x00000008
+	JB           next3
+
+loop2:
+	MOVQ         AX, R8
+	VMOVUPD      (R8), Z2
+	ADDQ         CX, R8
+	VMOVUPD      (R8), Z3
+	ADDQ         CX, R8
+	VMOVUPD      (R8), Z4
+	ADDQ         CX, R8
+	VMOVUPD      (R8), Z5
+	VADDPD       Z3, Z2, Z6
+	VSUBPD       Z3, Z2, Z2
+	VADDPD       Z5, Z4, Z3
+	VSUBPD       Z5, Z4, Z4
+	VSUBPD       Z3, Z6, Z5
+	VMULPD       Z1, Z3, Z3
+	VSUBPD       Z6, Z3, Z3
+	VMULPD       Z1, Z4, Z6
+	VFNMADD231PD Z0, Z2, Z6
+	VMULPD       Z0, Z2, Z2
+	VSUBPD       Z4, Z2, Z2
+	ADDQ         CX, R8
+	ADDQ         CX, R8
+	VMOVUPD      (R8), Z4
+	ADDQ         CX, R8
+	VMOVUPD      (R8), Z7
+	ADDQ         CX, R8
+	VMOVUPD      (R8), Z8
+	ADDQ         CX, R8
+	VMOVUPD      (R8), Z9
+	VADDPD       Z7, Z4, Z10
+	VSUBPD       Z7, Z4, Z4
+	VADDPD       Z9, Z8, Z7
+	VSUBPD       Z9, Z8, Z8
+	VSUBPD       Z7, Z10, Z9
+	VMULPD       Z1, Z7, Z7
+	VSUBPD       Z10, Z7, Z7
+	VMULPD       Z1, Z8, Z10
+	VFNMADD231PD Z0, Z4, Z10
+	VMULPD       Z0, Z4, Z4
+	VSUBPD       Z8, Z4, Z4
+	ADDQ         CX, R8
+	ADDQ         CX, R8
+	VMOVUPD      (R8), Z8
+	ADDQ         CX, R8
+	VMOVUPD      (R8), Z11
+	ADDQ         CX, R8
+	VMOVUPD      (R8), Z12
+	ADDQ         CX, R8
+	VMOVUPD      (R8), Z13
+	VADDPD       Z11, Z8, Z14
+	VSUBPD       Z11, Z8, Z8
+	VADDPD       Z13, Z12, Z11
+	VSUBPD       Z13, Z12, Z12
+	VSUBPD       Z11, Z14, Z13
+	VMULPD       Z1, Z11, Z11
+	VSUBPD       Z14, Z11, Z11
+	VMULPD       Z1, Z12, Z14
+	VFNMADD231PD Z0, Z8, Z14
+	VMULPD       Z0, Z8, Z8
+	VSUBPD       Z12, Z8, Z8
+	ADDQ         CX, R8
+	ADDQ         CX, R8
+	VMOVUPD      (R8), Z12
+	ADDQ         CX, R8
+	VMOVUPD      (R8), Z15
+	ADDQ         CX, R8
+	VMOVUPD      (R8), Z16
+	ADDQ         CX, R8
+	VMOVUPD      (R8), Z17
+	VADDPD       Z15, Z12, Z18
+	VSUBPD       Z15, Z12, Z12
+	VADDPD       Z17, Z16, Z15
+	VSUBPD       Z17, Z16, Z16
+	VSUBPD       Z15, Z18, Z17
+	VMULPD       Z1, Z15, Z15
+	VSUBPD       Z18, Z15, Z15
+	VMULPD       Z1, Z16, Z18
+	VFNMADD231PD Z0, Z12, Z18
+	VMULPD       Z0, Z12, Z12
+	VSUBPD       Z16, Z12, Z12
+	MOVQ         DX, R8
+	VADDPD       Z9, Z5, Z16
+	VSUBPD       Z9, Z5, Z5
+	VADDPD       Z17, Z13, Z9
+	VSUBPD       Z17, Z13, Z13
+	VSUBPD       Z9, Z16, Z17
+	VMULPD       Z1, Z9, Z9
+	VSUBPD       Z16, Z9, Z9
+	VMULPD       Z1, Z13, Z16
+	VFNMADD231PD Z0, Z5, Z16
+	VMULPD       Z0, Z5, Z5
+	VSUBPD       Z13, Z5, Z5
+	MOVQ         R8, R9
+	VADDPD       (R9), Z17, Z17
+	VMOVUPD      Z17, (R9)
+	ADDQ         BX, R9
+	VADDPD       (R9), Z5, Z5
+	VMOVUPD      Z5, (R9)
+	ADDQ         BX, R9
+	VADDPD       (R9), Z9, Z9
+	VMOVUPD      Z9, (R9)
+	ADDQ         BX, R9
+	VADDPD       (R9), Z16, Z16
+	VMOVUPD      Z16, (R9)
+	ADDQ         SI, R8
+	VADDPD       Z4, Z2, Z5
+	VSUBPD       Z4, Z2, Z2
+	VADDPD       Z12, Z8, Z4
+	VSUBPD       Z12, Z8, Z8
+	VSUBPD       Z4, Z5, Z9
+	VMULPD       Z1, Z4, Z4
+	VSUBPD       Z5, Z4, Z4
+	VMULPD       Z1, Z8, Z5
+	VFNMADD231PD Z0, Z2, Z5
+	VMULPD       Z0, Z2, Z2
+	VSUBPD       Z8, Z2, Z2
+	MOVQ         R8, R9
+	VADDPD       (R9), Z9, Z9
+	VMOVUPD      Z9, (R9)
+	ADDQ         BX, R9
+	VADDPD       (R9), Z2, Z2
+	VMOVUPD      Z2, (R9)
+	ADDQ         BX, R9
+	VADDPD       (R9), Z4, Z4
+	VMOVUPD      Z4, (R9)
+	ADDQ         BX, R9
+	VADDPD       (R9), Z5, Z5
+	VMOVUPD      Z5, (R9)
+	ADDQ         SI, R8
+	VADDPD       Z7, Z3, Z2
+	VSUBPD       Z7, Z3, Z3
+	VADDPD       Z15, Z11, Z4
+	VSUBPD       Z15, Z11, Z5
+	VSUBPD       Z4, Z2, Z7
+	VMULPD       Z1, Z4, Z4
+	VSUBPD       Z2, Z4, Z4
+	VMULPD       Z1, Z5, Z2
+	VFNMADD231PD Z0, Z3, Z2
+	VMULPD       Z0, Z3, Z3
+	VSUBPD       Z5, Z3, Z3
+	MOVQ         R8, R9
+	VADDPD       (R9), Z7, Z7
+	VMOVUPD      Z7, (R9)
+	ADDQ         BX, R9
+	VADDPD       (R9), Z3, Z3
+	VMOVUPD      Z3, (R9)
+	ADDQ         BX, R9
+	VADDPD       (R9), Z4, Z4
+	VMOVUPD      Z4, (R9)
+	ADDQ         BX, R9
+	VADDPD       (R9), Z2, Z2
+	VMOVUPD      Z2, (R9)
+	ADDQ         SI, R8
+	VADDPD       Z10, Z6, Z2
+	VSUBPD       Z10, Z6, Z3
+	VADDPD       Z18, Z14, Z4
+	VSUBPD       Z18, Z14, Z5
+	VSUBPD       Z4, Z2, Z6
+	VMULPD       Z1, Z4, Z4
+	VSUBPD       Z2, Z4, Z4
+	VMULPD       Z1, Z5, Z2
+	VFNMADD231PD Z0, Z3, Z2
+	VMULPD       Z0, Z3, Z3
+	VSUBPD       Z5, Z3, Z3
+	VADDPD       (R8), Z6, Z6
+	VMOVUPD      Z6, (R8)
+	ADDQ         BX, R8
+	VADDPD       (R8), Z3, Z3
+	VMOVUPD      Z3, (R8)
+	ADDQ         BX, R8
+	VADDPD       (R8), Z4, Z4
+	VMOVUPD      Z4, (R8)
+	ADDQ         BX, R8
+	VADDPD       (R8), Z2, Z2
+	VMOVUPD      Z2, (R8)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000040, DX
+	SUBQ         $0x00000008, DI
+	CMPQ         DI, $0x00000008
+	JAE          loop2
+
+next3:
+	TESTQ DI, DI
+	JZ    done1
+
+	// The tail, under a mask.
+	MOVL         $-1, R8
+	BZHIL        DI, R8, R8
+	KMOVW        R8, K1
+	MOVQ         AX, R8
+	VMOVUPD.Z    (R8), K1, Z2
+	ADDQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z3
+	ADDQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z4
+	ADDQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z5
+	VADDPD       Z3, Z2, Z6
+	VSUBPD       Z3, Z2, Z2
+	VADDPD       Z5, Z4, Z3
+	VSUBPD       Z5, Z4, Z4
+	VSUBPD       Z3, Z6, Z5
+	VMULPD       Z1, Z3, Z3
+	VSUBPD       Z6, Z3, Z3
+	VMULPD       Z1, Z4, Z6
+	VFNMADD231PD Z0, Z2, Z6
+	VMULPD       Z0, Z2, Z2
+	VSUBPD       Z4, Z2, Z2
+	ADDQ         CX, R8
+	ADDQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z4
+	ADDQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z7
+	ADDQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z8
+	ADDQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z9
+	VADDPD       Z7, Z4, Z10
+	VSUBPD       Z7, Z4, Z4
+	VADDPD       Z9, Z8, Z7
+	VSUBPD       Z9, Z8, Z8
+	VSUBPD       Z7, Z10, Z9
+	VMULPD       Z1, Z7, Z7
+	VSUBPD       Z10, Z7, Z7
+	VMULPD       Z1, Z8, Z10
+	VFNMADD231PD Z0, Z4, Z10
+	VMULPD       Z0, Z4, Z4
+	VSUBPD       Z8, Z4, Z4
+	ADDQ         CX, R8
+	ADDQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z8
+	ADDQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z11
+	ADDQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z12
+	ADDQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z13
+	VADDPD       Z11, Z8, Z14
+	VSUBPD       Z11, Z8, Z8
+	VADDPD       Z13, Z12, Z11
+	VSUBPD       Z13, Z12, Z12
+	VSUBPD       Z11, Z14, Z13
+	VMULPD       Z1, Z11, Z11
+	VSUBPD       Z14, Z11, Z11
+	VMULPD       Z1, Z12, Z14
+	VFNMADD231PD Z0, Z8, Z14
+	VMULPD       Z0, Z8, Z8
+	VSUBPD       Z12, Z8, Z8
+	ADDQ         CX, R8
+	ADDQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z12
+	ADDQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z15
+	ADDQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z16
+	ADDQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z17
+	VADDPD       Z15, Z12, Z18
+	VSUBPD       Z15, Z12, Z12
+	VADDPD       Z17, Z16, Z15
+	VSUBPD       Z17, Z16, Z16
+	VSUBPD       Z15, Z18, Z17
+	VMULPD       Z1, Z15, Z15
+	VSUBPD       Z18, Z15, Z15
+	VMULPD       Z1, Z16, Z18
+	VFNMADD231PD Z0, Z12, Z18
+	VMULPD       Z0, Z12, Z12
+	VSUBPD       Z16, Z12, Z12
+	MOVQ         DX, CX
+	VADDPD       Z9, Z5, Z16
+	VSUBPD       Z9, Z5, Z5
+	VADDPD       Z17, Z13, Z9
+	VSUBPD       Z17, Z13, Z13
+	VSUBPD       Z9, Z16, Z17
+	VMULPD       Z1, Z9, Z9
+	VSUBPD       Z16, Z9, Z9
+	VMULPD       Z1, Z13, Z16
+	VFNMADD231PD Z0, Z5, Z16
+	VMULPD       Z0, Z5, Z5
+	VSUBPD       Z13, Z5, Z5
+	MOVQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z13
+	VADDPD       Z13, Z17, Z17
+	VMOVUPD      Z17, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPD.Z    (R8), K1, Z13
+	VADDPD       Z13, Z5, Z5
+	VMOVUPD      Z5, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPD.Z    (R8), K1, Z5
+	VADDPD       Z5, Z9, Z9
+	VMOVUPD      Z9, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPD.Z    (R8), K1, Z5
+	VADDPD       Z5, Z16, Z16
+	VMOVUPD      Z16, K1, (R8)
+	ADDQ         SI, CX
+	VADDPD       Z4, Z2, Z5
+	VSUBPD       Z4, Z2, Z2
+	VADDPD       Z12, Z8, Z4
+	VSUBPD       Z12, Z8, Z8
+	VSUBPD       Z4, Z5, Z9
+	VMULPD       Z1, Z4, Z4
+	VSUBPD       Z5, Z4, Z4
+	VMULPD       Z1, Z8, Z5
+	VFNMADD231PD Z0, Z2, Z5
+	VMULPD       Z0, Z2, Z2
+	VSUBPD       Z8, Z2, Z2
+	MOVQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z8
+	VADDPD       Z8, Z9, Z9
+	VMOVUPD      Z9, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPD.Z    (R8), K1, Z8
+	VADDPD       Z8, Z2, Z2
+	VMOVUPD      Z2, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPD.Z    (R8), K1, Z2
+	VADDPD       Z2, Z4, Z4
+	VMOVUPD      Z4, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPD.Z    (R8), K1, Z2
+	VADDPD       Z2, Z5, Z5
+	VMOVUPD      Z5, K1, (R8)
+	ADDQ         SI, CX
+	VADDPD       Z7, Z3, Z2
+	VSUBPD       Z7, Z3, Z3
+	VADDPD       Z15, Z11, Z4
+	VSUBPD       Z15, Z11, Z5
+	VSUBPD       Z4, Z2, Z7
+	VMULPD       Z1, Z4, Z4
+	VSUBPD       Z2, Z4, Z4
+	VMULPD       Z1, Z5, Z2
+	VFNMADD231PD Z0, Z3, Z2
+	VMULPD       Z0, Z3, Z3
+	VSUBPD       Z5, Z3, Z3
+	MOVQ         CX, R8
+	VMOVUPD.Z    (R8), K1, Z5
+	VADDPD       Z5, Z7, Z7
+	VMOVUPD      Z7, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPD.Z    (R8), K1, Z5
+	VADDPD       Z5, Z3, Z3
+	VMOVUPD      Z3, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPD.Z    (R8), K1, Z3
+	VADDPD       Z3, Z4, Z4
+	VMOVUPD      Z4, K1, (R8)
+	ADDQ         BX, R8
+	VMOVUPD.Z    (R8), K1, Z3
+	VADDPD       Z3, Z2, Z2
+	VMOVUPD      Z2, K1, (R8)
+	ADDQ         SI, CX
+	VADDPD       Z10, Z6, Z2
+	VSUBPD       Z10, Z6, Z3
+	VADDPD       Z18, Z14, Z4
+	VSUBPD       Z18, Z14, Z5
+	VSUBPD       Z4, Z2, Z6
+	VMULPD       Z1, Z4, Z4
+	VSUBPD       Z2, Z4, Z4
+	VMULPD       Z1, Z5, Z1
+	VFNMADD231PD Z0, Z3, Z1
+	VMULPD       Z0, Z3, Z0
+	VSUBPD       Z5, Z0, Z0
+	VMOVUPD.Z    (CX), K1, Z2
+	VADDPD       Z2, Z6, Z6
+	VMOVUPD      Z6, K1, (CX)
+	ADDQ         BX, CX
+	VMOVUPD.Z    (CX), K1, Z2
+	VADDPD       Z2, Z0, Z0
+	VMOVUPD      Z0, K1, (CX)
+	ADDQ         BX, CX
+	VMOVUPD.Z    (CX), K1, Z0
+	VADDPD       Z0, Z4, Z4
+	VMOVUPD      Z4, K1, (CX)
 	ADDQ         BX, CX
 	VMOVUPD.Z    (CX), K1, Z0
 	VADDPD       Z0, Z1, Z1
@@ -1197,15 +3870,15 @@ loop2:
 	VMOVUPD      (R9), Z5
 	VMOVUPD      Z2, Z6
 	VFMADD231PD  Z1, Z4, Z6
-	VMOVUPD      Z3, Z7
-	VFMADD231PD  Z1, Z5, Z7
 	VADDPD       Z4, Z2, Z2
+	VMOVUPD      Z3, Z4
+	VFMADD231PD  Z1, Z5, Z4
 	VADDPD       Z5, Z3, Z3
-	VMOVUPD      Z6, Z4
-	VFMADD231PD  Z0, Z7, Z4
+	VMOVUPD      Z6, Z7
+	VFMADD231PD  Z0, Z4, Z7
 	VMOVUPD      Z6, Z6
-	VFNMADD231PD Z0, Z7, Z6
-	VADDPD       Z3, Z2, Z7
+	VFNMADD231PD Z0, Z4, Z6
+	VADDPD       Z3, Z2, Z4
 	VSUBPD       Z3, Z2, Z2
 	VMOVUPD      Z5, Z3
 	ADDQ         SI, R8
@@ -1219,15 +3892,15 @@ loop2:
 	VMOVUPD      (R9), Z10
 	VMOVUPD      Z5, Z11
 	VFMADD231PD  Z1, Z9, Z11
-	VMOVUPD      Z8, Z12
-	VFMADD231PD  Z1, Z10, Z12
 	VADDPD       Z9, Z5, Z5
+	VMOVUPD      Z8, Z9
+	VFMADD231PD  Z1, Z10, Z9
 	VADDPD       Z10, Z8, Z8
-	VMOVUPD      Z11, Z9
-	VFMADD231PD  Z0, Z12, Z9
+	VMOVUPD      Z11, Z12
+	VFMADD231PD  Z0, Z9, Z12
 	VMOVUPD      Z11, Z11
-	VFNMADD231PD Z0, Z12, Z11
-	VADDPD       Z8, Z5, Z12
+	VFNMADD231PD Z0, Z9, Z11
+	VADDPD       Z8, Z5, Z9
 	VSUBPD       Z8, Z5, Z5
 	VMOVUPD      Z10, Z8
 	ADDQ         SI, R8
@@ -1241,15 +3914,15 @@ loop2:
 	VMOVUPD      (R9), Z15
 	VMOVUPD      Z10, Z16
 	VFMADD231PD  Z1, Z14, Z16
-	VMOVUPD      Z13, Z17
-	VFMADD231PD  Z1, Z15, Z17
 	VADDPD       Z14, Z10, Z10
+	VMOVUPD      Z13, Z14
+	VFMADD231PD  Z1, Z15, Z14
 	VADDPD       Z15, Z13, Z13
-	VMOVUPD      Z16, Z14
-	VFMADD231PD  Z0, Z17, Z14
+	VMOVUPD      Z16, Z17
+	VFMADD231PD  Z0, Z14, Z17
 	VMOVUPD      Z16, Z16
-	VFNMADD231PD Z0, Z17, Z16
-	VADDPD       Z13, Z10, Z17
+	VFNMADD231PD Z0, Z14, Z16
+	VADDPD       Z13, Z10, Z14
 	VSUBPD       Z13, Z10, Z10
 	VMOVUPD      Z15, Z13
 	ADDQ         SI, R8
@@ -1262,92 +3935,92 @@ loop2:
 	VMOVUPD      (R8), Z20
 	VMOVUPD      Z15, Z21
 	VFMADD231PD  Z1, Z19, Z21
-	VMOVUPD      Z18, Z22
-	VFMADD231PD  Z1, Z20, Z22
 	VADDPD       Z19, Z15, Z15
+	VMOVUPD      Z18, Z19
+	VFMADD231PD  Z1, Z20, Z19
 	VADDPD       Z20, Z18, Z18
-	VMOVUPD      Z21, Z19
-	VFMADD231PD  Z0, Z22, Z19
+	VMOVUPD      Z21, Z22
+	VFMADD231PD  Z0, Z19, Z22
 	VMOVUPD      Z21, Z21
-	VFNMADD231PD Z0, Z22, Z21
-	VADDPD       Z18, Z15, Z22
+	VFNMADD231PD Z0, Z19, Z21
+	VADDPD       Z18, Z15, Z19
 	VSUBPD       Z18, Z15, Z15
 	VMOVUPD      Z20, Z18
 	MOVQ         AX, R8
-	VMOVUPD      Z4, Z20
-	VFMADD231PD  Z1, Z14, Z20
-	VMOVUPD      Z9, Z23
-	VFMADD231PD  Z1, Z19, Z23
-	VADDPD       Z14, Z4, Z4
-	VADDPD       Z19, Z9, Z9
-	VMOVUPD      Z20, Z14
-	VFMADD231PD  Z0, Z23, Z14
+	VMOVUPD      Z7, Z20
+	VFMADD231PD  Z1, Z17, Z20
+	VADDPD       Z17, Z7, Z7
+	VMOVUPD      Z12, Z17
+	VFMADD231PD  Z1, Z22, Z17
+	VADDPD       Z22, Z12, Z12
+	VMOVUPD      Z20, Z23
+	VFMADD231PD  Z0, Z17, Z23
 	VMOVUPD      Z20, Z20
-	VFNMADD231PD Z0, Z23, Z20
-	VADDPD       Z9, Z4, Z23
-	VSUBPD       Z9, Z4, Z4
-	VMOVUPD      Z19, Z9
-	VMOVUPD      Z14, (R8)
+	VFNMADD231PD Z0, Z17, Z20
+	VADDPD       Z12, Z7, Z17
+	VSUBPD       Z12, Z7, Z7
+	VMOVUPD      Z22, Z12
+	VMOVUPD      Z23, (R8)
 	ADDQ         CX, R8
 	VMOVUPD      Z20, (R8)
 	ADDQ         CX, R8
-	VMOVUPD      Z23, (R8)
+	VMOVUPD      Z17, (R8)
 	ADDQ         CX, R8
-	VMOVUPD      Z4, (R8)
+	VMOVUPD      Z7, (R8)
 	ADDQ         CX, R8
-	VMOVUPD      Z9, (R8)
+	VMOVUPD      Z12, (R8)
 	ADDQ         CX, R8
-	VMOVUPD      Z6, Z4
-	VFMADD231PD  Z1, Z16, Z4
-	VMOVUPD      Z11, Z9
-	VFMADD231PD  Z1, Z21, Z9
+	VMOVUPD      Z6, Z7
+	VFMADD231PD  Z1, Z16, Z7
 	VADDPD       Z16, Z6, Z6
+	VMOVUPD      Z11, Z12
+	VFMADD231PD  Z1, Z21, Z12
 	VADDPD       Z21, Z11, Z11
-	VMOVUPD      Z4, Z14
-	VFMADD231PD  Z0, Z9, Z14
-	VMOVUPD      Z4, Z4
-	VFNMADD231PD Z0, Z9, Z4
-	VADDPD       Z11, Z6, Z9
+	VMOVUPD      Z7, Z16
+	VFMADD231PD  Z0, Z12, Z16
+	VMOVUPD      Z7, Z7
+	VFNMADD231PD Z0, Z12, Z7
+	VADDPD       Z11, Z6, Z12
 	VSUBPD       Z11, Z6, Z6
 	VMOVUPD      Z21, Z11
-	VMOVUPD      Z14, (R8)
+	VMOVUPD      Z16, (R8)
 	ADDQ         CX, R8
-	VMOVUPD      Z4, (R8)
+	VMOVUPD      Z7, (R8)
 	ADDQ         CX, R8
-	VMOVUPD      Z9, (R8)
+	VMOVUPD      Z12, (R8)
 	ADDQ         CX, R8
 	VMOVUPD      Z6, (R8)
 	ADDQ         CX, R8
 	VMOVUPD      Z11, (R8)
 	ADDQ         CX, R8
-	VMOVUPD      Z7, Z4
-	VFMADD231PD  Z1, Z17, Z4
-	VMOVUPD      Z12, Z6
-	VFMADD231PD  Z1, Z22, Z6
-	VADDPD       Z17, Z7, Z7
-	VADDPD       Z22, Z12, Z9
-	VMOVUPD      Z4, Z11
-	VFMADD231PD  Z0, Z6, Z11
-	VMOVUPD      Z4, Z4
-	VFNMADD231PD Z0, Z6, Z4
-	VADDPD       Z9, Z7, Z6
-	VSUBPD       Z9, Z7, Z7
-	VMOVUPD      Z22, Z9
+	VMOVUPD      Z4, Z6
+	VFMADD231PD  Z1, Z14, Z6
+	VADDPD       Z14, Z4, Z4
+	VMOVUPD      Z9, Z7
+	VFMADD231PD  Z1, Z19, Z7
+	VADDPD       Z19, Z9, Z9
+	VMOVUPD      Z6, Z11
+	VFMADD231PD  Z0, Z7, Z11
+	VMOVUPD      Z6, Z6
+	VFNMADD231PD Z0, Z7, Z6
+	VADDPD       Z9, Z4, Z7
+	VSUBPD       Z9, Z4, Z4
+	VMOVUPD      Z19, Z9
 	VMOVUPD      Z11, (R8)
-	ADDQ         CX, R8
-	VMOVUPD      Z4, (R8)
 	ADDQ         CX, R8
 	VMOVUPD      Z6, (R8)
 	ADDQ         CX, R8
 	VMOVUPD      Z7, (R8)
 	ADDQ         CX, R8
+	VMOVUPD      Z4, (R8)
+	ADDQ         CX, R8
 	VMOVUPD      Z9, (R8)
 	ADDQ         CX, R8
 	VMOVUPD      Z2, Z4
 	VFMADD231PD  Z1, Z10, Z4
+	VADDPD       Z10, Z2, Z2
 	VMOVUPD      Z5, Z6
 	VFMADD231PD  Z1, Z15, Z6
-	VADDPD       Z10, Z2, Z2
 	VADDPD       Z15, Z5, Z5
 	VMOVUPD      Z4, Z7
 	VFMADD231PD  Z0, Z6, Z7
@@ -1368,9 +4041,9 @@ loop2:
 	ADDQ         CX, R8
 	VMOVUPD      Z3, Z2
 	VFMADD231PD  Z1, Z13, Z2
+	VADDPD       Z13, Z3, Z3
 	VMOVUPD      Z8, Z4
 	VFMADD231PD  Z1, Z18, Z4
-	VADDPD       Z13, Z3, Z3
 	VADDPD       Z18, Z8, Z5
 	VMOVUPD      Z2, Z6
 	VFMADD231PD  Z0, Z4, Z6
@@ -1413,15 +4086,15 @@ next3:
 	VMOVUPD.Z    (R9), K1, Z5
 	VMOVUPD      Z2, Z6
 	VFMADD231PD  Z1, Z4, Z6
-	VMOVUPD      Z3, Z7
-	VFMADD231PD  Z1, Z5, Z7
 	VADDPD       Z4, Z2, Z2
+	VMOVUPD      Z3, Z4
+	VFMADD231PD  Z1, Z5, Z4
 	VADDPD       Z5, Z3, Z3
-	VMOVUPD      Z6, Z4
-	VFMADD231PD  Z0, Z7, Z4
+	VMOVUPD      Z6, Z7
+	VFMADD231PD  Z0, Z4, Z7
 	VMOVUPD      Z6, Z6
-	VFNMADD231PD Z0, Z7, Z6
-	VADDPD       Z3, Z2, Z7
+	VFNMADD231PD Z0, Z4, Z6
+	VADDPD       Z3, Z2, Z4
 	VSUBPD       Z3, Z2, Z2
 	VMOVUPD      Z5, Z3
 	ADDQ         SI, R8
@@ -1435,15 +4108,15 @@ next3:
 	VMOVUPD.Z    (R9), K1, Z10
 	VMOVUPD      Z5, Z11
 	VFMADD231PD  Z1, Z9, Z11
-	VMOVUPD      Z8, Z12
-	VFMADD231PD  Z1, Z10, Z12
 	VADDPD       Z9, Z5, Z5
+	VMOVUPD      Z8, Z9
+	VFMADD231PD  Z1, Z10, Z9
 	VADDPD       Z10, Z8, Z8
-	VMOVUPD      Z11, Z9
-	VFMADD231PD  Z0, Z12, Z9
+	VMOVUPD      Z11, Z12
+	VFMADD231PD  Z0, Z9, Z12
 	VMOVUPD      Z11, Z11
-	VFNMADD231PD Z0, Z12, Z11
-	VADDPD       Z8, Z5, Z12
+	VFNMADD231PD Z0, Z9, Z11
+	VADDPD       Z8, Z5, Z9
 	VSUBPD       Z8, Z5, Z5
 	VMOVUPD      Z10, Z8
 	ADDQ         SI, R8
@@ -1457,15 +4130,15 @@ next3:
 	VMOVUPD.Z    (R9), K1, Z15
 	VMOVUPD      Z10, Z16
 	VFMADD231PD  Z1, Z14, Z16
-	VMOVUPD      Z13, Z17
-	VFMADD231PD  Z1, Z15, Z17
 	VADDPD       Z14, Z10, Z10
+	VMOVUPD      Z13, Z14
+	VFMADD231PD  Z1, Z15, Z14
 	VADDPD       Z15, Z13, Z13
-	VMOVUPD      Z16, Z14
-	VFMADD231PD  Z0, Z17, Z14
+	VMOVUPD      Z16, Z17
+	VFMADD231PD  Z0, Z14, Z17
 	VMOVUPD      Z16, Z16
-	VFNMADD231PD Z0, Z17, Z16
-	VADDPD       Z13, Z10, Z17
+	VFNMADD231PD Z0, Z14, Z16
+	VADDPD       Z13, Z10, Z14
 	VSUBPD       Z13, Z10, Z10
 	VMOVUPD      Z15, Z13
 	ADDQ         SI, R8
@@ -1479,92 +4152,92 @@ next3:
 	VMOVUPD.Z    (SI), K1, Z20
 	VMOVUPD      Z15, Z21
 	VFMADD231PD  Z1, Z19, Z21
-	VMOVUPD      Z18, Z22
-	VFMADD231PD  Z1, Z20, Z22
 	VADDPD       Z19, Z15, Z15
+	VMOVUPD      Z18, Z19
+	VFMADD231PD  Z1, Z20, Z19
 	VADDPD       Z20, Z18, Z18
-	VMOVUPD      Z21, Z19
-	VFMADD231PD  Z0, Z22, Z19
+	VMOVUPD      Z21, Z22
+	VFMADD231PD  Z0, Z19, Z22
 	VMOVUPD      Z21, Z21
-	VFNMADD231PD Z0, Z22, Z21
-	VADDPD       Z18, Z15, Z22
+	VFNMADD231PD Z0, Z19, Z21
+	VADDPD       Z18, Z15, Z19
 	VSUBPD       Z18, Z15, Z15
 	VMOVUPD      Z20, Z18
 	MOVQ         AX, BX
-	VMOVUPD      Z4, Z20
-	VFMADD231PD  Z1, Z14, Z20
-	VMOVUPD      Z9, Z23
-	VFMADD231PD  Z1, Z19, Z23
-	VADDPD       Z14, Z4, Z4
-	VADDPD       Z19, Z9, Z9
-	VMOVUPD      Z20, Z14
-	VFMADD231PD  Z0, Z23, Z14
+	VMOVUPD      Z7, Z20
+	VFMADD231PD  Z1, Z17, Z20
+	VADDPD       Z17, Z7, Z7
+	VMOVUPD      Z12, Z17
+	VFMADD231PD  Z1, Z22, Z17
+	VADDPD       Z22, Z12, Z12
+	VMOVUPD      Z20, Z23
+	VFMADD231PD  Z0, Z17, Z23
 	VMOVUPD      Z20, Z20
-	VFNMADD231PD Z0, Z23, Z20
-	VADDPD       Z9, Z4, Z23
-	VSUBPD       Z9, Z4, Z4
-	VMOVUPD      Z19, Z9
-	VMOVUPD      Z14, K1, (BX)
+	VFNMADD231PD Z0, Z17, Z20
+	VADDPD       Z12, Z7, Z17
+	VSUBPD       Z12, Z7, Z7
+	VMOVUPD      Z22, Z12
+	VMOVUPD      Z23, K1, (BX)
 	ADDQ         CX, BX
 	VMOVUPD      Z20, K1, (BX)
 	ADDQ         CX, BX
-	VMOVUPD      Z23, K1, (BX)
+	VMOVUPD      Z17, K1, (BX)
 	ADDQ         CX, BX
-	VMOVUPD      Z4, K1, (BX)
+	VMOVUPD      Z7, K1, (BX)
 	ADDQ         CX, BX
-	VMOVUPD      Z9, K1, (BX)
+	VMOVUPD      Z12, K1, (BX)
 	ADDQ         CX, BX
-	VMOVUPD      Z6, Z4
-	VFMADD231PD  Z1, Z16, Z4
-	VMOVUPD      Z11, Z9
-	VFMADD231PD  Z1, Z21, Z9
+	VMOVUPD      Z6, Z7
+	VFMADD231PD  Z1, Z16, Z7
 	VADDPD       Z16, Z6, Z6
+	VMOVUPD      Z11, Z12
+	VFMADD231PD  Z1, Z21, Z12
 	VADDPD       Z21, Z11, Z11
-	VMOVUPD      Z4, Z14
-	VFMADD231PD  Z0, Z9, Z14
-	VMOVUPD      Z4, Z4
-	VFNMADD231PD Z0, Z9, Z4
-	VADDPD       Z11, Z6, Z9
+	VMOVUPD      Z7, Z16
+	VFMADD231PD  Z0, Z12, Z16
+	VMOVUPD      Z7, Z7
+	VFNMADD231PD Z0, Z12, Z7
+	VADDPD       Z11, Z6, Z12
 	VSUBPD       Z11, Z6, Z6
 	VMOVUPD      Z21, Z11
-	VMOVUPD      Z14, K1, (BX)
+	VMOVUPD      Z16, K1, (BX)
 	ADDQ         CX, BX
-	VMOVUPD      Z4, K1, (BX)
+	VMOVUPD      Z7, K1, (BX)
 	ADDQ         CX, BX
-	VMOVUPD      Z9, K1, (BX)
+	VMOVUPD      Z12, K1, (BX)
 	ADDQ         CX, BX
 	VMOVUPD      Z6, K1, (BX)
 	ADDQ         CX, BX
 	VMOVUPD      Z11, K1, (BX)
 	ADDQ         CX, BX
-	VMOVUPD      Z7, Z4
-	VFMADD231PD  Z1, Z17, Z4
-	VMOVUPD      Z12, Z6
-	VFMADD231PD  Z1, Z22, Z6
-	VADDPD       Z17, Z7, Z7
-	VADDPD       Z22, Z12, Z9
-	VMOVUPD      Z4, Z11
-	VFMADD231PD  Z0, Z6, Z11
-	VMOVUPD      Z4, Z4
-	VFNMADD231PD Z0, Z6, Z4
-	VADDPD       Z9, Z7, Z6
-	VSUBPD       Z9, Z7, Z7
-	VMOVUPD      Z22, Z9
+	VMOVUPD      Z4, Z6
+	VFMADD231PD  Z1, Z14, Z6
+	VADDPD       Z14, Z4, Z4
+	VMOVUPD      Z9, Z7
+	VFMADD231PD  Z1, Z19, Z7
+	VADDPD       Z19, Z9, Z9
+	VMOVUPD      Z6, Z11
+	VFMADD231PD  Z0, Z7, Z11
+	VMOVUPD      Z6, Z6
+	VFNMADD231PD Z0, Z7, Z6
+	VADDPD       Z9, Z4, Z7
+	VSUBPD       Z9, Z4, Z4
+	VMOVUPD      Z19, Z9
 	VMOVUPD      Z11, K1, (BX)
-	ADDQ         CX, BX
-	VMOVUPD      Z4, K1, (BX)
 	ADDQ         CX, BX
 	VMOVUPD      Z6, K1, (BX)
 	ADDQ         CX, BX
 	VMOVUPD      Z7, K1, (BX)
 	ADDQ         CX, BX
+	VMOVUPD      Z4, K1, (BX)
+	ADDQ         CX, BX
 	VMOVUPD      Z9, K1, (BX)
 	ADDQ         CX, BX
 	VMOVUPD      Z2, Z4
 	VFMADD231PD  Z1, Z10, Z4
+	VADDPD       Z10, Z2, Z2
 	VMOVUPD      Z5, Z6
 	VFMADD231PD  Z1, Z15, Z6
-	VADDPD       Z10, Z2, Z2
 	VADDPD       Z15, Z5, Z5
 	VMOVUPD      Z4, Z7
 	VFMADD231PD  Z0, Z6, Z7
@@ -1585,16 +4258,16 @@ next3:
 	ADDQ         CX, BX
 	VMOVUPD      Z3, Z2
 	VFMADD231PD  Z1, Z13, Z2
+	VADDPD       Z13, Z3, Z3
 	VMOVUPD      Z8, Z4
 	VFMADD231PD  Z1, Z18, Z4
-	VADDPD       Z13, Z3, Z1
-	VADDPD       Z18, Z8, Z3
+	VADDPD       Z18, Z8, Z1
 	VMOVUPD      Z2, Z5
 	VFMADD231PD  Z0, Z4, Z5
 	VMOVUPD      Z2, Z2
 	VFNMADD231PD Z0, Z4, Z2
-	VADDPD       Z3, Z1, Z0
-	VSUBPD       Z3, Z1, Z1
+	VADDPD       Z1, Z3, Z0
+	VSUBPD       Z1, Z3, Z1
 	VMOVUPD      Z18, Z3
 	VMOVUPD      Z5, K1, (BX)
 	ADDQ         CX, BX
@@ -1655,185 +4328,185 @@ loop2:
 	VSUBPD      Z4, Z3, Z3
 	VADDPD      Z6, Z5, Z4
 	VSUBPD      Z6, Z5, Z5
-	VMOVUPD     Z5, Z6
-	VFMADD231PD Z2, Z3, Z6
-	VADDPD      Z7, Z6, Z6
-	VADDPD      Z4, Z8, Z7
+	VADDPD      Z4, Z8, Z6
+	VMOVUPD     Z5, Z9
+	VFMADD231PD Z0, Z3, Z9
+	VMOVUPD     Z4, Z4
+	VFMADD231PD Z1, Z8, Z4
 	VMOVUPD     Z5, Z5
-	VFMADD231PD Z0, Z3, Z5
-	VMOVUPD     Z4, Z3
-	VFMADD231PD Z1, Z8, Z3
+	VFMADD231PD Z2, Z3, Z5
+	VADDPD      Z7, Z5, Z5
 	ADDQ        CX, R8
-	VMOVUPD     (R8), Z4
+	VMOVUPD     (R8), Z3
+	ADDQ        CX, R8
+	VMOVUPD     (R8), Z7
 	ADDQ        CX, R8
 	VMOVUPD     (R8), Z8
-	ADDQ        CX, R8
-	VMOVUPD     (R8), Z9
 	ADDQ        CX, R8
 	VMOVUPD     (R8), Z10
 	ADDQ        CX, R8
 	VMOVUPD     (R8), Z11
-	VADDPD      Z8, Z4, Z12
-	VSUBPD      Z8, Z4, Z4
-	VADDPD      Z10, Z9, Z8
-	VSUBPD      Z10, Z9, Z9
-	VMOVUPD     Z9, Z10
-	VFMADD231PD Z2, Z4, Z10
-	VADDPD      Z11, Z10, Z10
-	VADDPD      Z8, Z12, Z11
-	VMOVUPD     Z9, Z9
-	VFMADD231PD Z0, Z4, Z9
-	VMOVUPD     Z8, Z4
-	VFMADD231PD Z1, Z12, Z4
+	VADDPD      Z7, Z3, Z12
+	VSUBPD      Z7, Z3, Z3
+	VADDPD      Z10, Z8, Z7
+	VSUBPD      Z10, Z8, Z8
+	VADDPD      Z7, Z12, Z10
+	VMOVUPD     Z8, Z13
+	VFMADD231PD Z0, Z3, Z13
+	VMOVUPD     Z7, Z7
+	VFMADD231PD Z1, Z12, Z7
+	VMOVUPD     Z8, Z8
+	VFMADD231PD Z2, Z3, Z8
+	VADDPD      Z11, Z8, Z8
 	ADDQ        CX, R8
-	VMOVUPD     (R8), Z8
+	VMOVUPD     (R8), Z3
+	ADDQ        CX, R8
+	VMOVUPD     (R8), Z11
 	ADDQ        CX, R8
 	VMOVUPD     (R8), Z12
-	ADDQ        CX, R8
-	VMOVUPD     (R8), Z13
 	ADDQ        CX, R8
 	VMOVUPD     (R8), Z14
 	ADDQ        CX, R8
 	VMOVUPD     (R8), Z15
-	VADDPD      Z12, Z8, Z16
-	VSUBPD      Z12, Z8, Z8
-	VADDPD      Z14, Z13, Z12
-	VSUBPD      Z14, Z13, Z13
-	VMOVUPD     Z13, Z14
-	VFMADD231PD Z2, Z8, Z14
-	VADDPD      Z15, Z14, Z14
-	VADDPD      Z12, Z16, Z15
-	VMOVUPD     Z13, Z13
-	VFMADD231PD Z0, Z8, Z13
-	VMOVUPD     Z12, Z8
-	VFMADD231PD Z1, Z16, Z8
+	VADDPD      Z11, Z3, Z16
+	VSUBPD      Z11, Z3, Z3
+	VADDPD      Z14, Z12, Z11
+	VSUBPD      Z14, Z12, Z12
+	VADDPD      Z11, Z16, Z14
+	VMOVUPD     Z12, Z17
+	VFMADD231PD Z0, Z3, Z17
+	VMOVUPD     Z11, Z11
+	VFMADD231PD Z1, Z16, Z11
+	VMOVUPD     Z12, Z12
+	VFMADD231PD Z2, Z3, Z12
+	VADDPD      Z15, Z12, Z12
 	ADDQ        CX, R8
-	VMOVUPD     (R8), Z12
+	VMOVUPD     (R8), Z3
+	ADDQ        CX, R8
+	VMOVUPD     (R8), Z15
 	ADDQ        CX, R8
 	VMOVUPD     (R8), Z16
-	ADDQ        CX, R8
-	VMOVUPD     (R8), Z17
 	ADDQ        CX, R8
 	VMOVUPD     (R8), Z18
 	ADDQ        CX, R8
 	VMOVUPD     (R8), Z19
-	VADDPD      Z16, Z12, Z20
-	VSUBPD      Z16, Z12, Z12
-	VADDPD      Z18, Z17, Z16
-	VSUBPD      Z18, Z17, Z17
-	VMOVUPD     Z17, Z18
-	VFMADD231PD Z2, Z12, Z18
-	VADDPD      Z19, Z18, Z18
-	VADDPD      Z16, Z20, Z19
-	VMOVUPD     Z17, Z17
-	VFMADD231PD Z0, Z12, Z17
-	VMOVUPD     Z16, Z12
-	VFMADD231PD Z1, Z20, Z12
+	VADDPD      Z15, Z3, Z20
+	VSUBPD      Z15, Z3, Z3
+	VADDPD      Z18, Z16, Z15
+	VSUBPD      Z18, Z16, Z16
+	VADDPD      Z15, Z20, Z18
+	VMOVUPD     Z16, Z21
+	VFMADD231PD Z0, Z3, Z21
+	VMOVUPD     Z15, Z15
+	VFMADD231PD Z1, Z20, Z15
+	VMOVUPD     Z16, Z16
+	VFMADD231PD Z2, Z3, Z16
+	VADDPD      Z19, Z16, Z16
 	ADDQ        CX, R8
-	VMOVUPD     (R8), Z16
+	VMOVUPD     (R8), Z3
+	ADDQ        CX, R8
+	VMOVUPD     (R8), Z19
 	ADDQ        CX, R8
 	VMOVUPD     (R8), Z20
-	ADDQ        CX, R8
-	VMOVUPD     (R8), Z21
 	ADDQ        CX, R8
 	VMOVUPD     (R8), Z22
 	ADDQ        CX, R8
 	VMOVUPD     (R8), Z23
-	VADDPD      Z20, Z16, Z24
-	VSUBPD      Z20, Z16, Z16
-	VADDPD      Z22, Z21, Z20
-	VSUBPD      Z22, Z21, Z21
-	VMOVUPD     Z21, Z22
-	VFMADD231PD Z2, Z16, Z22
-	VADDPD      Z23, Z22, Z22
-	VADDPD      Z20, Z24, Z23
-	VMOVUPD     Z21, Z21
-	VFMADD231PD Z0, Z16, Z21
-	VMOVUPD     Z20, Z16
-	VFMADD231PD Z1, Z24, Z16
+	VADDPD      Z19, Z3, Z24
+	VSUBPD      Z19, Z3, Z3
+	VADDPD      Z22, Z20, Z19
+	VSUBPD      Z22, Z20, Z20
+	VADDPD      Z19, Z24, Z22
+	VMOVUPD     Z20, Z25
+	VFMADD231PD Z0, Z3, Z25
+	VMOVUPD     Z19, Z19
+	VFMADD231PD Z1, Z24, Z19
+	VMOVUPD     Z20, Z20
+	VFMADD231PD Z2, Z3, Z20
+	VADDPD      Z23, Z20, Z20
 	MOVQ        DX, R8
-	VADDPD      Z11, Z7, Z20
-	VSUBPD      Z11, Z7, Z7
-	VADDPD      Z19, Z15, Z11
-	VSUBPD      Z19, Z15, Z15
-	VMOVUPD     Z15, Z19
-	VFMADD231PD Z2, Z7, Z19
-	VADDPD      Z23, Z19, Z19
-	VADDPD      Z11, Z20, Z23
-	VMOVUPD     Z15, Z15
-	VFMADD231PD Z0, Z7, Z15
-	VMOVUPD     Z11, Z7
-	VFMADD231PD Z1, Z20, Z7
+	VADDPD      Z10, Z6, Z3
+	VSUBPD      Z10, Z6, Z6
+	VADDPD      Z18, Z14, Z10
+	VSUBPD      Z18, Z14, Z14
+	VADDPD      Z10, Z3, Z18
+	VMOVUPD     Z14, Z23
+	VFMADD231PD Z0, Z6, Z23
+	VMOVUPD     Z10, Z10
+	VFMADD231PD Z1, Z3, Z10
+	VMOVUPD     Z14, Z3
+	VFMADD231PD Z2, Z6, Z3
+	VADDPD      Z22, Z3, Z3
 	MOVQ        R8, R9
+	VMOVUPD     Z18, (R9)
+	ADDQ        BX, R9
 	VMOVUPD     Z23, (R9)
 	ADDQ        BX, R9
-	VMOVUPD     Z15, (R9)
+	VMOVUPD     Z10, (R9)
 	ADDQ        BX, R9
-	VMOVUPD     Z7, (R9)
-	ADDQ        BX, R9
-	VMOVUPD     Z19, (R9)
+	VMOVUPD     Z3, (R9)
 	ADDQ        SI, R8
-	VADDPD      Z9, Z5, Z7
-	VSUBPD      Z9, Z5, Z5
-	VADDPD      Z17, Z13, Z9
-	VSUBPD      Z17, Z13, Z11
-	VMOVUPD     Z11, Z13
-	VFMADD231PD Z2, Z5, Z13
-	VADDPD      Z21, Z13, Z13
-	VADDPD      Z9, Z7, Z15
-	VMOVUPD     Z11, Z11
-	VFMADD231PD Z0, Z5, Z11
-	VMOVUPD     Z9, Z5
-	VFMADD231PD Z1, Z7, Z5
+	VADDPD      Z13, Z9, Z3
+	VSUBPD      Z13, Z9, Z6
+	VADDPD      Z21, Z17, Z9
+	VSUBPD      Z21, Z17, Z10
+	VADDPD      Z9, Z3, Z13
+	VMOVUPD     Z10, Z14
+	VFMADD231PD Z0, Z6, Z14
+	VMOVUPD     Z9, Z9
+	VFMADD231PD Z1, Z3, Z9
+	VMOVUPD     Z10, Z3
+	VFMADD231PD Z2, Z6, Z3
+	VADDPD      Z25, Z3, Z3
 	MOVQ        R8, R9
-	VMOVUPD     Z15, (R9)
-	ADDQ        BX, R9
-	VMOVUPD     Z11, (R9)
-	ADDQ        BX, R9
-	VMOVUPD     Z5, (R9)
-	ADDQ        BX, R9
 	VMOVUPD     Z13, (R9)
+	ADDQ        BX, R9
+	VMOVUPD     Z14, (R9)
+	ADDQ        BX, R9
+	VMOVUPD     Z9, (R9)
+	ADDQ        BX, R9
+	VMOVUPD     Z3, (R9)
 	ADDQ        SI, R8
-	VADDPD      Z4, Z3, Z5
-	VSUBPD      Z4, Z3, Z3
-	VADDPD      Z12, Z8, Z4
-	VSUBPD      Z12, Z8, Z7
-	VMOVUPD     Z7, Z8
-	VFMADD231PD Z2, Z3, Z8
-	VADDPD      Z16, Z8, Z8
-	VADDPD      Z4, Z5, Z9
-	VMOVUPD     Z7, Z7
-	VFMADD231PD Z0, Z3, Z7
-	VMOVUPD     Z4, Z3
-	VFMADD231PD Z1, Z5, Z3
+	VADDPD      Z7, Z4, Z3
+	VSUBPD      Z7, Z4, Z4
+	VADDPD      Z15, Z11, Z6
+	VSUBPD      Z15, Z11, Z7
+	VADDPD      Z6, Z3, Z9
+	VMOVUPD     Z7, Z10
+	VFMADD231PD Z0, Z4, Z10
+	VMOVUPD     Z6, Z6
+	VFMADD231PD Z1, Z3, Z6
+	VMOVUPD     Z7, Z3
+	VFMADD231PD Z2, Z4, Z3
+	VADDPD      Z19, Z3, Z3
 	MOVQ        R8, R9
 	VMOVUPD     Z9, (R9)
 	ADDQ        BX, R9
-	VMOVUPD     Z7, (R9)
+	VMOVUPD     Z10, (R9)
+	ADDQ        BX, R9
+	VMOVUPD     Z6, (R9)
 	ADDQ        BX, R9
 	VMOVUPD     Z3, (R9)
-	ADDQ        BX, R9
-	VMOVUPD     Z8, (R9)
 	ADDQ        SI, R8
-	VADDPD      Z10, Z6, Z3
-	VSUBPD      Z10, Z6, Z4
-	VADDPD      Z18, Z14, Z5
-	VSUBPD      Z18, Z14, Z6
-	VMOVUPD     Z6, Z7
-	VFMADD231PD Z2, Z4, Z7
-	VADDPD      Z22, Z7, Z7
-	VADDPD      Z5, Z3, Z8
-	VMOVUPD     Z6, Z6
-	VFMADD231PD Z0, Z4, Z6
-	VMOVUPD     Z5, Z4
-	VFMADD231PD Z1, Z3, Z4
+	VADDPD      Z8, Z5, Z3
+	VSUBPD      Z8, Z5, Z4
+	VADDPD      Z16, Z12, Z5
+	VSUBPD      Z16, Z12, Z6
+	VADDPD      Z5, Z3, Z7
+	VMOVUPD     Z6, Z8
+	VFMADD231PD Z0, Z4, Z8
+	VMOVUPD     Z5, Z5
+	VFMADD231PD Z1, Z3, Z5
+	VMOVUPD     Z6, Z3
+	VFMADD231PD Z2, Z4, Z3
+	VADDPD      Z20, Z3, Z3
+	VMOVUPD     Z7, (R8)
+	ADDQ        BX, R8
 	VMOVUPD     Z8, (R8)
 	ADDQ        BX, R8
-	VMOVUPD     Z6, (R8)
+	VMOVUPD     Z5, (R8)
 	ADDQ        BX, R8
-	VMOVUPD     Z4, (R8)
-	ADDQ        BX, R8
-	VMOVUPD     Z7, (R8)
+	VMOVUPD     Z3, (R8)
 	ADDQ        $0x00000040, AX
 	ADDQ        $0x00000040, DX
 	SUBQ        $0x00000008, DI
@@ -1862,185 +4535,2128 @@ next3:
 	VSUBPD      Z4, Z3, Z3
 	VADDPD      Z6, Z5, Z4
 	VSUBPD      Z6, Z5, Z5
-	VMOVUPD     Z5, Z6
-	VFMADD231PD Z2, Z3, Z6
-	VADDPD      Z7, Z6, Z6
-	VADDPD      Z4, Z8, Z7
+	VADDPD      Z4, Z8, Z6
+	VMOVUPD     Z5, Z9
+	VFMADD231PD Z0, Z3, Z9
+	VMOVUPD     Z4, Z4
+	VFMADD231PD Z1, Z8, Z4
 	VMOVUPD     Z5, Z5
-	VFMADD231PD Z0, Z3, Z5
-	VMOVUPD     Z4, Z3
-	VFMADD231PD Z1, Z8, Z3
+	VFMADD231PD Z2, Z3, Z5
+	VADDPD      Z7, Z5, Z5
 	ADDQ        CX, R8
-	VMOVUPD.Z   (R8), K1, Z4
+	VMOVUPD.Z   (R8), K1, Z3
+	ADDQ        CX, R8
+	VMOVUPD.Z   (R8), K1, Z7
 	ADDQ        CX, R8
 	VMOVUPD.Z   (R8), K1, Z8
-	ADDQ        CX, R8
-	VMOVUPD.Z   (R8), K1, Z9
 	ADDQ        CX, R8
 	VMOVUPD.Z   (R8), K1, Z10
 	ADDQ        CX, R8
 	VMOVUPD.Z   (R8), K1, Z11
-	VADDPD      Z8, Z4, Z12
-	VSUBPD      Z8, Z4, Z4
-	VADDPD      Z10, Z9, Z8
-	VSUBPD      Z10, Z9, Z9
-	VMOVUPD     Z9, Z10
-	VFMADD231PD Z2, Z4, Z10
-	VADDPD      Z11, Z10, Z10
-	VADDPD      Z8, Z12, Z11
+	VADDPD      Z7, Z3, Z12
+	VSUBPD      Z7, Z3, Z3
+	VADDPD      Z10, Z8, Z7
+	VSUBPD      Z10, Z8, Z8
+	VADDPD      Z7, Z12, Z10
+	VMOVUPD     Z8, Z13
+	VFMADD231PD Z0, Z3, Z13
+	VMOVUPD     Z7, Z7
+	VFMADD231PD Z1, Z12, Z7
+	VMOVUPD     Z8, Z8
+	VFMADD231PD Z2, Z3, Z8
+	VADDPD      Z11, Z8, Z8
+	ADDQ        CX, R8
+	VMOVUPD.Z   (R8), K1, Z3
+	ADDQ        CX, R8
+	VMOVUPD.Z   (R8), K1, Z11
+	ADDQ        CX, R8
+	VMOVUPD.Z   (R8), K1, Z12
+	ADDQ        CX, R8
+	VMOVUPD.Z   (R8), K1, Z14
+	ADDQ        CX, R8
+	VMOVUPD.Z   (R8), K1, Z15
+	VADDPD      Z11, Z3, Z16
+	VSUBPD      Z11, Z3, Z3
+	VADDPD      Z14, Z12, Z11
+	VSUBPD      Z14, Z12, Z12
+	VADDPD      Z11, Z16, Z14
+	VMOVUPD     Z12, Z17
+	VFMADD231PD Z0, Z3, Z17
+	VMOVUPD     Z11, Z11
+	VFMADD231PD Z1, Z16, Z11
+	VMOVUPD     Z12, Z12
+	VFMADD231PD Z2, Z3, Z12
+	VADDPD      Z15, Z12, Z12
+	ADDQ        CX, R8
+	VMOVUPD.Z   (R8), K1, Z3
+	ADDQ        CX, R8
+	VMOVUPD.Z   (R8), K1, Z15
+	ADDQ        CX, R8
+	VMOVUPD.Z   (R8), K1, Z16
+	ADDQ        CX, R8
+	VMOVUPD.Z   (R8), K1, Z18
+	ADDQ        CX, R8
+	VMOVUPD.Z   (R8), K1, Z19
+	VADDPD      Z15, Z3, Z20
+	VSUBPD      Z15, Z3, Z3
+	VADDPD      Z18, Z16, Z15
+	VSUBPD      Z18, Z16, Z16
+	VADDPD      Z15, Z20, Z18
+	VMOVUPD     Z16, Z21
+	VFMADD231PD Z0, Z3, Z21
+	VMOVUPD     Z15, Z15
+	VFMADD231PD Z1, Z20, Z15
+	VMOVUPD     Z16, Z16
+	VFMADD231PD Z2, Z3, Z16
+	VADDPD      Z19, Z16, Z16
+	ADDQ        CX, R8
+	VMOVUPD.Z   (R8), K1, Z3
+	ADDQ        CX, R8
+	VMOVUPD.Z   (R8), K1, Z19
+	ADDQ        CX, R8
+	VMOVUPD.Z   (R8), K1, Z20
+	ADDQ        CX, R8
+	VMOVUPD.Z   (R8), K1, Z22
+	ADDQ        CX, R8
+	VMOVUPD.Z   (R8), K1, Z23
+	VADDPD      Z19, Z3, Z24
+	VSUBPD      Z19, Z3, Z3
+	VADDPD      Z22, Z20, Z19
+	VSUBPD      Z22, Z20, Z20
+	VADDPD      Z19, Z24, Z22
+	VMOVUPD     Z20, Z25
+	VFMADD231PD Z0, Z3, Z25
+	VMOVUPD     Z19, Z19
+	VFMADD231PD Z1, Z24, Z19
+	VMOVUPD     Z20, Z20
+	VFMADD231PD Z2, Z3, Z20
+	VADDPD      Z23, Z20, Z20
+	MOVQ        DX, CX
+	VADDPD      Z10, Z6, Z3
+	VSUBPD      Z10, Z6, Z6
+	VADDPD      Z18, Z14, Z10
+	VSUBPD      Z18, Z14, Z14
+	VADDPD      Z10, Z3, Z18
+	VMOVUPD     Z14, Z23
+	VFMADD231PD Z0, Z6, Z23
+	VMOVUPD     Z10, Z10
+	VFMADD231PD Z1, Z3, Z10
+	VMOVUPD     Z14, Z3
+	VFMADD231PD Z2, Z6, Z3
+	VADDPD      Z22, Z3, Z3
+	MOVQ        CX, R8
+	VMOVUPD     Z18, K1, (R8)
+	ADDQ        BX, R8
+	VMOVUPD     Z23, K1, (R8)
+	ADDQ        BX, R8
+	VMOVUPD     Z10, K1, (R8)
+	ADDQ        BX, R8
+	VMOVUPD     Z3, K1, (R8)
+	ADDQ        SI, CX
+	VADDPD      Z13, Z9, Z3
+	VSUBPD      Z13, Z9, Z6
+	VADDPD      Z21, Z17, Z9
+	VSUBPD      Z21, Z17, Z10
+	VADDPD      Z9, Z3, Z13
+	VMOVUPD     Z10, Z14
+	VFMADD231PD Z0, Z6, Z14
 	VMOVUPD     Z9, Z9
-	VFMADD231PD Z0, Z4, Z9
-	VMOVUPD     Z8, Z4
-	VFMADD231PD Z1, Z12, Z4
+	VFMADD231PD Z1, Z3, Z9
+	VMOVUPD     Z10, Z3
+	VFMADD231PD Z2, Z6, Z3
+	VADDPD      Z25, Z3, Z3
+	MOVQ        CX, R8
+	VMOVUPD     Z13, K1, (R8)
+	ADDQ        BX, R8
+	VMOVUPD     Z14, K1, (R8)
+	ADDQ        BX, R8
+	VMOVUPD     Z9, K1, (R8)
+	ADDQ        BX, R8
+	VMOVUPD     Z3, K1, (R8)
+	ADDQ        SI, CX
+	VADDPD      Z7, Z4, Z3
+	VSUBPD      Z7, Z4, Z4
+	VADDPD      Z15, Z11, Z6
+	VSUBPD      Z15, Z11, Z7
+	VADDPD      Z6, Z3, Z9
+	VMOVUPD     Z7, Z10
+	VFMADD231PD Z0, Z4, Z10
+	VMOVUPD     Z6, Z6
+	VFMADD231PD Z1, Z3, Z6
+	VMOVUPD     Z7, Z3
+	VFMADD231PD Z2, Z4, Z3
+	VADDPD      Z19, Z3, Z3
+	MOVQ        CX, R8
+	VMOVUPD     Z9, K1, (R8)
+	ADDQ        BX, R8
+	VMOVUPD     Z10, K1, (R8)
+	ADDQ        BX, R8
+	VMOVUPD     Z6, K1, (R8)
+	ADDQ        BX, R8
+	VMOVUPD     Z3, K1, (R8)
+	ADDQ        SI, CX
+	VADDPD      Z8, Z5, Z3
+	VSUBPD      Z8, Z5, Z4
+	VADDPD      Z16, Z12, Z5
+	VSUBPD      Z16, Z12, Z6
+	VADDPD      Z5, Z3, Z7
+	VMOVUPD     Z6, Z8
+	VFMADD231PD Z0, Z4, Z8
+	VMOVUPD     Z5, Z0
+	VFMADD231PD Z1, Z3, Z0
+	VMOVUPD     Z6, Z1
+	VFMADD231PD Z2, Z4, Z1
+	VADDPD      Z20, Z1, Z1
+	VMOVUPD     Z7, K1, (CX)
+	ADDQ        BX, CX
+	VMOVUPD     Z8, K1, (CX)
+	ADDQ        BX, CX
+	VMOVUPD     Z0, K1, (CX)
+	ADDQ        BX, CX
+	VMOVUPD     Z1, K1, (CX)
+	LEAQ        (AX)(DI*8), AX
+	LEAQ        (DX)(DI*8), DX
+	XORQ        DI, DI
+
+done1:
+	VZEROUPPER
+	RET
+
+// func WinogradOutputExpand4x3F64AVX512(v []float64, ldv int, x []float64, row int, col int, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·WinogradOutputExpand4x3F64AVX512(SB), NOSPLIT, $0-80
+	MOVQ         v_base+0(FP), AX
+	MOVQ         ldv+24(FP), CX
+	SHLQ         $0x03, CX
+	MOVQ         x_base+32(FP), DX
+	MOVQ         row+56(FP), BX
+	SHLQ         $0x03, BX
+	MOVQ         col+64(FP), SI
+	SHLQ         $0x03, SI
+	MOVQ         n+72(FP), DI
+	VBROADCASTSD word_3fe0000000000000<>+0(SB), Z0
+	VBROADCASTSD word_3fd0000000000000<>+0(SB), Z1
+	VBROADCASTSD word_3fc0000000000000<>+0(SB), Z2
+	CMPQ         DI, $0x00000008
+	JB           next3
+
+loop2:
+	MOVQ         DX, R8
+	MOVQ         R8, R9
+	VMOVUPD      (R9), Z2
+	ADDQ         BX, R9
+	VMOVUPD      (R9), Z3
+	ADDQ         BX, R9
+	VMOVUPD      (R9), Z4
+	ADDQ         BX, R9
+	VMOVUPD      (R9), Z5
+	VMOVUPD      Z2, Z6
+	VFMADD231PD  Z1, Z4, Z6
+	VADDPD       Z4, Z2, Z2
+	VMOVUPD      Z3, Z4
+	VFMADD231PD  Z1, Z5, Z4
+	VADDPD       Z5, Z3, Z3
+	VMOVUPD      Z6, Z7
+	VFMADD231PD  Z0, Z4, Z7
+	VMOVUPD      Z6, Z6
+	VFNMADD231PD Z0, Z4, Z6
+	VADDPD       Z3, Z2, Z4
+	VSUBPD       Z3, Z2, Z2
+	VMOVUPD      Z5, Z3
+	ADDQ         SI, R8
+	MOVQ         R8, R9
+	VMOVUPD      (R9), Z5
+	ADDQ         BX, R9
+	VMOVUPD      (R9), Z8
+	ADDQ         BX, R9
+	VMOVUPD      (R9), Z9
+	ADDQ         BX, R9
+	VMOVUPD      (R9), Z10
+	VMOVUPD      Z5, Z11
+	VFMADD231PD  Z1, Z9, Z11
+	VADDPD       Z9, Z5, Z5
+	VMOVUPD      Z8, Z9
+	VFMADD231PD  Z1, Z10, Z9
+	VADDPD       Z10, Z8, Z8
+	VMOVUPD      Z11, Z12
+	VFMADD231PD  Z0, Z9, Z12
+	VMOVUPD      Z11, Z11
+	VFNMADD231PD Z0, Z9, Z11
+	VADDPD       Z8, Z5, Z9
+	VSUBPD       Z8, Z5, Z5
+	VMOVUPD      Z10, Z8
+	ADDQ         SI, R8
+	VMOVUPD      (R8), Z10
+	ADDQ         BX, R8
+	VMOVUPD      (R8), Z13
+	ADDQ         BX, R8
+	VMOVUPD      (R8), Z14
+	ADDQ         BX, R8
+	VMOVUPD      (R8), Z15
+	VMOVUPD      Z10, Z16
+	VFMADD231PD  Z1, Z14, Z16
+	VADDPD       Z14, Z10, Z10
+	VMOVUPD      Z13, Z14
+	VFMADD231PD  Z1, Z15, Z14
+	VADDPD       Z15, Z13, Z13
+	VMOVUPD      Z16, Z17
+	VFMADD231PD  Z0, Z14, Z17
+	VMOVUPD      Z16, Z16
+	VFNMADD231PD Z0, Z14, Z16
+	VADDPD       Z13, Z10, Z14
+	VSUBPD       Z13, Z10, Z10
+	VMOVUPD      Z15, Z13
+	MOVQ         AX, R8
+	VMOVUPD      Z7, Z15
+	VFMADD231PD  Z1, Z17, Z15
+	VADDPD       Z17, Z7, Z7
+	VMOVUPD      Z15, Z17
+	VFMADD231PD  Z0, Z12, Z17
+	VMOVUPD      Z15, Z15
+	VFNMADD231PD Z0, Z12, Z15
+	VADDPD       Z12, Z7, Z18
+	VSUBPD       Z12, Z7, Z7
+	VMOVUPD      Z17, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z15, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z18, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z7, (R8)
+	ADDQ         CX, R8
+	ADDQ         CX, R8
+	VMOVUPD      Z6, Z7
+	VFMADD231PD  Z1, Z16, Z7
+	VADDPD       Z16, Z6, Z6
+	VMOVUPD      Z7, Z12
+	VFMADD231PD  Z0, Z11, Z12
+	VMOVUPD      Z7, Z7
+	VFNMADD231PD Z0, Z11, Z7
+	VADDPD       Z11, Z6, Z15
+	VSUBPD       Z11, Z6, Z6
+	VMOVUPD      Z12, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z7, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z15, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z6, (R8)
+	ADDQ         CX, R8
+	ADDQ         CX, R8
+	VMOVUPD      Z4, Z6
+	VFMADD231PD  Z1, Z14, Z6
+	VADDPD       Z14, Z4, Z4
+	VMOVUPD      Z6, Z7
+	VFMADD231PD  Z0, Z9, Z7
+	VMOVUPD      Z6, Z6
+	VFNMADD231PD Z0, Z9, Z6
+	VADDPD       Z9, Z4, Z11
+	VSUBPD       Z9, Z4, Z4
+	VMOVUPD      Z7, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z6, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z11, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z4, (R8)
+	ADDQ         CX, R8
+	ADDQ         CX, R8
+	VMOVUPD      Z2, Z4
+	VFMADD231PD  Z1, Z10, Z4
+	VADDPD       Z10, Z2, Z2
+	VMOVUPD      Z4, Z6
+	VFMADD231PD  Z0, Z5, Z6
+	VMOVUPD      Z4, Z4
+	VFNMADD231PD Z0, Z5, Z4
+	VADDPD       Z5, Z2, Z7
+	VSUBPD       Z5, Z2, Z2
+	VMOVUPD      Z6, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z4, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z7, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z2, (R8)
+	ADDQ         CX, R8
+	ADDQ         CX, R8
+	VMOVUPD      Z3, Z2
+	VFMADD231PD  Z1, Z13, Z2
+	VADDPD       Z13, Z3, Z3
+	VMOVUPD      Z2, Z4
+	VFMADD231PD  Z0, Z8, Z4
+	VMOVUPD      Z2, Z2
+	VFNMADD231PD Z0, Z8, Z2
+	VADDPD       Z8, Z3, Z5
+	VSUBPD       Z8, Z3, Z3
+	VMOVUPD      Z4, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z2, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z5, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z3, (R8)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000040, DX
+	SUBQ         $0x00000008, DI
+	CMPQ         DI, $0x00000008
+	JAE          loop2
+
+next3:
+	TESTQ DI, DI
+	JZ    done1
+
+	// The tail, under a mask.
+	MOVL         $-1, R8
+	BZHIL        DI, R8, R8
+	KMOVW        R8, K1
+	MOVQ         DX, R8
+	MOVQ         R8, R9
+	VMOVUPD.Z    (R9), K1, Z2
+	ADDQ         BX, R9
+	VMOVUPD.Z    (R9), K1, Z3
+	ADDQ         BX, R9
+	VMOVUPD.Z    (R9), K1, Z4
+	ADDQ         BX, R9
+	VMOVUPD.Z    (R9), K1, Z5
+	VMOVUPD      Z2, Z6
+	VFMADD231PD  Z1, Z4, Z6
+	VADDPD       Z4, Z2, Z2
+	VMOVUPD      Z3, Z4
+	VFMADD231PD  Z1, Z5, Z4
+	VADDPD       Z5, Z3, Z3
+	VMOVUPD      Z6, Z7
+	VFMADD231PD  Z0, Z4, Z7
+	VMOVUPD      Z6, Z6
+	VFNMADD231PD Z0, Z4, Z6
+	VADDPD       Z3, Z2, Z4
+	VSUBPD       Z3, Z2, Z2
+	VMOVUPD      Z5, Z3
+	ADDQ         SI, R8
+	MOVQ         R8, R9
+	VMOVUPD.Z    (R9), K1, Z5
+	ADDQ         BX, R9
+	VMOVUPD.Z    (R9), K1, Z8
+	ADDQ         BX, R9
+	VMOVUPD.Z    (R9), K1, Z9
+	ADDQ         BX, R9
+	VMOVUPD.Z    (R9), K1, Z10
+	VMOVUPD      Z5, Z11
+	VFMADD231PD  Z1, Z9, Z11
+	VADDPD       Z9, Z5, Z5
+	VMOVUPD      Z8, Z9
+	VFMADD231PD  Z1, Z10, Z9
+	VADDPD       Z10, Z8, Z8
+	VMOVUPD      Z11, Z12
+	VFMADD231PD  Z0, Z9, Z12
+	VMOVUPD      Z11, Z11
+	VFNMADD231PD Z0, Z9, Z11
+	VADDPD       Z8, Z5, Z9
+	VSUBPD       Z8, Z5, Z5
+	VMOVUPD      Z10, Z8
+	ADDQ         SI, R8
+	MOVQ         R8, SI
+	VMOVUPD.Z    (SI), K1, Z10
+	ADDQ         BX, SI
+	VMOVUPD.Z    (SI), K1, Z13
+	ADDQ         BX, SI
+	VMOVUPD.Z    (SI), K1, Z14
+	ADDQ         BX, SI
+	VMOVUPD.Z    (SI), K1, Z15
+	VMOVUPD      Z10, Z16
+	VFMADD231PD  Z1, Z14, Z16
+	VADDPD       Z14, Z10, Z10
+	VMOVUPD      Z13, Z14
+	VFMADD231PD  Z1, Z15, Z14
+	VADDPD       Z15, Z13, Z13
+	VMOVUPD      Z16, Z17
+	VFMADD231PD  Z0, Z14, Z17
+	VMOVUPD      Z16, Z16
+	VFNMADD231PD Z0, Z14, Z16
+	VADDPD       Z13, Z10, Z14
+	VSUBPD       Z13, Z10, Z10
+	VMOVUPD      Z15, Z13
+	MOVQ         AX, BX
+	VMOVUPD      Z7, Z15
+	VFMADD231PD  Z1, Z17, Z15
+	VADDPD       Z17, Z7, Z7
+	VMOVUPD      Z15, Z17
+	VFMADD231PD  Z0, Z12, Z17
+	VMOVUPD      Z15, Z15
+	VFNMADD231PD Z0, Z12, Z15
+	VADDPD       Z12, Z7, Z18
+	VSUBPD       Z12, Z7, Z7
+	VMOVUPD      Z17, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z15, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z18, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z7, K1, (BX)
+	ADDQ         CX, BX
+	ADDQ         CX, BX
+	VMOVUPD      Z6, Z7
+	VFMADD231PD  Z1, Z16, Z7
+	VADDPD       Z16, Z6, Z6
+	VMOVUPD      Z7, Z12
+	VFMADD231PD  Z0, Z11, Z12
+	VMOVUPD      Z7, Z7
+	VFNMADD231PD Z0, Z11, Z7
+	VADDPD       Z11, Z6, Z15
+	VSUBPD       Z11, Z6, Z6
+	VMOVUPD      Z12, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z7, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z15, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z6, K1, (BX)
+	ADDQ         CX, BX
+	ADDQ         CX, BX
+	VMOVUPD      Z4, Z6
+	VFMADD231PD  Z1, Z14, Z6
+	VADDPD       Z14, Z4, Z4
+	VMOVUPD      Z6, Z7
+	VFMADD231PD  Z0, Z9, Z7
+	VMOVUPD      Z6, Z6
+	VFNMADD231PD Z0, Z9, Z6
+	VADDPD       Z9, Z4, Z11
+	VSUBPD       Z9, Z4, Z4
+	VMOVUPD      Z7, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z6, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z11, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z4, K1, (BX)
+	ADDQ         CX, BX
+	ADDQ         CX, BX
+	VMOVUPD      Z2, Z4
+	VFMADD231PD  Z1, Z10, Z4
+	VADDPD       Z10, Z2, Z2
+	VMOVUPD      Z4, Z6
+	VFMADD231PD  Z0, Z5, Z6
+	VMOVUPD      Z4, Z4
+	VFNMADD231PD Z0, Z5, Z4
+	VADDPD       Z5, Z2, Z7
+	VSUBPD       Z5, Z2, Z2
+	VMOVUPD      Z6, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z4, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z7, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z2, K1, (BX)
+	ADDQ         CX, BX
+	ADDQ         CX, BX
+	VMOVUPD      Z3, Z2
+	VFMADD231PD  Z1, Z13, Z2
+	VADDPD       Z13, Z3, Z1
+	VMOVUPD      Z2, Z3
+	VFMADD231PD  Z0, Z8, Z3
+	VMOVUPD      Z2, Z2
+	VFNMADD231PD Z0, Z8, Z2
+	VADDPD       Z8, Z1, Z0
+	VSUBPD       Z8, Z1, Z1
+	VMOVUPD      Z3, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z2, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z0, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z1, K1, (BX)
+	LEAQ         (AX)(DI*8), AX
+	LEAQ         (DX)(DI*8), DX
+	XORQ         DI, DI
+
+done1:
+	VZEROUPPER
+	RET
+
+// func WinogradOutputReduce4x3F64AVX512(v []float64, ldv int, x []float64, row int, col int, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·WinogradOutputReduce4x3F64AVX512(SB), NOSPLIT, $0-80
+	MOVQ         v_base+0(FP), AX
+	MOVQ         ldv+24(FP), CX
+	SHLQ         $0x03, CX
+	MOVQ         x_base+32(FP), DX
+	MOVQ         row+56(FP), BX
+	SHLQ         $0x03, BX
+	MOVQ         col+64(FP), SI
+	SHLQ         $0x03, SI
+	MOVQ         n+72(FP), DI
+	VBROADCASTSD word_3fe0000000000000<>+0(SB), Z0
+	VBROADCASTSD word_3fd0000000000000<>+0(SB), Z1
+	VBROADCASTSD word_3fc0000000000000<>+0(SB), Z2
+	CMPQ         DI, $0x00000008
+	JB           next3
+
+loop2:
+	MOVQ        AX, R8
+	VMOVUPD     (R8), Z3
+	ADDQ        CX, R8
+	VMOVUPD     (R8), Z4
+	ADDQ        CX, R8
+	VMOVUPD     (R8), Z5
+	ADDQ        CX, R8
+	VMOVUPD     (R8), Z6
+	VADDPD      Z4, Z3, Z7
+	VSUBPD      Z4, Z3, Z3
+	VADDPD      Z6, Z5, Z4
+	VSUBPD      Z6, Z5, Z5
+	VADDPD      Z4, Z7, Z6
+	VMOVUPD     Z5, Z5
+	VFMADD231PD Z0, Z3, Z5
+	VMOVUPD     Z4, Z3
+	VFMADD231PD Z1, Z7, Z3
+	ADDQ        CX, R8
+	ADDQ        CX, R8
+	VMOVUPD     (R8), Z4
+	ADDQ        CX, R8
+	VMOVUPD     (R8), Z7
+	ADDQ        CX, R8
+	VMOVUPD     (R8), Z8
+	ADDQ        CX, R8
+	VMOVUPD     (R8), Z9
+	VADDPD      Z7, Z4, Z10
+	VSUBPD      Z7, Z4, Z4
+	VADDPD      Z9, Z8, Z7
+	VSUBPD      Z9, Z8, Z8
+	VADDPD      Z7, Z10, Z9
+	VMOVUPD     Z8, Z8
+	VFMADD231PD Z0, Z4, Z8
+	VMOVUPD     Z7, Z4
+	VFMADD231PD Z1, Z10, Z4
+	ADDQ        CX, R8
+	ADDQ        CX, R8
+	VMOVUPD     (R8), Z7
+	ADDQ        CX, R8
+	VMOVUPD     (R8), Z10
+	ADDQ        CX, R8
+	VMOVUPD     (R8), Z11
+	ADDQ        CX, R8
+	VMOVUPD     (R8), Z12
+	VADDPD      Z10, Z7, Z13
+	VSUBPD      Z10, Z7, Z7
+	VADDPD      Z12, Z11, Z10
+	VSUBPD      Z12, Z11, Z11
+	VADDPD      Z10, Z13, Z12
+	VMOVUPD     Z11, Z11
+	VFMADD231PD Z0, Z7, Z11
+	VMOVUPD     Z10, Z7
+	VFMADD231PD Z1, Z13, Z7
+	ADDQ        CX, R8
+	ADDQ        CX, R8
+	VMOVUPD     (R8), Z10
+	ADDQ        CX, R8
+	VMOVUPD     (R8), Z13
+	ADDQ        CX, R8
+	VMOVUPD     (R8), Z14
+	ADDQ        CX, R8
+	VMOVUPD     (R8), Z15
+	VADDPD      Z13, Z10, Z16
+	VSUBPD      Z13, Z10, Z10
+	VADDPD      Z15, Z14, Z13
+	VSUBPD      Z15, Z14, Z14
+	VADDPD      Z13, Z16, Z15
+	VMOVUPD     Z14, Z14
+	VFMADD231PD Z0, Z10, Z14
+	VMOVUPD     Z13, Z10
+	VFMADD231PD Z1, Z16, Z10
+	ADDQ        CX, R8
+	ADDQ        CX, R8
+	VMOVUPD     (R8), Z13
+	ADDQ        CX, R8
+	VMOVUPD     (R8), Z16
+	ADDQ        CX, R8
+	VMOVUPD     (R8), Z17
+	ADDQ        CX, R8
+	VMOVUPD     (R8), Z18
+	VADDPD      Z16, Z13, Z19
+	VSUBPD      Z16, Z13, Z13
+	VADDPD      Z18, Z17, Z16
+	VSUBPD      Z18, Z17, Z17
+	VADDPD      Z16, Z19, Z18
+	VMOVUPD     Z17, Z17
+	VFMADD231PD Z0, Z13, Z17
+	VMOVUPD     Z16, Z13
+	VFMADD231PD Z1, Z19, Z13
+	MOVQ        DX, R8
+	VADDPD      Z9, Z6, Z16
+	VSUBPD      Z9, Z6, Z6
+	VADDPD      Z15, Z12, Z9
+	VSUBPD      Z15, Z12, Z12
+	VADDPD      Z9, Z16, Z15
+	VMOVUPD     Z12, Z19
+	VFMADD231PD Z0, Z6, Z19
+	VMOVUPD     Z9, Z9
+	VFMADD231PD Z1, Z16, Z9
+	VMOVUPD     Z12, Z12
+	VFMADD231PD Z2, Z6, Z12
+	VADDPD      Z18, Z12, Z12
+	MOVQ        R8, R9
+	VMOVUPD     Z15, (R9)
+	ADDQ        BX, R9
+	VMOVUPD     Z19, (R9)
+	ADDQ        BX, R9
+	VMOVUPD     Z9, (R9)
+	ADDQ        BX, R9
+	VMOVUPD     Z12, (R9)
+	ADDQ        SI, R8
+	VADDPD      Z8, Z5, Z6
+	VSUBPD      Z8, Z5, Z5
+	VADDPD      Z14, Z11, Z8
+	VSUBPD      Z14, Z11, Z9
+	VADDPD      Z8, Z6, Z11
+	VMOVUPD     Z9, Z12
+	VFMADD231PD Z0, Z5, Z12
+	VMOVUPD     Z8, Z8
+	VFMADD231PD Z1, Z6, Z8
+	VMOVUPD     Z9, Z6
+	VFMADD231PD Z2, Z5, Z6
+	VADDPD      Z17, Z6, Z6
+	MOVQ        R8, R9
+	VMOVUPD     Z11, (R9)
+	ADDQ        BX, R9
+	VMOVUPD     Z12, (R9)
+	ADDQ        BX, R9
+	VMOVUPD     Z8, (R9)
+	ADDQ        BX, R9
+	VMOVUPD     Z6, (R9)
+	ADDQ        SI, R8
+	VADDPD      Z4, Z3, Z5
+	VSUBPD      Z4, Z3, Z3
+	VADDPD      Z10, Z7, Z4
+	VSUBPD      Z10, Z7, Z6
+	VADDPD      Z4, Z5, Z7
+	VMOVUPD     Z6, Z8
+	VFMADD231PD Z0, Z3, Z8
+	VMOVUPD     Z4, Z4
+	VFMADD231PD Z1, Z5, Z4
+	VMOVUPD     Z6, Z5
+	VFMADD231PD Z2, Z3, Z5
+	VADDPD      Z13, Z5, Z5
+	VMOVUPD     Z7, (R8)
+	ADDQ        BX, R8
+	VMOVUPD     Z8, (R8)
+	ADDQ        BX, R8
+	VMOVUPD     Z4, (R8)
+	ADDQ        BX, R8
+	VMOVUPD     Z5, (R8)
+	ADDQ        $0x00000040, AX
+	ADDQ        $0x00000040, DX
+	SUBQ        $0x00000008, DI
+	CMPQ        DI, $0x00000008
+	JAE         loop2
+
+next3:
+	TESTQ DI, DI
+	JZ    done1
+
+	// The tail, under a mask.
+	MOVL        $-1, R8
+	BZHIL       DI, R8, R8
+	KMOVW       R8, K1
+	MOVQ        AX, R8
+	VMOVUPD.Z   (R8), K1, Z3
+	ADDQ        CX, R8
+	VMOVUPD.Z   (R8), K1, Z4
+	ADDQ        CX, R8
+	VMOVUPD.Z   (R8), K1, Z5
+	ADDQ        CX, R8
+	VMOVUPD.Z   (R8), K1, Z6
+	VADDPD      Z4, Z3, Z7
+	VSUBPD      Z4, Z3, Z3
+	VADDPD      Z6, Z5, Z4
+	VSUBPD      Z6, Z5, Z5
+	VADDPD      Z4, Z7, Z6
+	VMOVUPD     Z5, Z5
+	VFMADD231PD Z0, Z3, Z5
+	VMOVUPD     Z4, Z3
+	VFMADD231PD Z1, Z7, Z3
+	ADDQ        CX, R8
+	ADDQ        CX, R8
+	VMOVUPD.Z   (R8), K1, Z4
+	ADDQ        CX, R8
+	VMOVUPD.Z   (R8), K1, Z7
 	ADDQ        CX, R8
 	VMOVUPD.Z   (R8), K1, Z8
 	ADDQ        CX, R8
+	VMOVUPD.Z   (R8), K1, Z9
+	VADDPD      Z7, Z4, Z10
+	VSUBPD      Z7, Z4, Z4
+	VADDPD      Z9, Z8, Z7
+	VSUBPD      Z9, Z8, Z8
+	VADDPD      Z7, Z10, Z9
+	VMOVUPD     Z8, Z8
+	VFMADD231PD Z0, Z4, Z8
+	VMOVUPD     Z7, Z4
+	VFMADD231PD Z1, Z10, Z4
+	ADDQ        CX, R8
+	ADDQ        CX, R8
+	VMOVUPD.Z   (R8), K1, Z7
+	ADDQ        CX, R8
+	VMOVUPD.Z   (R8), K1, Z10
+	ADDQ        CX, R8
+	VMOVUPD.Z   (R8), K1, Z11
+	ADDQ        CX, R8
 	VMOVUPD.Z   (R8), K1, Z12
+	VADDPD      Z10, Z7, Z13
+	VSUBPD      Z10, Z7, Z7
+	VADDPD      Z12, Z11, Z10
+	VSUBPD      Z12, Z11, Z11
+	VADDPD      Z10, Z13, Z12
+	VMOVUPD     Z11, Z11
+	VFMADD231PD Z0, Z7, Z11
+	VMOVUPD     Z10, Z7
+	VFMADD231PD Z1, Z13, Z7
+	ADDQ        CX, R8
+	ADDQ        CX, R8
+	VMOVUPD.Z   (R8), K1, Z10
 	ADDQ        CX, R8
 	VMOVUPD.Z   (R8), K1, Z13
 	ADDQ        CX, R8
 	VMOVUPD.Z   (R8), K1, Z14
 	ADDQ        CX, R8
 	VMOVUPD.Z   (R8), K1, Z15
-	VADDPD      Z12, Z8, Z16
-	VSUBPD      Z12, Z8, Z8
-	VADDPD      Z14, Z13, Z12
-	VSUBPD      Z14, Z13, Z13
-	VMOVUPD     Z13, Z14
-	VFMADD231PD Z2, Z8, Z14
-	VADDPD      Z15, Z14, Z14
-	VADDPD      Z12, Z16, Z15
-	VMOVUPD     Z13, Z13
-	VFMADD231PD Z0, Z8, Z13
-	VMOVUPD     Z12, Z8
-	VFMADD231PD Z1, Z16, Z8
+	VADDPD      Z13, Z10, Z16
+	VSUBPD      Z13, Z10, Z10
+	VADDPD      Z15, Z14, Z13
+	VSUBPD      Z15, Z14, Z14
+	VADDPD      Z13, Z16, Z15
+	VMOVUPD     Z14, Z14
+	VFMADD231PD Z0, Z10, Z14
+	VMOVUPD     Z13, Z10
+	VFMADD231PD Z1, Z16, Z10
 	ADDQ        CX, R8
-	VMOVUPD.Z   (R8), K1, Z12
+	ADDQ        CX, R8
+	VMOVUPD.Z   (R8), K1, Z13
 	ADDQ        CX, R8
 	VMOVUPD.Z   (R8), K1, Z16
 	ADDQ        CX, R8
 	VMOVUPD.Z   (R8), K1, Z17
 	ADDQ        CX, R8
 	VMOVUPD.Z   (R8), K1, Z18
-	ADDQ        CX, R8
-	VMOVUPD.Z   (R8), K1, Z19
-	VADDPD      Z16, Z12, Z20
-	VSUBPD      Z16, Z12, Z12
+	VADDPD      Z16, Z13, Z19
+	VSUBPD      Z16, Z13, Z13
 	VADDPD      Z18, Z17, Z16
 	VSUBPD      Z18, Z17, Z17
-	VMOVUPD     Z17, Z18
-	VFMADD231PD Z2, Z12, Z18
-	VADDPD      Z19, Z18, Z18
-	VADDPD      Z16, Z20, Z19
+	VADDPD      Z16, Z19, Z18
 	VMOVUPD     Z17, Z17
-	VFMADD231PD Z0, Z12, Z17
-	VMOVUPD     Z16, Z12
-	VFMADD231PD Z1, Z20, Z12
+	VFMADD231PD Z0, Z13, Z17
+	VMOVUPD     Z16, Z13
+	VFMADD231PD Z1, Z19, Z13
+	MOVQ        DX, CX
+	VADDPD      Z9, Z6, Z16
+	VSUBPD      Z9, Z6, Z6
+	VADDPD      Z15, Z12, Z9
+	VSUBPD      Z15, Z12, Z12
+	VADDPD      Z9, Z16, Z15
+	VMOVUPD     Z12, Z19
+	VFMADD231PD Z0, Z6, Z19
+	VMOVUPD     Z9, Z9
+	VFMADD231PD Z1, Z16, Z9
+	VMOVUPD     Z12, Z12
+	VFMADD231PD Z2, Z6, Z12
+	VADDPD      Z18, Z12, Z12
+	MOVQ        CX, R8
+	VMOVUPD     Z15, K1, (R8)
+	ADDQ        BX, R8
+	VMOVUPD     Z19, K1, (R8)
+	ADDQ        BX, R8
+	VMOVUPD     Z9, K1, (R8)
+	ADDQ        BX, R8
+	VMOVUPD     Z12, K1, (R8)
+	ADDQ        SI, CX
+	VADDPD      Z8, Z5, Z6
+	VSUBPD      Z8, Z5, Z5
+	VADDPD      Z14, Z11, Z8
+	VSUBPD      Z14, Z11, Z9
+	VADDPD      Z8, Z6, Z11
+	VMOVUPD     Z9, Z12
+	VFMADD231PD Z0, Z5, Z12
+	VMOVUPD     Z8, Z8
+	VFMADD231PD Z1, Z6, Z8
+	VMOVUPD     Z9, Z6
+	VFMADD231PD Z2, Z5, Z6
+	VADDPD      Z17, Z6, Z6
+	MOVQ        CX, R8
+	VMOVUPD     Z11, K1, (R8)
+	ADDQ        BX, R8
+	VMOVUPD     Z12, K1, (R8)
+	ADDQ        BX, R8
+	VMOVUPD     Z8, K1, (R8)
+	ADDQ        BX, R8
+	VMOVUPD     Z6, K1, (R8)
+	ADDQ        SI, CX
+	VADDPD      Z4, Z3, Z5
+	VSUBPD      Z4, Z3, Z3
+	VADDPD      Z10, Z7, Z4
+	VSUBPD      Z10, Z7, Z6
+	VADDPD      Z4, Z5, Z7
+	VMOVUPD     Z6, Z8
+	VFMADD231PD Z0, Z3, Z8
+	VMOVUPD     Z4, Z0
+	VFMADD231PD Z1, Z5, Z0
+	VMOVUPD     Z6, Z1
+	VFMADD231PD Z2, Z3, Z1
+	VADDPD      Z13, Z1, Z1
+	VMOVUPD     Z7, K1, (CX)
+	ADDQ        BX, CX
+	VMOVUPD     Z8, K1, (CX)
+	ADDQ        BX, CX
+	VMOVUPD     Z0, K1, (CX)
+	ADDQ        BX, CX
+	VMOVUPD     Z1, K1, (CX)
+	LEAQ        (AX)(DI*8), AX
+	LEAQ        (DX)(DI*8), DX
+	XORQ        DI, DI
+
+done1:
+	VZEROUPPER
+	RET
+
+// func WinogradOutputExpand3x4F64AVX512(v []float64, ldv int, x []float64, row int, col int, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·WinogradOutputExpand3x4F64AVX512(SB), NOSPLIT, $0-80
+	MOVQ         v_base+0(FP), AX
+	MOVQ         ldv+24(FP), CX
+	SHLQ         $0x03, CX
+	MOVQ         x_base+32(FP), DX
+	MOVQ         row+56(FP), BX
+	SHLQ         $0x03, BX
+	MOVQ         col+64(FP), SI
+	SHLQ         $0x03, SI
+	MOVQ         n+72(FP), DI
+	VBROADCASTSD word_3fe0000000000000<>+0(SB), Z0
+	VBROADCASTSD word_3fd0000000000000<>+0(SB), Z1
+	VBROADCASTSD word_3fc0000000000000<>+0(SB), Z2
+	CMPQ         DI, $0x00000008
+	JB           next3
+
+loop2:
+	MOVQ         DX, R8
+	MOVQ         R8, R9
+	VMOVUPD      (R9), Z2
+	ADDQ         BX, R9
+	VMOVUPD      (R9), Z3
+	ADDQ         BX, R9
+	VMOVUPD      (R9), Z4
+	VMOVUPD      Z2, Z5
+	VFMADD231PD  Z1, Z4, Z5
+	VADDPD       Z4, Z2, Z2
+	VMOVUPD      Z5, Z4
+	VFMADD231PD  Z0, Z3, Z4
+	VMOVUPD      Z5, Z5
+	VFNMADD231PD Z0, Z3, Z5
+	VADDPD       Z3, Z2, Z6
+	VSUBPD       Z3, Z2, Z2
+	ADDQ         SI, R8
+	MOVQ         R8, R9
+	VMOVUPD      (R9), Z3
+	ADDQ         BX, R9
+	VMOVUPD      (R9), Z7
+	ADDQ         BX, R9
+	VMOVUPD      (R9), Z8
+	VMOVUPD      Z3, Z9
+	VFMADD231PD  Z1, Z8, Z9
+	VADDPD       Z8, Z3, Z3
+	VMOVUPD      Z9, Z8
+	VFMADD231PD  Z0, Z7, Z8
+	VMOVUPD      Z9, Z9
+	VFNMADD231PD Z0, Z7, Z9
+	VADDPD       Z7, Z3, Z10
+	VSUBPD       Z7, Z3, Z3
+	ADDQ         SI, R8
+	MOVQ         R8, R9
+	VMOVUPD      (R9), Z7
+	ADDQ         BX, R9
+	VMOVUPD      (R9), Z11
+	ADDQ         BX, R9
+	VMOVUPD      (R9), Z12
+	VMOVUPD      Z7, Z13
+	VFMADD231PD  Z1, Z12, Z13
+	VADDPD       Z12, Z7, Z7
+	VMOVUPD      Z13, Z12
+	VFMADD231PD  Z0, Z11, Z12
+	VMOVUPD      Z13, Z13
+	VFNMADD231PD Z0, Z11, Z13
+	VADDPD       Z11, Z7, Z14
+	VSUBPD       Z11, Z7, Z7
+	ADDQ         SI, R8
+	VMOVUPD      (R8), Z11
+	ADDQ         BX, R8
+	VMOVUPD      (R8), Z15
+	ADDQ         BX, R8
+	VMOVUPD      (R8), Z16
+	VMOVUPD      Z11, Z17
+	VFMADD231PD  Z1, Z16, Z17
+	VADDPD       Z16, Z11, Z11
+	VMOVUPD      Z17, Z16
+	VFMADD231PD  Z0, Z15, Z16
+	VMOVUPD      Z17, Z17
+	VFNMADD231PD Z0, Z15, Z17
+	VADDPD       Z15, Z11, Z18
+	VSUBPD       Z15, Z11, Z11
+	MOVQ         AX, R8
+	VMOVUPD      Z4, Z15
+	VFMADD231PD  Z1, Z12, Z15
+	VADDPD       Z12, Z4, Z4
+	VMOVUPD      Z8, Z12
+	VFMADD231PD  Z1, Z16, Z12
+	VADDPD       Z16, Z8, Z8
+	VMOVUPD      Z15, Z19
+	VFMADD231PD  Z0, Z12, Z19
+	VMOVUPD      Z15, Z15
+	VFNMADD231PD Z0, Z12, Z15
+	VADDPD       Z8, Z4, Z12
+	VSUBPD       Z8, Z4, Z4
+	VMOVUPD      Z16, Z8
+	VMOVUPD      Z19, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z15, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z12, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z4, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z8, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z5, Z4
+	VFMADD231PD  Z1, Z13, Z4
+	VADDPD       Z13, Z5, Z5
+	VMOVUPD      Z9, Z8
+	VFMADD231PD  Z1, Z17, Z8
+	VADDPD       Z17, Z9, Z9
+	VMOVUPD      Z4, Z12
+	VFMADD231PD  Z0, Z8, Z12
+	VMOVUPD      Z4, Z4
+	VFNMADD231PD Z0, Z8, Z4
+	VADDPD       Z9, Z5, Z8
+	VSUBPD       Z9, Z5, Z5
+	VMOVUPD      Z17, Z9
+	VMOVUPD      Z12, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z4, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z8, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z5, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z9, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z6, Z4
+	VFMADD231PD  Z1, Z14, Z4
+	VADDPD       Z14, Z6, Z5
+	VMOVUPD      Z10, Z6
+	VFMADD231PD  Z1, Z18, Z6
+	VADDPD       Z18, Z10, Z8
+	VMOVUPD      Z4, Z9
+	VFMADD231PD  Z0, Z6, Z9
+	VMOVUPD      Z4, Z4
+	VFNMADD231PD Z0, Z6, Z4
+	VADDPD       Z8, Z5, Z6
+	VSUBPD       Z8, Z5, Z5
+	VMOVUPD      Z18, Z8
+	VMOVUPD      Z9, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z4, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z6, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z5, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z8, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z2, Z4
+	VFMADD231PD  Z1, Z7, Z4
+	VADDPD       Z7, Z2, Z2
+	VMOVUPD      Z3, Z5
+	VFMADD231PD  Z1, Z11, Z5
+	VADDPD       Z11, Z3, Z3
+	VMOVUPD      Z4, Z6
+	VFMADD231PD  Z0, Z5, Z6
+	VMOVUPD      Z4, Z4
+	VFNMADD231PD Z0, Z5, Z4
+	VADDPD       Z3, Z2, Z5
+	VSUBPD       Z3, Z2, Z2
+	VMOVUPD      Z11, Z3
+	VMOVUPD      Z6, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z4, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z5, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z2, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z3, (R8)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000040, DX
+	SUBQ         $0x00000008, DI
+	CMPQ         DI, $0x00000008
+	JAE          loop2
+
+next3:
+	TESTQ DI, DI
+	JZ    done1
+
+	// The tail, under a mask.
+	MOVL         $-1, R8
+	BZHIL        DI, R8, R8
+	KMOVW        R8, K1
+	MOVQ         DX, R8
+	MOVQ         R8, R9
+	VMOVUPD.Z    (R9), K1, Z2
+	ADDQ         BX, R9
+	VMOVUPD.Z    (R9), K1, Z3
+	ADDQ         BX, R9
+	VMOVUPD.Z    (R9), K1, Z4
+	VMOVUPD      Z2, Z5
+	VFMADD231PD  Z1, Z4, Z5
+	VADDPD       Z4, Z2, Z2
+	VMOVUPD      Z5, Z4
+	VFMADD231PD  Z0, Z3, Z4
+	VMOVUPD      Z5, Z5
+	VFNMADD231PD Z0, Z3, Z5
+	VADDPD       Z3, Z2, Z6
+	VSUBPD       Z3, Z2, Z2
+	ADDQ         SI, R8
+	MOVQ         R8, R9
+	VMOVUPD.Z    (R9), K1, Z3
+	ADDQ         BX, R9
+	VMOVUPD.Z    (R9), K1, Z7
+	ADDQ         BX, R9
+	VMOVUPD.Z    (R9), K1, Z8
+	VMOVUPD      Z3, Z9
+	VFMADD231PD  Z1, Z8, Z9
+	VADDPD       Z8, Z3, Z3
+	VMOVUPD      Z9, Z8
+	VFMADD231PD  Z0, Z7, Z8
+	VMOVUPD      Z9, Z9
+	VFNMADD231PD Z0, Z7, Z9
+	VADDPD       Z7, Z3, Z10
+	VSUBPD       Z7, Z3, Z3
+	ADDQ         SI, R8
+	MOVQ         R8, R9
+	VMOVUPD.Z    (R9), K1, Z7
+	ADDQ         BX, R9
+	VMOVUPD.Z    (R9), K1, Z11
+	ADDQ         BX, R9
+	VMOVUPD.Z    (R9), K1, Z12
+	VMOVUPD      Z7, Z13
+	VFMADD231PD  Z1, Z12, Z13
+	VADDPD       Z12, Z7, Z7
+	VMOVUPD      Z13, Z12
+	VFMADD231PD  Z0, Z11, Z12
+	VMOVUPD      Z13, Z13
+	VFNMADD231PD Z0, Z11, Z13
+	VADDPD       Z11, Z7, Z14
+	VSUBPD       Z11, Z7, Z7
+	ADDQ         SI, R8
+	MOVQ         R8, SI
+	VMOVUPD.Z    (SI), K1, Z11
+	ADDQ         BX, SI
+	VMOVUPD.Z    (SI), K1, Z15
+	ADDQ         BX, SI
+	VMOVUPD.Z    (SI), K1, Z16
+	VMOVUPD      Z11, Z17
+	VFMADD231PD  Z1, Z16, Z17
+	VADDPD       Z16, Z11, Z11
+	VMOVUPD      Z17, Z16
+	VFMADD231PD  Z0, Z15, Z16
+	VMOVUPD      Z17, Z17
+	VFNMADD231PD Z0, Z15, Z17
+	VADDPD       Z15, Z11, Z18
+	VSUBPD       Z15, Z11, Z11
+	MOVQ         AX, BX
+	VMOVUPD      Z4, Z15
+	VFMADD231PD  Z1, Z12, Z15
+	VADDPD       Z12, Z4, Z4
+	VMOVUPD      Z8, Z12
+	VFMADD231PD  Z1, Z16, Z12
+	VADDPD       Z16, Z8, Z8
+	VMOVUPD      Z15, Z19
+	VFMADD231PD  Z0, Z12, Z19
+	VMOVUPD      Z15, Z15
+	VFNMADD231PD Z0, Z12, Z15
+	VADDPD       Z8, Z4, Z12
+	VSUBPD       Z8, Z4, Z4
+	VMOVUPD      Z16, Z8
+	VMOVUPD      Z19, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z15, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z12, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z4, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z8, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z5, Z4
+	VFMADD231PD  Z1, Z13, Z4
+	VADDPD       Z13, Z5, Z5
+	VMOVUPD      Z9, Z8
+	VFMADD231PD  Z1, Z17, Z8
+	VADDPD       Z17, Z9, Z9
+	VMOVUPD      Z4, Z12
+	VFMADD231PD  Z0, Z8, Z12
+	VMOVUPD      Z4, Z4
+	VFNMADD231PD Z0, Z8, Z4
+	VADDPD       Z9, Z5, Z8
+	VSUBPD       Z9, Z5, Z5
+	VMOVUPD      Z17, Z9
+	VMOVUPD      Z12, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z4, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z8, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z5, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z9, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z6, Z4
+	VFMADD231PD  Z1, Z14, Z4
+	VADDPD       Z14, Z6, Z5
+	VMOVUPD      Z10, Z6
+	VFMADD231PD  Z1, Z18, Z6
+	VADDPD       Z18, Z10, Z8
+	VMOVUPD      Z4, Z9
+	VFMADD231PD  Z0, Z6, Z9
+	VMOVUPD      Z4, Z4
+	VFNMADD231PD Z0, Z6, Z4
+	VADDPD       Z8, Z5, Z6
+	VSUBPD       Z8, Z5, Z5
+	VMOVUPD      Z18, Z8
+	VMOVUPD      Z9, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z4, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z6, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z5, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z8, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z2, Z4
+	VFMADD231PD  Z1, Z7, Z4
+	VADDPD       Z7, Z2, Z2
+	VMOVUPD      Z3, Z5
+	VFMADD231PD  Z1, Z11, Z5
+	VADDPD       Z11, Z3, Z1
+	VMOVUPD      Z4, Z3
+	VFMADD231PD  Z0, Z5, Z3
+	VMOVUPD      Z4, Z4
+	VFNMADD231PD Z0, Z5, Z4
+	VADDPD       Z1, Z2, Z0
+	VSUBPD       Z1, Z2, Z1
+	VMOVUPD      Z11, Z2
+	VMOVUPD      Z3, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z4, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z0, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z1, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z2, K1, (BX)
+	LEAQ         (AX)(DI*8), AX
+	LEAQ         (DX)(DI*8), DX
+	XORQ         DI, DI
+
+done1:
+	VZEROUPPER
+	RET
+
+// func WinogradOutputReduce3x4F64AVX512(v []float64, ldv int, x []float64, row int, col int, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·WinogradOutputReduce3x4F64AVX512(SB), NOSPLIT, $0-80
+	MOVQ         v_base+0(FP), AX
+	MOVQ         ldv+24(FP), CX
+	SHLQ         $0x03, CX
+	MOVQ         x_base+32(FP), DX
+	MOVQ         row+56(FP), BX
+	SHLQ         $0x03, BX
+	MOVQ         col+64(FP), SI
+	SHLQ         $0x03, SI
+	MOVQ         n+72(FP), DI
+	VBROADCASTSD word_3fe0000000000000<>+0(SB), Z0
+	VBROADCASTSD word_3fd0000000000000<>+0(SB), Z1
+	VBROADCASTSD word_3fc0000000000000<>+0(SB), Z2
+	CMPQ         DI, $0x00000008
+	JB           next3
+
+loop2:
+	MOVQ        AX, R8
+	VMOVUPD     (R8), Z3
+	ADDQ        CX, R8
+	VMOVUPD     (R8), Z4
+	ADDQ        CX, R8
+	VMOVUPD     (R8), Z5
+	ADDQ        CX, R8
+	VMOVUPD     (R8), Z6
+	ADDQ        CX, R8
+	VMOVUPD     (R8), Z7
+	VADDPD      Z4, Z3, Z8
+	VSUBPD      Z4, Z3, Z3
+	VADDPD      Z6, Z5, Z4
+	VSUBPD      Z6, Z5, Z5
+	VADDPD      Z4, Z8, Z6
+	VMOVUPD     Z5, Z9
+	VFMADD231PD Z0, Z3, Z9
+	VMOVUPD     Z4, Z4
+	VFMADD231PD Z1, Z8, Z4
+	VMOVUPD     Z5, Z5
+	VFMADD231PD Z2, Z3, Z5
+	VADDPD      Z7, Z5, Z5
+	ADDQ        CX, R8
+	VMOVUPD     (R8), Z3
+	ADDQ        CX, R8
+	VMOVUPD     (R8), Z7
+	ADDQ        CX, R8
+	VMOVUPD     (R8), Z8
+	ADDQ        CX, R8
+	VMOVUPD     (R8), Z10
+	ADDQ        CX, R8
+	VMOVUPD     (R8), Z11
+	VADDPD      Z7, Z3, Z12
+	VSUBPD      Z7, Z3, Z3
+	VADDPD      Z10, Z8, Z7
+	VSUBPD      Z10, Z8, Z8
+	VADDPD      Z7, Z12, Z10
+	VMOVUPD     Z8, Z13
+	VFMADD231PD Z0, Z3, Z13
+	VMOVUPD     Z7, Z7
+	VFMADD231PD Z1, Z12, Z7
+	VMOVUPD     Z8, Z8
+	VFMADD231PD Z2, Z3, Z8
+	VADDPD      Z11, Z8, Z8
+	ADDQ        CX, R8
+	VMOVUPD     (R8), Z3
+	ADDQ        CX, R8
+	VMOVUPD     (R8), Z11
+	ADDQ        CX, R8
+	VMOVUPD     (R8), Z12
+	ADDQ        CX, R8
+	VMOVUPD     (R8), Z14
+	ADDQ        CX, R8
+	VMOVUPD     (R8), Z15
+	VADDPD      Z11, Z3, Z16
+	VSUBPD      Z11, Z3, Z3
+	VADDPD      Z14, Z12, Z11
+	VSUBPD      Z14, Z12, Z12
+	VADDPD      Z11, Z16, Z14
+	VMOVUPD     Z12, Z17
+	VFMADD231PD Z0, Z3, Z17
+	VMOVUPD     Z11, Z11
+	VFMADD231PD Z1, Z16, Z11
+	VMOVUPD     Z12, Z12
+	VFMADD231PD Z2, Z3, Z12
+	VADDPD      Z15, Z12, Z12
+	ADDQ        CX, R8
+	VMOVUPD     (R8), Z3
+	ADDQ        CX, R8
+	VMOVUPD     (R8), Z15
+	ADDQ        CX, R8
+	VMOVUPD     (R8), Z16
+	ADDQ        CX, R8
+	VMOVUPD     (R8), Z18
+	ADDQ        CX, R8
+	VMOVUPD     (R8), Z19
+	VADDPD      Z15, Z3, Z20
+	VSUBPD      Z15, Z3, Z3
+	VADDPD      Z18, Z16, Z15
+	VSUBPD      Z18, Z16, Z16
+	VADDPD      Z15, Z20, Z18
+	VMOVUPD     Z16, Z21
+	VFMADD231PD Z0, Z3, Z21
+	VMOVUPD     Z15, Z15
+	VFMADD231PD Z1, Z20, Z15
+	VMOVUPD     Z16, Z16
+	VFMADD231PD Z2, Z3, Z16
+	VADDPD      Z19, Z16, Z16
+	MOVQ        DX, R8
+	VADDPD      Z10, Z6, Z3
+	VSUBPD      Z10, Z6, Z6
+	VADDPD      Z18, Z14, Z10
+	VSUBPD      Z18, Z14, Z14
+	VADDPD      Z10, Z3, Z18
+	VMOVUPD     Z14, Z14
+	VFMADD231PD Z0, Z6, Z14
+	VMOVUPD     Z10, Z6
+	VFMADD231PD Z1, Z3, Z6
+	MOVQ        R8, R9
+	VMOVUPD     Z18, (R9)
+	ADDQ        BX, R9
+	VMOVUPD     Z14, (R9)
+	ADDQ        BX, R9
+	VMOVUPD     Z6, (R9)
+	ADDQ        SI, R8
+	VADDPD      Z13, Z9, Z3
+	VSUBPD      Z13, Z9, Z6
+	VADDPD      Z21, Z17, Z9
+	VSUBPD      Z21, Z17, Z10
+	VADDPD      Z9, Z3, Z13
+	VMOVUPD     Z10, Z10
+	VFMADD231PD Z0, Z6, Z10
+	VMOVUPD     Z9, Z6
+	VFMADD231PD Z1, Z3, Z6
+	MOVQ        R8, R9
+	VMOVUPD     Z13, (R9)
+	ADDQ        BX, R9
+	VMOVUPD     Z10, (R9)
+	ADDQ        BX, R9
+	VMOVUPD     Z6, (R9)
+	ADDQ        SI, R8
+	VADDPD      Z7, Z4, Z3
+	VSUBPD      Z7, Z4, Z4
+	VADDPD      Z15, Z11, Z6
+	VSUBPD      Z15, Z11, Z7
+	VADDPD      Z6, Z3, Z9
+	VMOVUPD     Z7, Z7
+	VFMADD231PD Z0, Z4, Z7
+	VMOVUPD     Z6, Z4
+	VFMADD231PD Z1, Z3, Z4
+	MOVQ        R8, R9
+	VMOVUPD     Z9, (R9)
+	ADDQ        BX, R9
+	VMOVUPD     Z7, (R9)
+	ADDQ        BX, R9
+	VMOVUPD     Z4, (R9)
+	ADDQ        SI, R8
+	VADDPD      Z8, Z5, Z3
+	VSUBPD      Z8, Z5, Z4
+	VADDPD      Z16, Z12, Z5
+	VSUBPD      Z16, Z12, Z6
+	VADDPD      Z5, Z3, Z7
+	VMOVUPD     Z6, Z6
+	VFMADD231PD Z0, Z4, Z6
+	VMOVUPD     Z5, Z4
+	VFMADD231PD Z1, Z3, Z4
+	VMOVUPD     Z7, (R8)
+	ADDQ        BX, R8
+	VMOVUPD     Z6, (R8)
+	ADDQ        BX, R8
+	VMOVUPD     Z4, (R8)
+	ADDQ        $0x00000040, AX
+	ADDQ        $0x00000040, DX
+	SUBQ        $0x00000008, DI
+	CMPQ        DI, $0x00000008
+	JAE         loop2
+
+next3:
+	TESTQ DI, DI
+	JZ    done1
+
+	// The tail, under a mask.
+	MOVL        $-1, R8
+	BZHIL       DI, R8, R8
+	KMOVW       R8, K1
+	MOVQ        AX, R8
+	VMOVUPD.Z   (R8), K1, Z3
+	ADDQ        CX, R8
+	VMOVUPD.Z   (R8), K1, Z4
+	ADDQ        CX, R8
+	VMOVUPD.Z   (R8), K1, Z5
+	ADDQ        CX, R8
+	VMOVUPD.Z   (R8), K1, Z6
+	ADDQ        CX, R8
+	VMOVUPD.Z   (R8), K1, Z7
+	VADDPD      Z4, Z3, Z8
+	VSUBPD      Z4, Z3, Z3
+	VADDPD      Z6, Z5, Z4
+	VSUBPD      Z6, Z5, Z5
+	VADDPD      Z4, Z8, Z6
+	VMOVUPD     Z5, Z9
+	VFMADD231PD Z0, Z3, Z9
+	VMOVUPD     Z4, Z4
+	VFMADD231PD Z1, Z8, Z4
+	VMOVUPD     Z5, Z5
+	VFMADD231PD Z2, Z3, Z5
+	VADDPD      Z7, Z5, Z5
+	ADDQ        CX, R8
+	VMOVUPD.Z   (R8), K1, Z3
+	ADDQ        CX, R8
+	VMOVUPD.Z   (R8), K1, Z7
+	ADDQ        CX, R8
+	VMOVUPD.Z   (R8), K1, Z8
+	ADDQ        CX, R8
+	VMOVUPD.Z   (R8), K1, Z10
+	ADDQ        CX, R8
+	VMOVUPD.Z   (R8), K1, Z11
+	VADDPD      Z7, Z3, Z12
+	VSUBPD      Z7, Z3, Z3
+	VADDPD      Z10, Z8, Z7
+	VSUBPD      Z10, Z8, Z8
+	VADDPD      Z7, Z12, Z10
+	VMOVUPD     Z8, Z13
+	VFMADD231PD Z0, Z3, Z13
+	VMOVUPD     Z7, Z7
+	VFMADD231PD Z1, Z12, Z7
+	VMOVUPD     Z8, Z8
+	VFMADD231PD Z2, Z3, Z8
+	VADDPD      Z11, Z8, Z8
+	ADDQ        CX, R8
+	VMOVUPD.Z   (R8), K1, Z3
+	ADDQ        CX, R8
+	VMOVUPD.Z   (R8), K1, Z11
+	ADDQ        CX, R8
+	VMOVUPD.Z   (R8), K1, Z12
+	ADDQ        CX, R8
+	VMOVUPD.Z   (R8), K1, Z14
+	ADDQ        CX, R8
+	VMOVUPD.Z   (R8), K1, Z15
+	VADDPD      Z11, Z3, Z16
+	VSUBPD      Z11, Z3, Z3
+	VADDPD      Z14, Z12, Z11
+	VSUBPD      Z14, Z12, Z12
+	VADDPD      Z11, Z16, Z14
+	VMOVUPD     Z12, Z17
+	VFMADD231PD Z0, Z3, Z17
+	VMOVUPD     Z11, Z11
+	VFMADD231PD Z1, Z16, Z11
+	VMOVUPD     Z12, Z12
+	VFMADD231PD Z2, Z3, Z12
+	VADDPD      Z15, Z12, Z12
+	ADDQ        CX, R8
+	VMOVUPD.Z   (R8), K1, Z3
+	ADDQ        CX, R8
+	VMOVUPD.Z   (R8), K1, Z15
 	ADDQ        CX, R8
 	VMOVUPD.Z   (R8), K1, Z16
 	ADDQ        CX, R8
-	VMOVUPD.Z   (R8), K1, Z20
+	VMOVUPD.Z   (R8), K1, Z18
 	ADDQ        CX, R8
-	VMOVUPD.Z   (R8), K1, Z21
-	ADDQ        CX, R8
-	VMOVUPD.Z   (R8), K1, Z22
-	ADDQ        CX, R8
-	VMOVUPD.Z   (R8), K1, Z23
-	VADDPD      Z20, Z16, Z24
-	VSUBPD      Z20, Z16, Z16
-	VADDPD      Z22, Z21, Z20
-	VSUBPD      Z22, Z21, Z21
-	VMOVUPD     Z21, Z22
-	VFMADD231PD Z2, Z16, Z22
-	VADDPD      Z23, Z22, Z22
-	VADDPD      Z20, Z24, Z23
-	VMOVUPD     Z21, Z21
-	VFMADD231PD Z0, Z16, Z21
-	VMOVUPD     Z20, Z16
-	VFMADD231PD Z1, Z24, Z16
-	MOVQ        DX, CX
-	VADDPD      Z11, Z7, Z20
-	VSUBPD      Z11, Z7, Z7
-	VADDPD      Z19, Z15, Z11
-	VSUBPD      Z19, Z15, Z15
-	VMOVUPD     Z15, Z19
-	VFMADD231PD Z2, Z7, Z19
-	VADDPD      Z23, Z19, Z19
-	VADDPD      Z11, Z20, Z23
+	VMOVUPD.Z   (R8), K1, Z19
+	VADDPD      Z15, Z3, Z20
+	VSUBPD      Z15, Z3, Z3
+	VADDPD      Z18, Z16, Z15
+	VSUBPD      Z18, Z16, Z16
+	VADDPD      Z15, Z20, Z18
+	VMOVUPD     Z16, Z21
+	VFMADD231PD Z0, Z3, Z21
 	VMOVUPD     Z15, Z15
-	VFMADD231PD Z0, Z7, Z15
-	VMOVUPD     Z11, Z7
-	VFMADD231PD Z1, Z20, Z7
+	VFMADD231PD Z1, Z20, Z15
+	VMOVUPD     Z16, Z16
+	VFMADD231PD Z2, Z3, Z16
+	VADDPD      Z19, Z16, Z16
+	MOVQ        DX, CX
+	VADDPD      Z10, Z6, Z2
+	VSUBPD      Z10, Z6, Z3
+	VADDPD      Z18, Z14, Z6
+	VSUBPD      Z18, Z14, Z10
+	VADDPD      Z6, Z2, Z14
+	VMOVUPD     Z10, Z10
+	VFMADD231PD Z0, Z3, Z10
+	VMOVUPD     Z6, Z3
+	VFMADD231PD Z1, Z2, Z3
 	MOVQ        CX, R8
-	VMOVUPD     Z23, K1, (R8)
+	VMOVUPD     Z14, K1, (R8)
 	ADDQ        BX, R8
-	VMOVUPD     Z15, K1, (R8)
+	VMOVUPD     Z10, K1, (R8)
 	ADDQ        BX, R8
+	VMOVUPD     Z3, K1, (R8)
+	ADDQ        SI, CX
+	VADDPD      Z13, Z9, Z2
+	VSUBPD      Z13, Z9, Z3
+	VADDPD      Z21, Z17, Z6
+	VSUBPD      Z21, Z17, Z9
+	VADDPD      Z6, Z2, Z10
+	VMOVUPD     Z9, Z9
+	VFMADD231PD Z0, Z3, Z9
+	VMOVUPD     Z6, Z3
+	VFMADD231PD Z1, Z2, Z3
+	MOVQ        CX, R8
+	VMOVUPD     Z10, K1, (R8)
+	ADDQ        BX, R8
+	VMOVUPD     Z9, K1, (R8)
+	ADDQ        BX, R8
+	VMOVUPD     Z3, K1, (R8)
+	ADDQ        SI, CX
+	VADDPD      Z7, Z4, Z2
+	VSUBPD      Z7, Z4, Z3
+	VADDPD      Z15, Z11, Z4
+	VSUBPD      Z15, Z11, Z6
+	VADDPD      Z4, Z2, Z7
+	VMOVUPD     Z6, Z6
+	VFMADD231PD Z0, Z3, Z6
+	VMOVUPD     Z4, Z3
+	VFMADD231PD Z1, Z2, Z3
+	MOVQ        CX, R8
 	VMOVUPD     Z7, K1, (R8)
 	ADDQ        BX, R8
-	VMOVUPD     Z19, K1, (R8)
+	VMOVUPD     Z6, K1, (R8)
+	ADDQ        BX, R8
+	VMOVUPD     Z3, K1, (R8)
 	ADDQ        SI, CX
-	VADDPD      Z9, Z5, Z7
-	VSUBPD      Z9, Z5, Z5
-	VADDPD      Z17, Z13, Z9
-	VSUBPD      Z17, Z13, Z11
-	VMOVUPD     Z11, Z13
-	VFMADD231PD Z2, Z5, Z13
-	VADDPD      Z21, Z13, Z13
-	VADDPD      Z9, Z7, Z15
+	VADDPD      Z8, Z5, Z2
+	VSUBPD      Z8, Z5, Z3
+	VADDPD      Z16, Z12, Z4
+	VSUBPD      Z16, Z12, Z5
+	VADDPD      Z4, Z2, Z6
+	VMOVUPD     Z5, Z5
+	VFMADD231PD Z0, Z3, Z5
+	VMOVUPD     Z4, Z0
+	VFMADD231PD Z1, Z2, Z0
+	VMOVUPD     Z6, K1, (CX)
+	ADDQ        BX, CX
+	VMOVUPD     Z5, K1, (CX)
+	ADDQ        BX, CX
+	VMOVUPD     Z0, K1, (CX)
+	LEAQ        (AX)(DI*8), AX
+	LEAQ        (DX)(DI*8), DX
+	XORQ        DI, DI
+
+done1:
+	VZEROUPPER
+	RET
+
+// func WinogradOutputExpand3x3F64AVX512(v []float64, ldv int, x []float64, row int, col int, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·WinogradOutputExpand3x3F64AVX512(SB), NOSPLIT, $0-80
+	MOVQ         v_base+0(FP), AX
+	MOVQ         ldv+24(FP), CX
+	SHLQ         $0x03, CX
+	MOVQ         x_base+32(FP), DX
+	MOVQ         row+56(FP), BX
+	SHLQ         $0x03, BX
+	MOVQ         col+64(FP), SI
+	SHLQ         $0x03, SI
+	MOVQ         n+72(FP), DI
+	VBROADCASTSD word_3fe0000000000000<>+0(SB), Z0
+	VBROADCASTSD word_3fd0000000000000<>+0(SB), Z1
+	VBROADCASTSD word_3fc0000000000000<>+0(SB), Z2
+	CMPQ         DI, $0x00000008
+	JB           next3
+
+loop2:
+	MOVQ         DX, R8
+	MOVQ         R8, R9
+	VMOVUPD      (R9), Z2
+	ADDQ         BX, R9
+	VMOVUPD      (R9), Z3
+	ADDQ         BX, R9
+	VMOVUPD      (R9), Z4
+	VMOVUPD      Z2, Z5
+	VFMADD231PD  Z1, Z4, Z5
+	VADDPD       Z4, Z2, Z2
+	VMOVUPD      Z5, Z4
+	VFMADD231PD  Z0, Z3, Z4
+	VMOVUPD      Z5, Z5
+	VFNMADD231PD Z0, Z3, Z5
+	VADDPD       Z3, Z2, Z6
+	VSUBPD       Z3, Z2, Z2
+	ADDQ         SI, R8
+	MOVQ         R8, R9
+	VMOVUPD      (R9), Z3
+	ADDQ         BX, R9
+	VMOVUPD      (R9), Z7
+	ADDQ         BX, R9
+	VMOVUPD      (R9), Z8
+	VMOVUPD      Z3, Z9
+	VFMADD231PD  Z1, Z8, Z9
+	VADDPD       Z8, Z3, Z3
+	VMOVUPD      Z9, Z8
+	VFMADD231PD  Z0, Z7, Z8
+	VMOVUPD      Z9, Z9
+	VFNMADD231PD Z0, Z7, Z9
+	VADDPD       Z7, Z3, Z10
+	VSUBPD       Z7, Z3, Z3
+	ADDQ         SI, R8
+	VMOVUPD      (R8), Z7
+	ADDQ         BX, R8
+	VMOVUPD      (R8), Z11
+	ADDQ         BX, R8
+	VMOVUPD      (R8), Z12
+	VMOVUPD      Z7, Z13
+	VFMADD231PD  Z1, Z12, Z13
+	VADDPD       Z12, Z7, Z7
+	VMOVUPD      Z13, Z12
+	VFMADD231PD  Z0, Z11, Z12
+	VMOVUPD      Z13, Z13
+	VFNMADD231PD Z0, Z11, Z13
+	VADDPD       Z11, Z7, Z14
+	VSUBPD       Z11, Z7, Z7
+	MOVQ         AX, R8
+	VMOVUPD      Z4, Z11
+	VFMADD231PD  Z1, Z12, Z11
+	VADDPD       Z12, Z4, Z4
+	VMOVUPD      Z11, Z12
+	VFMADD231PD  Z0, Z8, Z12
+	VMOVUPD      Z11, Z11
+	VFNMADD231PD Z0, Z8, Z11
+	VADDPD       Z8, Z4, Z15
+	VSUBPD       Z8, Z4, Z4
+	VMOVUPD      Z12, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z11, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z15, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z4, (R8)
+	ADDQ         CX, R8
+	ADDQ         CX, R8
+	VMOVUPD      Z5, Z4
+	VFMADD231PD  Z1, Z13, Z4
+	VADDPD       Z13, Z5, Z5
+	VMOVUPD      Z4, Z8
+	VFMADD231PD  Z0, Z9, Z8
+	VMOVUPD      Z4, Z4
+	VFNMADD231PD Z0, Z9, Z4
+	VADDPD       Z9, Z5, Z11
+	VSUBPD       Z9, Z5, Z5
+	VMOVUPD      Z8, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z4, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z11, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z5, (R8)
+	ADDQ         CX, R8
+	ADDQ         CX, R8
+	VMOVUPD      Z6, Z4
+	VFMADD231PD  Z1, Z14, Z4
+	VADDPD       Z14, Z6, Z5
+	VMOVUPD      Z4, Z6
+	VFMADD231PD  Z0, Z10, Z6
+	VMOVUPD      Z4, Z4
+	VFNMADD231PD Z0, Z10, Z4
+	VADDPD       Z10, Z5, Z8
+	VSUBPD       Z10, Z5, Z5
+	VMOVUPD      Z6, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z4, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z8, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z5, (R8)
+	ADDQ         CX, R8
+	ADDQ         CX, R8
+	VMOVUPD      Z2, Z4
+	VFMADD231PD  Z1, Z7, Z4
+	VADDPD       Z7, Z2, Z2
+	VMOVUPD      Z4, Z5
+	VFMADD231PD  Z0, Z3, Z5
+	VMOVUPD      Z4, Z4
+	VFNMADD231PD Z0, Z3, Z4
+	VADDPD       Z3, Z2, Z6
+	VSUBPD       Z3, Z2, Z2
+	VMOVUPD      Z5, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z4, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z6, (R8)
+	ADDQ         CX, R8
+	VMOVUPD      Z2, (R8)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000040, DX
+	SUBQ         $0x00000008, DI
+	CMPQ         DI, $0x00000008
+	JAE          loop2
+
+next3:
+	TESTQ DI, DI
+	JZ    done1
+
+	// The tail, under a mask.
+	MOVL         $-1, R8
+	BZHIL        DI, R8, R8
+	KMOVW        R8, K1
+	MOVQ         DX, R8
+	MOVQ         R8, R9
+	VMOVUPD.Z    (R9), K1, Z2
+	ADDQ         BX, R9
+	VMOVUPD.Z    (R9), K1, Z3
+	ADDQ         BX, R9
+	VMOVUPD.Z    (R9), K1, Z4
+	VMOVUPD      Z2, Z5
+	VFMADD231PD  Z1, Z4, Z5
+	VADDPD       Z4, Z2, Z2
+	VMOVUPD      Z5, Z4
+	VFMADD231PD  Z0, Z3, Z4
+	VMOVUPD      Z5, Z5
+	VFNMADD231PD Z0, Z3, Z5
+	VADDPD       Z3, Z2, Z6
+	VSUBPD       Z3, Z2, Z2
+	ADDQ         SI, R8
+	MOVQ         R8, R9
+	VMOVUPD.Z    (R9), K1, Z3
+	ADDQ         BX, R9
+	VMOVUPD.Z    (R9), K1, Z7
+	ADDQ         BX, R9
+	VMOVUPD.Z    (R9), K1, Z8
+	VMOVUPD      Z3, Z9
+	VFMADD231PD  Z1, Z8, Z9
+	VADDPD       Z8, Z3, Z3
+	VMOVUPD      Z9, Z8
+	VFMADD231PD  Z0, Z7, Z8
+	VMOVUPD      Z9, Z9
+	VFNMADD231PD Z0, Z7, Z9
+	VADDPD       Z7, Z3, Z10
+	VSUBPD       Z7, Z3, Z3
+	ADDQ         SI, R8
+	MOVQ         R8, SI
+	VMOVUPD.Z    (SI), K1, Z7
+	ADDQ         BX, SI
+	VMOVUPD.Z    (SI), K1, Z11
+	ADDQ         BX, SI
+	VMOVUPD.Z    (SI), K1, Z12
+	VMOVUPD      Z7, Z13
+	VFMADD231PD  Z1, Z12, Z13
+	VADDPD       Z12, Z7, Z7
+	VMOVUPD      Z13, Z12
+	VFMADD231PD  Z0, Z11, Z12
+	VMOVUPD      Z13, Z13
+	VFNMADD231PD Z0, Z11, Z13
+	VADDPD       Z11, Z7, Z14
+	VSUBPD       Z11, Z7, Z7
+	MOVQ         AX, BX
+	VMOVUPD      Z4, Z11
+	VFMADD231PD  Z1, Z12, Z11
+	VADDPD       Z12, Z4, Z4
+	VMOVUPD      Z11, Z12
+	VFMADD231PD  Z0, Z8, Z12
+	VMOVUPD      Z11, Z11
+	VFNMADD231PD Z0, Z8, Z11
+	VADDPD       Z8, Z4, Z15
+	VSUBPD       Z8, Z4, Z4
+	VMOVUPD      Z12, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z11, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z15, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z4, K1, (BX)
+	ADDQ         CX, BX
+	ADDQ         CX, BX
+	VMOVUPD      Z5, Z4
+	VFMADD231PD  Z1, Z13, Z4
+	VADDPD       Z13, Z5, Z5
+	VMOVUPD      Z4, Z8
+	VFMADD231PD  Z0, Z9, Z8
+	VMOVUPD      Z4, Z4
+	VFNMADD231PD Z0, Z9, Z4
+	VADDPD       Z9, Z5, Z11
+	VSUBPD       Z9, Z5, Z5
+	VMOVUPD      Z8, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z4, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z11, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z5, K1, (BX)
+	ADDQ         CX, BX
+	ADDQ         CX, BX
+	VMOVUPD      Z6, Z4
+	VFMADD231PD  Z1, Z14, Z4
+	VADDPD       Z14, Z6, Z5
+	VMOVUPD      Z4, Z6
+	VFMADD231PD  Z0, Z10, Z6
+	VMOVUPD      Z4, Z4
+	VFNMADD231PD Z0, Z10, Z4
+	VADDPD       Z10, Z5, Z8
+	VSUBPD       Z10, Z5, Z5
+	VMOVUPD      Z6, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z4, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z8, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z5, K1, (BX)
+	ADDQ         CX, BX
+	ADDQ         CX, BX
+	VMOVUPD      Z2, Z4
+	VFMADD231PD  Z1, Z7, Z4
+	VADDPD       Z7, Z2, Z1
+	VMOVUPD      Z4, Z2
+	VFMADD231PD  Z0, Z3, Z2
+	VMOVUPD      Z4, Z4
+	VFNMADD231PD Z0, Z3, Z4
+	VADDPD       Z3, Z1, Z0
+	VSUBPD       Z3, Z1, Z1
+	VMOVUPD      Z2, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z4, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z0, K1, (BX)
+	ADDQ         CX, BX
+	VMOVUPD      Z1, K1, (BX)
+	LEAQ         (AX)(DI*8), AX
+	LEAQ         (DX)(DI*8), DX
+	XORQ         DI, DI
+
+done1:
+	VZEROUPPER
+	RET
+
+// func WinogradOutputReduce3x3F64AVX512(v []float64, ldv int, x []float64, row int, col int, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·WinogradOutputReduce3x3F64AVX512(SB), NOSPLIT, $0-80
+	MOVQ         v_base+0(FP), AX
+	MOVQ         ldv+24(FP), CX
+	SHLQ         $0x03, CX
+	MOVQ         x_base+32(FP), DX
+	MOVQ         row+56(FP), BX
+	SHLQ         $0x03, BX
+	MOVQ         col+64(FP), SI
+	SHLQ         $0x03, SI
+	MOVQ         n+72(FP), DI
+	VBROADCASTSD word_3fe0000000000000<>+0(SB), Z0
+	VBROADCASTSD word_3fd0000000000000<>+0(SB), Z1
+	VBROADCASTSD word_3fc0000000000000<>+0(SB), Z2
+	CMPQ         DI, $0x00000008
+	JB           next3
+
+loop2:
+	MOVQ        AX, R8
+	VMOVUPD     (R8), Z2
+	ADDQ        CX, R8
+	VMOVUPD     (R8), Z3
+	ADDQ        CX, R8
+	VMOVUPD     (R8), Z4
+	ADDQ        CX, R8
+	VMOVUPD     (R8), Z5
+	VADDPD      Z3, Z2, Z6
+	VSUBPD      Z3, Z2, Z2
+	VADDPD      Z5, Z4, Z3
+	VSUBPD      Z5, Z4, Z4
+	VADDPD      Z3, Z6, Z5
+	VMOVUPD     Z4, Z4
+	VFMADD231PD Z0, Z2, Z4
+	VMOVUPD     Z3, Z2
+	VFMADD231PD Z1, Z6, Z2
+	ADDQ        CX, R8
+	ADDQ        CX, R8
+	VMOVUPD     (R8), Z3
+	ADDQ        CX, R8
+	VMOVUPD     (R8), Z6
+	ADDQ        CX, R8
+	VMOVUPD     (R8), Z7
+	ADDQ        CX, R8
+	VMOVUPD     (R8), Z8
+	VADDPD      Z6, Z3, Z9
+	VSUBPD      Z6, Z3, Z3
+	VADDPD      Z8, Z7, Z6
+	VSUBPD      Z8, Z7, Z7
+	VADDPD      Z6, Z9, Z8
+	VMOVUPD     Z7, Z7
+	VFMADD231PD Z0, Z3, Z7
+	VMOVUPD     Z6, Z3
+	VFMADD231PD Z1, Z9, Z3
+	ADDQ        CX, R8
+	ADDQ        CX, R8
+	VMOVUPD     (R8), Z6
+	ADDQ        CX, R8
+	VMOVUPD     (R8), Z9
+	ADDQ        CX, R8
+	VMOVUPD     (R8), Z10
+	ADDQ        CX, R8
+	VMOVUPD     (R8), Z11
+	VADDPD      Z9, Z6, Z12
+	VSUBPD      Z9, Z6, Z6
+	VADDPD      Z11, Z10, Z9
+	VSUBPD      Z11, Z10, Z10
+	VADDPD      Z9, Z12, Z11
+	VMOVUPD     Z10, Z10
+	VFMADD231PD Z0, Z6, Z10
+	VMOVUPD     Z9, Z6
+	VFMADD231PD Z1, Z12, Z6
+	ADDQ        CX, R8
+	ADDQ        CX, R8
+	VMOVUPD     (R8), Z9
+	ADDQ        CX, R8
+	VMOVUPD     (R8), Z12
+	ADDQ        CX, R8
+	VMOVUPD     (R8), Z13
+	ADDQ        CX, R8
+	VMOVUPD     (R8), Z14
+	VADDPD      Z12, Z9, Z15
+	VSUBPD      Z12, Z9, Z9
+	VADDPD      Z14, Z13, Z12
+	VSUBPD      Z14, Z13, Z13
+	VADDPD      Z12, Z15, Z14
+	VMOVUPD     Z13, Z13
+	VFMADD231PD Z0, Z9, Z13
+	VMOVUPD     Z12, Z9
+	VFMADD231PD Z1, Z15, Z9
+	MOVQ        DX, R8
+	VADDPD      Z8, Z5, Z12
+	VSUBPD      Z8, Z5, Z5
+	VADDPD      Z14, Z11, Z8
+	VSUBPD      Z14, Z11, Z11
+	VADDPD      Z8, Z12, Z14
 	VMOVUPD     Z11, Z11
 	VFMADD231PD Z0, Z5, Z11
-	VMOVUPD     Z9, Z5
-	VFMADD231PD Z1, Z7, Z5
+	VMOVUPD     Z8, Z5
+	VFMADD231PD Z1, Z12, Z5
+	MOVQ        R8, R9
+	VMOVUPD     Z14, (R9)
+	ADDQ        BX, R9
+	VMOVUPD     Z11, (R9)
+	ADDQ        BX, R9
+	VMOVUPD     Z5, (R9)
+	ADDQ        SI, R8
+	VADDPD      Z7, Z4, Z5
+	VSUBPD      Z7, Z4, Z4
+	VADDPD      Z13, Z10, Z7
+	VSUBPD      Z13, Z10, Z8
+	VADDPD      Z7, Z5, Z10
+	VMOVUPD     Z8, Z8
+	VFMADD231PD Z0, Z4, Z8
+	VMOVUPD     Z7, Z4
+	VFMADD231PD Z1, Z5, Z4
+	MOVQ        R8, R9
+	VMOVUPD     Z10, (R9)
+	ADDQ        BX, R9
+	VMOVUPD     Z8, (R9)
+	ADDQ        BX, R9
+	VMOVUPD     Z4, (R9)
+	ADDQ        SI, R8
+	VADDPD      Z3, Z2, Z4
+	VSUBPD      Z3, Z2, Z2
+	VADDPD      Z9, Z6, Z3
+	VSUBPD      Z9, Z6, Z5
+	VADDPD      Z3, Z4, Z6
+	VMOVUPD     Z5, Z5
+	VFMADD231PD Z0, Z2, Z5
+	VMOVUPD     Z3, Z2
+	VFMADD231PD Z1, Z4, Z2
+	VMOVUPD     Z6, (R8)
+	ADDQ        BX, R8
+	VMOVUPD     Z5, (R8)
+	ADDQ        BX, R8
+	VMOVUPD     Z2, (R8)
+	ADDQ        $0x00000040, AX
+	ADDQ        $0x00000040, DX
+	SUBQ        $0x00000008, DI
+	CMPQ        DI, $0x00000008
+	JAE         loop2
+
+next3:
+	TESTQ DI, DI
+	JZ    done1
+
+	// The tail, under a mask.
+	MOVL        $-1, R8
+	BZHIL       DI, R8, R8
+	KMOVW       R8, K1
+	MOVQ        AX, R8
+	VMOVUPD.Z   (R8), K1, Z2
+	ADDQ        CX, R8
+	VMOVUPD.Z   (R8), K1, Z3
+	ADDQ        CX, R8
+	VMOVUPD.Z   (R8), K1, Z4
+	ADDQ        CX, R8
+	VMOVUPD.Z   (R8), K1, Z5
+	VADDPD      Z3, Z2, Z6
+	VSUBPD      Z3, Z2, Z2
+	VADDPD      Z5, Z4, Z3
+	VSUBPD      Z5, Z4, Z4
+	VADDPD      Z3, Z6, Z5
+	VMOVUPD     Z4, Z4
+	VFMADD231PD Z0, Z2, Z4
+	VMOVUPD     Z3, Z2
+	VFMADD231PD Z1, Z6, Z2
+	ADDQ        CX, R8
+	ADDQ        CX, R8
+	VMOVUPD.Z   (R8), K1, Z3
+	ADDQ        CX, R8
+	VMOVUPD.Z   (R8), K1, Z6
+	ADDQ        CX, R8
+	VMOVUPD.Z   (R8), K1, Z7
+	ADDQ        CX, R8
+	VMOVUPD.Z   (R8), K1, Z8
+	VADDPD      Z6, Z3, Z9
+	VSUBPD      Z6, Z3, Z3
+	VADDPD      Z8, Z7, Z6
+	VSUBPD      Z8, Z7, Z7
+	VADDPD      Z6, Z9, Z8
+	VMOVUPD     Z7, Z7
+	VFMADD231PD Z0, Z3, Z7
+	VMOVUPD     Z6, Z3
+	VFMADD231PD Z1, Z9, Z3
+	ADDQ        CX, R8
+	ADDQ        CX, R8
+	VMOVUPD.Z   (R8), K1, Z6
+	ADDQ        CX, R8
+	VMOVUPD.Z   (R8), K1, Z9
+	ADDQ        CX, R8
+	VMOVUPD.Z   (R8), K1, Z10
+	ADDQ        CX, R8
+	VMOVUPD.Z   (R8), K1, Z11
+	VADDPD      Z9, Z6, Z12
+	VSUBPD      Z9, Z6, Z6
+	VADDPD      Z11, Z10, Z9
+	VSUBPD      Z11, Z10, Z10
+	VADDPD      Z9, Z12, Z11
+	VMOVUPD     Z10, Z10
+	VFMADD231PD Z0, Z6, Z10
+	VMOVUPD     Z9, Z6
+	VFMADD231PD Z1, Z12, Z6
+	ADDQ        CX, R8
+	ADDQ        CX, R8
+	VMOVUPD.Z   (R8), K1, Z9
+	ADDQ        CX, R8
+	VMOVUPD.Z   (R8), K1, Z12
+	ADDQ        CX, R8
+	VMOVUPD.Z   (R8), K1, Z13
+	ADDQ        CX, R8
+	VMOVUPD.Z   (R8), K1, Z14
+	VADDPD      Z12, Z9, Z15
+	VSUBPD      Z12, Z9, Z9
+	VADDPD      Z14, Z13, Z12
+	VSUBPD      Z14, Z13, Z13
+	VADDPD      Z12, Z15, Z14
+	VMOVUPD     Z13, Z13
+	VFMADD231PD Z0, Z9, Z13
+	VMOVUPD     Z12, Z9
+	VFMADD231PD Z1, Z15, Z9
+	MOVQ        DX, CX
+	VADDPD      Z8, Z5, Z12
+	VSUBPD      Z8, Z5, Z5
+	VADDPD      Z14, Z11, Z8
+	VSUBPD      Z14, Z11, Z11
+	VADDPD      Z8, Z12, Z14
+	VMOVUPD     Z11, Z11
+	VFMADD231PD Z0, Z5, Z11
+	VMOVUPD     Z8, Z5
+	VFMADD231PD Z1, Z12, Z5
 	MOVQ        CX, R8
-	VMOVUPD     Z15, K1, (R8)
+	VMOVUPD     Z14, K1, (R8)
 	ADDQ        BX, R8
 	VMOVUPD     Z11, K1, (R8)
 	ADDQ        BX, R8
 	VMOVUPD     Z5, K1, (R8)
-	ADDQ        BX, R8
-	VMOVUPD     Z13, K1, (R8)
 	ADDQ        SI, CX
-	VADDPD      Z4, Z3, Z5
-	VSUBPD      Z4, Z3, Z3
-	VADDPD      Z12, Z8, Z4
-	VSUBPD      Z12, Z8, Z7
-	VMOVUPD     Z7, Z8
-	VFMADD231PD Z2, Z3, Z8
-	VADDPD      Z16, Z8, Z8
-	VADDPD      Z4, Z5, Z9
-	VMOVUPD     Z7, Z7
-	VFMADD231PD Z0, Z3, Z7
-	VMOVUPD     Z4, Z3
-	VFMADD231PD Z1, Z5, Z3
+	VADDPD      Z7, Z4, Z5
+	VSUBPD      Z7, Z4, Z4
+	VADDPD      Z13, Z10, Z7
+	VSUBPD      Z13, Z10, Z8
+	VADDPD      Z7, Z5, Z10
+	VMOVUPD     Z8, Z8
+	VFMADD231PD Z0, Z4, Z8
+	VMOVUPD     Z7, Z4
+	VFMADD231PD Z1, Z5, Z4
 	MOVQ        CX, R8
-	VMOVUPD     Z9, K1, (R8)
-	ADDQ        BX, R8
-	VMOVUPD     Z7, K1, (R8)
-	ADDQ        BX, R8
-	VMOVUPD     Z3, K1, (R8)
+	VMOVUPD     Z10, K1, (R8)
 	ADDQ        BX, R8
 	VMOVUPD     Z8, K1, (R8)
+	ADDQ        BX, R8
+	VMOVUPD     Z4, K1, (R8)
 	ADDQ        SI, CX
-	VADDPD      Z10, Z6, Z3
-	VSUBPD      Z10, Z6, Z4
-	VADDPD      Z18, Z14, Z5
-	VSUBPD      Z18, Z14, Z6
-	VMOVUPD     Z6, Z7
-	VFMADD231PD Z2, Z4, Z7
-	VADDPD      Z22, Z7, Z7
-	VADDPD      Z5, Z3, Z2
-	VMOVUPD     Z6, Z6
-	VFMADD231PD Z0, Z4, Z6
-	VMOVUPD     Z5, Z0
-	VFMADD231PD Z1, Z3, Z0
-	VMOVUPD     Z2, K1, (CX)
-	ADDQ        BX, CX
+	VADDPD      Z3, Z2, Z4
+	VSUBPD      Z3, Z2, Z2
+	VADDPD      Z9, Z6, Z3
+	VSUBPD      Z9, Z6, Z5
+	VADDPD      Z3, Z4, Z6
+	VMOVUPD     Z5, Z5
+	VFMADD231PD Z0, Z2, Z5
+	VMOVUPD     Z3, Z0
+	VFMADD231PD Z1, Z4, Z0
 	VMOVUPD     Z6, K1, (CX)
 	ADDQ        BX, CX
-	VMOVUPD     Z0, K1, (CX)
+	VMOVUPD     Z5, K1, (CX)
 	ADDQ        BX, CX
-	VMOVUPD     Z7, K1, (CX)
+	VMOVUPD     Z0, K1, (CX)
 	LEAQ        (AX)(DI*8), AX
 	LEAQ        (DX)(DI*8), DX
 	XORQ        DI, DI

@@ -1,6 +1,7 @@
 package kernels
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -50,18 +51,28 @@ func windowsCall[T Float](name string, run func(k *impl[T], windows, image []T, 
 	}}
 }
 
-// winogradCall is a call on vectors of up to 150 elements.
-func winogradCall[T Float](name string, m WinogradMap, kernel func(k *impl[T]) winogradKernel[T]) call[T] {
-	return call[T]{name, func(k *impl[T], rows, cols int, take func(n int, lo, hi T) []T) func() {
-		n, gap := min(cols, 150), rows%2
-		ld, side := n+gap, winogradSide[m]
-		v, x := take(24*ld+n, 0, 1), take((side*side-1)*ld+n, 0, 1)
-		return func() {
-			if n > 0 {
-				kernel(k)(v, ld, x, side*ld, ld, n)
+// winogradCalls are the calls of a kernel for each map and shape, on vectors of up to 150 elements.
+func winogradCalls[T Float](name string, kernel func(k *impl[T]) *winogradKernels[T]) (calls []call[T]) {
+	for m := range winogradMaps {
+		for s := range winogradShapes {
+			if s > 0 && winogradWhole(m) {
+				continue
 			}
+			down, across := s.sides(m)
+			calls = append(calls, call[T]{fmt.Sprintf("%s, map %d, %d x %d", name, m, down, across), func(k *impl[T], rows, cols int, take func(n int, lo, hi T) []T) func() {
+				n, gap := min(cols, 150), rows%2
+				ld := n + gap
+				points := winogradPoints*(winogradLines(m, down)-1) + winogradLines(m, across)
+				v, x := take((points-1)*ld+n, 0, 1), take((down*across-1)*ld+n, 0, 1)
+				return func() {
+					if n > 0 {
+						kernel(k)[m][s](v, ld, x, across*ld, ld, n)
+					}
+				}
+			}})
 		}
-	}}
+	}
+	return calls
 }
 
 func step[T Float]() *AdamStep[T] {
@@ -75,7 +86,7 @@ func rmspropStep[T Float]() *RMSPropStep[T] {
 // calls are all kernels of the table but GEMM.
 func calls[T Float]() []call[T] {
 	adam, rms := step[T](), rmspropStep[T]()
-	return []call[T]{
+	all := []call[T]{
 		vectorCall("exp", func(k *impl[T], x, y, _, _ []T) { k.exp(x, y) }),
 		vectorCall("exp2", func(k *impl[T], x, y, _, _ []T) { k.exp2(x, y) }),
 		vectorCall("expm1", func(k *impl[T], x, y, _, _ []T) { k.expm1(x, y) }),
@@ -181,12 +192,6 @@ func calls[T Float]() []call[T] {
 		windowsCall("scatterWindows", func(k *impl[T], windows, image []T, rows, cols int) {
 			k.scatterWindows(image, windows, rows*cols+rows%2, rows, cols, .5)
 		}),
-		winogradCall("winogradExpand", WinogradInput, func(k *impl[T]) winogradKernel[T] { return k.winogradExpand[WinogradInput] }),
-		winogradCall("winogradExpand, output", WinogradOutput, func(k *impl[T]) winogradKernel[T] { return k.winogradExpand[WinogradOutput] }),
-		winogradCall("winogradExpand, filter", WinogradFilter, func(k *impl[T]) winogradKernel[T] { return k.winogradExpand[WinogradFilter] }),
-		winogradCall("winogradReduce", WinogradInput, func(k *impl[T]) winogradKernel[T] { return k.winogradReduce[WinogradInput] }),
-		winogradCall("winogradReduce, output", WinogradOutput, func(k *impl[T]) winogradKernel[T] { return k.winogradReduce[WinogradOutput] }),
-		winogradCall("winogradReduce, filter", WinogradFilter, func(k *impl[T]) winogradKernel[T] { return k.winogradReduce[WinogradFilter] }),
 		blockCall("transpose", func(k *impl[T], s *blockArgs[T]) {
 			if s.rows > 0 && s.cols > 0 {
 				k.transpose(s.a, s.rows, s.b, s.ld, s.rows, s.cols)
@@ -194,6 +199,8 @@ func calls[T Float]() []call[T] {
 		}),
 		blockCall("columnSums", func(k *impl[T], s *blockArgs[T]) { k.columnSums(s.col1, s.a, s.ld, s.rows) }),
 	}
+	all = append(all, winogradCalls("winogradExpand", func(k *impl[T]) *winogradKernels[T] { return &k.winogradExpand })...)
+	return append(all, winogradCalls("winogradReduce", func(k *impl[T]) *winogradKernels[T] { return &k.winogradReduce })...)
 }
 
 // set stores a result where a test sees it.

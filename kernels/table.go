@@ -75,7 +75,7 @@ type impl[T Float] struct {
 	scatterWindows func(dst, x []T, ldx, rows, cols int, bias T)
 
 	// Winograd's algorithm, and the layouts around it; see winograd.go and transpose.go.
-	winogradExpand, winogradReduce [winogradMaps]winogradKernel[T]
+	winogradExpand, winogradReduce winogradKernels[T]
 	transpose                      func(dst []T, ldd int, x []T, ldx, rows, cols int)
 }
 

@@ -8,6 +8,10 @@ package kernels
 // where * is element by element. The transposes undo it: the gradient by d is D^T (...) D, that by g is G^T (...) G. In float32 the root
 // mean square of the error of a sum of 512 products is 2.4 times that of adding them up.
 //
+// The transposed algorithm multiplies polynomials in two variables: for inputs y of 4 x 4 and the window g, dd = D^T ((G g G^T) * (A y A^T)) D
+// has the 5 x 5 coefficients dd[i][j] = sum_(k,l < 2) g[k][l] y[i-1+k][j-1+l]. A tile of D or A may lack its last row, or its last
+// column, as if they were zero in y: there is then nothing at the point at infinity, and 20 or 16 multiplications are left.
+//
 // Source: Winograd 1980; Lavin and Gray 2016. The points are 1/2, -1/2, 1, -1 and infinity: of six sets tried those with the least error
 // among the numbers whose multiples are exact.
 type WinogradMap int
@@ -33,11 +37,12 @@ var winogradSide = [winogradMaps]int{5, 4, 2}
 //
 //	v[(5 p + q) ldv + e] = sum_(i,j) M[p][i] M[q][j] x[i row + j col + e]
 //
-// for p, q < 5, e < n, and i, j below the columns of M. v and x do not overlap.
-func WinogradExpand[T Float](m WinogradMap, v []T, ldv int, x []T, row, col, n int) {
-	checkWinograd(m, v, ldv, x, row, col, n)
+// for e < n, i < rows, j < cols, and the points p, q < 5. rows and cols are the columns of M, or for [WinogradInput] and [WinogradOutput] one
+// less, where what is missing is 0 and p, or q, is below 4. v and x do not overlap.
+func WinogradExpand[T Float](m WinogradMap, rows, cols int, v []T, ldv int, x []T, row, col, n int) {
+	shape := checkWinograd(m, rows, cols, v, ldv, x, row, col, n)
 	if n > 0 {
-		active[T]().winogradExpand[m](v, ldv, x, row, col, n)
+		active[T]().winogradExpand[m][shape](v, ldv, x, row, col, n)
 	}
 }
 
@@ -45,47 +50,72 @@ func WinogradExpand[T Float](m WinogradMap, v []T, ldv int, x []T, row, col, n i
 //
 //	x[i row + j col + e] = sum_(p,q) M[p][i] M[q][j] v[(5 p + q) ldv + e]
 //
-// for e < n, and i, j below the columns of M. v and x do not overlap.
-func WinogradReduce[T Float](m WinogradMap, x []T, row, col int, v []T, ldv, n int) {
-	checkWinograd(m, v, ldv, x, row, col, n)
+// for e, i, j, p and q as in [WinogradExpand]. v and x do not overlap.
+func WinogradReduce[T Float](m WinogradMap, rows, cols int, x []T, row, col int, v []T, ldv, n int) {
+	shape := checkWinograd(m, rows, cols, v, ldv, x, row, col, n)
 	if n > 0 {
-		active[T]().winogradReduce[m](v, ldv, x, row, col, n)
+		active[T]().winogradReduce[m][shape](v, ldv, x, row, col, n)
 	}
 }
 
-func checkWinograd[T Float](m WinogradMap, v []T, ldv int, x []T, row, col, n int) {
+// A winogradShape numbers the tiles of a map: 2 where the last row is missing, and 1 where the last column is.
+type winogradShape int
+
+const winogradShapes winogradShape = 4
+
+// sides returns the rows and columns of a tile.
+func (s winogradShape) sides(m WinogradMap) (rows, cols int) {
+	return winogradSide[m] - int(s)/2, winogradSide[m] - int(s)%2
+}
+
+// winogradWhole tells whether a map has no tiles but whole ones.
+func winogradWhole(m WinogradMap) bool { return m == WinogradFilter }
+
+func checkWinograd[T Float](m WinogradMap, rows, cols int, v []T, ldv int, x []T, row, col, n int) winogradShape {
 	if m < 0 || m >= winogradMaps {
 		panic("kernels: unknown map")
 	}
 	if n < 0 {
 		panic(badCount)
 	}
-	side := winogradSide[m]
+	down, across := winogradSide[m]-rows, winogradSide[m]-cols
+	if down&^1 != 0 || across&^1 != 0 || winogradWhole(m) && down+across > 0 {
+		panic("kernels: map without tiles of this size")
+	}
 	checkBlock(v, ldv, winogradPoints*winogradPoints, n)
-	checkBlock(x, col, side, n)
-	if n > 0 && (row < n || len(x) < (side-1)*(row+col)+n) {
+	checkBlock(x, col, cols, n)
+	if n > 0 && (row < n || len(x) < (rows-1)*row+(cols-1)*col+n) {
 		panic(badBlock)
 	}
+	return winogradShape(2*down + across)
 }
 
 // A winogradKernel works on the values v at the points and the tile x of n > 0 elements.
 type winogradKernel[T Float] func(v []T, ldv int, x []T, row, col, n int)
 
-func winogradExpandGo[T Float](side int, expand func(x [winogradPoints]T) [winogradPoints]T) winogradKernel[T] {
+// winogradKernels are those of a tier: for each map, and each shape of its tiles.
+type winogradKernels[T Float] [winogradMaps][winogradShapes]winogradKernel[T]
+
+// winogradLines returns at how many points a side is evaluated, all but that at infinity where its last element is missing.
+func winogradLines(m WinogradMap, side int) int { return winogradPoints - winogradSide[m] + side }
+
+func winogradExpandGo[T Float](m WinogradMap, shape winogradShape, expand func(x [winogradPoints]T) [winogradPoints]T) winogradKernel[T] {
+	rows, cols := shape.sides(m)
 	return func(v []T, ldv int, x []T, row, col, n int) {
 		for e := range n {
 			var t [winogradPoints][winogradPoints]T
-			for j := range side {
+			for j := range cols {
 				var in [winogradPoints]T
-				for i := range side {
+				for i := range rows {
 					in[i] = x[i*row+j*col+e]
 				}
 				for p, y := range expand(in) {
 					t[p][j] = y
 				}
 			}
-			for p := range t {
-				for q, y := range expand(t[p]) {
+			for p := range winogradLines(m, rows) {
+				out := expand(t[p])
+				for q, y := range out[:winogradLines(m, cols)] {
 					v[(winogradPoints*p+q)*ldv+e] = y
 				}
 			}
@@ -93,22 +123,23 @@ func winogradExpandGo[T Float](side int, expand func(x [winogradPoints]T) [winog
 	}
 }
 
-func winogradReduceGo[T Float](side int, adds bool, reduce func(v [winogradPoints]T) [winogradPoints]T) winogradKernel[T] {
+func winogradReduceGo[T Float](m WinogradMap, shape winogradShape, adds bool, reduce func(v [winogradPoints]T) [winogradPoints]T) winogradKernel[T] {
+	rows, cols := shape.sides(m)
 	return func(v []T, ldv int, x []T, row, col, n int) {
 		for e := range n {
 			var t [winogradPoints][winogradPoints]T
-			for p := range winogradPoints {
+			for p := range winogradLines(m, rows) {
 				var in [winogradPoints]T
-				for q := range in {
+				for q := range winogradLines(m, cols) {
 					in[q] = v[(winogradPoints*p+q)*ldv+e]
 				}
 				for j, y := range reduce(in) {
 					t[j][p] = y
 				}
 			}
-			for j := range side {
+			for j := range cols {
 				out := reduce(t[j])
-				for i, y := range out[:side] {
+				for i, y := range out[:rows] {
 					if at := &x[i*row+j*col+e]; adds {
 						*at += y
 					} else {
@@ -151,12 +182,14 @@ func winogradFilterBack[T Float](v [winogradPoints]T) [winogradPoints]T {
 }
 
 // winogradGo are the kernels of the reference.
-func winogradGo[T Float]() (expand, reduce [winogradMaps]winogradKernel[T]) {
-	expand = [winogradMaps]winogradKernel[T]{
-		winogradExpandGo(5, winogradInput[T]), winogradExpandGo(4, winogradOutput[T]), winogradExpandGo(2, winogradFilter[T]),
+func winogradGo[T Float]() (expand, reduce winogradKernels[T]) {
+	for s := range winogradShapes {
+		expand[WinogradInput][s] = winogradExpandGo(WinogradInput, s, winogradInput[T])
+		expand[WinogradOutput][s] = winogradExpandGo(WinogradOutput, s, winogradOutput[T])
+		reduce[WinogradInput][s] = winogradReduceGo(WinogradInput, s, true, winogradInputBack[T])
+		reduce[WinogradOutput][s] = winogradReduceGo(WinogradOutput, s, false, winogradOutputBack[T])
 	}
-	reduce = [winogradMaps]winogradKernel[T]{
-		winogradReduceGo(5, true, winogradInputBack[T]), winogradReduceGo(4, false, winogradOutputBack[T]), winogradReduceGo(2, true, winogradFilterBack[T]),
-	}
+	expand[WinogradFilter][0] = winogradExpandGo(WinogradFilter, 0, winogradFilter[T])
+	reduce[WinogradFilter][0] = winogradReduceGo(WinogradFilter, 0, true, winogradFilterBack[T])
 	return expand, reduce
 }

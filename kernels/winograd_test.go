@@ -9,58 +9,74 @@ import (
 func TestWinograd(t *testing.T) { both(t, testWinograd[float32], testWinograd[float64]) }
 
 func testWinograd[T Float](t *testing.T) {
+	eachTier(t, func(t *testing.T, k *impl[T]) {
+		for _, n := range []int{1, 3, 16, 37} {
+			for s := range winogradShapes {
+				testWinogradShape(t, k, s, n)
+			}
+		}
+	})
+}
+
+func testWinogradShape[T Float](t *testing.T, k *impl[T], shape winogradShape, n int) {
 	u := math.Ldexp(1, -52)
 	if is32[T]() {
 		u = math.Ldexp(1, -23)
 	}
-	eachTier(t, func(t *testing.T, k *impl[T]) {
-		for _, n := range []int{1, 3, 16, 37} {
-			rng := newRand()
-			random := func(vectors int) []T {
-				x := make([]T, vectors*n)
-				fill(rng, x, -1, 1)
-				return x
-			}
-			d, g, dy := random(25), random(4), random(16) // inputs, window, gradient of the outputs
-			y, dd, dg := random(16), random(25), random(4)
-			wantY, wantD, wantG := make([]T, 16*n), append([]T(nil), dd...), append([]T(nil), dg...)
-			for i := range 64 {
-				a, b, c := i/16, i/4%4, i%4 // place of the output and of the window
-				for e := range n {
-					at, in, of := (4*a+b)*n+e, (5*(a+1-c/2)+b+1-c%2)*n+e, c*n+e
-					wantY[at] += g[of] * d[in]
-					wantD[in] += g[of] * dy[at]
-					wantG[of] += dy[at] * d[in]
-				}
-			}
-			points := func(m WinogradMap, x []T) []T {
-				v := make([]T, 25*n)
-				k.winogradExpand[m](v, n, x, winogradSide[m]*n, n, n)
-				return v
-			}
-			back := func(m WinogradMap, x, v, w []T) {
-				product := make([]T, 25*n)
-				for i := range product {
-					product[i] = v[i] * w[i]
-				}
-				k.winogradReduce[m](product, n, x, winogradSide[m]*n, n, n)
-			}
-			vd, vg, vy := points(WinogradInput, d), points(WinogradFilter, g), points(WinogradOutput, dy)
-			back(WinogradOutput, y, vd, vg)
-			back(WinogradInput, dd, vy, vg)
-			back(WinogradFilter, dg, vy, vd)
-			for _, c := range []struct {
-				name      string
-				got, want []T
-			}{{"outputs", y, wantY}, {"gradient of the inputs", dd, wantD}, {"gradient of the window", dg, wantG}} {
-				for i := range c.want {
-					if !(math.Abs(float64(c.got[i]-c.want[i])) <= 100*u) {
-						t.Fatalf("n = %d, %s: element %d is %v, want %v", n, c.name, i, c.got[i], c.want[i])
-					}
-				}
+	rng := newRand()
+	random := func(vectors int) []T {
+		x := make([]T, vectors*n)
+		fill(rng, x, -1, 1)
+		return x
+	}
+	down, across := shape.sides(WinogradOutput)
+	d, g, dy := random((down+1)*(across+1)), random(4), random(down*across) // inputs, window, gradient of the outputs
+	y, dd, dg := random(down*across), random((down+1)*(across+1)), random(4)
+	wantY, wantD, wantG := make([]T, len(y)), append([]T(nil), dd...), append([]T(nil), dg...)
+	for i := range 4 * down * across {
+		a, b, c := i/4/across, i/4%across, i%4 // place of the output and of the window
+		for e := range n {
+			at, in, of := (across*a+b)*n+e, ((across+1)*(a+1-c/2)+b+1-c%2)*n+e, c*n+e
+			wantY[at] += g[of] * d[in]
+			wantD[in] += g[of] * dy[at]
+			wantG[of] += dy[at] * d[in]
+		}
+	}
+	of := func(m WinogradMap) (s winogradShape, row int) {
+		if !winogradWhole(m) {
+			s = shape
+		}
+		_, cols := s.sides(m)
+		return s, cols * n
+	}
+	points := func(m WinogradMap, x []T) []T {
+		v := make([]T, 25*n)
+		s, row := of(m)
+		k.winogradExpand[m][s](v, n, x, row, n, n)
+		return v
+	}
+	back := func(m WinogradMap, x, v, w []T) {
+		product := make([]T, 25*n)
+		for i := range product {
+			product[i] = v[i] * w[i]
+		}
+		s, row := of(m)
+		k.winogradReduce[m][s](product, n, x, row, n, n)
+	}
+	vd, vg, vy := points(WinogradInput, d), points(WinogradFilter, g), points(WinogradOutput, dy)
+	back(WinogradOutput, y, vd, vg)
+	back(WinogradInput, dd, vy, vg)
+	back(WinogradFilter, dg, vy, vd)
+	for _, c := range []struct {
+		name      string
+		got, want []T
+	}{{"outputs", y, wantY}, {"gradient of the inputs", dd, wantD}, {"gradient of the window", dg, wantG}} {
+		for i := range c.want {
+			if !(math.Abs(float64(c.got[i]-c.want[i])) <= 100*u) {
+				t.Fatalf("n = %d, %d x %d, %s: element %d is %v, want %v", n, down, across, c.name, i, c.got[i], c.want[i])
 			}
 		}
-	})
+	}
 }
 
 func TestTranspose(t *testing.T) { both(t, testTranspose[float32], testTranspose[float64]) }

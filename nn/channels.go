@@ -19,8 +19,8 @@ func channelsOf(shape []int) (channels, place int) {
 func (c *CPU[T]) ChannelSums(sum, y *Tensor[T]) {
 	channels, place := channelsOf(y.shape)
 	sameSize(sum.size, channels)
-	if place == 1 {
-		c.columnSums(sum, y, y.shape[0], channels)
+	if place == 1 || y.channelsLast {
+		c.columnSums(sum, y, y.shape[0]*place, channels)
 		return
 	}
 	t := c.take(opChannelSums)

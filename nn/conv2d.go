@@ -60,6 +60,7 @@ type Conv2d[T kernels.Float] struct {
 	ops  Ops[T]
 	work *Workspace[T]
 	x, y *Tensor[T]
+	last bool // whether the channels of the output are last
 }
 
 const (
@@ -107,7 +108,20 @@ func (l *Conv2d[T]) begin(x *Tensor[T]) {
 		panic(err.Error())
 	}
 	l.x, l.y = x, l.work.Tensor(convY, x.shape[0], l.cfg.Out, oh, ow)
+	l.y.channelsLast = l.last
 }
+
+func (l *Conv2d[T]) channelsLast(in []int) (input, output bool) {
+	fused, ok := l.ops.(FusedOps[T])
+	oh, ow, err := l.size(in)
+	if !ok || err != nil {
+		return false, false
+	}
+	input, output = fused.ConvChannelsLast(l.geo, in, []int{in[0], l.cfg.Out, oh, ow}, l.Weight.Value.shape)
+	return input, output
+}
+
+func (l *Conv2d[T]) giveChannelsLast(last bool) { l.last = last }
 
 func (l *Conv2d[T]) forwardActivated(x *Tensor[T], slope T) (*Tensor[T], bool) {
 	fused, ok := l.ops.(FusedOps[T])

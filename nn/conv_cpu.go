@@ -10,6 +10,8 @@ import (
 type convJob[T kernels.Float] struct {
 	z            convSizes
 	large, small []T  // the two images, one of them the destination
+	smallLast    bool // whether the channels of the small image are last: it is a matrix of pixels
+	largeLast    bool // the same of the large image, where the window covers it
 	weight, bias []T  // weight or its gradient, [o, c k^2]; bias or nil
 	activated    bool // a LeakyReLU follows
 	slope        T    // of it
@@ -21,7 +23,7 @@ type convJob[T kernels.Float] struct {
 	partial  []T
 	laid     []T // the small image, a block after the other; empty where blocks are read where they lie
 
-	toSmall, toLarge, toWeight, lay func(task int) // the methods, bound once
+	toSmall, toLarge, toWeight, lay, turn, turnBack func(task int) // the methods, bound once
 
 	scratch parallel.Spares[convScratch[T]]
 }
@@ -29,6 +31,12 @@ type convJob[T kernels.Float] struct {
 // takeConv returns a job, new or used.
 func (c *CPU[T]) takeConv(g ConvGeometry, large, small, weight *Tensor[T]) *convJob[T] {
 	z := sizesOf(g, large.shape, small.shape, weight.shape)
+	if large.channelsLast && !z.single {
+		panic("nn: convolution: no such layout of the large image")
+	}
+	if small.channelsLast {
+		z.step, z.cols = z.ow, z.place
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var j *convJob[T]
@@ -37,8 +45,10 @@ func (c *CPU[T]) takeConv(g ConvGeometry, large, small, weight *Tensor[T]) *conv
 	} else {
 		j = new(convJob[T])
 		j.toSmall, j.toLarge, j.toWeight, j.lay = j.smallBlock, j.largeBlock, j.weightBlock, j.layBlock
+		j.turn, j.turnBack = j.turnChannel, j.addTurned
 	}
 	j.z, j.large, j.small, j.weight = z, large.Data(), small.Data(), weight.Data()
+	j.smallLast, j.largeLast = small.channelsLast, large.channelsLast
 	return j
 }
 
@@ -64,7 +74,7 @@ func (c *CPU[T]) tasks(n int, task func(i int)) {
 // layAll brings the small image into blocks of j.rows rows of places, unless they may be read where they lie.
 func (c *CPU[T]) layAll(j *convJob[T]) {
 	z := &j.z
-	if z.step == z.ow && z.oh%j.rows == 0 {
+	if j.smallLast || z.step == z.ow && z.oh%j.rows == 0 {
 		j.laid = j.laid[:0]
 		return
 	}
@@ -82,10 +92,14 @@ func (j *convJob[T]) layBlock(task int) {
 	layPlaces(z, j.laid[r0*z.step*z.o:], j.small, r0, min(r0+j.rows, z.n*z.oh))
 }
 
-// places returns the small image from row r0 of places on, the first of a block, with the distance of two channels. A whole image is
+// places returns the small image from row r0 of places on, the first of a block, with the distance of two channels, or of two places where
+// channels are last. A whole image is
 // fetched in the order of memory first: products read a few of its columns after the other, and would wait for each line.
 func (j *convJob[T]) places(s *convScratch[T], r0, cols int) ([]T, int) {
 	z := &j.z
+	if j.smallLast {
+		return j.small[r0*z.ow*z.o:], z.o
+	}
 	if len(j.laid) > 0 {
 		return j.laid[r0*z.step*z.o:], cols
 	}
@@ -133,7 +147,7 @@ func (c *CPU[T]) conv(j *convJob[T], bias *Tensor[T]) {
 		j.bias = bias.Data()
 	}
 	if z := &j.z; z.single {
-		kernels.Gemm(c.run, false, true, z.n, z.o, z.depth, 1, j.large, z.depth, j.weight, z.depth, 0, j.small, z.o)
+		kernels.Gemm(c.run, false, true, z.n, z.o, z.depth, 1, j.large, z.depth, c.turned(j), z.depth, 0, j.small, z.o)
 		for n := range z.n {
 			if j.bias != nil {
 				kernels.Axpy(j.small[n*z.o:][:z.o], 1, j.bias)
@@ -156,6 +170,17 @@ func (j *convJob[T]) smallBlock(task int) {
 	r0 := task * j.rows
 	r1 := min(r0+j.rows, z.n*z.oh)
 	cols := (r1 - r0) * z.step
+	if j.smallLast {
+		dst := j.small[r0*z.ow*z.o:][:cols*z.o]
+		for c0 := 0; c0 < z.c; c0 += j.channels {
+			c1 := min(c0+j.channels, z.c)
+			s.gather(z, j.large, c0, c1, r0, r1)
+			kernels.Gemm(nil, true, true, cols, z.o, (c1-c0)*z.taps, 1, s.patch, cols, j.weight[c0*z.taps:], z.depth, betaAfter[T](c0), dst, z.o)
+		}
+		finishRows(dst, z.o, j.bias, j.activated, j.slope)
+		j.scratch.Put(s)
+		return
+	}
 	one := z.nextRange(r0, r1)
 	part := one.y1-one.y0 == r1-r0 && z.step == z.ow // the block is a part of an image, which is written where it lies
 	var dst []T
@@ -220,7 +245,12 @@ func (c *CPU[T]) convTranspose(j *convJob[T], bias *Tensor[T]) {
 		j.bias = bias.Data()
 	}
 	if z.single {
-		kernels.Gemm(c.run, false, false, z.n, z.depth, z.o, 1, j.small, z.o, j.weight, z.depth, 0, j.large, z.depth)
+		kernels.Gemm(c.run, false, false, z.n, z.depth, z.o, 1, j.small, z.o, c.turned(j), z.depth, 0, j.large, z.depth)
+		if j.largeLast {
+			finishRows(j.large[:z.n*z.depth], z.c, j.bias, j.activated, j.slope)
+			c.releaseConv(j)
+			return
+		}
 		for i := range z.n * z.c {
 			if j.bias != nil {
 				addTo(j.large[i*z.taps:][:z.taps], j.bias[i%z.c])
@@ -249,7 +279,7 @@ func (j *convJob[T]) largeBlock(task int) {
 	cols, rows := (n1-n0)*z.cols, (c1-c0)*z.taps
 	src, ld := j.places(s, n0*z.oh, cols)
 	s.patch = grown(s.patch, rows*cols)
-	kernels.Gemm(nil, true, false, rows, cols, z.o, 1, j.weight[c0*z.taps:], z.depth, src, ld, 0, s.patch, cols)
+	kernels.Gemm(nil, true, j.smallLast, rows, cols, z.o, 1, j.weight[c0*z.taps:], z.depth, src, ld, 0, s.patch, cols)
 	for n := n0; n < n1; n++ {
 		for c := c0; c < c1; c++ {
 			var bias T
@@ -280,7 +310,7 @@ func (c *CPU[T]) ConvWeight(dweight, small, large *Tensor[T], g ConvGeometry) {
 	j := c.takeConv(g, large, small, dweight)
 	z := &j.z
 	if z.single {
-		kernels.Gemm(c.run, true, false, z.o, z.depth, z.n, 1, j.small, z.o, j.large, z.depth, 1, j.weight, z.depth)
+		c.singleWeight(j)
 		c.releaseConv(j)
 		return
 	}
@@ -312,7 +342,7 @@ func (j *convJob[T]) weightBlock(task int) {
 		cols := (r1 - r0) * z.step
 		s.gather(z, j.large, c0, c1, r0, r1)
 		src, ld := j.places(s, r0, cols)
-		kernels.Gemm(nil, false, true, z.o, (c1-c0)*z.taps, cols, 1, src, ld, s.patch, cols, betaAfter[T](b-first), dst, z.depth)
+		kernels.Gemm(nil, j.smallLast, true, z.o, (c1-c0)*z.taps, cols, 1, src, ld, s.patch, cols, betaAfter[T](b-first), dst, z.depth)
 	}
 	j.scratch.Put(s)
 }

@@ -123,6 +123,8 @@ func testConv[T kernels.Float](t *testing.T) {
 		{3, 19, 8, 30, 16, ConvGeometry{4, 2, 1}},
 		{7, 16, 10, 22, 16, ConvGeometry{4, 2, 1}},
 		{14, 16, 2, 2, 16, ConvGeometry{4, 2, 1}},
+		{3, 16, 12, 6, 17, ConvGeometry{4, 2, 1}},
+		{2, 18, 4, 18, 16, ConvGeometry{4, 2, 1}},
 		{300, 2, 3, 3, 2, ConvGeometry{3, 1, 0}},
 	} {
 		checkConv(t, ops, c)

@@ -20,6 +20,7 @@ type ConvTranspose2d[T kernels.Float] struct {
 	ops  Ops[T]
 	work *Workspace[T]
 	x, y *Tensor[T]
+	last bool // whether the channels of the output are last
 }
 
 // NewConvTranspose2d returns a transposed convolution of zeros; see [ConvTranspose2d.Init]. It panics on a configuration that is out of
@@ -61,7 +62,20 @@ func (l *ConvTranspose2d[T]) begin(x *Tensor[T]) {
 		panic(err.Error())
 	}
 	l.x, l.y = x, l.work.Tensor(convY, x.shape[0], l.cfg.Out, oh, ow)
+	l.y.channelsLast = l.last
 }
+
+func (l *ConvTranspose2d[T]) channelsLast(in []int) (input, output bool) {
+	fused, ok := l.ops.(FusedOps[T])
+	oh, ow, err := l.size(in)
+	if !ok || err != nil {
+		return false, false
+	}
+	output, input = fused.ConvChannelsLast(l.geo, []int{in[0], l.cfg.Out, oh, ow}, in, l.Weight.Value.shape)
+	return input, output
+}
+
+func (l *ConvTranspose2d[T]) giveChannelsLast(last bool) { l.last = last }
 
 func (l *ConvTranspose2d[T]) forwardActivated(x *Tensor[T], slope T) (*Tensor[T], bool) {
 	fused, ok := l.ops.(FusedOps[T])

@@ -24,6 +24,9 @@
 // Parameters and [Buffers], such as running moments, have the names of PyTorch's state_dict. [SetTraining] sets the mode of a network and
 // all inside; layers are made in training mode.
 //
+// Between the convolutions of a Sequential, images may lie in memory with their channels last, where the table of operations is faster so.
+// What goes in and comes out is not concerned, but batch normalisation adds up in another order than in its layer alone.
+//
 // # Devices
 //
 // Layers and optimisers compute only through a table of operations, [Ops], on tensors whose elements a [Storage] holds. [CPU] is the

@@ -70,4 +70,7 @@ func checkBackward[T kernels.Float](l Layer[T], dy, y *Tensor[T]) {
 	if !dy.SameShape(y) {
 		panic(fmt.Sprintf("nn: %v: gradient of shape %v for an output of shape %v", l, dy, y))
 	}
+	if dy.channelsLast != y.channelsLast {
+		panic(fmt.Sprintf("nn: %v: gradient from outside of the Sequential that the output was computed in", l))
+	}
 }

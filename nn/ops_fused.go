@@ -2,11 +2,14 @@ package nn
 
 import "github.com/sinkcpu/sinkcpu/kernels"
 
-// FusedOps is what a table of operations may offer beyond [Ops]: an operation and the activation behind it in one pass over memory, or both gradients
-// of a convolution from the same patches. Where
-// it does, [Sequential] calls them for a layer that a [ReLU] or a [LeakyReLU] follows. The results are the same bits as those of the two
-// operations.
+// FusedOps is what a table of operations may offer beyond [Ops]: an operation and the activation behind it in one pass over memory, or both
+// gradients of a convolution from the same patches. Where it does, [Sequential] calls them for a layer that a [ReLU] or a [LeakyReLU]
+// follows. The results are the same bits as those of the two operations.
 type FusedOps[T kernels.Float] interface {
+	// ConvChannelsLast tells whether the convolution between a large and a small image of these shapes, in any number, is faster where the
+	// channels of either are last in memory. Where both convolutions around a stretch of layers say so, [Sequential] lays the images between
+	// them in this way.
+	ConvChannelsLast(g ConvGeometry, large, small, weight []int) (largeLast, smallLast bool)
 	// AddRowLeakyReLU is AddRow, then LeakyReLU of y.
 	AddRowLeakyReLU(y, row *Tensor[T], slope T)
 	// ConvLeakyReLU is Conv, then LeakyReLU of y.

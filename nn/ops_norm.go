@@ -37,7 +37,7 @@ type normArgs[T kernels.Float] struct {
 	out       []T
 }
 
-// ChannelMoments sets the mean and the variance of each channel: a task a channel, or a block of channels where each is a column.
+// ChannelMoments sets the mean and the variance of each channel.
 func (c *CPU[T]) ChannelMoments(mean, variance, x *Tensor[T]) {
 	t := c.takeChannels(opChannelMoments, x)
 	t.norm.mean, t.norm.variance = c.channelArg(t, mean), c.channelArg(t, variance)
@@ -57,11 +57,6 @@ func (c *CPU[T]) ChannelNormalize(y, x, mean, variance, weight, bias *Tensor[T],
 
 // ChannelNormalizeLeakyReLU is ChannelNormalize, then LeakyReLU of y.
 func (c *CPU[T]) ChannelNormalizeLeakyReLU(y, x, mean, variance, weight, bias *Tensor[T], eps float64, slope T) {
-	if _, place := channelsOf(x.shape); place == 1 {
-		c.ChannelNormalize(y, x, mean, variance, weight, bias, eps)
-		c.LeakyReLU(y, y, slope)
-		return
-	}
 	sameSize(y.size, x.size)
 	t := c.takeChannels(opChannelNormalize, x)
 	t.y, t.alpha = y.Data(), slope
@@ -104,11 +99,14 @@ func (c *CPU[T]) normalizeBackward(dx, dweight, dbias, dy, y, x, mean, variance,
 	c.release(t)
 }
 
-// takeChannels returns a task over x, seen as [n, rows, cols].
+// takeChannels returns a task over x, seen as [n, rows, cols]: where channels are last, each pixel is an image of its own.
 func (c *CPU[T]) takeChannels(op opcode, x *Tensor[T]) *task[T] {
 	channels, place := channelsOf(x.shape)
 	t := c.take(op)
 	t.x, t.n, t.rows, t.cols = x.Data(), x.shape[0], channels, place
+	if x.channelsLast {
+		t.n, t.cols = t.n*place, 1
+	}
 	return t
 }
 

@@ -15,6 +15,8 @@ type Sequential[T kernels.Float] struct {
 	params  []*Param[T]
 	trained int    // the first layer that has parameters
 	pairs   []pair // of each layer
+	planned []int  // the shape of an input, without the batch, that the layouts are for
+	last    []bool // whether the channels of the output of each layer are last
 }
 
 // A pair says whether a layer and the next are a layer and its activation that can be one operation.
@@ -61,13 +63,17 @@ func (s *Sequential[T]) Layers() []Layer[T] { return s.layers }
 
 // Forward applies the layers in order.
 func (s *Sequential[T]) Forward(x *Tensor[T]) *Tensor[T] {
+	s.plan(x.shape)
 	for i := 0; i < len(s.layers); i++ {
-		if y, ok := s.forwardPair(i, x); ok {
-			x = y
-			i++
-			continue
+		s.lay(i, true)
+		y, pair := s.forwardPair(i, x)
+		if !pair {
+			y = s.layers[i].Forward(x)
 		}
-		x = s.layers[i].Forward(x)
+		s.lay(i, false)
+		if x = y; pair {
+			i++
+		}
 	}
 	return x
 }

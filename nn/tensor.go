@@ -17,6 +17,8 @@ type Tensor[T kernels.Float] struct {
 	storage Storage[T]
 	offset  int
 	host    []T // the elements, nil on a device
+
+	channelsLast bool // the elements of an image [n, c, h, w] lie as [n, h, w, c]: between two layers of a Sequential only
 }
 
 // NewTensor returns a tensor of zeros on the host. It panics when there is no dimension or a negative one.
@@ -46,7 +48,7 @@ func (t *Tensor[T]) set(s Storage[T], offset int, shape []int) {
 		panic("nn: storage shorter than the tensor")
 	}
 	t.shape = append(t.shape[:0], shape...)
-	t.size, t.storage, t.offset, t.host = size, s, offset, nil
+	t.size, t.storage, t.offset, t.host, t.channelsLast = size, s, offset, nil, false
 	if data := s.Data(); data != nil {
 		t.host = data[offset : offset+size : offset+size]
 	}

@@ -26,7 +26,11 @@ func (w *Workspace[T]) Tensor(slot int, shape ...int) *Tensor[T] {
 }
 
 // Like returns the tensor of a slot under the shape of x.
-func (w *Workspace[T]) Like(slot int, x *Tensor[T]) *Tensor[T] { return w.Tensor(slot, x.shape...) }
+func (w *Workspace[T]) Like(slot int, x *Tensor[T]) *Tensor[T] {
+	t := w.Tensor(slot, x.shape...)
+	t.channelsLast = x.channelsLast
+	return t
+}
 
 // WithCols returns the tensor of a slot under the shape of x with cols as its last dimension.
 func (w *Workspace[T]) WithCols(slot int, x *Tensor[T], cols int) *Tensor[T] {

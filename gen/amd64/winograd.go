@@ -7,28 +7,47 @@ import (
 
 func init() { register("winograd", emitWinograd) }
 
-// emitWinograd emits the transforms of F(4 x 4, 2 x 2), from and to tiles of side vectors a side; package kernels has the matrices.
+// emitWinograd emits the transforms of F(4 x 4, 2 x 2), from and to tiles of vectors; package kernels has the matrices. Those of inputs and
+// outputs have tiles without the last row or column too.
 func emitWinograd(m *machine) {
+	input := winogradMatrix{5, winogradPoints, (*machine).winogradInput, (*machine).winogradInputBack}
+	output := winogradMatrix{4, winogradPoints, (*machine).winogradOutputBack, (*machine).winogradOutput}
+	filter := winogradMatrix{2, winogradPoints, (*machine).winogradFilter, (*machine).winogradFilterBack}
+	shortInput := winogradMatrix{4, winogradPoints - 1, (*machine).winogradInput, (*machine).winogradInputBack}
+	shortOutput := winogradMatrix{3, winogradPoints - 1, (*machine).winogradOutputBack, (*machine).winogradOutput}
+	ofInput, ofOutput := []float64{2, 4, 5}, []float64{1. / 2, 1. / 4, 1. / 8}
 	for _, t := range []winogradTransform{
-		{"Input", 5, (*machine).winogradInput, (*machine).winogradInputBack, true, []float64{2, 4, 5}},
-		{"Output", 4, (*machine).winogradOutputBack, (*machine).winogradOutput, false, []float64{1. / 2, 1. / 4, 1. / 8}},
-		{"Filter", 2, (*machine).winogradFilter, (*machine).winogradFilterBack, true, []float64{2. / 3, 1. / 3, 1. / 6, 1. / 4}},
+		{"Input", "", input, input, true, ofInput},
+		{"Input", "5x4", input, shortInput, true, ofInput},
+		{"Input", "4x5", shortInput, input, true, ofInput},
+		{"Input", "4x4", shortInput, shortInput, true, ofInput},
+		{"Output", "", output, output, false, ofOutput},
+		{"Output", "4x3", output, shortOutput, false, ofOutput},
+		{"Output", "3x4", shortOutput, output, false, ofOutput},
+		{"Output", "3x3", shortOutput, shortOutput, false, ofOutput},
+		{"Filter", "", filter, filter, true, []float64{2. / 3, 1. / 3, 1. / 6, 1. / 4}},
 	} {
 		m.winogradExpand(t)
 		m.winogradReduce(t)
 	}
 }
 
-// winogradPoints is the number of points that a tile is evaluated at along a side.
+// winogradPoints is the number of points that a tile is evaluated at along a side, unless its last element is missing.
 const winogradPoints = 5
 
-// A winogradTransform is a matrix of as many rows as there are points and side columns, and its transpose.
-type winogradTransform struct {
-	name           string
-	side           int
+// A winogradMatrix has a row for each of points and side columns, and is applied by expand, its transpose by reduce. Where the last
+// column is missing, so is the point at infinity, and both take and give one number less.
+type winogradMatrix struct {
+	side, points   int
 	expand, reduce func(m *machine, k []operand.Op, x []reg.VecVirtual) []reg.VecVirtual
-	adds           bool // whether what is reduced adds to its destination
-	constants      []float64
+}
+
+// A winogradTransform is a matrix for the rows of a tile, and one for its columns.
+type winogradTransform struct {
+	name, shape string
+	rows, cols  winogradMatrix
+	adds        bool // whether what is reduced adds to its destination
+	constants   []float64
 }
 
 // A winogradLoop is what the kernels have in common: the values at the points at v, ld apart, the tile at x, its rows and columns row and
@@ -87,27 +106,36 @@ func (m *machine) winogradSignature() string {
 	return s + ")"
 }
 
+// walkPoints calls f with an address for each point of the transform.
+func (w *winogradLoop) walkPoints(t winogradTransform, f func(p, q int, at operand.Mem)) {
+	w.walk(w.v, w.ld, winogradPoints*(t.rows.points-1)+t.cols.points, func(k int, at operand.Mem) {
+		if k%winogradPoints < t.cols.points {
+			f(k/winogradPoints, k%winogradPoints, at)
+		}
+	})
+}
+
 func (m *machine) winogradExpand(t winogradTransform) {
-	m.function("Winograd"+t.name+"Expand", m.winogradSignature(), "sets the 25 vectors v of n elements, ldv apart, to M X M^T for a tile X of vectors.")
+	m.function("Winograd"+t.name+"Expand"+t.shape, m.winogradSignature(), "sets the vectors v of n elements, ldv apart, of the points to M X M^T for a tile X of vectors.")
 	w := m.winogradArguments(t)
 	m.each(w.n, 1, []reg.GPVirtual{w.v, w.x}, func(int) {
-		w.walk(w.x, w.col, t.side, func(j int, column operand.Mem) {
-			in := make([]reg.VecVirtual, t.side)
-			w.walk(column.Base.(reg.GPVirtual), w.row, t.side, func(i int, at operand.Mem) { in[i] = m.loaded(at) })
-			for p, v := range t.expand(m, w.constants, in) {
+		w.walk(w.x, w.col, t.cols.side, func(j int, column operand.Mem) {
+			in := make([]reg.VecVirtual, t.rows.side)
+			w.walk(column.Base.(reg.GPVirtual), w.row, t.rows.side, func(i int, at operand.Mem) { in[i] = m.loaded(at) })
+			for p, v := range t.rows.expand(m, w.constants, in) {
 				w.keep(p, j, v)
 			}
 		})
 		var out []reg.VecVirtual
-		w.walk(w.v, w.ld, winogradPoints*winogradPoints, func(k int, at operand.Mem) {
-			if k%winogradPoints == 0 {
-				in := make([]reg.VecVirtual, t.side)
+		w.walkPoints(t, func(p, q int, at operand.Mem) {
+			if q == 0 {
+				in := make([]reg.VecVirtual, t.cols.side)
 				for j := range in {
-					in[j] = w.kept(k/winogradPoints, j)
+					in[j] = w.kept(p, j)
 				}
-				out = t.expand(m, w.constants, in)
+				out = t.cols.expand(m, w.constants, in)
 			}
-			m.store(out[k%winogradPoints], at)
+			m.store(out[q], at)
 		})
 	})
 	m.ret()
@@ -118,24 +146,25 @@ func (m *machine) winogradReduce(t winogradTransform) {
 	if t.adds {
 		verb = "adds to"
 	}
-	m.function("Winograd"+t.name+"Reduce", m.winogradSignature(), verb+" a tile X of vectors M^T V M for the 25 vectors v of n elements, ldv apart.")
+	m.function("Winograd"+t.name+"Reduce"+t.shape, m.winogradSignature(), verb+" a tile X of vectors M^T V M for the vectors v of n elements, ldv apart, of the points.")
 	w := m.winogradArguments(t)
 	m.each(w.n, 1, []reg.GPVirtual{w.v, w.x}, func(int) {
-		in := make([]reg.VecVirtual, winogradPoints)
-		w.walk(w.v, w.ld, winogradPoints*winogradPoints, func(k int, at operand.Mem) {
-			in[k%winogradPoints] = m.loaded(at)
-			if k%winogradPoints == winogradPoints-1 {
-				for j, v := range t.reduce(m, w.constants, in) {
-					w.keep(k/winogradPoints, j, v)
+		in := make([]reg.VecVirtual, t.cols.points)
+		w.walkPoints(t, func(p, q int, at operand.Mem) {
+			in[q] = m.loaded(at)
+			if q == t.cols.points-1 {
+				for j, v := range t.cols.reduce(m, w.constants, in) {
+					w.keep(p, j, v)
 				}
 			}
 		})
-		w.walk(w.x, w.col, t.side, func(j int, column operand.Mem) {
+		w.walk(w.x, w.col, t.cols.side, func(j int, column operand.Mem) {
+			in := make([]reg.VecVirtual, t.rows.points)
 			for p := range in {
 				in[p] = w.kept(p, j)
 			}
-			out := t.reduce(m, w.constants, in)
-			w.walk(column.Base.(reg.GPVirtual), w.row, t.side, func(i int, at operand.Mem) {
+			out := t.rows.reduce(m, w.constants, in)
+			w.walk(column.Base.(reg.GPVirtual), w.row, t.rows.side, func(i int, at operand.Mem) {
 				if t.adds {
 					m.VADD(m.memory(at), out[i], out[i])
 				}
@@ -179,44 +208,63 @@ func (m *machine) times(k operand.Op, x reg.VecVirtual) reg.VecVirtual {
 
 func (m *machine) winogradInput(k []operand.Op, x []reg.VecVirtual) []reg.VecVirtual {
 	two, four, five := k[0], k[1], k[2]
-	last := m.times(four, x[4])
-	m.VADD(x[0], last, last)
-	m.VFNMADD231(five, x[2], last)
 	a, b := m.differenceOf(x[0], x[2]), m.differenceOf(x[1], x[3])
 	c, d := m.times(four, x[2]), m.times(four, x[3])
 	m.VSUB(x[0], c, c)
 	m.VSUB(x[1], d, d)
-	return []reg.VecVirtual{m.plus(a, two, b), m.minus(a, two, b), m.sumOf(c, d), m.differenceOf(c, d), last}
+	v := []reg.VecVirtual{m.plus(a, two, b), m.minus(a, two, b), m.sumOf(c, d), m.differenceOf(c, d)}
+	if len(x) > len(v) {
+		last := m.times(four, x[4])
+		m.VADD(x[0], last, last)
+		m.VFNMADD231(five, x[2], last)
+		v = append(v, last)
+	}
+	return v
 }
 
 func (m *machine) winogradInputBack(k []operand.Op, v []reg.VecVirtual) []reg.VecVirtual {
 	two, four, five := k[0], k[1], k[2]
 	s, t, u, w := m.sumOf(v[0], v[1]), m.differenceOf(v[0], v[1]), m.sumOf(v[2], v[3]), m.differenceOf(v[2], v[3])
 	first := m.differenceOf(s, u)
-	m.VADD(v[4], first, first)
 	third := m.times(four, u)
 	m.VSUB(s, third, third)
-	m.VFNMADD231(five, v[4], third)
 	fourth := m.times(four, w)
 	m.VFNMADD231(two, t, fourth)
 	second := m.times(two, t)
 	m.VSUB(w, second, second)
-	return []reg.VecVirtual{first, second, third, fourth, m.times(four, v[4])}
+	x := []reg.VecVirtual{first, second, third, fourth}
+	if len(v) > len(x) {
+		m.VADD(v[4], first, first)
+		m.VFNMADD231(five, v[4], third)
+		x = append(x, m.times(four, v[4]))
+	}
+	return x
 }
 
 func (m *machine) winogradOutput(k []operand.Op, v []reg.VecVirtual) []reg.VecVirtual {
 	half, quarter, eighth := k[0], k[1], k[2]
 	s, t, u, w := m.sumOf(v[0], v[1]), m.differenceOf(v[0], v[1]), m.sumOf(v[2], v[3]), m.differenceOf(v[2], v[3])
-	last := m.plus(w, eighth, t)
-	m.VADD(v[4], last, last)
-	return []reg.VecVirtual{m.sumOf(s, u), m.plus(w, half, t), m.plus(u, quarter, s), last}
+	y := []reg.VecVirtual{m.sumOf(s, u), m.plus(w, half, t), m.plus(u, quarter, s)}
+	if len(v) > winogradPoints-1 {
+		last := m.plus(w, eighth, t)
+		m.VADD(v[4], last, last)
+		y = append(y, last)
+	}
+	return y
 }
 
 func (m *machine) winogradOutputBack(k []operand.Op, y []reg.VecVirtual) []reg.VecVirtual {
 	half, quarter := k[0], k[1]
-	a, b := m.plus(y[0], quarter, y[2]), m.plus(y[1], quarter, y[3])
-	c, d := m.sumOf(y[0], y[2]), m.sumOf(y[1], y[3])
-	return []reg.VecVirtual{m.plus(a, half, b), m.minus(a, half, b), m.sumOf(c, d), m.differenceOf(c, d), m.copyOf(y[3])}
+	a, c := m.plus(y[0], quarter, y[2]), m.sumOf(y[0], y[2])
+	b, d := y[1], y[1]
+	if len(y) > 3 {
+		b, d = m.plus(y[1], quarter, y[3]), m.sumOf(y[1], y[3])
+	}
+	v := []reg.VecVirtual{m.plus(a, half, b), m.minus(a, half, b), m.sumOf(c, d), m.differenceOf(c, d)}
+	if len(y) > 3 {
+		v = append(v, m.copyOf(y[3]))
+	}
+	return v
 }
 
 func (m *machine) winogradFilter(k []operand.Op, g []reg.VecVirtual) []reg.VecVirtual {
