@@ -12,7 +12,7 @@ import (
 
 // SolveAll solves problems of any sizes, each in one task and with its own early stop, many at once over the runner. Results are in the
 // order of the problems and the same bits as those of [Solver.Solve]. The error joins those of the problems, each with its index; a result
-// is nil only where its problem's error is not [ErrNotConverged]. Progress is not called, G must be nil, and no problem may be a rank's share.
+// is nil only where its problem's error is not [ErrNotConverged]. Progress is not called, Device is not used, G must be nil, and no problem may be a rank's share.
 func (s *Solver[T]) SolveAll(ctx context.Context, problems []*Problem[T]) ([]*Result[T], error) {
 	if s.G != nil {
 		return nil, errors.New("sinkhorn: a batch of problems has no common potential to start from")
@@ -23,7 +23,7 @@ func (s *Solver[T]) SolveAll(ctx context.Context, problems []*Problem[T]) ([]*Re
 		}
 	}
 	own := *s
-	own.Progress = nil
+	own.Progress, own.Device, own.DeviceOnly = nil, nil, false
 	order := make([]int, len(problems))
 	for k := range order {
 		order[k] = k

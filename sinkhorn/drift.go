@@ -123,7 +123,7 @@ func (s *Solver[T]) redraw(ctx context.Context, cost logsumexp.Cost[T], n, reps 
 // subsetDivergence returns the divergence between the points index[:n] and index[n:] of a pooled cost.
 func (s *Solver[T]) subsetDivergence(ctx context.Context, cost logsumexp.Cost[T], index []int, n int) (float64, error) {
 	own := *s
-	own.G, own.Progress = nil, nil
+	own.G, own.Progress, own.Device, own.DeviceOnly = nil, nil, nil, false
 	x, y := index[:n], index[n:]
 	xy, err1 := NewProblem(gather(cost, x, y), nil, nil)
 	xx, err2 := NewSelfProblem(gather(cost, x, x), nil)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sinkcpu/sinkcpu/devices"
 	"github.com/sinkcpu/sinkcpu/internal/parallel"
 	"github.com/sinkcpu/sinkcpu/logsumexp"
 )
@@ -32,6 +33,7 @@ type otOptions struct {
 	debias     bool
 	richardson bool
 	precision  string
+	device     string
 	threads    int
 	init       string
 
@@ -46,6 +48,8 @@ type otOptions struct {
 
 	mpi   bool
 	group *rankGroup
+
+	on devices.Device // that was opened, nil for the processor
 }
 
 // otCosts names the costs between points.
@@ -111,6 +115,7 @@ X and Y hold a point a row, as CSV or .npy, plain or gzip; - is the standard inp
 	f.BoolVar(&o.debias, "debias", false, "also solve X against X and Y against Y, for the divergence")
 	f.BoolVar(&o.richardson, "richardson", false, "also solve at eps/2, and extrapolate cost and divergence to eps = 0; implies --debias")
 	f.StringVar(&o.precision, "precision", o.precision, "f32 or f64; results are evaluated in f64 either way")
+	addDeviceFlag(cmd, &o.device, deviceAuto, "from 8192 x 8192 pairs on, in f32, where there is one; should it fail the processor does it all")
 	f.IntVar(&o.threads, "threads", 0, "workers; 0 for one a processor; the result does not depend on it")
 	f.StringVar(&o.init, "init", "", "start from the potentials in a .npz that --potentials wrote")
 	f.BoolVar(&o.json, "json", false, "print one JSON object")
@@ -169,14 +174,26 @@ func (o *otOptions) runOn(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
+	if o.on, err = openDevice(o.device, o.suitsDevice(in), cmd.ErrOrStderr()); err != nil {
+		return err
+	}
+	if o.on != nil {
+		defer o.on.Close()
+	}
 	progress := newOTProgress(cmd.ErrOrStderr())
 	answer, report, notConverged := o.answer(cmd.Context(), in, eps, pool, progress.callback())
 	progress.end()
+	if answer == nil && errors.Is(notConverged, errors.ErrUnsupported) {
+		return usagef("--device %s cannot solve this: %v; use --device cpu", o.device, notConverged)
+	}
 	if answer == nil {
 		return notConverged
 	}
 	if !o.group.first() {
 		return errors.Join(o.writeElsewhere(answer, report), notConverged)
+	}
+	for _, fault := range report.faults {
+		fmt.Fprintf(cmd.ErrOrStderr(), "sinkcpu: note: the device failed, and the processor went on in its place: %s\n", plainError(fault))
 	}
 	if report.Note != "" {
 		fmt.Fprintf(cmd.ErrOrStderr(), "sinkcpu: note: %s\n", report.Note)
@@ -254,6 +271,9 @@ func (o *otOptions) check(cmd *cobra.Command, args []string) error {
 	case o.threads < 0:
 		return usagef("--threads %d: want a number of workers, or 0 for one a processor", o.threads)
 	}
+	if err := o.checkDevice(cmd); err != nil {
+		return err
+	}
 	if _, err := logsumexp.ParseGround(o.cost); err != nil {
 		return usagef("--cost %s is unknown; known are %s with a number P > 0, or give the costs by --cost-matrix", o.cost, otCosts())
 	}
@@ -276,6 +296,27 @@ func (o *otOptions) check(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	return o.checkFiles(args)
+}
+
+// checkDevice refuses a device for what none does.
+func (o *otOptions) checkDevice(cmd *cobra.Command) error {
+	if err := checkDevice(o.device); err != nil || !namesDevice(o.device) {
+		return err
+	}
+	switch {
+	case o.precision != precision32:
+		return usagef("--device %s computes in f32; --precision %s needs --device cpu", o.device, o.precision)
+	case o.reg != regKL:
+		return usagef("--device %s does not go with --reg %s, which needs --device cpu", o.device, o.reg)
+	case o.batch != "":
+		return usagef("--device %s is for one pair of files; --batch needs --device cpu", o.device)
+	}
+	return nil
+}
+
+// suitsDevice reports whether a device could solve the problem and is likely to be faster than the processor, by its size alone.
+func (o *otOptions) suitsDevice(in *otInput) bool {
+	return o.precision == precision32 && o.reg == regKL && o.group.comm.Size() == 1 && in.n*in.m >= deviceEntries
 }
 
 // checkMatrixFlags holds the flags of points against those of matrices.

@@ -40,7 +40,7 @@ func solveExact(ctx context.Context, o *otOptions, in *otInput, _ float64, pool 
 	entries := len(r.Pairs)
 	s.facts = otReport{
 		Value: otNumber(r.Value), TransportCost: otNumber(r.Value), LowerBound: otNumber(min(r.Dual, r.Value)), UpperBound: otNumber(r.Value),
-		MarginalError: otNumber(miss), Iterations: r.Iterations, Status: sinkhorn.Converged.String(), Method: r.Method, NonZeros: &entries,
+		MarginalError: otNumber(miss), Iterations: r.Iterations, Status: sinkhorn.Converged.String(), Method: r.Method, Device: deviceCPU, NonZeros: &entries,
 	}
 	return s, nil
 }

@@ -28,7 +28,7 @@ func solveL2(ctx context.Context, o *otOptions, in *otInput, eps float64, pool *
 	}
 	s.facts = otReport{
 		Eps: otNumber(eps), Value: otNumber(q.Value), TransportCost: otNumber(q.TransportCost), MarginalError: otNumber(q.MarginalError),
-		Iterations: q.Iterations, Status: q.Status.String(), Method: "newton", NonZeros: &q.NonZeros,
+		Iterations: q.Iterations, Status: q.Status.String(), Method: "newton", Device: deviceCPU, NonZeros: &q.NonZeros,
 	}
 	s.facts.LowerBound, s.facts.UpperBound = unlessStopped(q.Status == sinkhorn.Cancelled, q.Bounds)
 	return s, err

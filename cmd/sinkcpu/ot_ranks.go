@@ -19,6 +19,9 @@ func (o *otOptions) checkRanks(cmd *cobra.Command) error {
 			return usagef("--%s needs one process; more than one rank divides the points of X among them", name)
 		}
 	}
+	if namesDevice(o.device) {
+		return usagef("--device %s needs one process; more than one rank divides the points of X among them", o.device)
+	}
 	if o.eps.unit == planEntropy {
 		return usagef("--eps %s needs one process; more than one rank divides the points of X among them", &o.eps)
 	}

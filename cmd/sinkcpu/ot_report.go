@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -27,7 +28,9 @@ type otReport struct {
 	Iterations    int      `json:"iterations"`
 	Status        string   `json:"status"`
 	Method        string   `json:"method"`
-	NonZeros      *int     `json:"nonzeros,omitempty"` // of the plan of --reg l2 and none
+	Device        string   `json:"device"`              // that made the first iterations, "cpu" for the processor
+	Evaluated     string   `json:"evaluated,omitempty"` // the device that summed the plan, in float32; absent for the processor in float64
+	NonZeros      *int     `json:"nonzeros,omitempty"`  // of the plan of --reg l2 and none
 	Seconds       float64  `json:"seconds"`
 	*otUnbalanced
 	*otDivergence
@@ -35,6 +38,8 @@ type otReport struct {
 	*otExtrapolation
 	Ranks *otRanks `json:"ranks,omitempty"`
 	Note  string   `json:"note,omitempty"`
+
+	faults []error // of a device
 }
 
 // An otRanks says what ranks that shared the work cost, as means over them; see [ranks.Traffic].
@@ -94,6 +99,7 @@ func (s *otSolution[T]) report() *otReport {
 		N: in.n, M: in.m, Cost: costMatrixName, Eps: otNumber(xy.Eps()), MassX: otNumber(in.massX), MassY: otNumber(in.massY),
 		Value: otNumber(xy.Value()), TransportCost: otNumber(xy.TransportCost()),
 		MarginalError: otNumber(xy.MarginalError()), Iterations: xy.Iterations, Status: xy.Status.String(), Method: xy.Method,
+		Device: cmp.Or(xy.Device, deviceCPU), Evaluated: xy.Evaluated, faults: s.faults(),
 	}
 	if in.c == nil {
 		r.Dim, r.Cost = &in.dim, s.o.cost
@@ -124,6 +130,20 @@ func (s *otSolution[T]) report() *otReport {
 		r.SinkhornLoss = &loss
 	}
 	return r
+}
+
+// faults returns why a device was left.
+func (s *otSolution[T]) faults() (all []error) {
+	results := []*sinkhorn.Result[T]{s.xy}
+	if s.div != nil {
+		results = append(results, s.div.XX, s.div.YY)
+	}
+	for _, r := range results {
+		if r.DeviceFault != nil {
+			all = append(all, r.DeviceFault)
+		}
+	}
+	return all
 }
 
 // unlessStopped returns bounds, or numbers that are none after a solve was stopped: the bounds read the costs once or twice more.
@@ -210,6 +230,9 @@ func (r *otReport) text() string {
 	}
 	line("marginal error", "%.3g", r.MarginalError)
 	line("status", "%s after %d iterations (%s), %.3g s", r.Status, r.Iterations, r.Method, r.Seconds)
+	if r.Device != deviceCPU {
+		line("device", "%s", r.Device)
+	}
 	if k := r.Ranks; k != nil {
 		line("ranks", "%d; %.2g %% of the time in exchange, %.2g %% in wait for the slowest", k.Size, 100*k.MovingSeconds/r.Seconds, 100*k.WaitingSeconds/r.Seconds)
 	}

@@ -29,6 +29,9 @@ func solveOT[T kernels.Float](ctx context.Context, o *otOptions, in *otInput, ep
 	x, y := o.reach.sides()
 	s := &otSolution[T]{o: o, in: in, pool: pool}
 	solver := sinkhorn.Solver[T]{Eps: eps, Tol: o.tol, MaxIter: o.maxIter, G: in.g, Runner: pool, Progress: progress}
+	if o.on != nil {
+		solver.Device, solver.DeviceOnly = o.on, namesDevice(o.device)
+	}
 	if err := in.checkRange(o.precision); err != nil {
 		return nil, err
 	}
