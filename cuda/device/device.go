@@ -36,8 +36,8 @@ type Device struct {
 	functions sync.Map // of *Function by name
 }
 
-// Open takes a device into use: "cuda" is the first, "cuda:N" the one of number N. The error is of the kind [ErrNone] where it cannot be
-// used, of [ErrMemory] where its memory is full.
+// Open takes a device into use: "cuda" is the first that nothing is known against, "cuda:N" the one of number N. The error is of the kind
+// [ErrNone] where it cannot be used, of [ErrMemory] where its memory is full.
 func Open(which string) (*Device, error) {
 	ordinal, err := parse(which)
 	if err != nil {
@@ -54,10 +54,13 @@ func Open(which string) (*Device, error) {
 // simulation finds accesses outside of them.
 func Simulated(drv *driver.Driver, image []byte) (*Device, error) { return open(drv, image, 0, true) }
 
-// parse returns N of "cuda:N", 0 of "cuda".
+// first stands for the first device that nothing is known against.
+const first = -1
+
+// parse returns N of "cuda:N", first of "cuda".
 func parse(which string) (int, error) {
 	if which == "cuda" {
-		return 0, nil
+		return first, nil
 	}
 	number, ok := strings.CutPrefix(which, "cuda:")
 	n, err := strconv.Atoi(number)
@@ -106,11 +109,8 @@ func (d *Device) start(image []byte, ordinal int) error {
 	if ordinal >= count {
 		return none("there is no device cuda:%d; the driver shows %d, the first is cuda:0", ordinal, count)
 	}
-	if d.info, d.handle, err = describe(drv, ordinal); err != nil {
+	if err := d.choose(ordinal, count); err != nil {
 		return err
-	}
-	if d.info.Problem != "" {
-		return none("%s", d.info.Problem)
 	}
 	if err := failure(drv, "cuDevicePrimaryCtxRetain", drv.DevicePrimaryCtxRetain(&d.context, d.handle)); err != nil {
 		return err
@@ -132,6 +132,23 @@ func (d *Device) start(image []byte, ordinal int) error {
 	d.parameters.init()
 	d.memory.bound = d.info.Memory / 2
 	return d.loadModule(image)
+}
+
+// choose finds the device of a number, or the first that nothing is known against.
+func (d *Device) choose(ordinal, count int) error {
+	last := ordinal
+	if ordinal == first {
+		ordinal, last = 0, count-1
+	}
+	var reasons []string
+	for ; ordinal <= last; ordinal++ {
+		var err error
+		if d.info, d.handle, err = describe(d.drv, ordinal); err != nil || d.info.Problem == "" {
+			return err
+		}
+		reasons = append(reasons, d.info.Problem)
+	}
+	return none("%s", strings.Join(reasons, "; "))
 }
 
 // release gives back all that start took, as far as it came, and all memory.

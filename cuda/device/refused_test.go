@@ -136,8 +136,39 @@ func TestPanicsAreFaults(t *testing.T) {
 	}
 }
 
+// "cuda" is the first device that can be used; where there is none, the reason of each is said.
+func TestFirst(t *testing.T) {
+	for _, c := range []struct {
+		capabilities []int32
+		want         int
+	}{{[]int32{9}, 0}, {[]int32{6, 8, 9}, 1}, {[]int32{6, 5}, -1}} {
+		drv := sim.Bare(t, sim.Options{}).Driver()
+		drv.DeviceGetCount = func(n *int32) driver.Result { *n = int32(len(c.capabilities)); return driver.Success }
+		drv.DeviceGet = func(dev *driver.Device, n int32) driver.Result { *dev = driver.Device(n); return driver.Success }
+		attribute := drv.DeviceGetAttribute
+		drv.DeviceGetAttribute = func(v *int32, a driver.Attribute, dev driver.Device) driver.Result {
+			if a == driver.AttributeCapabilityMajor {
+				*v = c.capabilities[dev]
+				return driver.Success
+			}
+			return attribute(v, a, dev)
+		}
+		d, err := open(drv, nil, first, true)
+		if c.want < 0 {
+			if !errors.Is(err, ErrNone) || !strings.Contains(err.Error(), "6.0") || !strings.Contains(err.Error(), "5.0") {
+				t.Errorf("%v: %v", c.capabilities, err)
+			}
+			continue
+		}
+		if err != nil || d.Info().Ordinal != c.want {
+			t.Fatalf("%v: %v", c.capabilities, err)
+		}
+		d.Close()
+	}
+}
+
 func TestNames(t *testing.T) {
-	for which, want := range map[string]int{"cuda": 0, "cuda:0": 0, "cuda:12": 12} {
+	for which, want := range map[string]int{"cuda": first, "cuda:0": 0, "cuda:12": 12} {
 		if n, err := parse(which); n != want || err != nil {
 			t.Errorf("%s: %d, %v", which, n, err)
 		}
