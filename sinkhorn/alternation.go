@@ -2,6 +2,7 @@ package sinkhorn
 
 import (
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -145,6 +146,9 @@ func sweepTo(ss *session, it alternation, goal float64, patience int) end {
 		omega = relaxation.omega
 		seen := ss.trace[begin:]
 		if k := len(seen); k%monitorSpan == 0 && k >= 2*monitorSpan {
+			if rounded(seen, it.floor()) {
+				return stalled
+			}
 			if (!ss.overrelax || relaxation.steady()) && (omega == 1 || patience < math.MaxInt) {
 				if e := forecast(seen, goal, patience, it.floor(), ss.overrelax && omega == 1); e != reached {
 					return e
@@ -158,6 +162,13 @@ func sweepTo(ss *session, it alternation, goal float64, patience int) end {
 			}
 		}
 	}
+}
+
+// rounded reports whether errors have been below the floor for two spans without a new least one to speak of: what is left of them is noise, in which
+// no rate shows, and an omega that follows one never settles.
+func rounded(seen []float64, floor float64) bool {
+	k := len(seen) - 2*monitorSpan
+	return k > 0 && slices.Max(seen[k:]) < floor && slices.Min(seen[k:]) > .9*slices.Min(seen[:k])
 }
 
 // forecast says whether an error that has not reached the goal is on its way there, if need be by over-relaxation, which is still to begin.
