@@ -56,14 +56,10 @@ type convSizes struct {
 
 // sizesOf returns the sizes of a convolution from a tensor of shape large to one of shape small. It panics when they do not fit.
 func sizesOf(g ConvGeometry, large, small, weight []int) convSizes {
-	if g.check() != nil || len(large) != 4 || len(small) != 4 || large[0] != small[0] ||
-		small[2] != g.places(large[2]) || small[3] != g.places(large[3]) ||
-		len(weight) != 4 || weight[0] != small[1] || weight[1] != large[1] || weight[2] != g.Kernel || weight[3] != g.Kernel {
-		panic("nn: convolution: tensors do not fit")
-	}
+	s := g.ConvSizes(large, small, weight)
 	z := convSizes{
-		n: large[0], c: large[1], h: large[2], w: large[3],
-		o: small[1], oh: small[2], ow: small[3],
+		n: s.N, c: s.C, h: s.H, w: s.W,
+		o: s.O, oh: s.OH, ow: s.OW,
 		k: g.Kernel, s: g.Stride, p: g.Padding,
 	}
 	z.taps = z.k * z.k

@@ -48,18 +48,8 @@ func (c *CPU[T]) Download(dst []T, src *Tensor[T]) {
 
 // Gemm sets C = alpha op(A) op(B) + beta C.
 func (c *CPU[T]) Gemm(transA, transB bool, alpha T, a, b *Tensor[T], beta T, y *Tensor[T]) {
-	m, ka := a.Rows(), a.Cols()
-	if transA {
-		m, ka = ka, m
-	}
-	kb, n := b.Rows(), b.Cols()
-	if transB {
-		kb, n = n, kb
-	}
-	if ka != kb || y.Rows() != m || y.Cols() != n {
-		panic("nn: Gemm: matrices do not fit")
-	}
-	kernels.Gemm(c.run, transA, transB, m, n, ka, alpha, a.Data(), a.Cols(), b.Data(), b.Cols(), beta, y.Data(), n)
+	m, n, k := GemmSizes(transA, transB, a, b, y)
+	kernels.Gemm(c.run, transA, transB, m, n, k, alpha, a.Data(), a.Cols(), b.Data(), b.Cols(), beta, y.Data(), n)
 }
 
 // AddRow adds row[j] to each y[i,j].
@@ -158,9 +148,7 @@ func (c *CPU[T]) TanhBackward(dx, dy, y *Tensor[T]) { c.each(opTanhBackward, dx,
 
 // Adam updates p, m and v with the gradient grad.
 func (c *CPU[T]) Adam(p, grad, m, v *Tensor[T], step *kernels.AdamStep[T]) {
-	sameSize(p.size, grad.size)
-	sameSize(p.size, m.size)
-	sameSize(p.size, v.size)
+	CheckSizes(p.size, grad, m, v)
 	t := c.take(opAdam)
 	t.n = p.size
 	t.y, t.x, t.z, t.w, t.adam = p.Data(), grad.Data(), m.Data(), v.Data(), *step
@@ -185,10 +173,4 @@ func (c *CPU[T]) each(op opcode, y, x, z *Tensor[T], alpha T) {
 	}
 	c.do(t, (t.n+chunk-1)/chunk)
 	c.release(t)
-}
-
-func sameSize(n, m int) {
-	if n != m {
-		panic("nn: tensors differ in size")
-	}
 }

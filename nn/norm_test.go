@@ -24,7 +24,7 @@ func moments[T kernels.Float](values []T) (mean, variance float64) {
 
 // ofChannel returns the elements of channel c of x.
 func ofChannel[T kernels.Float](x *Tensor[T], c int) []T {
-	channels, place := channelsOf(x.Shape())
+	channels, place := ChannelSizes(x)
 	var values []T
 	for n := range x.Shape()[0] {
 		values = append(values, x.Data()[(n*channels+c)*place:][:place]...)

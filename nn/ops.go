@@ -6,7 +6,11 @@ import "github.com/sinkcpu/sinkcpu/kernels"
 //
 // Destinations come first. A destination may be the same tensor as a source of the same size in element-wise operations, and overlaps no
 // source elsewhere. Element-wise operations ask for equal sizes, matrix operations for fitting [Tensor.Rows] and [Tensor.Cols]; else they
-// panic. Tensors live where the table computes.
+// panic. Tensors live where the table computes: in storages of its Alloc.
+//
+// A table may compute later than it is called, so the methods return no errors. When a device fails, the table does nothing from then on,
+// and panics with a [*Fault] where a number has to come back to the host: in Download, Dot, the losses, Gather, ScatterAdd, and where the
+// elements of a tensor are read ([Tensor.Values]). So no wrong number leaves it. [CatchFault] turns the panic into an error.
 type Ops[T kernels.Float] interface {
 	// Alloc returns a storage of n zeros.
 	Alloc(n int) Storage[T]

@@ -1,7 +1,6 @@
 package nn
 
 import (
-	"fmt"
 	"math"
 
 	"github.com/sinkcpu/sinkcpu/kernels"
@@ -54,11 +53,7 @@ func (c *CPU[T]) Hinge(grad, y *Tensor[T], sign T) float64 {
 func (c *CPU[T]) CrossEntropy(grad, y, class *Tensor[T]) float64 {
 	rows, cols := y.Rows(), y.Cols()
 	sameSize(class.size, rows)
-	for i := range rows {
-		if v := class.Data()[i]; !(v >= 0 && v < T(cols)) || v != T(int(v)) {
-			panic(fmt.Sprintf("nn: CrossEntropy: class %v in row %d, want an integer from 0 to %d", v, i, cols-1))
-		}
-	}
+	CheckClasses(class.Data(), cols)
 	t := c.takeLoss(opCrossEntropy, grad, y, 1/float64(rows))
 	t.z, t.rows, t.cols = class.Data(), rows, cols
 	return c.total(t, rowBlocks(rows, cols))

@@ -67,7 +67,7 @@ func (c *CPU[T]) ChannelNormalizeLeakyReLU(y, x, mean, variance, weight, bias *T
 
 // ChannelNormalizeLeakyReLUBackward is LeakyReLUBackward, then ChannelNormalizeBackward.
 func (c *CPU[T]) ChannelNormalizeLeakyReLUBackward(dx, dweight, dbias, dy, y, x, mean, variance, weight *Tensor[T], eps float64, batch bool, slope T) {
-	if _, place := channelsOf(x.shape); place == 1 {
+	if _, place := ChannelSizes(x); place == 1 {
 		c.LeakyReLUBackward(dx, dy, y, slope)
 		c.ChannelNormalizeBackward(dx, dweight, dbias, dx, x, mean, variance, weight, eps, batch)
 		return
@@ -101,7 +101,7 @@ func (c *CPU[T]) normalizeBackward(dx, dweight, dbias, dy, y, x, mean, variance,
 
 // takeChannels returns a task over x, seen as [n, rows, cols]: where channels are last, each pixel is an image of its own.
 func (c *CPU[T]) takeChannels(op opcode, x *Tensor[T]) *task[T] {
-	channels, place := channelsOf(x.shape)
+	channels, place := ChannelSizes(x)
 	t := c.take(op)
 	t.x, t.n, t.rows, t.cols = x.Data(), x.shape[0], channels, place
 	if x.channelsLast {

@@ -52,14 +52,10 @@ func (c *CPU[T]) UpsampleBackward(dx, dy *Tensor[T], factor int) {
 
 // pools runs an operation on y, x and, where it is not nil, z, in tasks of whole channels.
 func (c *CPU[T]) pools(op opcode, y, x, z, large, small *Tensor[T], g ConvGeometry) {
-	if len(large.shape) != 4 || len(small.shape) != 4 || g.check() != nil {
-		panic("nn: pooling: tensors do not fit")
-	}
-	p := poolArgs{ConvGeometry: g, h: large.shape[2], w: large.shape[3], oh: small.shape[2], ow: small.shape[3]}
-	planes := large.shape[0] * large.shape[1]
-	if planes != small.shape[0]*small.shape[1] || p.oh != g.places(p.h) || p.ow != g.places(p.w) || z != nil && z.size != large.size {
-		panic("nn: pooling: tensors do not fit")
-	}
+	s := g.PoolSizes(large.shape, small.shape)
+	CheckSizes(large.size, z)
+	p := poolArgs{ConvGeometry: g, h: s.H, w: s.W, oh: s.OH, ow: s.OW}
+	planes := s.N * s.C
 	t := c.take(op)
 	t.y, t.x, t.rows, t.cols, t.pool = y.Data(), x.Data(), planes, p.h*p.w, p
 	if z != nil {

@@ -80,12 +80,10 @@ func (o *RMSProp[T]) Step(params []*Param[T]) {
 
 // RMSProp updates p, v and, unless it is nil, the momentum u.
 func (c *CPU[T]) RMSProp(p, grad, v, u *Tensor[T], step *RMSPropStep[T]) {
-	sameSize(p.size, grad.size)
-	sameSize(p.size, v.size)
+	CheckSizes(p.size, grad, v, u)
 	t := c.take(opRMSProp)
 	t.n, t.y, t.x, t.z, t.rmsprop = p.size, p.Data(), grad.Data(), v.Data(), *step
 	if u != nil {
-		sameSize(p.size, u.size)
 		t.w = u.Data()
 	}
 	c.do(t, (t.n+chunk-1)/chunk)

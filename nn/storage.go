@@ -10,6 +10,15 @@ type Storage[T kernels.Float] interface {
 	Data() []T
 }
 
+// A DeviceStorage is a storage whose elements the host cannot address. Errors are those of [Ops].
+type DeviceStorage[T kernels.Float] interface {
+	Storage[T]
+	// Read copies the elements from offset on into dst.
+	Read(dst []T, offset int)
+	// Write copies src to the elements from offset on.
+	Write(src []T, offset int)
+}
+
 // Host is a storage in the memory of the process.
 type Host[T kernels.Float] []T
 

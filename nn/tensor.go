@@ -90,12 +90,35 @@ func (t *Tensor[T]) Rows() int {
 // Storage returns what holds the elements, and the element of it at which the tensor begins.
 func (t *Tensor[T]) Storage() (s Storage[T], offset int) { return t.storage, t.offset }
 
-// Data returns the elements of a tensor on the host, not a copy. It panics for a tensor on a device; see [Ops].Download.
+// Data returns the elements of a tensor on the host, not a copy. It panics for a tensor on a device; see [Tensor.Values].
 func (t *Tensor[T]) Data() []T {
 	if t.host == nil && t.size > 0 {
 		panic("nn: the tensor's elements are on a device")
 	}
 	return t.host
+}
+
+// OnHost reports whether the host can address the elements.
+func (t *Tensor[T]) OnHost() bool { return t.host != nil || t.size == 0 }
+
+// Values returns the elements wherever they are: themselves on the host, else a copy of them as they are now.
+func (t *Tensor[T]) Values() []T {
+	if t.OnHost() {
+		return t.host
+	}
+	dst := make([]T, t.size)
+	t.storage.(DeviceStorage[T]).Read(dst, t.offset)
+	return dst
+}
+
+// SetValues copies src to the elements, wherever they are. It panics when the number of elements differs.
+func (t *Tensor[T]) SetValues(src []T) {
+	sameSize(t.size, len(src))
+	if t.OnHost() {
+		copy(t.host, src)
+		return
+	}
+	t.storage.(DeviceStorage[T]).Write(src, t.offset)
 }
 
 // Reshape returns a view of the same elements under another shape, in which one dimension may be -1 and is then what is left. It panics

@@ -73,7 +73,7 @@ static void yield() { shim_switch(&threads[current].sp, scheduler); }
 
 static bool same(const Meeting &a, const Meeting &b) {
     return a.combine == b.combine && a.name == b.name && a.whole_block == b.whole_block && a.mask == b.mask && a.at.line == b.at.line &&
-           strcmp(a.at.file, b.at.file) == 0;
+           (a.at.file == b.at.file || strcmp(a.at.file, b.at.file) == 0);
 }
 
 // meet returns when all that a meeting asks for have come and combine has been called. A lane of a warp that the block does not fill
@@ -85,7 +85,7 @@ static void meet(const Meeting &m, void *data) {
     if (!named(current - first)) fault("%s:%d: %s with the mask %#x, which leaves out lane %d that calls it", m.at.file, m.at.line, m.name, m.mask, current - first);
     me.meeting = m, me.data = data;
     me.state = waiting;
-    for (int i = 0; i < count; i++)
+    for (int i = count - 1; i >= 0; i--) // the last first: in the usual order it is what is still missing
         if (named(i) && (threads[first + i].state != waiting || !same(threads[first + i].meeting, m))) {
             yield();
             return;
