@@ -29,6 +29,7 @@ import (
 //	oracle_iterations   of all terms
 //	oracle_reached      1 where every term has the gap that was wanted, else 0
 //	gradient_error      see below
+//	lambda              where it falls as the model learns
 //
 // The slope of the model, |J_i^T u|/|u| for the row's own derivative u, is measured every 50 steps on the 4 rows of the largest u, and a
 // larger one seen before counts for 50 more steps by nine tenths. It is an estimate, so that delta holds as far as it does, unless L0
@@ -49,7 +50,12 @@ type OracleConfig struct {
 	Delta       float64 // wanted error of the generator's gradient; 0 for the automatic rule
 	L0          float64 // bound of |d c(g_theta(z), y)/dtheta|; 0 to measure it
 
-	// Of the neural oracle: widths of the hidden layers of both potentials, steps of ascent n_d and their learning rate.
+	// Lambda begins at Start times Eps, at least 1, and halves in HalfLife steps of [Fit] until it is Eps. 0 for a constant lambda.
+	Start, HalfLife float64
+
+	// Of the neural oracle: full for two potentials, semi for that of the data and its c-transform on the batch, "" for full; widths of
+	// their hidden layers, steps of ascent n_d and their learning rate.
+	Dual   string
 	Hidden []int
 	Steps  int
 	Rate   float64         // which falls as that of the model does
@@ -58,8 +64,11 @@ type OracleConfig struct {
 	Seed   uint64          // of their stream "potentials", and of the stochastic oracle
 }
 
-// OracleKinds are the names that [OracleConfig] takes.
-var OracleKinds = []string{"exact", "stochastic", "neural"}
+// OracleKinds and OracleDuals are the names that [OracleConfig] takes.
+var (
+	OracleKinds = []string{"exact", "stochastic", "neural"}
+	OracleDuals = []string{"full", "semi"}
+)
 
 const (
 	slopeEvery = 50      // steps between measurements
@@ -88,6 +97,7 @@ type oraclePlans[T kernels.Float] struct {
 	report  bool
 	measure bool // the error of the next derivative by the points
 	lambda  float64
+	factor  float64   // of lambda, over that of the end
 	l0      []float64 // of the terms, less the model's slope
 	norms   []float64 // of the last derivatives by the points, row by row
 	slope   float64   // of the model, 0 until it is measured
@@ -103,7 +113,7 @@ type oraclePlans[T kernels.Float] struct {
 func newOraclePlans[T kernels.Float](cfg TransportConfig, ground logsumexp.Ground) (*oraclePlans[T], error) {
 	oc := *cfg.Oracle
 	positive := func(v float64) bool { return v > 0 && !math.IsInf(v, 1) }
-	p := &oraclePlans[T]{cfg: cfg, oc: oc, ground: ground, wanted: autoBegin}
+	p := &oraclePlans[T]{cfg: cfg, oc: oc, ground: ground, wanted: autoBegin, factor: 1}
 	var err error
 	if p.reg, err = oracle.ParseRegularizer(oc.Regularizer); err != nil {
 		return nil, err
@@ -117,6 +127,10 @@ func newOraclePlans[T kernels.Float](cfg TransportConfig, ground logsumexp.Groun
 		return nil, fmt.Errorf("generative: delta %g, want a positive number, or 0 for the automatic rule", oc.Delta)
 	case oc.L0 != 0 && !positive(oc.L0):
 		return nil, fmt.Errorf("generative: l0 %g, want a positive number, or 0 to measure it", oc.L0)
+	case oc.Start != 0 && !(oc.Start >= 1 && positive(oc.Start) && positive(oc.HalfLife)):
+		return nil, fmt.Errorf("generative: lambda begins at %g times its end and halves in %g steps, want a number from 1 and a positive one", oc.Start, oc.HalfLife)
+	case oc.Dual != "" && !slices.Contains(OracleDuals, oc.Dual):
+		return nil, fmt.Errorf("generative: unknown dual %q, want full or semi", oc.Dual)
 	}
 	switch oc.Kind {
 	case "exact":
@@ -217,7 +231,7 @@ func (p *oraclePlans[T]) answer(ctx context.Context, t *term[T], wanted float64)
 	if !isFloat32 {
 		return nil, errors.New("generative: the neural oracle takes points in float32")
 	}
-	return p.duals[kindOf(t.from, t.to)].solve(q, x, y, t.d, wanted, p.report)
+	return p.duals[kindOf(t.from, t.to)].solve(q, x, y, t.d, potentialScale*p.lambda/p.factor, wanted, p.report)
 }
 
 // adapts reports whether the gap follows the measured error.
@@ -312,6 +326,9 @@ func (p *oraclePlans[T]) due(done uint64) bool { return p != nil && done%slopeEv
 // begin is called before each step, with the factor of its learning rates.
 func (p *oraclePlans[T]) begin(done uint64, decay float64) {
 	p.measure = p.due(done)
+	if p.oc.Start > 1 {
+		p.factor = max(1, p.oc.Start*math.Exp2(-float64(done)/p.oc.HalfLife))
+	}
 	for _, d := range p.duals {
 		d.group.Opt.SetRate(p.oc.Rate * decay)
 	}
@@ -364,6 +381,9 @@ func (p *oraclePlans[T]) metrics() []Metric {
 		}
 	}
 	m := []Metric{{name, gap}, {"delta", delta}, {"l0", l0}, {"oracle_iterations", iterations}, {"oracle_reached", reached}}
+	if p.oc.Start > 1 {
+		m = append(m, Metric{"lambda", p.lambda})
+	}
 	if p.error > 0 {
 		m = append(m, Metric{"gradient_error", p.error})
 	}

@@ -70,7 +70,11 @@ func TestNeuralPotentialsReachTheDual(t *testing.T) {
 		wide[i] = float64(v)
 		mean += wide[i] / float64(len(c))
 	}
-	for _, reg := range []oracle.Regularizer{oracle.KL, oracle.Norm2} {
+	for _, q := range []struct {
+		reg  oracle.Regularizer
+		dual string
+	}{{oracle.KL, "full"}, {oracle.Norm2, "full"}, {oracle.KL, "semi"}, {oracle.Norm2, "semi"}} {
+		reg := q.reg
 		p, err := oracle.NewProblem(reg, .05*mean, wide, n, n, nil, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -80,21 +84,94 @@ func TestNeuralPotentialsReachTheDual(t *testing.T) {
 			t.Fatal(err)
 		}
 		duals, err := newNeuralDuals(TransportConfig{Loss: "plain", Oracle: &OracleConfig{
-			Hidden: []int{64, 64}, Steps: 400, Rate: 3e-3, Dim: 2, Ops: nn.NewCPU[float32](nil),
+			Dual: q.dual, Hidden: []int{64, 64}, Steps: 400, Rate: 3e-3, Dim: 2, Ops: nn.NewCPU[float32](nil),
 		}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		a, err := duals["cross"].solve(p, x, y, 2, 1e-9, true)
+		a, err := duals["cross"].solve(p, x, y, 2, potentialScale*p.Lambda, 1e-9, true)
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Logf("%v: dual %.6g, exact %.6g, gap %.3g", reg, a.Value, best.Value, a.Gap)
+		t.Logf("%v %s: dual %.6g, exact %.6g, gap %.3g", reg, q.dual, a.Value, best.Value, a.Gap)
 		if !(a.Value >= .95*best.Value) || !(a.Value <= best.Value+1e-5*mean) {
-			t.Errorf("%v: the potentials reach %.6g of %.6g", reg, a.Value, best.Value)
+			t.Errorf("%v %s: the potentials reach %.6g of %.6g", reg, q.dual, a.Value, best.Value)
 		}
 		if !(a.Gap >= best.Value-a.Value-1e-5*mean) || a.Reached || a.Why == "" {
-			t.Errorf("%v: gap %.4g where the dual lacks %.4g; reached %v", reg, a.Gap, best.Value-a.Value, a.Reached)
+			t.Errorf("%v %s: gap %.4g where the dual lacks %.4g; reached %v", reg, q.dual, a.Gap, best.Value-a.Value, a.Reached)
+		}
+	}
+}
+
+// What the steps on the semi-dual descend on has the derivative that they take, under both regularisers.
+func TestSemiDualDerivative(t *testing.T) {
+	const n, m, scale = 5, 7, .8
+	rng := rand.New(rand.NewPCG(7, 8))
+	c, g := make([]float64, n*m), make([]float32, m)
+	for k := range c {
+		c[k] = rng.Float64()
+	}
+	for j := range g {
+		g[j] = rng.Float32()
+	}
+	for _, reg := range []oracle.Regularizer{oracle.KL, oracle.Norm2} {
+		p, err := oracle.NewProblem(reg, .2, c, n, m, nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wide, f := make([]float64, m), make([]float64, n)
+		value := func() float64 {
+			for j, v := range g {
+				wide[j] = scale * float64(v)
+			}
+			p.UpdateRows(f, wide)
+			return -p.Dual(f, wide)
+		}
+		d, dg := new(neuralDual), make([]float32, m)
+		d.begin(p)
+		d.semiAscent(p, g, scale, dg)
+		for j, got := range dg {
+			const h = 0x1p-8
+			at := g[j]
+			g[j] = at + h
+			up := value()
+			g[j] = at - h
+			down := value()
+			g[j] = at
+			if want := (up - down) / (2 * h); !(math.Abs(float64(got)-want) <= 2e-5) {
+				t.Errorf("%v: derivative %d is %.8g, differences give %.8g", reg, j, got, want)
+			}
+		}
+	}
+}
+
+// Lambda falls by half in so many steps, and no further than its end.
+func TestLambdaFalls(t *testing.T) {
+	cfg := oracleLoss("plain", "same", "sqeuclidean", OracleConfig{Kind: "exact", Regularizer: "kl", L0: 3, Start: 4, HalfLife: 2})
+	tr, err := NewTransport[float32](cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fit, err := NewFit(nn.NewCPU[float32](nil), NewPairModel(nn.NewCPU[float32](nil)), tr, FitConfig{Batch: 2, Rate: 1e-3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for step := range 8 {
+		metrics, err := fit.Step(context.Background(), twoPoints{}, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, seen := cfg.Eps*max(1, 4*math.Exp2(-float64(step)/2)), false
+		for _, v := range metrics {
+			if v.Name == "lambda" {
+				seen = true
+				if !(math.Abs(v.Value-want) <= 1e-12) {
+					t.Errorf("step %d: lambda %g, want %g", step, v.Value, want)
+				}
+			}
+		}
+		if !seen {
+			t.Fatalf("step %d: no lambda in %v", step, metrics)
 		}
 	}
 }
@@ -200,6 +277,8 @@ func TestBadOraclesAreRefused(t *testing.T) {
 	for name, oc := range map[string]OracleConfig{
 		"kind": {Kind: "x", Regularizer: "kl"}, "reg": {Kind: "exact", Regularizer: "x"}, "delta": {Kind: "exact", Regularizer: "kl", Delta: -1},
 		"l0": {Kind: "exact", Regularizer: "kl", L0: math.NaN()}, "dim": {Kind: "neural", Regularizer: "kl", Steps: 1, Rate: 1},
+		"start": {Kind: "exact", Regularizer: "kl", Start: .5, HalfLife: 1}, "half-life": {Kind: "exact", Regularizer: "kl", Start: 2},
+		"dual": {Kind: "neural", Regularizer: "kl", Steps: 1, Rate: 1, Dim: 1, Ops: nn.NewCPU[float32](nil), Dual: "x"},
 	} {
 		if _, err := NewTransport[float32](oracleLoss("plain", "same", "sqeuclidean", oc)); err == nil {
 			t.Errorf("%s: no error", name)

@@ -296,8 +296,12 @@ func (t *Transport[T]) problem(c logsumexp.Cost[T], self bool) (*sinkhorn.Proble
 
 // eps returns the temperature.
 func (t *Transport[T]) eps(active []*term[T], n int) (float64, error) {
+	eps := t.cfg.Eps
+	if t.oracle != nil {
+		eps *= t.oracle.factor
+	}
 	if !t.cfg.OfMean || t.cfg.Exact {
-		return t.cfg.Eps, nil
+		return eps, nil
 	}
 	var sum, count float64
 	for _, term := range active {
@@ -313,7 +317,7 @@ func (t *Transport[T]) eps(active []*term[T], n int) (float64, error) {
 		return 0, err
 	}
 	sum = all[0]
-	eps := t.cfg.Eps * sum / count
+	eps *= sum / count
 	if !(eps > 0) || math.IsInf(eps, 1) {
 		return 0, fmt.Errorf("%w: the mean cost between model and data is %g", ErrNotFinite, sum/count)
 	}

@@ -53,6 +53,8 @@ type DataState struct {
 	Scale    string `json:"scale"`  // of the numbers in a row: "byte/255", or "none" for those of the file
 	SHA256   string `json:"sha256"` // of the rows
 	Position uint64 `json:"position"`
+
+	MeanSquare float64 `json:"mean_square,omitempty"` // mean squared distance between rows, where a cost is in units of it
 }
 
 // A GroupState is a group of parameters.
@@ -73,6 +75,14 @@ func shapeOf(ds *data.Dataset) DataState {
 	d := DataState{Rows: ds.N, Dim: ds.Dim, Height: ds.H, Width: ds.W, Channels: ds.C, Scale: "none"}
 	if ds.Pixels != nil {
 		d.Scale = "byte/255"
+	}
+	return d
+}
+
+// withMean adds the mean squared distance between rows where the cost needs it.
+func (d DataState) withMean(c Config, ds *data.Dataset) DataState {
+	if c.CostMix > 0 {
+		d.MeanSquare = MeanCost(ds)
 	}
 	return d
 }

@@ -87,6 +87,7 @@ type Config struct {
 	Reconstruction float64 `json:"reconstruction"`  // weight of a decoder's error in the critic's loss; 0 for no decoder
 	CriticFile     string  `json:"critic_file"`     // of frozen features; none for features that are learned
 	CriticRate     float64 `json:"critic_lr"`       // learning rate of the critic
+	CostMix        float64 `json:"cost_mix"`        // weight of |x-y|^2 between rows, over its mean, beside the cost between features; 0 for none
 
 	AutoEncoder
 	Duals
@@ -301,6 +302,14 @@ func (c Config) Validate() error {
 		return bad("critic-file", c.CriticFile, "--features must say what network the file holds")
 	case c.frozen() && (c.Constraint == "spectral" || c.Reconstruction > 0):
 		return bad("critic", c.Critic, "frozen features take neither --constraint spectral nor --reconstruction")
+	case !(c.CostMix >= 0) || math.IsInf(c.CostMix, 1):
+		return bad("cost-mix", c.CostMix, "want a positive weight of the squared distance between rows, or 0 for none")
+	case c.CostMix > 0 && !(c.comparesFeatures() && (c.Objective == "sinkhorn" || c.Objective == "exact" || c.isROT())):
+		return bad("cost-mix", c.CostMix, "adds to a cost between features, of the objectives sinkhorn, exact and rot-gan: give --critic digits, --critic-file or --features")
+	case c.CostMix > 0 && !slices.Contains(mixableCosts, c.Cost):
+		return bad("cost-mix", c.CostMix, "mixes with --cost "+strings.Join(mixableCosts, ", ")+" only")
+	case c.CostMix > 0 && (c.Constraint == "penalty" && !c.frozen() || c.Reconstruction > 0):
+		return bad("cost-mix", c.CostMix, "takes neither --constraint penalty nor --reconstruction, which are of features alone")
 	case !(c.Reconstruction >= 0) || math.IsInf(c.Reconstruction, 1):
 		return bad("reconstruction", c.Reconstruction, "want a positive weight, or 0 for no decoder")
 	case c.LogEvery < 1:

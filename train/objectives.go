@@ -1,7 +1,9 @@
 package train
 
 import (
+	"fmt"
 	"maps"
+	"math"
 	"slices"
 
 	"github.com/sinkcpu/sinkcpu/evaluate"
@@ -93,6 +95,28 @@ func (c Config) readsClassifier() bool {
 	return c.Critic == digits || slices.Contains(classifierNames, c.Critic)
 }
 
+// mixableCosts are the costs between features to which one between rows may be added.
+var mixableCosts = []string{"cosine", "sqeuclidean", "halfsqeuclidean"}
+
+// ground returns the cost that is formed between what is compared.
+func (c Config) ground() string {
+	if c.CostMix > 0 {
+		return "sqeuclidean" // see generative.NewMixedFeatures
+	}
+	return c.Cost
+}
+
+// mixed returns the features beside the rows that they are of, where the costs of both are added.
+func (c Config) mixed(ops nn.Ops[float32], features nn.Layer[float32], d DataState) (nn.Layer[float32], error) {
+	if c.CostMix == 0 {
+		return features, nil
+	}
+	if !(d.MeanSquare > 0) || math.IsInf(d.MeanSquare, 1) {
+		return nil, &ConfigError{Flag: fmt.Sprintf("--cost-mix %v", c.CostMix), Problem: fmt.Sprintf("the mean squared distance between rows of the data is %g", d.MeanSquare)}
+	}
+	return generative.NewMixedFeatures(ops, features, d.Dim, c.Cost, c.CostMix/d.MeanSquare)
+}
+
 // frozen reports whether the features stay as they are.
 func (c Config) frozen() bool { return c.CriticFile != "" || c.Critic == digits }
 
@@ -113,6 +137,14 @@ func newClassifier(c Config, d DataState, pool *parallel.Pool) (*generative.Clas
 }
 
 func newCritic(ops nn.Ops[float32], c Config, d DataState, pool *parallel.Pool) (nn.Layer[float32], error) {
+	features, err := newFeatures(ops, c, d, pool)
+	if err != nil {
+		return nil, err
+	}
+	return c.mixed(ops, features, d)
+}
+
+func newFeatures(ops nn.Ops[float32], c Config, d DataState, pool *parallel.Pool) (nn.Layer[float32], error) {
 	var net *nn.Sequential[float32]
 	var err error
 	if c.readsClassifier() {
@@ -175,13 +207,13 @@ func newTransport(c Config, eps float64, pool *parallel.Pool) (generative.Criter
 		value = sinkhorn.Entropic
 	}
 	return generative.NewTransport[float32](generative.TransportConfig{
-		Loss: c.Loss, Self: c.Self, Cost: c.Cost, Value: value, Eps: eps, OfMean: c.adaptsEps(), Steps: c.Iters, Runner: pool,
+		Loss: c.Loss, Self: c.Self, Cost: c.ground(), Value: value, Eps: eps, OfMean: c.adaptsEps(), Steps: c.Iters, Runner: pool,
 		Gradient: c.Gradient, Tol: c.Tol, Reach: c.Reach,
 	})
 }
 
 func newExact(c Config, _ float64, pool *parallel.Pool) (generative.Criterion[float32], error) {
-	return generative.NewTransport[float32](generative.TransportConfig{Loss: c.Loss, Self: c.Self, Cost: c.Cost, Exact: true, Runner: pool})
+	return generative.NewTransport[float32](generative.TransportConfig{Loss: c.Loss, Self: c.Self, Cost: c.ground(), Exact: true, Runner: pool})
 }
 
 func newMMD(c Config, _ float64, pool *parallel.Pool) (generative.Criterion[float32], error) {

@@ -39,7 +39,7 @@ func Prepare(c Config, pool *parallel.Pool) (Options, error) {
 			return Options{}, err
 		}
 	}
-	obj, err := NewObjective(c, eps, shapeOf(src.Train), pool)
+	obj, err := NewObjective(c, eps, shapeOf(src.Train).withMean(c, src.Train), pool)
 	if err != nil {
 		return Options{}, err
 	}

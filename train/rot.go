@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -18,14 +19,17 @@ import (
 // Duals holds the settings of the objectives rot-gan and rot-gan-debiased, whose gradient has a bound on its error; see
 // [generative.OracleConfig]. They also take self, cost, eps (which is lambda) and iters (at most, of the oracle), and features.
 type Duals struct {
-	Oracle     string  `json:"oracle"`       // exact, stochastic or neural
-	Reg        string  `json:"reg"`          // kl or l2
-	Delta      float64 `json:"delta"`        // wanted error of the gradient; 0 for the automatic rule
-	L0         float64 `json:"l0"`           // bound of the gradients of the costs by the parameters; 0 to measure it
-	StepRule   string  `json:"step"`         // optimizer, or theory for steps of 1/L
-	Potentials []int   `json:"potentials"`   // widths of the hidden layers of neural potentials
-	Ascent     int     `json:"ascent_steps"` // of those in each step
-	AscentRate float64 `json:"ascent_lr"`    // of their Adam
+	Oracle     string  `json:"oracle"`        // exact, stochastic or neural
+	Reg        string  `json:"reg"`           // kl or l2
+	Delta      float64 `json:"delta"`         // wanted error of the gradient; 0 for the automatic rule
+	L0         float64 `json:"l0"`            // bound of the gradients of the costs by the parameters; 0 to measure it
+	StepRule   string  `json:"step"`          // optimizer, or theory for steps of 1/L
+	EpsStart   float64 `json:"eps_start"`     // multiple of eps at which lambda begins; 0 or 1 for a constant lambda
+	EpsHalf    float64 `json:"eps_half_life"` // steps in which it halves until it is eps
+	Dual       string  `json:"dual"`          // of neural potentials: full, or semi with that of the data alone
+	Potentials []int   `json:"potentials"`    // widths of the hidden layers of neural potentials
+	Ascent     int     `json:"ascent_steps"`  // of those in each step
+	AscentRate float64 `json:"ascent_lr"`     // of their Adam
 }
 
 var (
@@ -40,6 +44,7 @@ func (c Config) isROT() bool { return slices.Contains(rotNames, c.Objective) }
 func (c *Config) setROT() {
 	c.Duals = Duals{
 		Oracle: "exact", Reg: "kl", StepRule: "optimizer", Potentials: []int{128, 128}, Ascent: 5, AscentRate: 1e-3,
+		Dual: "full", EpsStart: 1, EpsHalf: 1000,
 	}
 	c.Iters = 1000
 }
@@ -52,7 +57,7 @@ func (d Duals) validate(c Config) error {
 	for _, v := range []struct {
 		flag, value string
 		names       []string
-	}{{"oracle", d.Oracle, generative.OracleKinds}, {"reg", d.Reg, oracle.RegularizerNames}, {"step", d.StepRule, stepNames}} {
+	}{{"oracle", d.Oracle, generative.OracleKinds}, {"reg", d.Reg, oracle.RegularizerNames}, {"step", d.StepRule, stepNames}, {"dual", cmp.Or(d.Dual, "full"), generative.OracleDuals}} {
 		if !slices.Contains(v.names, v.value) {
 			return bad(v.flag, v.value, "unknown; known are "+strings.Join(v.names, ", "))
 		}
@@ -63,6 +68,10 @@ func (d Duals) validate(c Config) error {
 		return bad("delta", d.Delta, "want a positive error of the gradient, or 0 for the automatic rule")
 	case !finite(d.L0):
 		return bad("l0", d.L0, "want a positive bound of the costs' gradients by the parameters, or 0 to measure it")
+	case d.EpsStart != 0 && !(d.EpsStart >= 1 && finite(d.EpsStart)):
+		return bad("eps-start", d.EpsStart, "want a multiple of --eps from 1 on, at which lambda begins")
+	case d.EpsStart > 1 && !(d.EpsHalf > 0 && finite(d.EpsHalf)):
+		return bad("eps-half-life", d.EpsHalf, "want a positive number of steps in which lambda halves")
 	case slices.ContainsFunc(d.Potentials, func(w int) bool { return w < 1 || w > maxWidth }):
 		return bad("potentials", joinInts(d.Potentials), fmt.Sprintf("want widths from 1 to %d, separated by commas", maxWidth))
 	case d.Ascent < 1:
@@ -116,10 +125,11 @@ func newROT(c Config, eps float64, d DataState, pool *parallel.Pool) (generative
 		dim = out[len(out)-1]
 	}
 	return generative.NewTransport[float32](generative.TransportConfig{
-		Loss: loss, Self: c.Self, Cost: c.Cost, Value: sinkhorn.Entropic, Eps: eps, OfMean: c.adaptsEps(), Steps: c.Iters, Runner: pool,
+		Loss: loss, Self: c.Self, Cost: c.ground(), Value: sinkhorn.Entropic, Eps: eps, OfMean: c.adaptsEps(), Steps: c.Iters, Runner: pool,
 		Oracle: &generative.OracleConfig{
 			Kind: c.Duals.Oracle, Regularizer: c.Reg, Delta: c.Delta, L0: c.L0,
-			Hidden: c.Potentials, Steps: c.Ascent, Rate: c.AscentRate, Dim: dim, Ops: ops, Seed: c.Seed,
+			Start: c.EpsStart, HalfLife: c.EpsHalf,
+			Dual: c.Dual, Hidden: c.Potentials, Steps: c.Ascent, Rate: c.AscentRate, Dim: dim, Ops: ops, Seed: c.Seed,
 		},
 	})
 }

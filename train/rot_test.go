@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/sinkcpu/sinkcpu/evaluate"
+	"github.com/sinkcpu/sinkcpu/generative"
 	"github.com/sinkcpu/sinkcpu/internal/random"
 	"github.com/sinkcpu/sinkcpu/nn"
 )
@@ -20,6 +21,10 @@ func TestROTSettings(t *testing.T) {
 		"--oracle x": func(c *Config) { c.Oracle = "x" }, "--reg x": func(c *Config) { c.Reg = "x" }, "--step x": func(c *Config) { c.StepRule = "x" },
 		"--delta -1": func(c *Config) { c.Delta = -1 }, "--l0 NaN": func(c *Config) { c.L0 = math.NaN() },
 		"--ascent-steps 0": func(c *Config) { c.Ascent = 0 }, "--ascent-lr 0": func(c *Config) { c.AscentRate = 0 },
+		"--eps-start 0.5": func(c *Config) { c.EpsStart = .5 }, "--eps-half-life 0": func(c *Config) { c.EpsStart, c.EpsHalf = 2, 0 },
+		"--dual x":       func(c *Config) { c.Dual = "x" },
+		"--cost-mix 1":   func(c *Config) { c.CostMix = 1 },
+		"--cost-mix -1":  func(c *Config) { c.CostMix = -1 },
 		"--potentials 0": func(c *Config) { c.Potentials = []int{0} },
 		"--step theory":  func(c *Config) { c.StepRule, c.Features = "theory", []int{4} },
 	} {
@@ -51,9 +56,16 @@ func TestSmallLambdaIsRefused(t *testing.T) {
 
 // A run through neural potentials that is broken off goes on with the same bits.
 func TestNeuralOracleResumes(t *testing.T) {
+	for _, dual := range generative.OracleDuals {
+		t.Run(dual, func(t *testing.T) { neuralOracleResumes(t, dual) })
+	}
+}
+
+func neuralOracleResumes(t *testing.T, dual string) {
 	c := DefaultConfigOf("rot-gan-debiased", "ring8")
 	c.Oracle, c.Batch, c.Steps, c.SaveEvery, c.LogEvery, c.EvalEvery = "neural", 16, 6, 3, 1, -1
 	c.Hidden, c.Potentials, c.Ascent = []int{8}, []int{8}, 2
+	c.Dual, c.EpsStart, c.EpsHalf = dual, 8, 2
 	whole, broken := t.TempDir()+"/whole", t.TempDir()+"/broken"
 	runTo := func(dir string, steps int, resume bool) {
 		t.Helper()
@@ -151,6 +163,43 @@ func TestFeaturesOfAClassifier(t *testing.T) {
 	c.CriticFile = ""
 	if err := c.Validate(); err == nil {
 		t.Error("features without a file are taken")
+	}
+}
+
+// A cost that mixes rows with features keeps the mean between rows in its checkpoint, and resumes.
+func TestMixedCost(t *testing.T) {
+	c := DefaultConfigOf("rot-gan-debiased", "glyphs")
+	c.Critic, c.Cost, c.Eps, c.CostMix = "digits", "cosine", Eps{Value: .1, OfMean: true}, .5
+	c.Steps, c.Batch, c.Hidden, c.EvalEvery = 2, 8, []int{8}, -1
+	o, err := Prepare(c, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Dir = t.TempDir() + "/run"
+	mustRun(t, o)
+	_, k, err := LoadModel(o.Dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := MeanCost(o.Source.Train); k.Data.MeanSquare != want {
+		t.Errorf("mean squared distance %g, want %g", k.Data.MeanSquare, want)
+	}
+	c.Steps = 3
+	again, err := Prepare(c, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again.Dir, again.Resume = o.Dir, true
+	mustRun(t, again)
+	for flag, spoil := range map[string]func(c *Config){
+		"cost": func(c *Config) { c.Cost = "l1" }, "objective": func(c *Config) { c.Objective = "mmd" },
+		"features": func(c *Config) { c.Critic = "mlp" }, "weight": func(c *Config) { c.CostMix = math.Inf(1) },
+	} {
+		bad := c
+		spoil(&bad)
+		if bad.Validate() == nil {
+			t.Errorf("%s: a mix that cannot be is taken", flag)
+		}
 	}
 }
 

@@ -90,7 +90,7 @@ func Run(ctx context.Context, o Options) (*Summary, error) {
 	r := &run{
 		comm: o.Comm, folder: folder(o.Dir), cfg: o.Config, obj: o.Objective, src: o.Source, eps: o.Eps,
 		pool: o.Pool, distance: o.Distance, reporter: o.Reporter, version: o.Version,
-		about: describeData(o.Source.Train),
+		about: describeData(o.Source.Train).withMean(o.Config, o.Source.Train),
 	}
 	if err := r.load(o.Shard); err != nil {
 		return nil, err

@@ -78,6 +78,7 @@ happened, and also after a kill. The defaults of the settings depend on the data
 	f.Float64Var(&c.Penalty, "penalty", c.Penalty, "weight of the gradient penalty under --constraint penalty")
 	f.Float64Var(&c.Reconstruction, "reconstruction", c.Reconstruction, "weight of a decoder's error in the critic's loss; 0 for no decoder")
 	f.StringVar(&c.CriticFile, "critic-file", c.CriticFile, "safetensors file or run's checkpoint with the critic's weights, which then stay as they are")
+	f.Float64Var(&c.CostMix, "cost-mix", c.CostMix, "weight of |x-y|^2 between rows, over its mean over the data, that is added to the cost between features; 0 for none")
 	f.Float64Var(&c.CriticRate, "critic-lr", c.CriticRate, "learning rate of the critic")
 	f.IntVar(&c.Latent, "latent", c.Latent, "dimension of the latent space; with 2, pictures show the latent square")
 	f.IntSliceVar(&c.Hidden, "hidden", c.Hidden, "widths of the network's hidden layers, or channels of the dcgan's")
@@ -133,6 +134,7 @@ var settings = map[string]func(dst, flags *train.Config){
 	"penalty":         func(dst, flags *train.Config) { dst.Penalty = flags.Penalty },
 	"critic-file":     func(dst, flags *train.Config) { dst.CriticFile = flags.CriticFile },
 	"reconstruction":  func(dst, flags *train.Config) { dst.Reconstruction = flags.Reconstruction },
+	"cost-mix":        func(dst, flags *train.Config) { dst.CostMix = flags.CostMix },
 	"critic-lr":       func(dst, flags *train.Config) { dst.CriticRate = flags.CriticRate },
 	"lr-half-life":    func(dst, flags *train.Config) { dst.HalfLife = flags.HalfLife },
 	"latent":          func(dst, flags *train.Config) { dst.Latent = flags.Latent },
