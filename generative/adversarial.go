@@ -146,7 +146,9 @@ func (o *Adversarial) Step(ctx context.Context, data Batches, report bool) ([]Me
 
 // compare draws new clouds and leaves the derivative by their features in df; that by the features of the data is 0 unless ofData.
 func (o *Adversarial) compare(ctx context.Context, data Batches, ofData, report bool) ([]Metric, error) {
-	data.Next(o.y.Data(), o.y.Rows())
+	if err := o.oracle().draw(data, o.y); err != nil {
+		return nil, err
+	}
 	cut := copy(o.points.Data(), o.generate().Data())
 	copy(o.points.Data()[cut:], o.share.of(o.y).Data())
 	o.embedded = o.features.Forward(o.points)

@@ -110,7 +110,9 @@ func (o *Fit) SpreadOver(rows []float32, n int) {
 
 // Step takes one step of the optimiser. Where report is set, its metrics are those of the criterion and the norm of the gradient.
 func (o *Fit) Step(ctx context.Context, data Batches, report bool) ([]Metric, error) {
-	data.Next(o.y.Data(), o.y.Rows())
+	if err := o.oracle().draw(data, o.y); err != nil {
+		return nil, err
+	}
 	x, err := o.share.gather(o.generate())
 	if err != nil {
 		return nil, err

@@ -31,6 +31,14 @@ type LabelledBatches interface {
 	NextLabelled(dst []float32, class []int)
 }
 
+// IndexedBatches is a source of data that says which rows of the data set it draws.
+type IndexedBatches interface {
+	Batches
+
+	// NextIndexed fills dst as Next does and index with the number of each row in the data set, from 0.
+	NextIndexed(dst []float32, index []int)
+}
+
 // An Objective is a model and the way it is learned.
 type Objective interface {
 	// Groups returns the parameters, each group with its own optimiser, in the order of the checkpoint.

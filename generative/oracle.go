@@ -2,11 +2,13 @@ package generative
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/sinkcpu/sinkcpu/kernels"
 	"github.com/sinkcpu/sinkcpu/logsumexp"
@@ -37,7 +39,7 @@ import (
 //
 // An oracle is asked for delta at most Delta, and for a gap of at most a tenth of about what the dual gains over the product of the
 // marginals, min(mean C, var C/(2 lambda)). With Delta 0 the gap follows the error of the derivative by the points, which is measured every
-// 50 steps by solving once more to a hundredth of the gap:
+// 50 steps by solving once more to a hundredth of the gap, and left as it is where the second solve does not get there:
 //
 //	gap <- (the gap of the step) min(r, r^2) up to that, from a tenth of it on          r = 1/2 |dx'|/|dx - dx'|
 //
@@ -45,13 +47,17 @@ import (
 // far below |grad h| buys nothing, so work goes where gradients are small. The last such error is the metric gradient_error. Only the
 // oracle exact is asked in this way; the others are asked for a tenth of the most.
 type OracleConfig struct {
-	Kind        string  // exact, stochastic (SAG on the batch) or neural
+	Kind        string  // exact, stochastic (SAG on the batch), stochastic-data (on a potential a row of the data) or neural
 	Regularizer string  // kl or l2
 	Delta       float64 // wanted error of the generator's gradient; 0 for the automatic rule
 	L0          float64 // bound of |d c(g_theta(z), y)/dtheta|; 0 to measure it
 
 	// Lambda begins at Start times Eps, at least 1, and halves in HalfLife steps of [Fit] until it is Eps. 0 for a constant lambda.
 	Start, HalfLife float64
+
+	// Rows is the number of rows of the data, for stochastic-data: the potentials of a batch begin where the last batches with the same rows
+	// left them. Data must be [IndexedBatches] then.
+	Rows int
 
 	// Of the neural oracle: full for two potentials, semi for that of the data and its c-transform on the batch, "" for full; widths of
 	// their hidden layers, steps of ascent n_d and their learning rate.
@@ -66,7 +72,7 @@ type OracleConfig struct {
 
 // OracleKinds and OracleDuals are the names that [OracleConfig] takes.
 var (
-	OracleKinds = []string{"exact", "stochastic", "neural"}
+	OracleKinds = []string{"exact", "stochastic", "stochastic-data", "neural"}
 	OracleDuals = []string{"full", "semi"}
 )
 
@@ -93,6 +99,9 @@ type oraclePlans[T kernels.Float] struct {
 	duals  map[string]*neuralDual // by the kind of the term
 	terms  []*term[T]             // of the last solve
 	found  []*oracle.Answer       // of those
+
+	potentials []float64 // of the rows of the data, under stochastic-data
+	index      []int     // of the rows in the batch
 
 	report  bool
 	measure bool // the error of the next derivative by the points
@@ -137,11 +146,16 @@ func newOraclePlans[T kernels.Float](cfg TransportConfig, ground logsumexp.Groun
 		p.oracle = &oracle.Exact{MaxIter: cfg.Steps, Runner: cfg.Runner}
 	case "stochastic":
 		p.oracle = &oracle.Stochastic{SAG: true, Passes: cfg.Steps, Seed: oc.Seed}
+	case "stochastic-data":
+		if oc.Rows < 1 {
+			return nil, fmt.Errorf("generative: potentials of %d rows of data, want a positive number", oc.Rows)
+		}
+		p.potentials = make([]float64, oc.Rows)
 	case "neural":
 		p.duals, err = newNeuralDuals(cfg)
 		return p, err
 	default:
-		return nil, fmt.Errorf("generative: unknown oracle %q, want exact, stochastic or neural", oc.Kind)
+		return nil, fmt.Errorf("generative: unknown oracle %q, want one of %s", oc.Kind, strings.Join(OracleKinds, ", "))
 	}
 	return p, nil
 }
@@ -187,6 +201,9 @@ func (p *oraclePlans[T]) adapt(ctx context.Context, dx []T, pull func(dx []T) er
 		if p.found[k], err = p.answer(ctx, t, autoFiner*max(coarse[k].Gap, autoLeast*p.scale)); err != nil {
 			return err
 		}
+		if !p.found[k].Reached { // which may be the same plan again, and says nothing about the error
+			return nil
+		}
 	}
 	fine := make([]T, len(dx))
 	if err := pull(fine); err != nil {
@@ -223,8 +240,11 @@ func (p *oraclePlans[T]) answer(ctx context.Context, t *term[T], wanted float64)
 		return nil, fmt.Errorf("%w: %v", ErrNotFinite, err)
 	}
 	q.Self = t.from == t.to
-	if p.oracle != nil {
+	switch {
+	case p.oracle != nil:
 		return p.oracle.Solve(ctx, q, wanted)
+	case p.potentials != nil:
+		return p.resume(ctx, q, t, wanted)
 	}
 	x, isFloat32 := any(t.x).([]float32)
 	y, _ := any(t.y).([]float32)
@@ -232,6 +252,51 @@ func (p *oraclePlans[T]) answer(ctx context.Context, t *term[T], wanted float64)
 		return nil, errors.New("generative: the neural oracle takes points in float32")
 	}
 	return p.duals[kindOf(t.from, t.to)].solve(q, x, y, t.d, potentialScale*p.lambda/p.factor, wanted, p.report)
+}
+
+// draw fills y with the next batch, and keeps which rows it is where the oracle has potentials of rows.
+func (p *oraclePlans[T]) draw(data Batches, y *nn.Tensor[float32]) error {
+	if p == nil || p.potentials == nil {
+		data.Next(y.Data(), y.Rows())
+		return nil
+	}
+	indexed, ok := data.(IndexedBatches)
+	if !ok {
+		return errors.New("generative: the oracle stochastic-data needs batches that say which rows they are")
+	}
+	p.index = slices.Grow(p.index[:0], y.Rows())[:y.Rows()]
+	indexed.NextIndexed(y.Data(), p.index)
+	for _, row := range p.index {
+		if row < 0 || row >= len(p.potentials) {
+			return fmt.Errorf("generative: row %d of data of %d rows", row, len(p.potentials))
+		}
+	}
+	return nil
+}
+
+// resume solves by ascent from the potentials of the rows in the batch, where the term has such, and keeps what becomes of them.
+func (p *oraclePlans[T]) resume(ctx context.Context, q *oracle.Problem, t *term[T], wanted float64) (*oracle.Answer, error) {
+	s := &oracle.Stochastic{SAG: true, Passes: p.cfg.Steps, Seed: p.oc.Seed}
+	if t.from >= cloudY || t.to < cloudY {
+		return s.Solve(ctx, q, wanted)
+	}
+	at := (t.to - cloudY) * q.M
+	if len(p.index) < at+q.M {
+		return nil, errors.New("generative: the oracle stochastic-data was not told which rows it solves for")
+	}
+	rows := p.index[at : at+q.M]
+	s.Begin = make([]float64, q.M)
+	for j, row := range rows {
+		s.Begin[j] = p.potentials[row]
+	}
+	a, err := s.Solve(ctx, q, wanted)
+	if err != nil {
+		return nil, err
+	}
+	for j, row := range rows {
+		p.potentials[row] = a.G[j]
+	}
+	return a, nil
 }
 
 // adapts reports whether the gap follows the measured error.
@@ -393,7 +458,11 @@ func (p *oraclePlans[T]) metrics() []Metric {
 	return m
 }
 
-const oracleState = "oracle"
+// The names of an oracle's states.
+const (
+	oracleState      = "oracle"
+	oraclePotentials = "oracle_potentials"
+)
 
 // oracleMemory is what the oracle's demands depend on.
 type oracleMemory struct {
@@ -411,6 +480,13 @@ func (p *oraclePlans[T]) save(state map[string][]byte) error {
 	}
 	doc, err := json.Marshal(oracleMemory{p.slope, p.l1, p.wanted, p.error, p.watch.notices})
 	state[oracleState] = doc
+	if p.potentials != nil {
+		var kept []byte
+		for _, v := range p.potentials {
+			kept = binary.LittleEndian.AppendUint64(kept, math.Float64bits(v))
+		}
+		state[oraclePotentials] = kept
+	}
 	return err
 }
 
@@ -424,6 +500,17 @@ func (p *oraclePlans[T]) restore(state map[string][]byte) error {
 	}
 	if !(m.Slope >= 0 && m.L1 >= 0 && m.Wanted > 0 && m.Error >= 0) {
 		return errors.New("generative: the state of an oracle has numbers below 0")
+	}
+	kept := state[oraclePotentials]
+	if len(kept) != 8*len(p.potentials) {
+		return fmt.Errorf("generative: the state of an oracle has %d bytes of potentials, want 8 for each of %d rows", len(kept), len(p.potentials))
+	}
+	for i := range p.potentials {
+		v := math.Float64frombits(binary.LittleEndian.Uint64(kept[8*i:]))
+		if v-v != 0 {
+			return fmt.Errorf("generative: the potential of row %d in the state of an oracle is %g", i, v)
+		}
+		p.potentials[i] = v
 	}
 	p.slope, p.l1, p.wanted, p.error, p.watch.notices = m.Slope, m.L1, m.Wanted, m.Error, m.Notices
 	return nil

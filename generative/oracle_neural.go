@@ -13,7 +13,7 @@ import (
 	"github.com/sinkcpu/sinkcpu/sinkhorn/oracle"
 )
 
-// neuralDual is a dual whose potentials are networks phi and psi on the points, times 10 lambda. Each solve takes n_d steps of Adam on
+// neuralDual is a dual whose potentials are networks phi and psi on the points, times 25 lambda. Each solve takes n_d steps of Adam on
 //
 //	full    -(mean_i phi(x_i) + mean_j psi(y_j) - mean_ij conjugate(phi(x_i) + psi(y_j) + t - c_ij) + t)
 //	semi    -(mean_i psi^c(x_i) + mean_j psi(y_j))
@@ -31,7 +31,7 @@ type neuralDual struct {
 }
 
 // potentialScale is what an output of 1 means, over the lambda of the end.
-const potentialScale = 10
+const potentialScale = 25
 
 // kindOf names the laws that a term compares; terms that compare the same laws share their potentials.
 func kindOf(from, to int) string {

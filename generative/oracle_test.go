@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/sinkcpu/sinkcpu/data"
@@ -176,6 +177,97 @@ func TestLambdaFalls(t *testing.T) {
 	}
 }
 
+// Potentials of the rows of a data set, kept from batch to batch, are nearer to the optimum of each batch after two passes than those that
+// begin anew, and part of the state.
+func TestPotentialsOfRows(t *testing.T) {
+	const n, rows = 50, 400
+	batches := &ringRows{points: data.Ring8(1, rows).Points}
+	gaps, ops := map[string]float64{}, nn.NewCPU[float32](nil)
+	for _, kind := range []string{"stochastic", "stochastic-data"} {
+		cfg := oracleLoss("plain", "same", "sqeuclidean", OracleConfig{Kind: kind, Regularizer: "kl", L0: 1, Rows: rows})
+		cfg.Eps, cfg.Steps = .05, 2
+		make1 := func() *Fit {
+			tr, err := NewTransport[float32](cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m, err := NewMLPModel(ops, nn.MLP{Sizes: []int{2, 16, 2}, Hidden: "relu"}, "normal", 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			fit, err := NewFit(ops, m, tr, FitConfig{Batch: n, Rate: 1e-6})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return fit
+		}
+		fit := make1()
+		p := fit.oracle()
+		for step := range 80 {
+			if _, err := fit.Step(context.Background(), batches, true); err != nil {
+				t.Fatal(err)
+			}
+			if step < 60 {
+				continue
+			}
+			term := p.terms[0]
+			wide := make([]float64, n*n)
+			for k, v := range term.c {
+				wide[k] = float64(v)
+			}
+			q, err := oracle.NewProblem(p.reg, cfg.Eps, wide, n, n, nil, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			best, err := new(oracle.Exact).Solve(context.Background(), q, 1e-6)
+			if err != nil {
+				t.Fatal(err)
+			}
+			gaps[kind] += (best.Value - p.found[0].Value) / 20
+		}
+		state, err := fit.State()
+		if err != nil {
+			t.Fatal(err)
+		}
+		back := make1()
+		if err := back.Restore(state); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(back.oracle().potentials, p.potentials) {
+			t.Errorf("%s: other potentials after a restore", kind)
+		}
+		if kind == "stochastic" {
+			continue
+		}
+		if state[oraclePotentials] = state[oraclePotentials][8:]; back.Restore(state) == nil {
+			t.Error("potentials of a row too few are taken")
+		}
+		if _, err := fit.Step(context.Background(), twoPoints{}, false); err == nil {
+			t.Error("batches that do not say which rows they are, and no error")
+		}
+	}
+	t.Logf("gaps %v", gaps)
+	if !(gaps["stochastic-data"] <= .5*gaps["stochastic"]) {
+		t.Errorf("gaps of %v: kept potentials are no better", gaps)
+	}
+}
+
+// ringRows draws rows in turn.
+type ringRows struct {
+	points []float32
+	at     int
+}
+
+func (r *ringRows) Next(dst []float32, rows int) { r.NextIndexed(dst, make([]int, rows)) }
+
+func (r *ringRows) NextIndexed(dst []float32, index []int) {
+	for i := range index {
+		index[i] = r.at % (len(r.points) / 2)
+		copy(dst[2*i:2*i+2], r.points[2*index[i]:])
+		r.at += 7 // batches overlap in other ways each time
+	}
+}
+
 // Algorithm 1 with steps of the theory on the swap toy ends where theta = tanh(2 theta/lambda), and its certificate holds: delta bounds the
 // distance of the step's gradient from h'.
 func TestFitBySwapToy(t *testing.T) {
@@ -277,7 +369,7 @@ func TestBadOraclesAreRefused(t *testing.T) {
 	for name, oc := range map[string]OracleConfig{
 		"kind": {Kind: "x", Regularizer: "kl"}, "reg": {Kind: "exact", Regularizer: "x"}, "delta": {Kind: "exact", Regularizer: "kl", Delta: -1},
 		"l0": {Kind: "exact", Regularizer: "kl", L0: math.NaN()}, "dim": {Kind: "neural", Regularizer: "kl", Steps: 1, Rate: 1},
-		"start": {Kind: "exact", Regularizer: "kl", Start: .5, HalfLife: 1}, "half-life": {Kind: "exact", Regularizer: "kl", Start: 2},
+		"rows": {Kind: "stochastic-data", Regularizer: "kl"}, "start": {Kind: "exact", Regularizer: "kl", Start: .5, HalfLife: 1}, "half-life": {Kind: "exact", Regularizer: "kl", Start: 2},
 		"dual": {Kind: "neural", Regularizer: "kl", Steps: 1, Rate: 1, Dim: 1, Ops: nn.NewCPU[float32](nil), Dual: "x"},
 	} {
 		if _, err := NewTransport[float32](oracleLoss("plain", "same", "sqeuclidean", oc)); err == nil {

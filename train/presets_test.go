@@ -12,7 +12,7 @@ import (
 // TestPresets: every preset is a valid config, has a line to say what it is, and makes an objective for its data.
 func TestPresets(t *testing.T) {
 	shapes := map[string]DataState{
-		"mnist": {Rows: 1, Dim: 784, Height: 28, Width: 28, Channels: 1}, "cifar10": {Rows: 1, Dim: 3072, Height: 32, Width: 32, Channels: 3},
+		"mnist": {Rows: 1, Dim: 784, Height: 28, Width: 28, Channels: 1, MeanSquare: 100}, "cifar10": {Rows: 1, Dim: 3072, Height: 32, Width: 32, Channels: 3},
 	}
 	shapes["iris"] = DataState{Rows: 1, Dim: 3}
 	for _, b := range data.Names() {

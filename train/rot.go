@@ -19,7 +19,7 @@ import (
 // Duals holds the settings of the objectives rot-gan and rot-gan-debiased, whose gradient has a bound on its error; see
 // [generative.OracleConfig]. They also take self, cost, eps (which is lambda) and iters (at most, of the oracle), and features.
 type Duals struct {
-	Oracle     string  `json:"oracle"`        // exact, stochastic or neural
+	Oracle     string  `json:"oracle"`        // exact, stochastic, stochastic-data or neural
 	Reg        string  `json:"reg"`           // kl or l2
 	Delta      float64 `json:"delta"`         // wanted error of the gradient; 0 for the automatic rule
 	L0         float64 `json:"l0"`            // bound of the gradients of the costs by the parameters; 0 to measure it
@@ -128,7 +128,7 @@ func newROT(c Config, eps float64, d DataState, pool *parallel.Pool) (generative
 		Loss: loss, Self: c.Self, Cost: c.ground(), Value: sinkhorn.Entropic, Eps: eps, OfMean: c.adaptsEps(), Steps: c.Iters, Runner: pool,
 		Oracle: &generative.OracleConfig{
 			Kind: c.Duals.Oracle, Regularizer: c.Reg, Delta: c.Delta, L0: c.L0,
-			Start: c.EpsStart, HalfLife: c.EpsHalf,
+			Rows: d.Rows, Start: c.EpsStart, HalfLife: c.EpsHalf,
 			Dual: c.Dual, Hidden: c.Potentials, Steps: c.Ascent, Rate: c.AscentRate, Dim: dim, Ops: ops, Seed: c.Seed,
 		},
 	})

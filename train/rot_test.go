@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"github.com/sinkcpu/sinkcpu/evaluate"
-	"github.com/sinkcpu/sinkcpu/generative"
 	"github.com/sinkcpu/sinkcpu/internal/random"
 	"github.com/sinkcpu/sinkcpu/nn"
 )
@@ -54,18 +53,21 @@ func TestSmallLambdaIsRefused(t *testing.T) {
 	}
 }
 
-// A run through neural potentials that is broken off goes on with the same bits.
-func TestNeuralOracleResumes(t *testing.T) {
-	for _, dual := range generative.OracleDuals {
-		t.Run(dual, func(t *testing.T) { neuralOracleResumes(t, dual) })
+// A run whose oracle remembers potentials goes on with the same bits after it was broken off.
+func TestOracleResumes(t *testing.T) {
+	for _, q := range []struct {
+		oracle, dual string
+		groups       int // the generator and three duals
+	}{{"neural", "full", 4}, {"neural", "semi", 4}, {"stochastic-data", "full", 1}} {
+		t.Run(q.oracle+" "+q.dual, func(t *testing.T) { oracleResumes(t, q.oracle, q.dual, q.groups) })
 	}
 }
 
-func neuralOracleResumes(t *testing.T, dual string) {
+func oracleResumes(t *testing.T, kind, dual string, groups int) {
 	c := DefaultConfigOf("rot-gan-debiased", "ring8")
-	c.Oracle, c.Batch, c.Steps, c.SaveEvery, c.LogEvery, c.EvalEvery = "neural", 16, 6, 3, 1, -1
+	c.Oracle, c.Batch, c.Steps, c.SaveEvery, c.LogEvery, c.EvalEvery = kind, 16, 6, 3, 1, -1
 	c.Hidden, c.Potentials, c.Ascent = []int{8}, []int{8}, 2
-	c.Dual, c.EpsStart, c.EpsHalf = dual, 8, 2
+	c.Dual, c.EpsStart, c.EpsHalf, c.Iters = dual, 8, 2, 3
 	whole, broken := t.TempDir()+"/whole", t.TempDir()+"/broken"
 	runTo := func(dir string, steps int, resume bool) {
 		t.Helper()
@@ -91,8 +93,8 @@ func neuralOracleResumes(t *testing.T, dual string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(a.Groups()) != 4 {
-		t.Fatalf("%d groups, want the generator and three duals", len(a.Groups()))
+	if len(a.Groups()) != groups {
+		t.Fatalf("%d groups, want %d", len(a.Groups()), groups)
 	}
 	for k, g := range a.Groups() {
 		for i, p := range g.Params {

@@ -162,6 +162,9 @@ type run struct {
 // Next fills dst with the next batch of training rows.
 func (r *run) Next(dst []float32, rows int) { r.loader.Next(dst, rows) }
 
+// NextIndexed fills dst with the next batch of training rows and index with their numbers.
+func (r *run) NextIndexed(dst []float32, index []int) { copy(index, r.loader.Next(dst, len(index))) }
+
 // NextLabelled fills dst and class with the next batch of training rows.
 func (r *run) NextLabelled(dst []float32, class []int) {
 	for i, row := range r.loader.Next(dst, len(class)) {

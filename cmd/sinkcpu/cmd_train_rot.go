@@ -10,7 +10,7 @@ import (
 func addROTFlags(f *pflag.FlagSet, c *train.Config) {
 	d := train.DefaultConfigOf("rot-gan", "")
 	c.Duals = d.Duals
-	f.StringVar(&c.Oracle, "oracle", d.Oracle, "what solves the duals of rot-gan: exact (on the batch, to a certified gap), stochastic or neural (two potentials as networks)")
+	f.StringVar(&c.Oracle, "oracle", d.Oracle, "what solves the duals of rot-gan: exact (on the batch, to a certified gap), stochastic, stochastic-data (a potential for each row of the data) or neural (potentials as networks)")
 	f.StringVar(&c.Reg, "reg", d.Reg, "regulariser of rot-gan: kl, or l2 with sparse plans; --eps is its weight")
 	f.Float64Var(&c.Delta, "delta", d.Delta, "error of the generator's gradient that the oracle may leave; 0 for half the running norm of the gradient")
 	f.Float64Var(&c.L0, "l0", d.L0, "bound of the gradients of the costs by the generator's parameters; 0 to measure it")

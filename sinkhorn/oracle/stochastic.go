@@ -29,17 +29,25 @@ type Stochastic struct {
 	Passes int     // most passes over the rows; 100 by default
 	Rate   float64 // of sgd; 1 by default
 	Seed   uint64  // of the stream "stochastic oracle" that draws rows
+
+	// Begin holds the potentials of the columns from which the ascent begins, nil for 0. Steps leave their sum as it is, so that the potentials
+	// of a data set, of which each solve moves those of a batch, stay on one scale.
+	Begin []float64
 }
 
-// Solve ascends from 0 until the estimate is at most gap.
+// Solve ascends from Begin until the estimate is at most gap.
 func (o *Stochastic) Solve(ctx context.Context, p *Problem, gap float64) (*Answer, error) {
 	s := &ascent{Problem: p, rng: random.New(o.Seed, "stochastic oracle"), rate: o.Rate, by: make([]int, p.M)}
 	if s.rate == 0 {
 		s.rate = 1
 	}
+	if o.Begin != nil && len(o.Begin) != p.M {
+		return nil, fmt.Errorf("oracle: %d potentials to begin from for %d columns", len(o.Begin), p.M)
+	}
 	for _, buf := range []*[]float64{&s.g, &s.mean, &s.seen, &s.row, &s.v} {
 		*buf = make([]float64, p.M)
 	}
+	copy(s.g, o.Begin)
 	if o.SAG {
 		s.table, s.sum = make([]float64, p.N*p.M), append([]float64(nil), p.B...)
 		for i := range p.N {
