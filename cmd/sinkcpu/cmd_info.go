@@ -11,6 +11,7 @@ import (
 	"github.com/klauspost/cpuid/v2"
 	"github.com/spf13/cobra"
 
+	"github.com/sinkcpu/sinkcpu/devices"
 	"github.com/sinkcpu/sinkcpu/kernels"
 	"github.com/sinkcpu/sinkcpu/nn"
 )
@@ -27,6 +28,17 @@ type info struct {
 	Tier    string   `json:"tier"`
 	Tiers   []string `json:"tiers"` // that the processor and this build can run
 	Problem string   `json:"problem,omitempty"`
+
+	Devices  []deviceInfo `json:"devices"`
+	NoDevice string       `json:"no_device,omitempty"` // why there is none
+}
+
+// deviceInfo is a device that --device may name.
+type deviceInfo struct {
+	Which  string `json:"which"`
+	Model  string `json:"model"`
+	Memory int64  `json:"memory"` // bytes
+	Detail string `json:"detail,omitempty"`
 }
 
 func newInfoCommand() *cobra.Command {
@@ -34,8 +46,8 @@ func newInfoCommand() *cobra.Command {
 	var model string
 	cmd := &cobra.Command{
 		Use:   "info",
-		Short: "Show the version, the processor and the kernels in use, or the layers of a model",
-		Long: `Show the version, the processor and the kernels in use. With --model, show the layers of a built-in network instead, with their
+		Short: "Show the version, the processor, the kernels in use and the devices, or the layers of a model",
+		Long: `Show the version, the processor, the kernels in use and the devices that --device may name, or why there is none. With --model, show the layers of a built-in network instead, with their
 shapes, parameters and floating-point operations for one row.
 
 The environment variable ` + kernels.EnvISA + ` caps the tier of kernels: generic, avx2, avx512 or neon.
@@ -107,7 +119,30 @@ func collectInfo() info {
 	for _, t := range kernels.Tiers() {
 		i.Tiers = append(i.Tiers, t.String())
 	}
+	i.Devices, i.NoDevice = listDevices(devices.Drivers())
 	return i
+}
+
+// listDevices returns the devices of drivers, and where there is none, why.
+func listDevices(drivers []devices.Driver) (all []deviceInfo, none string) {
+	all = []deviceInfo{}
+	var reasons []string
+	for _, d := range drivers {
+		list, err := d.List()
+		if err != nil {
+			reasons = append(reasons, err.Error())
+		}
+		for _, l := range list {
+			all = append(all, deviceInfo{l.Which, l.Model, l.Memory, l.Detail})
+		}
+	}
+	switch {
+	case len(all) > 0:
+		return all, ""
+	case len(reasons) == 0:
+		return all, "this program was built without support for devices"
+	}
+	return all, strings.Join(reasons, "; ")
 }
 
 func (i info) text() string {
@@ -125,6 +160,12 @@ func (i info) text() string {
 	line("kernels", fmt.Sprintf("%s (can run %s)", i.Tier, strings.Join(i.Tiers, ", ")))
 	if i.Problem != "" {
 		line("warning", i.Problem)
+	}
+	for _, d := range i.Devices {
+		line("device", fmt.Sprintf("%s: %s, %.1f GiB, %s", d.Which, d.Model, float64(d.Memory)/(1<<30), d.Detail))
+	}
+	if i.NoDevice != "" {
+		line("device", "none: "+i.NoDevice)
 	}
 	return b.String()
 }

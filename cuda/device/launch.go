@@ -70,12 +70,13 @@ const (
 	mostThreads   = 1024
 	mostBlocksX   = math.MaxInt32
 	mostBlocksYZ  = 65535
-	sharedUnasked = 48 << 10 // more dynamic shared memory must be asked for
+	sharedUnasked = 16 << 10 // more dynamic shared memory is asked for: with what a kernel has of its own, 48 KiB may be had without
 )
 
 // Launch runs a kernel on a grid of blocks with so many bytes of dynamic shared memory a block. It returns before the kernel has run; a
 // fault of the kernel is the error of a later call, at last of Sync. The arguments must be those that the kernel has, in number and type;
-// that, and sizes outside of what the device can do, is this call's error and leaves the device usable. It does not allocate.
+// that, and sizes outside of what the device can do, is this call's error and leaves the device usable. It does not allocate,
+// but for what purego needs to call the driver.
 func (d *Device) Launch(f *Function, grid, block Dim, sharedBytes int, args ...Arg) error {
 	grid, block = grid.full(), block.full()
 	if err := f.accepts(d, grid, block, sharedBytes, args); err != nil {

@@ -6,7 +6,7 @@ import (
 	"fmt"
 )
 
-//go:generate go run ../../gen/cuda
+//go:generate go run ../../gen/cuda -i ../../gen/cuda
 
 //go:embed *.ptx
 var files embed.FS

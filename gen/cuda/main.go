@@ -12,7 +12,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 
 	"github.com/sinkcpu/sinkcpu/cuda/ptx"
@@ -20,7 +19,7 @@ import (
 
 func main() {
 	log.SetFlags(0)
-	from := flag.String("i", sources(), "folder of the kernels")
+	from := flag.String("i", ".", "folder of the kernels")
 	to := flag.String("o", ".", "folder to write to")
 	flag.Parse()
 	for _, t := range ptx.Targets() {
@@ -32,12 +31,6 @@ func main() {
 			log.Fatalf("gen/cuda: %v", err)
 		}
 	}
-}
-
-// sources returns the folder of this file.
-func sources() string {
-	_, file, _, _ := runtime.Caller(0)
-	return filepath.Dir(file)
 }
 
 // compile returns the kernels of a folder for a target.

@@ -54,7 +54,8 @@ const (
 // streamNonBlocking is CU_STREAM_NON_BLOCKING.
 const streamNonBlocking = 1
 
-// wrap returns the functions with their types. SyscallN and not RegisterFunc calls them: the latter allocates on each call.
+// wrap returns the functions with their types. SyscallN and not RegisterFunc calls them: the latter
+// goes through reflection and allocates for each argument.
 func wrap(at map[string]uintptr) *Driver {
 	d := &Driver{}
 	wrapDevices(d, at)
