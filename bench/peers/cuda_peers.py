@@ -1,0 +1,184 @@
+"""Sinkhorn iterations and DCGAN steps on a CUDA device in PyTorch and FlashSinkhorn, as rows of bench/row; bench/cuda.sh runs it.
+
+    python3 bench/peers/cuda_peers.py --out peers.json
+
+The problem is that of cuda/bench: normal points in d dimensions scaled to a mean cost |x-y|^2 of 1, uniform weights, L alternating
+iterations from 0; the gradient is that of the value by the points at the potentials that were found, without a step back through iterations. torch-dense is the
+loop that a user of PyTorch writes, log-sum-exp over a stored matrix in float32. FlashSinkhorn runs where it can be imported.
+"""
+
+import argparse
+import contextlib
+import json
+import math
+import sys
+
+import torch
+
+import rows
+
+try:
+    import flash_sinkhorn
+except ImportError:
+    flash_sinkhorn = None
+
+
+def clouds(n, d, device):
+    rng = torch.Generator().manual_seed(n)
+    return [(torch.randn(n, d, generator=rng) / math.sqrt(2 * d)).to(device) for _ in range(2)]
+
+
+def wait(device):
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def cost(x, y):
+    """One product of matrices; torch.backends.cuda.matmul.allow_tf32 is off."""
+    c = torch.addmm((x * x).sum(1)[:, None] + (y * y).sum(1)[None, :], x, y.T, alpha=-2)
+    return c.clamp_(min=0)
+
+
+def dense(c, eps, steps):
+    n, m = c.shape
+    g = c.new_zeros(m)
+    for _ in range(steps):
+        f = -eps * torch.logsumexp((g[None, :] - c) / eps - math.log(m), dim=1)
+        g = -eps * torch.logsumexp((f[:, None] - c) / eps - math.log(n), dim=0)
+    return f, g
+
+
+def dense_gradient(x, y, c, f, g, eps):
+    p = torch.exp((f[:, None] + g[None, :] - c) / eps) / (len(x) * len(y))
+    return 2 * (p.sum(1)[:, None] * x - p @ y)
+
+
+def check(x, y, f, g, eps):
+    """The largest error of sixteen updates of g, against float64."""
+    worst = 0.0
+    for j in range(0, len(y), max(1, len(y) // 16)):
+        c = ((x.double() - y[j].double()) ** 2).sum(1)
+        want = -eps * torch.logsumexp((f.double() - c) / eps - math.log(len(x)), dim=0)
+        worst = max(worst, abs(want.item() - g[j].item()))
+    return worst
+
+
+class Bench:
+    def __init__(self, o):
+        self.o, self.device, self.found = o, torch.device(o.device), []
+
+    def time(self, name, params, note, make):
+        """Adds a row; make returns what is timed and a remark. An error becomes the row's."""
+        try:
+            run, remark = make()
+            s = rows.samples(lambda: (run(), wait(self.device)), self.o.budget, least=5, bound=0.01)
+            self.found.append(rows.duration(name, params, s, note + remark))
+        except Exception as e:  # a peer that fails is a row that says so
+            self.found.append({"name": name, "params": [{"key": k, "value": str(v)} for k, v in params.items()], "value": 0, "unit": "ms", "lower": True,
+                               "mad": 0, "min": 0, "max": 0, "unstable": False, "error": f"{type(e).__name__}: {e}".splitlines()[0][:200]})
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        print(json.dumps(self.found[-1].get("error") or round(self.found[-1]["value"], 3)), name, params, file=sys.stderr)
+
+    def sizes(self):
+        for n in self.o.sizes:
+            x, y = clouds(n, self.o.d, self.device)
+            self.torch_dense(n, x, y)
+            if flash_sinkhorn is not None:
+                for tf32 in (False, True):
+                    self.flash(n, x, y, tf32)
+            del x, y
+
+    def params(self, peer, n, precision, count=0):
+        p = {"peer": peer, "n": n, "d": self.o.d, "precision": precision}
+        return p | ({"iterations": count} if count else {})
+
+    def torch_dense(self, n, x, y):
+        eps, note = self.o.eps, f"torch {torch.__version__}, stored matrix; "
+        held = {}
+
+        def forward(count):
+            if "c" not in held:
+                held["c"] = cost(x, y)
+            f, g = dense(held["c"], eps, count)
+            held["f"], held["g"] = f, g
+            return lambda: dense(held["c"], eps, count), f"potentials off by {check(x, y, f, g, eps):.1g}"
+
+        for count in self.o.iterations:
+            self.time("sinkhorn", self.params("torch-dense", n, "f32", count), note, lambda: forward(count))
+        self.time("gradient", self.params("torch-dense", n, "f32"), note,
+                  lambda: (lambda: dense_gradient(x, y, held["c"], held["f"], held["g"], eps), ""))
+
+    def flash(self, n, x, y, tf32):
+        from flash_sinkhorn import SamplesLoss
+        from flash_sinkhorn.kernels import sinkhorn_flashstyle_alternating
+
+        eps, precision = self.o.eps, "TF32" if tf32 else "f32"
+        w = torch.full((n,), 1 / n, device=self.device)
+        note = f"flash_sinkhorn {getattr(flash_sinkhorn, '__version__', '')}; "
+
+        def forward(count):
+            def run():
+                return sinkhorn_flashstyle_alternating(x, y, w, w, eps=eps, n_iters=count, cost_scale=1.0, allow_tf32=tf32, threshold=None)
+            f, g = run()[:2]
+            return run, f"potentials off by {check(x, y, f, g, eps):.1g}"
+
+        def backward():
+            moving = x.detach().requires_grad_()
+            value = SamplesLoss(backend="alternating", use_epsilon_scaling=False, eps=eps, n_iters=10, allow_tf32=tf32)(moving, y)
+            return lambda: torch.autograd.grad(value, moving, retain_graph=True), ""
+
+        for count in self.o.iterations:
+            self.time("sinkhorn", self.params("flash-sinkhorn", n, precision, count), note, lambda: forward(count))
+        self.time("gradient", self.params("flash-sinkhorn", n, precision), note, backward)
+
+    def networks(self):
+        import torch_nn
+
+        for model, batch in [("dcgan-generator-28", 200), ("dcgan-generator-32", 64), ("dcgan-discriminator-32", 64)]:
+            for tf32 in (False, True):
+                torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
+                self.time("network", {"peer": "torch", "model": model, "batch": batch, "precision": "TF32" if tf32 else "f32"},
+                          f"torch {torch.__version__}, forward, backward, Adam", lambda: self.network(torch_nn.MODELS[model], batch))
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+
+    def network(self, model, batch):
+        shape, make = model
+        torch.manual_seed(1)
+        net = make().to(self.device)
+        opt = torch.optim.Adam(net.parameters(), 1e-4)
+        x = torch.randn(batch, *shape, device=self.device)
+        dy = torch.randn_like(net(x))
+
+        def step():
+            opt.zero_grad(set_to_none=True)
+            net(x).backward(dy)
+            opt.step()
+
+        return step, ""
+
+
+def main():
+    numbers = lambda text: [int(v) for v in text.split(",")]
+    p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    p.add_argument("--sizes", type=numbers, default=[10000, 20000, 50000])
+    p.add_argument("--iterations", type=numbers, default=[10, 100])
+    p.add_argument("--d", type=int, default=64)
+    p.add_argument("--eps", type=float, default=0.1)
+    p.add_argument("--budget", type=float, default=2, help="seconds a row")
+    p.add_argument("--parts", default="solver,network")
+    p.add_argument("--device", default="cuda")
+    p.add_argument("--out", required=True)
+    o = p.parse_args()
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    b = Bench(o)
+    if "network" in o.parts:
+        b.networks()
+    if "solver" in o.parts:
+        b.sizes()
+    with open(o.out, "w", encoding="ascii") as f, contextlib.redirect_stdout(f):
+        rows.write("bench/peers/cuda_peers.py", b.found)
+
+
+if __name__ == "__main__":
+    main()
