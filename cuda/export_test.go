@@ -11,3 +11,8 @@ func Redone(f sinkhorn.DeviceFlow) (int, error) {
 	err := device.Download(f.(*flow).d, count, f.(*flow).redone)
 	return int(count[0]), err
 }
+
+var (
+	Usable    = usable
+	NewDevice = newDevice
+)
