@@ -20,12 +20,11 @@ type Target struct {
 	CUDA         int // as cuDriverGetVersion has it: 10000 is CUDA 10.0
 }
 
-// targets are ordered by capability. The drivers are those of the CUDA toolkits that came with the version of PTX (NVIDIA's "PTX ISA
+// targets are ordered by capability. The kernels for 9.0 would be those for 8.0 under another name: none uses what came later. The drivers are those of the CUDA toolkits that came with the version of PTX (NVIDIA's "PTX ISA
 // release history" and "CUDA Toolkit and corresponding driver versions").
 var targets = []Target{
 	{7, 5, 63, "410.48", 10000},
 	{8, 0, 70, "450.36.06", 11000}, // tensor cores on TF32, asynchronous copies
-	{9, 0, 78, "520.61.05", 11080},
 }
 
 // Targets returns the targets, the lowest compute capability first.

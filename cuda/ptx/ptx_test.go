@@ -32,7 +32,7 @@ func TestBest(t *testing.T) {
 		ok                 bool
 	}{
 		{7, 5, 13000, "sm_75", true}, {8, 0, 13000, "sm_80", true}, {8, 6, 12000, "sm_80", true}, {8, 9, 11080, "sm_80", true},
-		{9, 0, 12040, "sm_90", true}, {10, 0, 13000, "sm_90", true}, {12, 1, 13000, "sm_90", true},
+		{9, 0, 12040, "sm_80", true}, {10, 0, 13000, "sm_80", true}, {12, 1, 13000, "sm_80", true},
 		{8, 6, 10020, "sm_75", true}, {9, 0, 11070, "sm_80", true}, // under older drivers
 		{7, 0, 13000, "sm_75", false}, {5, 2, 13000, "sm_75", false}, {7, 5, 9020, "sm_75", false},
 	} {

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/sinkcpu/sinkcpu/cuda/ptx"
@@ -55,7 +56,22 @@ func compile(dir string, t ptx.Target) ([]byte, error) {
 	if err := cmd.Run(); err != nil {
 		return nil, fmt.Errorf("%s for %s: %w\n%s", compiler, t, err, messages.Bytes())
 	}
-	return out.Bytes(), nil
+	return strip(out.Bytes()), nil
+}
+
+// comment is one of the compiler's, with the white space before it, and white space at the ends of a line.
+var comment = regexp.MustCompile(`(?m)^[ \t]+|[ \t]*(//.*)?$`)
+
+// strip removes comments, indentation and empty lines, a fifth of the bytes.
+func strip(code []byte) []byte {
+	code = comment.ReplaceAll(code, nil)
+	var b bytes.Buffer
+	for line := range bytes.Lines(code) {
+		if len(line) > 1 {
+			b.Write(line)
+		}
+	}
+	return b.Bytes()
 }
 
 // unit returns a file that includes the kernels of a folder.

@@ -53,3 +53,10 @@ func TestErrors(t *testing.T) {
 		t.Errorf("no compiler: %v", err)
 	}
 }
+
+func TestStrip(t *testing.T) {
+	const code = "//\n// made by\n\n.version 6.3\n\t// .globl\tf  // -- Begin\n\tmov.u32 \t%r2, %tid.x;  \n$L__1:      // loop\n}\n"
+	if got, want := string(strip([]byte(code))), ".version 6.3\nmov.u32 \t%r2, %tid.x;\n$L__1:\n}\n"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
