@@ -69,6 +69,7 @@ checks() { # the compliance suite, references included, on the device; tests on 
   mkdir -p "$dir/src/cuda" && cd "$dir/src/cuda" || return 1 # ../../shared is beside the root of the sources
   export SINKCPU_TEST_REQUIRE=cuda SINKCPU_TEST_DEVICE=$device
   nvidia-smi || return 1
+  "$dir/device.test" -test.v -test.run System -test.timeout 60s || return 1
   "$dir/cuda.test" -test.v -test.run OnDevice -test.timeout 170s
 }
 

@@ -2,12 +2,16 @@ package cuda
 
 import (
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/sinkcpu/sinkcpu/cuda/device"
 	"github.com/sinkcpu/sinkcpu/devices"
 	"github.com/sinkcpu/sinkcpu/nn"
 )
+
+// EnvTF32 is the environment variable that, set to 1, makes [Open] set [Solver.TF32].
+const EnvTF32 = "SINKCPU_TF32"
 
 func init() {
 	devices.Register(devices.Driver{Name: "cuda", List: list, Open: func(which string) (devices.Device, error) {
@@ -34,7 +38,9 @@ func Open(which string) (*Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newDevice(d), nil
+	c := newDevice(d)
+	c.TF32 = os.Getenv(EnvTF32) == "1"
+	return c, nil
 }
 
 func newDevice(d *device.Device) *Device { return &Device{NewSolver(d), NewOps(d)} }
