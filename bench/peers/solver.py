@@ -190,6 +190,36 @@ def published_rows(args):
                 yield line(name, params, [], error=f"{type(e).__name__}: {e}"[:200])
 
 
+# POT's table of its backends: |x-y|^2 given between n/4 and n points of the unit cube in 100 dimensions, eps = 1, until the 2-norm of one marginal's
+# error is 1e-7.
+POT_TABLE = (50, 100, 500, 1000, 2000, 5000)
+
+
+def cube(n, d, first):
+    return np.modf(np.arange(1, n + 1)[:, None] * np.sqrt(primes(first + d)[first:]))[0]
+
+
+def backend_rows(args):
+    import ot
+
+    for n in POT_TABLE:
+        x, y = cube(n // 4, 100, 0), cube(n, 100, 100)
+        for precision in (torch.float32, torch.float64):
+            c = torch.tensor(cost_of(x, y), dtype=precision)
+            a, b = (torch.full((k,), 1 / k, dtype=precision) for k in c.shape)
+            for peer, to in (("pot", lambda t: t.numpy()), ("pot-torch", lambda t: t)):
+                if "pot" not in args.peers:
+                    continue
+                solve = lambda: ot.bregman.sinkhorn(to(a), to(b), to(c), 1, stopThr=1e-7)
+                params = {"peer": peer, "n": n, "d": 100, "eps": 1, "precision": "f32" if precision == torch.float32 else "f64", "threads": args.threads}
+                try:
+                    plan = torch.as_tensor(solve()).double()
+                    error = float((plan.sum(1) - 1 / len(x)).abs().sum() + (plan.sum(0) - 1 / n).abs().sum())
+                    yield line("backends", params, times(solve, args.budget), f"L1 error {error:.1e}, matrix given")
+                except Exception as e:
+                    yield line("backends", params, [], error=f"{type(e).__name__}: {e}"[:200])
+
+
 def time_rows(args, values):
     for n in args.sizes:
         x, y = clouds(n)
@@ -246,7 +276,7 @@ def main():
             k = {q["key"]: q["value"] for q in r["params"]}
             if r["name"] == "value":
                 values[int(k["n"]), float(k["eps/mean"])] = r["value"]
-    rows = [*(iteration_rows(args) if args.iterations else []), *(published_rows(args) if args.published else []), *time_rows(args, values)]
+    rows = [*(iteration_rows(args) if args.iterations else []), *([*published_rows(args), *backend_rows(args)] if args.published else []), *time_rows(args, values)]
     machine = {"cpu": cpu_name(), "cores": 0, "gomaxprocs": 0, "tier": torch.backends.cpu.get_cpu_capability(), "tiers": "", "os": sys.platform, "go": "",
                "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
     json.dump({"schema": 1, "program": "bench/peers/solver.py", "machine": machine, "rows": rows}, out, indent=1)

@@ -53,7 +53,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	f.StringVar(&o.tols, "tols", o.tols, "marginal errors")
 	f.IntVar(&o.threads, "threads", o.threads, "workers")
 	f.BoolVar(&o.iterations, "iterations", false, "also measure an iteration at 512 to 4096 with the kernel kept, and at 1024 and 4096 computed")
-	f.BoolVar(&o.published, "published", false, "also measure the cases whose times others have published: 40 iterations at n = 4096, d = 6; 10 at n = 10,000 and 20,000, d = 64")
+	f.BoolVar(&o.published, "published", false, "also measure the cases whose times others have published: 40 iterations at n = 4096, d = 6; 10 at n = 10,000 and 20,000, d = 64; POT's table of backends")
 	f.StringVar(&o.json, "json", "", "write the rows to this `file`")
 	f.StringVar(&o.table, "table", "", "measure nothing: print the rows of these `files` of JSON as a table")
 	f.StringVar(&o.update, "update", "", "with --table, write it into this Markdown `file`, between <!-- solver: begin --> and <!-- solver: end -->")
@@ -98,6 +98,13 @@ func (o *options) run(stdout io.Writer) error {
 			break
 		}
 		lines, err := c.measure(pool)
+		if err != nil {
+			return err
+		}
+		r.Rows = append(r.Rows, lines...)
+	}
+	if o.published {
+		lines, err := potBackends(pool)
 		if err != nil {
 			return err
 		}
