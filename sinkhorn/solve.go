@@ -30,7 +30,7 @@ const (
 // with a share of .9 the worst loss of the reference problems at the default tolerance of float32 was off by 3.6e-5.
 const sweepShare = .2
 
-// newtonGoal is the marginal error at which a float64 solve leaves sweeps for Newton's method in any case.
+// newtonGoal is the marginal error at which a float64 solve leaves sweeps for Newton's method unless few of them are left.
 const newtonGoal = 1e-3
 
 // Solve iterates until the marginal error is at most the tolerance. When that does not happen it returns the best result with its status,
