@@ -2,6 +2,7 @@ package generative
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 
@@ -59,7 +60,7 @@ type Adversarial struct {
 	dim      int                 // of the features
 }
 
-// NewAdversarial returns the objective that teaches fit's model through the features. The ground cost is that of fit's criterion.
+// NewAdversarial returns the objective that teaches fit's model, which computes on the host, through the features. The ground cost is that of fit's criterion.
 func NewAdversarial(fit *Fit, features nn.Layer[float32], cfg CriticConfig) (*Adversarial, error) {
 	if cfg.Steps < 1 || cfg.GeneratorSteps < 0 || cfg.GeneratorSteps == 0 && cfg.Frozen {
 		return nil, fmt.Errorf("generative: %d steps of the critic and %d of the generator, want positive numbers, or 0 of the generator where the critic learns", cfg.Steps, cfg.GeneratorSteps)
@@ -67,7 +68,10 @@ func NewAdversarial(fit *Fit, features nn.Layer[float32], cfg CriticConfig) (*Ad
 	if !(cfg.Clip >= 0) {
 		return nil, fmt.Errorf("generative: weights clipped to %g, want a positive number, or 0 for none", cfg.Clip)
 	}
-	total := 2 * fit.z.Rows()
+	if !nn.OnHost(fit.ops) {
+		return nil, fmt.Errorf("generative: a learned cost computes on the host: %w", errors.ErrUnsupported)
+	}
+	total := 2 * fit.z.Tensor.Rows()
 	out, err := features.OutputShape([]int{total, fit.model.dim})
 	if err != nil {
 		return nil, err

@@ -50,6 +50,9 @@ func NewAutoEncoder(ops nn.Ops[float32], model *Model, enc, discriminator nn.Lay
 	if model.prior.name == "" {
 		return nil, fmt.Errorf("generative: an auto-encoder of %s, want a network", model.kind)
 	}
+	if !nn.OnHost(ops) {
+		return nil, fmt.Errorf("generative: an auto-encoder computes on the host: %w", errors.ErrUnsupported)
+	}
 	net := model.net
 	if cfg.Decoder == "bernoulli" {
 		var err error

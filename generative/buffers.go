@@ -14,7 +14,7 @@ func saveBuffers(state map[string][]byte, prefix string, net nn.Layer[float32]) 
 		var text []byte
 		switch {
 		case b.Value != nil:
-			for _, v := range b.Value.Data() {
+			for _, v := range b.Value.Values() {
 				if v-v != 0 {
 					return fmt.Errorf("%w: %s%s", ErrNotFinite, prefix, b.Name)
 				}
@@ -45,13 +45,15 @@ func restoreBuffers(state map[string][]byte, prefix string, net nn.Layer[float32
 			if len(text) != 4*b.Value.Size() {
 				return bad
 			}
-			for i := range b.Value.Data() {
+			values := make([]float32, b.Value.Size())
+			for i := range values {
 				v := math.Float32frombits(binary.LittleEndian.Uint32(text[4*i:]))
 				if v-v != 0 {
 					return bad
 				}
-				b.Value.Data()[i] = v
+				values[i] = v
 			}
+			b.Value.SetValues(values)
 		case b.Count != nil:
 			v, n := binary.Varint(text)
 			if n <= 0 || n != len(text) {

@@ -31,7 +31,8 @@ type Classifier struct {
 	ops   nn.Ops[float32]
 	done  uint64 // steps
 
-	x, class, dy *nn.Tensor[float32]
+	x, class *nn.Mirror[float32]
+	dy       *nn.Tensor[float32]
 	labels       []int
 
 	reader   *nn.Sequential[float32] // the same parameters out of training, with activations of its own
@@ -60,7 +61,8 @@ func NewClassifier(ops nn.Ops[float32], net *nn.Sequential[float32], in []int, c
 	}
 	o := &Classifier{cfg: cfg, net: net, in: slices.Clone(in), ops: ops, labels: make([]int, cfg.Batch)}
 	o.group = nn.NewGroup("classifier", net.Params(), opt)
-	o.x, o.class, o.dy = nn.NewTensor[float32](shape...), nn.NewTensor[float32](cfg.Batch), nn.NewTensor[float32](out...)
+	o.x, o.class = nn.NewMirror(ops, shape...), nn.NewMirror(ops, cfg.Batch)
+	o.dy = nn.TensorIn(ops.Alloc(product(out)), 0, out...)
 	o.reader = net.Share().(*nn.Sequential[float32])
 	nn.SetTraining[float32](o.reader, false)
 	for _, l := range net.Layers()[:len(net.Layers())-1] {
@@ -102,15 +104,15 @@ func (o *Classifier) Step(_ context.Context, data Batches, report bool) ([]Metri
 	if !ok {
 		return nil, errors.New("generative: a classifier needs rows with classes")
 	}
-	labelled.NextLabelled(o.x.Data(), o.labels)
+	labelled.NextLabelled(o.x.Host, o.labels)
 	for i, c := range o.labels {
 		if c < 0 || c >= o.Classes() {
 			return nil, fmt.Errorf("generative: a row of class %d, want 0 to %d", c, o.Classes()-1)
 		}
-		o.class.Data()[i] = float32(c)
+		o.class.Host[i] = float32(c)
 	}
-	y := o.net.Forward(o.x)
-	loss := o.ops.CrossEntropy(o.dy, y, o.class)
+	y := o.net.Forward(o.x.Push())
+	loss := o.ops.CrossEntropy(o.dy, y, o.class.Push())
 	o.group.ZeroGrad()
 	o.net.Backward(o.dy, nn.WantParams)
 	norm := nn.GradNorm(o.ops, o.group.Params)
@@ -123,9 +125,9 @@ func (o *Classifier) Step(_ context.Context, data Batches, report bool) ([]Metri
 	if !report {
 		return nil, nil
 	}
-	right := 0
+	right, logits := 0, y.Values()
 	for i, c := range o.labels {
-		if argmax(y.Data()[i*o.Classes():][:o.Classes()]) == c {
+		if argmax(logits[i*o.Classes():][:o.Classes()]) == c {
 			right++
 		}
 	}
@@ -156,11 +158,11 @@ func (o *Classifier) read(dst, x []float32, rows, layers int) {
 	dim := o.Dim()
 	for lo := 0; lo < rows; lo += decodeRows {
 		hi := min(lo+decodeRows, rows)
-		y := nn.TensorOf(x[lo*dim:hi*dim], append([]int{hi - lo}, o.in...)...)
+		y := placed(o.ops, x[lo*dim:hi*dim], append([]int{hi - lo}, o.in...)...)
 		for _, l := range o.reader.Layers()[:layers] {
 			y = l.Forward(y)
 		}
-		dst = dst[copy(dst, y.Data()):]
+		dst = dst[copy(dst, y.Values()):]
 	}
 }
 

@@ -61,11 +61,14 @@ type Fit struct {
 	noise     *random.Stream
 	done      uint64 // steps
 
-	z, y, dx *nn.Tensor[float32]
+	z, dx *nn.Mirror[float32] // the host draws the noise and compares the clouds
+	y     *nn.Tensor[float32] // on the host
 	share    share // of the rows, where ranks divide them
 }
 
-// NewFit returns the objective at step 0; noise comes from the stream "noise" of the seed.
+// NewFit returns the objective at step 0; noise comes from the stream "noise" of the seed. The model was made by the same table ops. Where
+// that is a device's, the network and the optimiser compute there, and noise, clouds and their comparison are the host's; models other
+// than networks, and criteria with an oracle, are refused with [errors.ErrUnsupported].
 func NewFit(ops nn.Ops[float32], m *Model, c Criterion[float32], cfg FitConfig) (*Fit, error) {
 	if cfg.Batch < 1 {
 		return nil, fmt.Errorf("generative: batch %d, want a positive number", cfg.Batch)
@@ -89,9 +92,12 @@ func NewFit(ops nn.Ops[float32], m *Model, c Criterion[float32], cfg FitConfig) 
 	}
 	o.group = nn.NewGroup("generator", m.Params(), opt)
 	total := c.Clouds() * cfg.Batch
-	o.z = nn.NewTensor[float32](total, m.latent)
+	o.z = nn.NewMirror(ops, total, m.latent)
 	o.y = nn.NewTensor[float32](total, m.dim)
-	o.dx = nn.NewTensor[float32](total, m.dim)
+	o.dx = nn.NewMirror(ops, total, m.dim)
+	if !o.dx.Tensor.OnHost() && (m.hostOnly || o.oracle() != nil) {
+		return nil, fmt.Errorf("generative: a model of %s with this criterion computes on the host: %w", m.kind, errors.ErrUnsupported)
+	}
 	return o, nil
 }
 
@@ -117,11 +123,11 @@ func (o *Fit) Step(ctx context.Context, data Batches, report bool) ([]Metric, er
 	if err != nil {
 		return nil, err
 	}
-	metrics, err := o.criterion.Eval(ctx, x, o.y.Data(), o.cfg.Batch, o.model.dim, o.dx.Data(), nil, report)
+	metrics, err := o.criterion.Eval(ctx, x, o.y.Data(), o.cfg.Batch, o.model.dim, o.dx.Host, nil, report)
 	if err != nil {
 		return nil, err
 	}
-	norm, err := o.descend(o.dx, o.share.of(o.dx), metrics[0].Value)
+	norm, err := o.descend(o.dx.Tensor, o.share.of(o.dx.Push()), metrics[0].Value)
 	if err != nil || !report {
 		return nil, err
 	}
@@ -133,8 +139,8 @@ func (o *Fit) generate() *nn.Tensor[float32] {
 	if p := o.oracle(); p != nil {
 		p.begin(o.done, decay(o.done, o.cfg.HalfLife))
 	}
-	o.model.draw(o.noise, o.z.Data())
-	return o.model.net.Forward(o.share.of(o.z))
+	o.model.draw(o.noise, o.z.Host)
+	return o.model.net.Forward(o.share.of(o.z.Push()))
 }
 
 // descend takes the step that the derivative dx by the last image calls for, own being that of the rows of this rank, and returns the norm

@@ -13,11 +13,14 @@ import (
 
 // A Model makes points from noise: a differentiable function of latent points, and the law of those.
 type Model struct {
+	ops    nn.Ops[float32]
 	net    nn.Layer[float32]
 	latent int
 	dim    int
 	kind   string
 	prior  prior // of a network
+
+	hostOnly bool // the layer reads its parameters on the host
 
 	// draw fills z, rows x latent, with draws of the prior.
 	draw func(noise *random.Stream, z []float32)
@@ -36,16 +39,16 @@ func NewMLPModel(ops nn.Ops[float32], d nn.MLP, prior string, seed uint64) (*Mod
 	if err != nil {
 		return nil, err
 	}
-	return newNetwork(net, d.Sizes[0], d.Sizes[len(d.Sizes)-1], prior)
+	return newNetwork(ops, net, d.Sizes[0], d.Sizes[len(d.Sizes)-1], prior)
 }
 
 // newNetwork returns the model that a network is on latent points of a prior.
-func newNetwork(net nn.Layer[float32], latent, dim int, prior string) (*Model, error) {
+func newNetwork(ops nn.Ops[float32], net nn.Layer[float32], latent, dim int, prior string) (*Model, error) {
 	law, err := newPrior(prior, latent)
 	if err != nil {
 		return nil, err
 	}
-	m := &Model{net: net, latent: latent, dim: dim, decoder: net.Share(), kind: "network on " + prior, prior: law}
+	m := &Model{ops: ops, net: net, latent: latent, dim: dim, decoder: net.Share(), kind: "network on " + prior, prior: law}
 	nn.SetTraining(m.decoder, false)
 	m.draw = func(noise *random.Stream, z []float32) { drawPrior(law, noise, z) }
 	m.point = law.point
@@ -80,7 +83,7 @@ func newComponents(ops nn.Ops[float32], kind string, k, dim int, seed uint64, sh
 		dst[0] = (float32(math.Floor(float64(u[0])*float64(k))) + .5) / float32(k)
 		shape(dst[1:], u[1:])
 	}
-	m := &Model{net: net, latent: dim + 1, dim: dim, kind: kind, point: point, decoder: net.Share()}
+	m := &Model{ops: ops, hostOnly: true, net: net, latent: dim + 1, dim: dim, kind: kind, point: point, decoder: net.Share()}
 	u := make([]float32, dim+1)
 	m.draw = func(noise *random.Stream, z []float32) {
 		for i := 0; i < len(z); i += m.latent {
@@ -141,9 +144,19 @@ const decodeRows = 256
 func (m *Model) decode(dst, z []float32, rows int) {
 	for lo := 0; lo < rows; lo += decodeRows {
 		hi := min(lo+decodeRows, rows)
-		x := m.decoder.Forward(nn.TensorOf(z[lo*m.latent:hi*m.latent], hi-lo, m.latent))
-		copy(dst[lo*m.dim:hi*m.dim], x.Data())
+		x := m.decoder.Forward(placed(m.ops, z[lo*m.latent:hi*m.latent], hi-lo, m.latent))
+		copy(dst[lo*m.dim:hi*m.dim], x.Values())
 	}
+}
+
+// placed returns a tensor of data where ops computes: on it, if that is the host.
+func placed(ops nn.Ops[float32], data []float32, shape ...int) *nn.Tensor[float32] {
+	t := nn.TensorOf(data, shape...)
+	if !nn.OnHost(ops) {
+		t = nn.TensorIn(ops.Alloc(len(data)), 0, shape...)
+		ops.Upload(t, data)
+	}
+	return t
 }
 
 // shape identifies the kind and the sizes of the model.

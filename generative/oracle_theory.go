@@ -81,7 +81,7 @@ func (o *Fit) theoryStep(norm float64) error {
 		return nil
 	}
 	t := o.criterion.(*Transport[float32])
-	x := o.model.net.Forward(o.z).Data()
+	x := o.model.net.Forward(o.z.Tensor).Data()
 	for _, term := range t.active {
 		size := o.cfg.Batch * o.model.dim
 		at := func(k int, points []float32) []float32 {
@@ -94,11 +94,11 @@ func (o *Fit) theoryStep(norm float64) error {
 			return err
 		}
 	}
-	if err := t.pull(o.cfg.Batch, o.model.dim, o.dx.Data(), nil); err != nil {
+	if err := t.pull(o.cfg.Batch, o.model.dim, o.dx.Host, nil); err != nil {
 		return err
 	}
 	o.group.ZeroGrad()
-	o.model.net.Backward(o.dx, nn.WantParams)
+	o.model.net.Backward(o.dx.Tensor, nn.WantParams)
 	var change float64
 	for _, q := range o.group.Params {
 		for i, v := range q.Grad.Data() {

@@ -12,6 +12,7 @@ import (
 func NewPairModel(ops nn.Ops[float32]) *Model {
 	l := &scaled{theta: &nn.Param[float32]{Name: "theta", Value: nn.TensorOf([]float32{.5}, 1), Grad: nn.NewTensor[float32](1)}, work: nn.NewWorkspace(ops), ops: ops}
 	return &Model{
+		ops: ops, hostOnly: true,
 		net: l, latent: 1, dim: 1, kind: "pair", decoder: l.Share(),
 		draw: func(_ *random.Stream, z []float32) {
 			for i := range z {

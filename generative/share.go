@@ -107,14 +107,13 @@ func (s *share) count(n int) int {
 // span returns which of n rows are this rank's.
 func (s *share) span(n int) (lo, hi int) { return ranks.Span(n, s.comm.Rank(), s.comm.Size()) }
 
-// of returns the rows of t that are this rank's.
+// of returns the rows of the matrix t that are this rank's.
 func (s *share) of(t *nn.Tensor[float32]) *nn.Tensor[float32] {
 	if s.comm.Size() == 1 {
 		return t
 	}
-	d := t.Size() / t.Rows()
 	lo, hi := s.span(t.Rows())
-	return nn.TensorOf(t.Data()[lo*d:hi*d], hi-lo, d)
+	return t.Slice(lo, hi)
 }
 
 // join sums x over the ranks. Where that fails x becomes NaN, and so does all that is made of it.
@@ -129,9 +128,9 @@ func (s *share) join(x []float64) {
 // gather returns the rows of all ranks, in order.
 func (s *share) gather(x *nn.Tensor[float32]) ([]float32, error) {
 	if s.comm.Size() == 1 {
-		return x.Data(), nil
+		return x.Values(), nil
 	}
-	all, _, err := ranks.Gather(s.comm, x.Data())
+	all, _, err := ranks.Gather(s.comm, x.Values())
 	return all, err
 }
 
@@ -142,14 +141,15 @@ func (s *share) sum(params []*nn.Param[float32]) error {
 	}
 	s.grad = s.grad[:0]
 	for _, p := range params {
-		s.grad = append(s.grad, p.Grad.Data()...)
+		s.grad = append(s.grad, p.Grad.Values()...)
 	}
 	if err := ranks.Sum(s.comm, s.grad); err != nil {
 		return err
 	}
 	left := s.grad
 	for _, p := range params {
-		left = left[copy(p.Grad.Data(), left):]
+		p.Grad.SetValues(left[:p.Grad.Size()])
+		left = left[p.Grad.Size():]
 	}
 	return nil
 }

@@ -40,10 +40,10 @@ func (c *CPU[T]) Upload(dst *Tensor[T], src []T) {
 	copy(dst.Data(), src)
 }
 
-// Download copies src into dst.
+// Download copies src into dst, wherever src is.
 func (c *CPU[T]) Download(dst []T, src *Tensor[T]) {
 	sameSize(len(dst), src.size)
-	copy(dst, src.Data())
+	copy(dst, src.Values())
 }
 
 // Gemm sets C = alpha op(A) op(B) + beta C.

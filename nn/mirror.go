@@ -2,6 +2,9 @@ package nn
 
 import "github.com/sinkcpu/sinkcpu/kernels"
 
+// OnHost reports whether the host can address what a table allocates.
+func OnHost[T kernels.Float](ops Ops[T]) bool { return ops.Alloc(1).Data() != nil }
+
 // A Mirror is a tensor where a table computes and its elements on the host, the same memory where the host can address them. What the host
 // computes in a step, such as noise, batches and the gradient of a loss, goes to a device through it, and what it needs comes back.
 type Mirror[T kernels.Float] struct {

@@ -102,17 +102,17 @@ func describeData(ds *data.Dataset) DataState {
 }
 
 // tensors returns the parameters and the state of the optimisers under the names of the checkpoint, such as "generator.0.weight" and
-// "optimizer.generator.adam.m/0.weight". The data is shared.
+// "optimizer.generator.adam.m/0.weight". The data of tensors on the host is shared.
 func tensors(groups []*nn.Group[float32]) (ts []safetensors.Tensor, states []GroupState) {
 	for _, g := range groups {
 		opt := g.Opt.State()
 		state := GroupState{Name: g.Name, Steps: opt.Step}
 		for _, p := range g.Params {
-			ts = append(ts, safetensors.Tensor{Name: g.Name + "." + p.Name, Shape: p.Value.Shape(), Data: p.Value.Data()})
+			ts = append(ts, safetensors.Tensor{Name: g.Name + "." + p.Name, Shape: p.Value.Shape(), Data: p.Value.Values()})
 			state.Parameters += p.Value.Size()
 		}
 		for name, t := range opt.Tensors {
-			ts = append(ts, safetensors.Tensor{Name: optimizerPrefix(g.Name) + name, Shape: t.Shape(), Data: t.Data()})
+			ts = append(ts, safetensors.Tensor{Name: optimizerPrefix(g.Name) + name, Shape: t.Shape(), Data: t.Values()})
 		}
 		states = append(states, state)
 	}
@@ -305,7 +305,7 @@ func (l *loaded) restore(obj generative.Objective) error {
 	}
 	for i, g := range groups {
 		for j, p := range g.Params {
-			copy(p.Value.Data(), values[i][j])
+			p.Value.SetValues(values[i][j])
 		}
 	}
 	return nil

@@ -135,7 +135,7 @@ func loadFeatures(obj generative.Objective, path string, ofClassifier bool) erro
 		return fmt.Errorf("%s holds the tensor %q, which the critic of --features does not have", path, name)
 	}
 	for i, p := range params {
-		copy(p.Value.Data(), values[i])
+		p.Value.SetValues(values[i])
 	}
 	return nil
 }

@@ -78,9 +78,13 @@ func (e *NotFiniteError) Unwrap() error { return e.Err }
 // When ctx ends, the step in progress is completed and a checkpoint written; the error is [ErrInterrupted]. A number that is not finite
 // ends the run with a [*NotFiniteError], a setting that cannot be with a [*ConfigError].
 //
+// Where the objective computes on a device that fails, the error has the device's as its cause; parameters are undefined then, the
+// checkpoint is not.
+//
 // On several ranks it is a collective call. The first rank alone reads and writes the folder, measures and reports; the others take its
 // checkpoint to begin with and return a nil summary. See [generative.Fit.Divide].
-func Run(ctx context.Context, o Options) (*Summary, error) {
+func Run(ctx context.Context, o Options) (s *Summary, err error) {
+	defer nn.CatchFault(&err) // of the checkpoint to begin with
 	if err := o.Config.Validate(); err != nil {
 		return nil, err
 	}
@@ -110,14 +114,19 @@ func Run(ctx context.Context, o Options) (*Summary, error) {
 	}
 	r.reporter.Begin(o.Dir, r.step, r.cfg.Steps)
 	defer r.reporter.End()
-	if err := r.train(ctx); err != nil {
-		return nil, r.stopped(err)
-	}
-	s, err := r.finish(ctx)
-	if err != nil {
+	if s, err = r.whole(ctx); err != nil {
 		return nil, r.stopped(err)
 	}
 	return s, r.close()
+}
+
+// whole trains and measures. A device that fails ends it with an error; see [nn.CatchFault].
+func (r *run) whole(ctx context.Context) (s *Summary, err error) {
+	defer nn.CatchFault(&err)
+	if err := r.train(ctx); err != nil {
+		return nil, err
+	}
+	return r.finish(ctx)
 }
 
 // stopped returns the error of a run that err ended: with what is left of it, unless err says so itself.

@@ -1,0 +1,168 @@
+package cuda_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/sinkcpu/sinkcpu/cuda"
+	"github.com/sinkcpu/sinkcpu/cuda/internal/sim"
+	"github.com/sinkcpu/sinkcpu/generative"
+	"github.com/sinkcpu/sinkcpu/internal/random"
+	"github.com/sinkcpu/sinkcpu/nn"
+	"github.com/sinkcpu/sinkcpu/sinkhorn"
+)
+
+// rows is a source of data: normal rows about the corners of a square, or images of that dimension, with classes.
+type rows struct {
+	rng *rand.Rand
+	dim int
+}
+
+func (r rows) Next(dst []float32, n int) { r.NextLabelled(dst, make([]int, n)) }
+
+func (r rows) NextLabelled(dst []float32, class []int) {
+	for i := range class {
+		class[i] = r.rng.IntN(4)
+		for k := range r.dim {
+			dst[i*r.dim+k] = float32(class[i]>>(k%2)&1) + .1*float32(r.rng.NormFloat64())
+		}
+	}
+}
+
+// A trial is an objective on a table, and how wide its data is.
+type trial struct {
+	name string
+	dim  int
+	make func(ops nn.Ops[float32]) (generative.Objective, error)
+}
+
+func fit(ops nn.Ops[float32], m *generative.Model, err error) (generative.Objective, error) {
+	if err != nil {
+		return nil, err
+	}
+	c, err := generative.NewTransport[float32](generative.TransportConfig{Loss: "sinkhorn", Self: "same", Cost: "sqeuclidean", Value: sinkhorn.Sharp, Eps: .5, Steps: 5})
+	if err != nil {
+		return nil, err
+	}
+	return generative.NewFit(ops, m, c, generative.FitConfig{Batch: 12, Rate: 1e-3, Seed: 3})
+}
+
+var trials = []trial{
+	{"MLP", 2, func(ops nn.Ops[float32]) (generative.Objective, error) {
+		m, err := generative.NewMLPModel(ops, nn.MLP{Sizes: []int{3, 20, 2}, Hidden: "relu"}, "normal", 1)
+		return fit(ops, m, err)
+	}},
+	{"DCGAN", 64, func(ops nn.Ops[float32]) (generative.Objective, error) {
+		m, err := generative.NewDCGANModel(ops, 5, []int{6, 4}, generative.ImageShape{Height: 8, Width: 8, Channels: 1}, "normal", 1)
+		return fit(ops, m, err)
+	}},
+	{"classifier", 64, func(ops nn.Ops[float32]) (generative.Objective, error) {
+		net := nn.NewSequential[float32](
+			nn.NewReshape[float32](1, 8, 8), nn.NewConv2d(ops, nn.ConvConfig{In: 1, Out: 3, Kernel: 3, Padding: 1}), nn.NewReLU(ops),
+			nn.NewMaxPool2d(ops, nn.ConvGeometry{Kernel: 2}), nn.NewFlatten[float32](), nn.NewLinear(ops, 48, 4))
+		src := random.New(1, "init")
+		net.Layers()[1].(*nn.Conv2d[float32]).Init(src, nn.FanInUniform, nil)
+		net.Layers()[5].(*nn.Linear[float32]).Init(src, nn.FanInUniform, nil)
+		return generative.NewClassifier(ops, net, []int{64}, generative.ClassifierConfig{Batch: 10, Rate: 1e-3})
+	}},
+}
+
+// curve returns the losses of some steps, and the parameters after them.
+func curve(t *testing.T, c trial, ops nn.Ops[float32], steps int) (losses []float64, params []float32) {
+	t.Helper()
+	obj, err := c.make(ops)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := rows{rand.New(rand.NewPCG(1, 2)), c.dim}
+	for range steps {
+		m, err := obj.Step(context.Background(), data, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		losses = append(losses, m[0].Value)
+	}
+	for _, p := range obj.Groups()[0].Params {
+		params = append(params, p.Value.Values()...)
+	}
+	return losses, params
+}
+
+// Training steps on a device are those of the host: the first loss to the rounding of a forward pass, later ones to what Adam makes of the
+// rounding of a gradient. Adam moves a parameter by at most about the rate a step, whatever its gradient, and one whose gradient is rounding
+// alone may move either way, so the bound of a parameter is twice the rate a step; the loss is nearer than that.
+func TestTraining(t *testing.T) {
+	const steps, rate = 3, 1e-3
+	device := cuda.NewOps(simulated(t, sim.Options{}))
+	for _, c := range trials {
+		t.Run(c.name, func(t *testing.T) {
+			want, params := curve(t, c, nn.NewCPU[float32](nil), steps)
+			got, moved := curve(t, c, device, steps)
+			if !(math.Abs(got[0]-want[0]) <= 2e-5*(1+math.Abs(want[0]))) {
+				t.Errorf("loss %v at first, want %v", got[0], want[0])
+			}
+			for k, v := range got {
+				if !(math.Abs(v-want[k]) <= rate*(1+math.Abs(want[k]))) {
+					t.Errorf("loss %v at step %d, want %v", v, k+1, want[k])
+				}
+			}
+			far := 0
+			for i, v := range moved {
+				d := math.Abs(float64(v - params[i]))
+				if !(d <= 2.1*steps*rate) {
+					t.Fatalf("parameter %d is %v, want %v", i, v, params[i])
+				}
+				if d > rate/20 {
+					far++
+				}
+			}
+			if len(moved) == 0 || far > len(moved)/50 {
+				t.Errorf("%d of %d parameters are further than a twentieth of a step from the host's", far, len(moved))
+			}
+			again, _ := curve(t, c, device, steps)
+			if fmt.Sprint(again) != fmt.Sprint(got) {
+				t.Errorf("losses %v, and %v when they are computed again", got, again)
+			}
+		})
+	}
+}
+
+// What computes on the host says so, and a run's state and samples come from the device.
+func TestTrainingState(t *testing.T) {
+	ops := cuda.NewOps(simulated(t, sim.Options{}))
+	obj, err := trials[1].make(ops)
+	if err != nil {
+		t.Fatal(err)
+	}
+	state, err := obj.State()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := obj.Restore(state); err != nil {
+		t.Fatal(err)
+	}
+	x := make([]float32, 3*64)
+	obj.(generative.Generator).Sample(x, 3, random.New(5, "noise"))
+	host, err := trials[1].make(nn.NewCPU[float32](nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	y := make([]float32, len(x))
+	host.(generative.Generator).Sample(y, 3, random.New(5, "noise"))
+	for i := range x {
+		if !(math.Abs(float64(x[i]-y[i])) <= 1e-5) {
+			t.Fatalf("sample %d is %v, want %v", i, x[i], y[i])
+		}
+	}
+	m, err := generative.NewMixtureModel(nn.NewCPU[float32](nil), 2, 2, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fit(ops, m, nil); !errors.Is(err, errors.ErrUnsupported) {
+		t.Errorf("a mixture on a device: %v, want an error of the kind ErrUnsupported", err)
+	}
+}
