@@ -33,7 +33,7 @@ type Classifier struct {
 
 	x, class *nn.Mirror[float32]
 	dy       *nn.Tensor[float32]
-	labels       []int
+	labels   []int
 
 	reader   *nn.Sequential[float32] // the same parameters out of training, with activations of its own
 	features int                     // numbers that enter the last layer

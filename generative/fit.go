@@ -63,7 +63,7 @@ type Fit struct {
 
 	z, dx *nn.Mirror[float32] // the host draws the noise and compares the clouds
 	y     *nn.Tensor[float32] // on the host
-	share    share // of the rows, where ranks divide them
+	share share               // of the rows, where ranks divide them
 }
 
 // NewFit returns the objective at step 0; noise comes from the stream "noise" of the seed. The model was made by the same table ops. Where
