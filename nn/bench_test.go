@@ -6,11 +6,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sinkcpu/sinkcpu/internal/parallel"
 )
 
-// BenchmarkModel is a step of a model: forward, backward and Adam. bench/peers/torch_nn.py is the same in PyTorch. MiB is
+// BenchmarkModel is a step of a model: forward, backward and Adam. bench/peers/torch_nn.py is the same in PyTorch, and gives the median too. MiB is
 // the peak of the process: run one benchmark to know its own. The operations are those
 // of matrix products and convolutions: the forward pass three times, less the gradient of the input.
 func BenchmarkModel(b *testing.B) {
@@ -61,9 +62,14 @@ func benchmarkModel(b *testing.B, ops Ops[float32], name string, batch int) {
 	}
 	step()
 	b.ReportAllocs()
+	var times []time.Duration
 	for b.Loop() {
+		start := time.Now()
 		step()
+		times = append(times, time.Since(start))
 	}
+	slices.Sort(times)
+	b.ReportMetric(float64(times[len(times)/2].Microseconds())/1e3, "median-ms")
 	b.ReportMetric(float64(flops)*float64(batch)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
 	if mib, ok := peakMemory(); ok {
 		b.ReportMetric(mib, "MiB")
