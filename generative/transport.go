@@ -66,15 +66,16 @@ type term[T kernels.Float] struct {
 
 // Transport is a loss made of transport problems between clouds.
 type Transport[T kernels.Float] struct {
-	cfg    TransportConfig
-	ground logsumexp.Ground
-	terms  []*term[T]
-	clouds int
-	plans  plans[T]
-	oracle *oraclePlans[T] // the plans, where an oracle makes them
-	active []*term[T]      // of the last Eval
-	cbar   [][]T           // the derivatives by their costs
-	comm   *ranks.Comm     // of those that have the rows of problems; nil for whole ones
+	cfg     TransportConfig
+	ground  logsumexp.Ground
+	terms   []*term[T]
+	clouds  int
+	plans   plans[T]
+	oracle  *oraclePlans[T] // the plans, where an oracle makes them
+	active  []*term[T]      // of the last Eval
+	metrics [3]Metric       // of the last Eval
+	cbar    [][]T           // the derivatives by their costs
+	comm    *ranks.Comm     // of those that have the rows of problems; nil for whole ones
 }
 
 // NewTransport returns the loss of that name, W being the sharp or the entropic value of [sinkhorn.Values]:
@@ -160,6 +161,7 @@ func NewTransport[T kernels.Float](cfg TransportConfig) (*Transport[T], error) {
 func (t *Transport[T]) Clouds() int { return t.clouds }
 
 // Eval returns the loss, the mean of W over the terms between model and data, and the largest L1 error of the marginals of a plan. Without report the term of the data alone is left out where dy is nil.
+// The metrics are valid until the next call.
 func (t *Transport[T]) Eval(ctx context.Context, x, y []T, n, d int, dx, dy []T, report bool) ([]Metric, error) {
 	size := n * d
 	if n < 1 || d < 1 || len(x) != t.clouds*size || len(y) != t.clouds*size {
@@ -339,5 +341,6 @@ func (t *Transport[T]) weigh(active []*term[T]) []Metric {
 		}
 		marginal = max(marginal, v.MarginalError)
 	}
-	return []Metric{{"loss", loss}, {"w_xy", cross / crosses}, {"marginal_error", marginal}}
+	t.metrics = [...]Metric{{"loss", loss}, {"w_xy", cross / crosses}, {"marginal_error", marginal}}
+	return t.metrics[:]
 }

@@ -112,11 +112,19 @@ func unit[T kernels.Float](name string, x []float64, d int) ([]T, error) {
 }
 
 // squares returns the squared lengths of the rows.
-func squares[T kernels.Float](x []T, d int) []T {
-	s := make([]T, len(x)/d)
+func squares[T kernels.Float](s, x []T, d int) []T {
+	s = sized(s, len(x)/d)
 	for i := range s {
 		row := x[i*d : (i+1)*d]
 		s[i] = kernels.Dot(row, row)
 	}
 	return s
+}
+
+// sized returns buf, or a longer slice where it is too short, of length n.
+func sized[E any](buf []E, n int) []E {
+	if cap(buf) < n {
+		return make([]E, n)
+	}
+	return buf[:n]
 }

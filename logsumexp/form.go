@@ -22,18 +22,35 @@ func FormCosts[T kernels.Float](run kernels.Runner, ground Ground, dst []T, ld i
 	if n == 0 || m == 0 {
 		return
 	}
-	p := Points[T]{ground: ground, n: n, m: m, d: d, x: x[:n*d], y: y[:m*d]}
+	spares := parallel.SparesOf[formSpace[T]]()
+	space := spares.Get()
+	p := &space.p
+	*p = Points[T]{ground: ground, n: n, m: m, d: d, x: x[:n*d], y: y[:m*d], xx: p.xx, yy: p.yy}
+	if p.direct() {
+		p.yt = space.yt
+	}
 	if ground.kind == cosine {
 		p.x, _ = directions(run, p.x, d)
 		p.y, _ = directions(run, p.y, d)
 	}
 	p.prepare(true)
 	p.form(run, dst, ld)
+	if p.direct() {
+		space.yt = p.yt
+	}
+	p.x, p.y = nil, nil
+	spares.Put(space)
 	if ground.kind != dot && sameCloud(x, y, n, m) {
 		for i := range n {
 			dst[i*ld+i] = 0
 		}
 	}
+}
+
+// formSpace is the memory of FormCosts: what it makes of the points.
+type formSpace[T kernels.Float] struct {
+	p  Points[T]
+	yt []T
 }
 
 // SquaredDistances sets dst[i*ld+j] = scale |x_i - y_j|^2; see [FormCosts].
@@ -103,20 +120,39 @@ func PullDifferences[T kernels.Float](run kernels.Runner, alpha T, w, x, y []T, 
 		dy = nil
 	}
 	if dx != nil {
-		parallel.Rows(run, n, m+d, func(lo, hi int) {
-			for i := lo; i < hi; i++ {
-				kernels.Axpy(dx[i*d:(i+1)*d], alpha*kernels.Sum(w[i*m:(i+1)*m]), x[i*d:(i+1)*d])
-			}
-		})
+		count := parallel.RowChunks(n, m+d)
+		parallel.Do(run, count, pullRows[T]{alpha, w, x, dx, n, m, d, count})
 		kernels.Gemm(run, false, false, n, d, m, -alpha, w, m, y, d, 1, dx, d)
 	}
 	if dy != nil {
-		sums := make([]T, m)
-		kernels.ColumnSums(sums, w, m, n)
-		for j, s := range sums {
+		spares := parallel.SparesOf[pullSums[T]]()
+		p := spares.Get()
+		p.sums = sized(p.sums, m)
+		clear(p.sums)
+		kernels.ColumnSums(p.sums, w, m, n)
+		for j, s := range p.sums {
 			kernels.Axpy(dy[j*d:(j+1)*d], alpha*s, y[j*d:(j+1)*d])
 		}
+		spares.Put(p)
 		kernels.Gemm(run, true, false, m, d, n, -alpha, w, m, x, d, 1, dy, d)
+	}
+}
+
+// pullSums are the sums of the columns of w.
+type pullSums[T kernels.Float] struct{ sums []T }
+
+// pullRows adds alpha times the sum of each row of w times x to dx.
+type pullRows[T kernels.Float] struct {
+	alpha          T
+	w, x, dx       []T
+	n, m, d, count int
+}
+
+func (r *pullRows[T]) Task(k int) {
+	m, d := r.m, r.d
+	lo, hi := parallel.Chunk(r.n, r.count, k)
+	for i := lo; i < hi; i++ {
+		kernels.Axpy(r.dx[i*d:(i+1)*d], r.alpha*kernels.Sum(r.w[i*m:(i+1)*m]), r.x[i*d:(i+1)*d])
 	}
 }
 
@@ -186,20 +222,32 @@ func addSigns[T kernels.Float](g []T, w T, x, y []T) {
 
 // addTranspose adds to the n x n matrix s its transpose, and clears the diagonal, which multiplies x_i - x_i.
 func addTranspose[T kernels.Float](run kernels.Runner, s []T, n int) {
-	const tile = 32 // two tiles of float32 are 8 KiB
-	parallel.For(run, (n+tile-1)/tile, func(ti int) {
-		for tj := range ti + 1 {
-			for i := ti * tile; i < min(n, (ti+1)*tile); i++ {
-				for j := tj * tile; j < min(i, (tj+1)*tile); j++ {
-					v := s[i*n+j] + s[j*n+i]
-					s[i*n+j], s[j*n+i] = v, v
-				}
-				if ti == tj {
-					s[i*n+i] = 0
-				}
+	parallel.Do(run, (n+symmetricTile-1)/symmetricTile, symmetrise[T]{s, n})
+}
+
+// symmetricTile is the side of the tiles of addTranspose: two of float32 are 8 KiB.
+const symmetricTile = 32
+
+type symmetrise[T kernels.Float] struct {
+	s []T
+	n int
+}
+
+// Task takes a row of tiles with the column that mirrors it.
+func (r *symmetrise[T]) Task(ti int) {
+	const tile = symmetricTile
+	s, n := r.s, r.n
+	for tj := range ti + 1 {
+		for i := ti * tile; i < min(n, (ti+1)*tile); i++ {
+			for j := tj * tile; j < min(i, (tj+1)*tile); j++ {
+				v := s[i*n+j] + s[j*n+i]
+				s[i*n+j], s[j*n+i] = v, v
+			}
+			if ti == tj {
+				s[i*n+i] = 0
 			}
 		}
-	})
+	}
 }
 
 // directions returns the rows of x scaled to length 1, and their lengths. A row of zeros stays one: its cost is 1 and its derivative 0.

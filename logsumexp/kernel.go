@@ -147,12 +147,13 @@ func (k *Kernel[T]) ShiftRows(s *Scratch[T], i0, i1 int, g []T) {
 // ColumnLSE sets lse_j = log2 sum_i 2^(f_i - kappa C_ij) for every column, each with its own maximum as the shift; -Inf for none.
 func ColumnLSE[T kernels.Float](s *Scratch[T], c Cost[T], kappa T, f []T, lse []float64) {
 	n, m := c.Dims()
-	top, acc := make([]T, m), make([]T, m)
+	s.top, s.neg, s.acc = sized(s.top, m), sized(s.neg, m), sized(s.acc, m)
+	top, neg, acc := s.top, s.neg, s.acc
 	for j := range top {
 		top[j] = T(math.Inf(-1))
 	}
 	s.ColMax(c, 0, n, kappa, f, top)
-	neg := make([]T, m)
+	clear(neg)
 	for j, v := range top {
 		if !math.IsInf(float64(v), 0) {
 			neg[j] = -v

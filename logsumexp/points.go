@@ -93,7 +93,7 @@ func NewPointsAbout[T kernels.Float](ground Ground, mean, x, y, a, b []float64, 
 // formed once leaves y as it is.
 func (p *Points[T]) prepare(once bool) {
 	if !p.direct() && p.ground.radial() {
-		p.xx, p.yy = squares(p.x, p.d), squares(p.y, p.d)
+		p.xx, p.yy = squares(p.xx, p.x, p.d), squares(p.yy, p.y, p.d)
 	}
 	if !p.direct() {
 		if !once {
@@ -102,7 +102,7 @@ func (p *Points[T]) prepare(once bool) {
 		return
 	}
 	p.ldy = (p.m+15)/16*16 + 16 // not a power of two, whose rows would share the same few places of the cache
-	p.yt = make([]T, p.d*p.ldy)
+	p.yt = sized(p.yt, p.d*p.ldy)
 	kernels.Transpose(p.yt, p.ldy, p.y, p.d, p.m, p.d)
 }
 
@@ -160,7 +160,20 @@ func (p *Points[T]) form(run kernels.Runner, dst []T, ld int) {
 		p.fill(run, dst, ld, 0, p.n, 0, p.m)
 		return
 	}
-	parallel.Rows(run, p.n, p.m*p.d, func(lo, hi int) { p.fill(nil, dst[lo*ld:], ld, lo, hi, 0, p.m) })
+	count := parallel.RowChunks(p.n, p.m*p.d)
+	parallel.Do(run, count, formRows[T]{p, dst, ld, count})
+}
+
+// formRows is a part of form.
+type formRows[T kernels.Float] struct {
+	p         *Points[T]
+	dst       []T
+	ld, count int
+}
+
+func (r *formRows[T]) Task(k int) {
+	lo, hi := parallel.Chunk(r.p.n, r.count, k)
+	r.p.fill(nil, r.dst[lo*r.ld:], r.ld, lo, hi, 0, r.p.m)
 }
 
 // fill sets dst, of leading dimension ld, to the costs of a tile.
@@ -209,17 +222,29 @@ func (p *Points[T]) fromProducts(run kernels.Runner, dst []T, ld, i0, i1, j0, j1
 	if p.ground.kind == dot {
 		return
 	}
-	parallel.Rows(run, n, m, func(lo, hi int) {
-		for i := lo; i < hi; i++ {
-			row := dst[i*ld:][:m]
-			if p.ground.kind == cosine {
-				for j, v := range row {
-					row[j] = max(0, 1+v)
-				}
-				continue
+	count := parallel.RowChunks(n, m)
+	parallel.Do(run, count, finishRows[T]{p, dst, ld, i0, j0, n, m, count})
+}
+
+// finishRows turns products into costs, in a tile of n x m from i0 and j0 on.
+type finishRows[T kernels.Float] struct {
+	p                        *Points[T]
+	dst                      []T
+	ld, i0, j0, n, m, chunks int
+}
+
+func (r *finishRows[T]) Task(k int) {
+	p := r.p
+	lo, hi := parallel.Chunk(r.n, r.chunks, k)
+	for i := lo; i < hi; i++ {
+		row := r.dst[i*r.ld:][:r.m]
+		if p.ground.kind == cosine {
+			for j, v := range row {
+				row[j] = max(0, 1+v)
 			}
-			kernels.AddNorms(row, p.xx[i0+i], p.yy[j0:j1])
-			p.finish(row)
+			continue
 		}
-	})
+		kernels.AddNorms(row, p.xx[r.i0+i], p.yy[r.j0:r.j0+r.m])
+		p.finish(row)
+	}
 }

@@ -31,6 +31,7 @@ type Scratch[T kernels.Float] struct {
 	s, w, shifts        [maxRows]T
 	sum                 [maxRows]float64
 	dots, weights, part []T // of a block of a kernel
+	top, neg, acc       []T // of ColumnLSE
 }
 
 // tallRows is the least height of a block whose tiles are products of matrices: twice the 14 rows of C that GEMM holds in registers in float32 on

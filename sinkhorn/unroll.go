@@ -131,6 +131,8 @@ type strand[T kernels.Float] struct {
 	l         int       // the step under way
 	f, g      []float64 // after a step that ended its epoch, and after the last
 	soft      []float64 // the soft minima of the columns behind g
+	lse       []float64 // of the columns, where an epoch ends with entries missing
+	left      []T       // the potentials with the weights, of those
 	inverse   []T       // of the sums of rows with a reach, whose factors are other than these
 	a, b      []T
 	log2b     []T
@@ -541,8 +543,9 @@ func (st *strand[T]) leave(scratch *logsumexp.Scratch[T], missing bool) {
 	_, _, least := limits[T]()
 	var lse []float64
 	if missing {
-		lse = make([]float64, st.m)
-		f := make([]T, st.n)
+		st.lse, st.left = grow(st.lse, st.m), grow(st.left, st.n)
+		f := st.left
+		lse = st.lse
 		for i, a := range st.p.a {
 			f[i] = T(st.f[i] + math.Log2(a))
 		}

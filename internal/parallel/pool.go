@@ -209,6 +209,9 @@ func For(run kernels.Runner, n int, body func(i int)) {
 // Rows cuts n rows of that much work each, in operations of a nanosecond or less, into runs by sizes alone, and runs body on each run lo to
 // hi-1.
 func Rows(run kernels.Runner, n, work int, body func(lo, hi int)) {
-	count := Chunks(n, 1+16384/(work+1), 256)
+	count := RowChunks(n, work)
 	For(run, count, func(k int) { body(Chunk(n, count, k)) })
 }
+
+// RowChunks returns the number of runs that [Rows] cuts n rows into; [Chunk] is each of them.
+func RowChunks(n, work int) int { return Chunks(n, 1+16384/(work+1), 256) }
