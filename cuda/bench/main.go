@@ -48,7 +48,7 @@ func main() {
 	flag.IntVar(&o.dim, "d", 64, "their dimension")
 	flag.Float64Var(&o.eps, "eps", .1, "temperature; the mean cost is 1")
 	flag.StringVar(&o.iterations, "iterations", "10,100", "iterations of a row")
-	flag.Float64Var(&o.ghz, "ghz", 1.98, "clock of the processors under load, for the limit of the exp unit: 16 results a cycle and processor")
+	flag.Float64Var(&o.ghz, "ghz", 0, "clock of the processors, for the limit of the exp unit: 16 results a cycle and processor; 0 for what the driver says")
 	flag.Float64Var(&o.tflops, "tflops", 494.7, "products in TF32 a second, in 10^12 operations, for the limit of the tensor cores")
 	flag.BoolVar(&o.quick, "quick", false, "fewer samples")
 	flag.StringVar(&o.json, "json", "", "write the rows to a file")

@@ -105,7 +105,11 @@ func (b *bench) add(ctx context.Context, d *device.Device, name string, n, count
 		terms = 1
 	}
 	pairs := passes * float64(n) * float64(n)
-	exps := pairs / (16e9 * b.ghz * float64(d.Info().Processors))
+	info, ghz := d.Info(), b.ghz
+	if ghz == 0 {
+		ghz = float64(info.ClockMHz) / 1e3
+	}
+	exps := pairs / (16e9 * ghz * float64(info.Processors))
 	products := pairs * 2 * float64(b.dim) * terms / (1e12 * b.tflops)
 	if name == "gradient" {
 		exps /= 2 // of its two products, one by the plan
