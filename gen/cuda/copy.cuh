@@ -19,3 +19,27 @@ DEVICE_INLINE void copy_commit() {}
 template <int left> DEVICE_INLINE void copy_wait() {}
 
 #endif
+
+// A shared_pointer is an address in shared memory, and load4_at reads four numbers at a constant distance from it, in one instruction whatever
+// is done with them: the compiler takes a plain load apart where it sees them used one by one, and then its parts fall into the same banks.
+#ifdef __CUDA__
+
+typedef unsigned shared_pointer;
+DEVICE_INLINE shared_pointer shared_address(const float *p) {
+    unsigned at;
+    asm("{ .reg .u64 wide; cvta.to.shared.u64 wide, %1; cvt.u32.u64 %0, wide; }" : "=r"(at) : "l"(p));
+    return at;
+}
+DEVICE_INLINE float4 load4_at(shared_pointer p, int distance) {
+    float4 v;
+    asm volatile("ld.shared.v4.f32 {%0, %1, %2, %3}, [%4];" : "=f"(v.x), "=f"(v.y), "=f"(v.z), "=f"(v.w) : "r"(p + 4 * distance) : "memory");
+    return v;
+}
+
+#else
+
+typedef const float *shared_pointer;
+DEVICE_INLINE shared_pointer shared_address(const float *p) { return p; }
+DEVICE_INLINE float4 load4_at(shared_pointer p, int distance) { return load4(p + distance); }
+
+#endif

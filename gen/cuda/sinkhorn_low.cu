@@ -3,8 +3,9 @@
 //
 // A thread owns 4 rows, 128 apart, whose points are in registers; a block of 128 threads walks over its part of the columns in tiles of 128
 // that it holds in shared memory, read by all threads of a warp at once. Work per entry: 2 d + 3 operations (subtract, multiply-add; add
-// potentials, multiply-add, add to the sum) and one exponential. The limit is that of the exponentials, 1/16 of a cycle an entry and
-// multiprocessor, up to d = 2, and that of the operations, (2 d + 3)/128, above; a root takes the unit of the exponentials once more.
+// potentials, multiply-add, add to the sum) and one exponential; a root takes the unit of the exponentials once more. That unit's limit is
+// 1/16 of a cycle an entry and multiprocessor, in which 8 instructions are issued. The PTX of the innermost loop has, all told, 6.9, 9.1, 10.9,
+// 13.1 and 21.4 an entry in 1, 2, 3, 4 and 8 dimensions: what is to be expected is that limit, then .88, .73, .61 and .37 of it.
 #include "sinkhorn_terms.cuh"
 
 namespace sinkhorn {

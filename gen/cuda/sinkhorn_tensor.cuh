@@ -52,11 +52,12 @@ template <int terms> DEVICE_INLINE void parted(float x, unsigned &h, unsigned &l
 template <int terms> DEVICE_INLINE void multiply(Products &p, const float *x, const float *y) {
     int g = threadIdx.x % 32 / 4, t = threadIdx.x % 4;
     unsigned ah[2][down][4], al[2][down][4]; // by calls
+    shared_pointer rows = shared_address(x + g * depth + 4 * t), columns = shared_address(y + g * depth + 4 * t);
 #pragma unroll
     for (int a = 0; a < down; a++)
 #pragma unroll
         for (int half = 0; half < 2; half++) {
-            float4 v = load4(x + (a * 16 + half * 8 + g) * depth + 4 * t);
+            float4 v = load4_at(rows, (a * 16 + half * 8) * depth);
             parted<terms>(v.x, ah[0][a][half], al[0][a][half]);
             parted<terms>(v.y, ah[0][a][2 + half], al[0][a][2 + half]);
             parted<terms>(v.z, ah[1][a][half], al[1][a][half]);
@@ -64,7 +65,7 @@ template <int terms> DEVICE_INLINE void multiply(Products &p, const float *x, co
         }
 #pragma unroll
     for (int b = 0; b < across; b++) {
-        float4 v = load4(y + (b * 8 + g) * depth + 4 * t);
+        float4 v = load4_at(columns, b * 8 * depth);
         unsigned bh[4], bl[4];
         parted<terms>(v.x, bh[0], bl[0]);
         parted<terms>(v.y, bh[1], bl[1]);
