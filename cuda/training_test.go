@@ -6,14 +6,18 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"path/filepath"
 	"testing"
 
 	"github.com/sinkcpu/sinkcpu/cuda"
+	"github.com/sinkcpu/sinkcpu/cuda/device"
+	"github.com/sinkcpu/sinkcpu/cuda/internal/driver"
 	"github.com/sinkcpu/sinkcpu/cuda/internal/sim"
 	"github.com/sinkcpu/sinkcpu/generative"
 	"github.com/sinkcpu/sinkcpu/internal/random"
 	"github.com/sinkcpu/sinkcpu/nn"
 	"github.com/sinkcpu/sinkcpu/sinkhorn"
+	"github.com/sinkcpu/sinkcpu/train"
 )
 
 // rows is a source of data: normal rows about the corners of a square, or images of that dimension, with classes.
@@ -97,11 +101,11 @@ func curve(t *testing.T, c trial, ops nn.Ops[float32], steps int) (losses []floa
 // alone may move either way, so the bound of a parameter is twice the rate a step; the loss is nearer than that.
 func TestTraining(t *testing.T) {
 	const steps, rate = 3, 1e-3
-	device := cuda.NewOps(simulated(t, sim.Options{}))
+	there := cuda.NewOps(simulated(t, sim.Options{}))
 	for _, c := range trials {
 		t.Run(c.name, func(t *testing.T) {
 			want, params := curve(t, c, nn.NewCPU[float32](nil), steps)
-			got, moved := curve(t, c, device, steps)
+			got, moved := curve(t, c, there, steps)
 			if !(math.Abs(got[0]-want[0]) <= 2e-5*(1+math.Abs(want[0]))) {
 				t.Errorf("loss %v at first, want %v", got[0], want[0])
 			}
@@ -123,7 +127,7 @@ func TestTraining(t *testing.T) {
 			if len(moved) == 0 || far > len(moved)/50 {
 				t.Errorf("%d of %d parameters are further than a twentieth of a step from the host's", far, len(moved))
 			}
-			again, _ := curve(t, c, device, steps)
+			again, _ := curve(t, c, there, steps)
 			if fmt.Sprint(again) != fmt.Sprint(got) {
 				t.Errorf("losses %v, and %v when they are computed again", got, again)
 			}
@@ -164,5 +168,43 @@ func TestTrainingState(t *testing.T) {
 	}
 	if _, err := fit(ops, m, nil); !errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("a mixture on a device: %v, want an error of the kind ErrUnsupported", err)
+	}
+}
+
+// A whole run on a device, with its checkpoint and what is measured after it, ends at the loss of the host's. One whose device fails ends
+// with an error of the device's kind and keeps its folder.
+func TestTrainingRun(t *testing.T) {
+	run := func(ops nn.Ops[float32]) (*train.Summary, error) {
+		c := train.DefaultConfig("ellipse")
+		c.Steps, c.EvalEvery, c.Batch, c.Hidden = 3, -1, 16, []int{20}
+		o, err := train.PrepareOn(ops, c, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Dir = filepath.Join(t.TempDir(), "run")
+		return train.Run(context.Background(), o)
+	}
+	want, err := run(nn.NewCPU[float32](nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := run(cuda.NewOps(simulated(t, sim.Options{})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Metrics) == 0 || got.Steps != 3 || !(math.Abs(got.Metrics[0].Value-want.Metrics[0].Value) <= 2e-3*(1+want.Metrics[0].Value)) {
+		t.Errorf("%+v after the run on the device, want %+v", got.Metrics, want.Metrics)
+	}
+	s := sim.Options{}
+	calls := 0
+	s.Fail = func(name string) driver.Result {
+		if calls++; calls > 200 {
+			return driver.LaunchFailed
+		}
+		return driver.Success
+	}
+	_, err = run(cuda.NewOps(simulated(t, s)))
+	if !errors.Is(err, device.ErrFault) {
+		t.Errorf("a run whose device fails: %v", err)
 	}
 }

@@ -130,8 +130,7 @@ func (a AutoEncoder) validate(c Config) error {
 	return nil
 }
 
-func newAutoEncoder(c Config, eps float64, d DataState, pool *parallel.Pool) (generative.Objective, error) {
-	ops := nn.NewCPU[float32](pool)
+func newAutoEncoder(ops nn.Ops[float32], c Config, eps float64, d DataState, pool *parallel.Pool) (generative.Objective, error) {
 	model, err := newModel(ops, c, d)
 	if err != nil {
 		return nil, err

@@ -28,17 +28,21 @@ const digits = "digits"
 
 // NewObjective returns the objective of a config at step 0, for the data that d describes, images or not.
 func NewObjective(c Config, eps float64, d DataState, pool *parallel.Pool) (generative.Objective, error) {
+	return newObjective(nn.NewCPU[float32](pool), c, eps, d, pool)
+}
+
+// newObjective is NewObjective with the networks on a table of operations.
+func newObjective(ops nn.Ops[float32], c Config, eps float64, d DataState, pool *parallel.Pool) (generative.Objective, error) {
 	switch {
 	case c.Objective == classifier:
-		return newClassifier(c, d, pool)
+		return newClassifier(ops, c, d)
 	case c.autoencodes():
-		return newAutoEncoder(c, eps, d, pool)
+		return newAutoEncoder(ops, c, eps, d, pool)
 	}
 	criterion, err := newCriterion(c, eps, d, pool)
 	if err != nil {
 		return nil, err
 	}
-	ops := nn.NewCPU[float32](pool)
 	model, err := newModel(ops, c, d)
 	if err != nil {
 		return nil, err
@@ -120,8 +124,7 @@ func (c Config) mixed(ops nn.Ops[float32], features nn.Layer[float32], d DataSta
 // frozen reports whether the features stay as they are.
 func (c Config) frozen() bool { return c.CriticFile != "" || c.Critic == digits }
 
-func newClassifier(c Config, d DataState, pool *parallel.Pool) (*generative.Classifier, error) {
-	ops := nn.NewCPU[float32](pool)
+func newClassifier(ops nn.Ops[float32], c Config, d DataState) (*generative.Classifier, error) {
 	in := []int{d.Channels, d.Height, d.Width}
 	net, err := nn.NewModel(ops, c.Model, c.Seed)
 	if err != nil {

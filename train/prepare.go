@@ -15,6 +15,12 @@ import (
 // Prepare opens the data of a config and makes its objective at step 0. The options lack the folder, the distance, the reporter and the
 // version. A setting that cannot be is a [*ConfigError].
 func Prepare(c Config, pool *parallel.Pool) (Options, error) {
+	return PrepareOn(nn.NewCPU[float32](pool), c, pool)
+}
+
+// PrepareOn is [Prepare] with the networks and their optimiser on a table of operations, such as a device's; see [generative.NewFit] and
+// [generative.NewClassifier]. Objectives that compute on the host alone are refused with [errors.ErrUnsupported] on any other table.
+func PrepareOn(ops nn.Ops[float32], c Config, pool *parallel.Pool) (Options, error) {
 	if err := c.Validate(); err != nil {
 		return Options{}, err
 	}
@@ -39,7 +45,7 @@ func Prepare(c Config, pool *parallel.Pool) (Options, error) {
 			return Options{}, err
 		}
 	}
-	obj, err := NewObjective(c, eps, shapeOf(src.Train).withMean(c, src.Train), pool)
+	obj, err := newObjective(ops, c, eps, shapeOf(src.Train).withMean(c, src.Train), pool)
 	if err != nil {
 		return Options{}, err
 	}
