@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sinkcpu/sinkcpu/internal/parallel"
 	"github.com/sinkcpu/sinkcpu/internal/random"
 	"github.com/sinkcpu/sinkcpu/logsumexp"
 	"github.com/sinkcpu/sinkcpu/sinkhorn"
@@ -262,4 +263,32 @@ func TestDeviceGradients(t *testing.T) {
 			}
 		}
 	}
+}
+
+// BenchmarkEvaluate is what the bounds of a result take in float64, an entry of the plan: two of the three passes that judge it.
+func BenchmarkEvaluate(b *testing.B) {
+	const n, d = 2048, 64
+	rng := random.New(1, "evaluate")
+	x, y := make([]float64, n*d), make([]float64, n*d)
+	for i := range x {
+		x[i], y[i] = rng.NormFloat64(), rng.NormFloat64()
+	}
+	points, err := logsumexp.NewPoints[float32](logsumexp.SqEuclidean, x, y, nil, nil, n, n, d)
+	if err != nil {
+		b.Fatal(err)
+	}
+	p, err := sinkhorn.NewProblem(points, nil, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	pool := parallel.New(1)
+	defer pool.Close()
+	for b.Loop() {
+		b.StopTimer()
+		s := sinkhorn.Solver[float32]{Eps: 128, MaxIter: 1, Runner: pool}
+		r, _ := s.Solve(context.Background(), p)
+		b.StartTimer()
+		r.Bounds()
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/(n*n), "ns/entry")
 }

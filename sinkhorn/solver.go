@@ -87,8 +87,8 @@ const (
 	defaultMaxIter  = 10000
 	defaultMaxBytes = 1 << 30
 
-	// Per entry and core, beside 3 to 6 ns of each of the three passes in float64 that judge a result, a device with fast float32 takes some
-	// .001 ns an iteration: from here on seconds are spent to judge what took a tenth of one.
+	// Three passes in float64 judge a result, of 3 ns an entry each on a Zen 5 core between points of 64 dimensions (BenchmarkEvaluate): ten core
+	// seconds from here on, in which a device of 10^12 exponentials a second makes thousands of iterations.
 	defaultDeviceEvaluates = 1 << 30
 )
 
