@@ -32,9 +32,10 @@ const precision = "float32"
 type Checkpoint struct {
 	Schema    int               `json:"schema"`
 	Step      int               `json:"step"`
-	Tier      string            `json:"tier"` // of the kernels that made it
+	Tier      string            `json:"tier"`   // of the kernels that made it
+	Device    string            `json:"device"` // on which the networks computed, "cpu" for the processor
 	Precision string            `json:"precision"`
-	Config    Config            `json:"config"`    // with steps and threads, which may change, set to 0
+	Config    Config            `json:"config"`    // without steps, threads and device, which may change
 	EpsValue  float64           `json:"eps_value"` // eps in units of the cost
 	Data      DataState         `json:"data"`
 	Groups    []GroupState      `json:"groups"`
@@ -216,6 +217,7 @@ func checked(path string, file *safetensors.File) (*loaded, error) {
 		return nil, fmt.Errorf("%s: schema %d; this program writes and reads schema %d", path, version.Schema, schema)
 	}
 	l.Config = defaults.images.clone() // of settings that are newer than the file
+	l.Device = processor               // likewise
 	if err := decodeStrict(l.doc, &l.Checkpoint); err != nil {
 		return nil, fmt.Errorf("%s: metadata %q: %w", path, metadataKey, err)
 	}

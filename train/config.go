@@ -15,6 +15,9 @@ import (
 	"github.com/sinkcpu/sinkcpu/logsumexp"
 )
 
+// processor is the name of no device.
+const processor = "cpu"
+
 // schema is the version of config.json and checkpoint.json.
 const schema = 1
 
@@ -37,7 +40,7 @@ var (
 	constraintNames = []string{"clip", "penalty", "spectral"}
 )
 
-// A Config is everything that defines a run. Two runs of one config on one tier have the same bits.
+// A Config is everything that defines a run. Two runs of one config on one tier and one device have the same bits.
 type Config struct {
 	Schema    int    `json:"schema"`
 	Objective string `json:"objective"`
@@ -97,7 +100,8 @@ type Config struct {
 	SaveEvery   int `json:"save_every"`   // steps between checkpoints
 	EvalEvery   int `json:"eval_every"`   // steps between held-out measures; 0: at the end only, -1: never
 
-	Threads int `json:"threads"` // workers, 0 for one a processor; may change on resume
+	Threads int    `json:"threads"`          // workers, 0 for one a processor; may change on resume
+	Device  string `json:"device,omitempty"` // that was asked for: cpu, auto, or one as devices.Open takes it; empty is cpu; may change on resume
 }
 
 // defaults holds what a run is unless it is told otherwise, for images and for points of the plane or of other small spaces.
@@ -127,7 +131,7 @@ var defaults = func() (d struct{ images, points Config }) {
 		Kernel: "gaussian", Bandwidths: generative.DefaultBandwidths, Estimate: "biased",
 		Model: "network", Latent: 2, Prior: "uniform", Activation: "relu", Components: 3,
 		Optimizer: "adam", Rate: 3e-3, CriticSteps: 1, GeneratorSteps: 1, Constraint: "clip", Clip: .1, Penalty: 10, CriticRate: 1e-3, Features: []int{}, Critic: "mlp",
-		LogEvery: 10, SampleEvery: 1000, SaveEvery: 500,
+		LogEvery: 10, SampleEvery: 1000, SaveEvery: 500, Device: processor,
 	}
 	d.images, d.points = common, common
 	d.images.Data, d.images.Steps, d.images.Eps, d.images.Iters, d.images.Hidden = "glyphs", 8000, Eps{Value: 1}, 10, []int{500, 500}
@@ -334,7 +338,7 @@ func (c Config) evals(step int) bool   { return c.EvalEvery > 0 && step%c.EvalEv
 
 // identity returns the config without what may change on resume.
 func (c Config) identity() Config {
-	c.Steps, c.Threads = 0, 0
+	c.Steps, c.Threads, c.Device = 0, 0, ""
 	return c
 }
 

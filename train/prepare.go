@@ -19,8 +19,10 @@ func Prepare(c Config, pool *parallel.Pool) (Options, error) {
 }
 
 // PrepareOn is [Prepare] with the networks and their optimiser on a table of operations, such as a device's; see [generative.NewFit] and
-// [generative.NewClassifier]. Objectives that compute on the host alone are refused with [errors.ErrUnsupported] on any other table.
-func PrepareOn(ops nn.Ops[float32], c Config, pool *parallel.Pool) (Options, error) {
+// [generative.NewClassifier]. Objectives that compute on the host alone are refused with [errors.ErrUnsupported] on any other table. The
+// options lack the name of its device too; a device that fails is an error with a [*nn.Fault].
+func PrepareOn(ops nn.Ops[float32], c Config, pool *parallel.Pool) (o Options, err error) {
+	defer nn.CatchFault(&err)
 	if err := c.Validate(); err != nil {
 		return Options{}, err
 	}

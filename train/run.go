@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,7 @@ type Options struct {
 	Objective generative.Objective
 	Source    *data.Source
 	Eps       float64 // Config.Eps in units of the cost
+	Device    string  // what the networks of Objective compute on, as the run's files name it; "" is the processor, "cpu"
 
 	Comm     *ranks.Comm    // of the processes that divide each batch; nil: this one alone
 	Shard    bool           // each rank keeps a part of the training rows; all but the first drop the others from Source
@@ -93,7 +95,7 @@ func Run(ctx context.Context, o Options) (s *Summary, err error) {
 	}
 	r := &run{
 		comm: o.Comm, folder: folder(o.Dir), cfg: o.Config, obj: o.Objective, src: o.Source, eps: o.Eps,
-		pool: o.Pool, distance: o.Distance, reporter: o.Reporter, version: o.Version,
+		pool: o.Pool, distance: o.Distance, reporter: o.Reporter, version: o.Version, device: cmp.Or(o.Device, processor),
 		about: describeData(o.Source.Train).withMean(o.Config, o.Source.Train),
 	}
 	if err := r.load(o.Shard); err != nil {
@@ -105,15 +107,18 @@ func Run(ctx context.Context, o Options) (s *Summary, err error) {
 	if o.Comm.Rank() > 0 {
 		return nil, r.follow(ctx)
 	}
+	defer r.close() // also of a folder that a device's fault leaves half open
 	if err := r.comm.Agree(r.open(o.Resume)); err != nil {
 		return nil, err
 	}
-	defer r.close()
 	if err := r.lead(); err != nil {
 		return nil, err
 	}
 	r.reporter.Begin(o.Dir, r.step, r.cfg.Steps)
 	defer r.reporter.End()
+	if r.device != processor {
+		r.reporter.Note("the networks compute on " + r.device)
+	}
 	if s, err = r.whole(ctx); err != nil {
 		return nil, r.stopped(err)
 	}
@@ -150,6 +155,7 @@ type run struct {
 	distance Distance
 	reporter Reporter
 	version  string
+	device   string
 
 	loader  batches
 	lock    *runLock
@@ -238,6 +244,9 @@ func (r *run) resume() (*loaded, error) {
 		r.loader.Seek(l.Data.Position)
 		if tier := kernels.Active().String(); l.Tier != tier {
 			r.reporter.Note(fmt.Sprintf("warning: %s was written on tier %s and goes on here on %s: the same bits cannot be expected", l.path, l.Tier, tier))
+		}
+		if l.Device != r.device {
+			r.reporter.Note(fmt.Sprintf("warning: %s was written on the device %s and goes on here on %s: the same bits cannot be expected", l.path, l.Device, r.device))
 		}
 	}
 	r.noteLost()
@@ -376,7 +385,7 @@ func (r *run) save() error {
 	if err := errors.Join(r.metrics.sync(), r.events.sync()); err != nil {
 		return err
 	}
-	c := Checkpoint{Step: r.step, Config: r.cfg, EpsValue: r.eps, Data: r.about, Metrics: r.last}
+	c := Checkpoint{Step: r.step, Device: r.device, Config: r.cfg, EpsValue: r.eps, Data: r.about, Metrics: r.last}
 	c.Data.Position = r.loader.Position()
 	err := c.save(r.folder, r.obj)
 	if errors.Is(err, generative.ErrNotFinite) {

@@ -43,6 +43,7 @@ type Summary struct {
 	StepsPerSecond float64 `json:"steps_per_second"`
 	Threads        int     `json:"threads"`
 	Tier           string  `json:"tier"`
+	Device         string  `json:"device"` // on which the networks computed in this session, "cpu" for the processor
 	Go             string  `json:"go"`
 	Version        string  `json:"version"`
 }
@@ -53,7 +54,7 @@ func (r *run) summarise() *Summary {
 	s := &Summary{
 		Dir: string(r.folder), Objective: r.cfg.Objective, Data: r.cfg.Data, Seed: r.cfg.Seed, Batch: r.cfg.Batch, Eps: r.eps, Iters: r.cfg.Iters,
 		Steps: r.step, Metrics: r.last, Seconds: round3(seconds), CPUSeconds: round3(cpu),
-		Threads: r.pool.Workers(), Tier: kernels.Active().String(), Go: runtime.Version(), Version: r.version,
+		Threads: r.pool.Workers(), Tier: kernels.Active().String(), Device: r.device, Go: runtime.Version(), Version: r.version,
 	}
 	for _, g := range r.obj.Groups() {
 		for _, p := range g.Params {
@@ -78,6 +79,9 @@ func (r *run) summarise() *Summary {
 func (s *Summary) Text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d steps in %s, %.4g steps/s, loss %.4g\n", s.Steps, Duration(s.Seconds), s.StepsPerSecond, s.Loss)
+	if s.Device != processor {
+		fmt.Fprintf(&b, "the networks computed on %s\n", s.Device)
+	}
 	for _, n := range s.Notices {
 		fmt.Fprintf(&b, "step %d: %s\n", n.Step, n.Text)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -84,6 +85,7 @@ happened, and also after a kill. The defaults of the settings depend on the data
 	f.IntSliceVar(&c.Hidden, "hidden", c.Hidden, "widths of the network's hidden layers, or channels of the dcgan's")
 	f.Uint64Var(&c.Seed, "seed", c.Seed, "seed of all random numbers")
 	f.IntVar(&c.Threads, "threads", c.Threads, "workers; 0 for one a processor; the result does not depend on it")
+	addTrainDeviceFlag(f, c)
 	f.IntVar(&c.LogEvery, "log-every", c.LogEvery, "steps between lines of metrics.jsonl")
 	f.IntVar(&c.SampleEvery, "sample-every", c.SampleEvery, "steps between pictures; 0 for one at the end")
 	f.IntVar(&c.SaveEvery, "save-every", c.SaveEvery, "steps between checkpoints")
@@ -93,7 +95,7 @@ happened, and also after a kill. The defaults of the settings depend on the data
 	f.StringVar(&o.configFile, "config", "", "read settings from a config.json; flags override it")
 	f.StringVar(&o.preset, "preset", "", "begin from the settings of that name; --config and flags override them")
 	f.BoolVar(&o.list, "list-presets", false, "list the presets and end")
-	f.BoolVar(&o.resume, "resume", false, "go on with the run in --out; only --steps and --threads may change")
+	f.BoolVar(&o.resume, "resume", false, "go on with the run in --out; only --steps, --threads and --device may change")
 	f.BoolVar(&o.json, "json", false, "print the summary as one JSON object")
 	f.StringVar(&o.http, "http", "", "serve a live page at PORT of this machine, or at HOST:PORT")
 	addGroupFlag(f, &o.mpi)
@@ -141,6 +143,7 @@ var settings = map[string]func(dst, flags *train.Config){
 	"hidden":          func(dst, flags *train.Config) { dst.Hidden = flags.Hidden },
 	"seed":            func(dst, flags *train.Config) { dst.Seed = flags.Seed },
 	"threads":         func(dst, flags *train.Config) { dst.Threads = flags.Threads },
+	"device":          func(dst, flags *train.Config) { dst.Device = flags.Device },
 	"log-every":       func(dst, flags *train.Config) { dst.LogEvery = flags.LogEvery },
 	"sample-every":    func(dst, flags *train.Config) { dst.SampleEvery = flags.SampleEvery },
 	"save-every":      func(dst, flags *train.Config) { dst.SaveEvery = flags.SaveEvery },
@@ -173,12 +176,15 @@ func (o *trainOptions) train(cmd *cobra.Command, group *rankGroup) error {
 	}
 	pool := parallel.New(threads)
 	defer pool.Close()
-	options, err := train.Prepare(c, pool)
+	options, device, err := prepareTraining(c, group.comm.Size(), pool, cmd.ErrOrStderr())
 	if err != nil && o.resume {
 		return fmt.Errorf("%w; the checkpoint in %s is as it was", err, o.out)
 	}
 	if err != nil {
 		return err
+	}
+	if device != nil {
+		defer device.Close()
 	}
 	o.out, err = shared(group, func() (string, error) {
 		if o.out != "" {
@@ -203,7 +209,7 @@ func (o *trainOptions) train(cmd *cobra.Command, group *rankGroup) error {
 		defer p.close()
 		options.Reporter = p
 	}
-	summary, err := train.Run(cmd.Context(), options)
+	summary, err := runTraining(cmd.Context(), options)
 	if err != nil || !group.first() {
 		return err
 	}
@@ -251,16 +257,19 @@ func (o *trainOptions) resolve(cmd *cobra.Command) (train.Config, error) {
 			set(&c, &o.config)
 		}
 	}
-	return c, c.Validate()
+	return c, checkTraining(c)
 }
+
+// resumable are the settings that may change on --resume.
+var resumable = []string{"steps", "threads", "device"}
 
 func (o *trainOptions) resolveResumed(cmd *cobra.Command) (train.Config, error) {
 	if o.out == "" {
 		return train.Config{}, usagef("--resume needs --out with the folder of the run to go on with")
 	}
 	for name := range settings {
-		if name != "steps" && name != "threads" && cmd.Flags().Changed(name) {
-			return train.Config{}, usagef("--%s cannot change on --resume: config.json holds the settings; only --steps and --threads may", name)
+		if !slices.Contains(resumable, name) && cmd.Flags().Changed(name) {
+			return train.Config{}, usagef("--%s cannot change on --resume: config.json holds the settings; only --steps, --threads and --device may", name)
 		}
 	}
 	if o.preset != "" {
@@ -273,12 +282,12 @@ func (o *trainOptions) resolveResumed(cmd *cobra.Command) (train.Config, error) 
 	if err != nil {
 		return c, err
 	}
-	for _, name := range []string{"steps", "threads"} {
+	for _, name := range resumable {
 		if cmd.Flags().Changed(name) {
 			settings[name](&c, &o.config)
 		}
 	}
-	return c, c.Validate()
+	return c, checkTraining(c)
 }
 
 // epsFlag is the value of --eps.

@@ -20,14 +20,21 @@ type fakeDevice struct {
 	closed *int
 }
 
-func (d fakeDevice) Info() devices.Info   { return devices.Info{Which: "fake:0", Model: "plain Go"} }
-func (d fakeDevice) Ops() nn.Ops[float32] { return nn.NewCPU[float32](nil) }
-func (d fakeDevice) Err() error           { return nil }
-func (d fakeDevice) Close() error         { *d.closed++; return nil }
+func (d fakeDevice) Info() devices.Info { return devices.Info{Which: "fake:0", Model: "plain Go"} }
+func (d fakeDevice) Err() error         { return nil }
+func (d fakeDevice) Close() error       { *d.closed++; return nil }
+
+func (d fakeDevice) Ops() nn.Ops[float32] {
+	if fake.ops != nil {
+		return fake.ops
+	}
+	return nn.NewCPU[float32](nil)
+}
 
 // fake is what the driver of that name has in a test: a device, or why there is none.
 var fake struct {
 	device *devicetest.Reference
+	ops    nn.Ops[float32] // nil for the processor's
 	closed int
 }
 
@@ -55,8 +62,8 @@ func init() {
 
 // plug sets the device of the driver for a test.
 func plug(t *testing.T, d *devicetest.Reference) {
-	fake.device, fake.closed = d, 0
-	t.Cleanup(func() { fake.device = nil })
+	fake.device, fake.ops, fake.closed = d, nil, 0
+	t.Cleanup(func() { fake.device, fake.ops = nil, nil })
 }
 
 // TestDeviceValues: what --device takes, and where it does not go.

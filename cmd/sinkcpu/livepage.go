@@ -42,6 +42,9 @@ type pageReporter struct {
 // Begin starts the page: the folder of the run is there now.
 func (p *pageReporter) Begin(dir string, done, steps int) {
 	p.Reporter.Begin(dir, done, steps)
+	if p.stop != nil { // a run that goes on where its device has failed
+		return
+	}
 	p.Reporter.Note("live page: " + address(p.listener))
 	ctx, stop := context.WithCancel(context.Background())
 	p.stop, p.done = stop, make(chan error, 1)
