@@ -86,9 +86,22 @@ command_line() { # the whole of a solve, as a user has it
   CUDA_VISIBLE_DEVICES='' "$dir/sinkcpu" ot "$x" "$y" --device cuda --json
   [ $? -eq 1 ] || { echo "--device cuda without a device: want exit status 1"; return 1; }
   CUDA_VISIBLE_DEVICES='' "$dir/sinkcpu" ot "$x" "$y" --debias --json --potentials "$out/potentials-none.npz" >/dev/null || return 1
-  cmp "$out/potentials-none.npz" "$out/potentials-cpu.npz"
+  cmp "$out/potentials-none.npz" "$out/potentials-cpu.npz" || return 1
+  training
 }
-export -f checks command_line
+
+training() { # short runs on the processor and the device, one of them begun there and ended here
+  local first second
+  rm -rf "$out"/run-*
+  for run in cpu:cpu device:"$device" again:"$device" auto:auto; do
+    "$dir/sinkcpu" train --steps 600 --eval-every -1 --json --out "$out/run-${run%%:*}" --device "${run#*:}" || return 1
+  done
+  "$dir/sinkcpu" train --objective classifier --data glyphs --steps 100 --json --out "$out/run-classifier" --device "$device" || return 1
+  first=$(grep '"tensors"' "$out/run-device/checkpoint.json") second=$(grep '"tensors"' "$out/run-again/checkpoint.json")
+  [ "$first" = "$second" ] || { echo "two runs on one device differ"; return 1; }
+  "$dir/sinkcpu" train --resume --out "$out/run-device" --steps 700 --device cpu --json
+}
+export -f checks command_line training
 export dir out device
 
 for p in "$@"; do

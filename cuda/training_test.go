@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/sinkcpu/sinkcpu/cuda"
@@ -168,6 +169,38 @@ func TestTrainingState(t *testing.T) {
 	}
 	if _, err := fit(ops, m, nil); !errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("a mixture on a device: %v, want an error of the kind ErrUnsupported", err)
+	}
+}
+
+// A whole run of a classifier on a device leaves weights that the host reads as the checkpoint has them.
+func TestTrainingRunOfClassifier(t *testing.T) {
+	c := train.DefaultConfigOf("classifier", "glyphs")
+	c.Model, c.Steps, c.EvalEvery, c.Batch = "classifier-small-28", 2, -1, 4
+	o, err := train.PrepareOn(cuda.NewOps(simulated(t, sim.Options{})), c, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Dir, o.Device = filepath.Join(t.TempDir(), "run"), "simulated"
+	s, err := train.Run(context.Background(), o)
+	if err != nil || s.Device != "simulated" || s.Steps != 2 {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	k, _, err := train.LoadClassifier(o.Dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	host := nn.NewCPU[float32](nil)
+	net, err := nn.NewModel(host, c.Model, 9)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := nn.LoadModel(host, filepath.Join(o.Dir, "weights.safetensors"), net); err != nil {
+		t.Fatal(err)
+	}
+	for i, p := range net.Params() {
+		if !slices.Equal(p.Value.Values(), k.Network().Params()[i].Value.Values()) {
+			t.Errorf("%s differs", p.Name)
+		}
 	}
 }
 

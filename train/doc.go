@@ -14,5 +14,5 @@
 //	summary.json             the result, once the run is complete
 //
 // A run that was stopped or killed and then resumed has, bit for bit, the checkpoints of a run that was not, and the same metrics but for
-// their times, on the same tier of kernels and for any number of workers.
+// their times, on the same tier of kernels, the same device, and for any number of workers.
 package train

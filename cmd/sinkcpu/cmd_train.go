@@ -41,7 +41,8 @@ happened, and also after a kill. The defaults of the settings depend on the data
   sinkcpu train --data mnist:DIR --batch 200 --eps 1 --iters 10 --out runs/mnist
   sinkcpu train --resume --out runs/mnist --steps 20000
   sinkcpu train --objective classifier --data mnist:DIR
-  sinkcpu train --objective wae-mmd --data mnist:DIR`,
+  sinkcpu train --objective wae-mmd --data mnist:DIR
+  sinkcpu train --model dcgan --hidden 128,64 --device cuda`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
 	}

@@ -204,7 +204,7 @@ func TestOTRefusesHugePlans(t *testing.T) {
 func TestOTSchema(t *testing.T) {
 	b := newOTBench(t)
 	args := b.clouds()
-	common := "n m dim cost eps mass_x mass_y value transport_cost lower_bound upper_bound marginal_error iterations status method seconds"
+	common := "n m dim cost eps mass_x mass_y value transport_cost lower_bound upper_bound marginal_error iterations status method device seconds"
 	debiased := common + " divergence divergence_lower divergence_upper sinkhorn_loss problems"
 	r := b.solve(args...)
 	sameKeys(t, r, common)

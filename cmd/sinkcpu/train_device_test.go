@@ -182,12 +182,12 @@ func TestTrainDeviceAbsent(t *testing.T) {
 // arithmetic is the same, so are the bits in the end.
 func TestTrainDeviceFault(t *testing.T) {
 	want := onProcessor(t)
-	failing := func() nn.Ops[float32] { return &failingOps{nn.NewCPU[float32](nil), 100} } // some steps of the eight parameters
+	failing := func() nn.Ops[float32] { return &failingOps{nn.NewCPU[float32](nil), 100} } // sixteen steps of six parameters
 	plug(t, new(devicetest.Reference))
 	fake.ops = failing()
 	dir := filepath.Join(t.TempDir(), "run")
 	code, out, stderr := command(tiny(dir, "--device", "fake")...)
-	device, tensors, step := checkpointOf(t, dir)
+	device, _, step := checkpointOf(t, dir)
 	if code != exitFailed || out != "" || !strings.Contains(stderr, "an illegal address; the checkpoint of step ") || !strings.Contains(stderr, "--device cpu") || fake.closed != 1 {
 		t.Errorf("exit %d, closed %d times, %q", code, fake.closed, stderr)
 	}
@@ -195,7 +195,7 @@ func TestTrainDeviceFault(t *testing.T) {
 		t.Errorf("the checkpoint is of step %d on %s", step, device)
 	}
 	mustCommand(t, "train", "--resume", "--out", dir, "--device", "cpu")
-	if _, tensors, _ = checkpointOf(t, dir); tensors != want {
+	if _, tensors, _ := checkpointOf(t, dir); tensors != want {
 		t.Errorf("resumed: tensors %.12s, want %.12s", tensors, want)
 	}
 	for name, ops := range map[string]nn.Ops[float32]{"in the middle": failing(), "at the first checkpoint": remoteOps{nn.NewCPU[float32](nil)}} {
