@@ -200,6 +200,8 @@ def cube(n, d, first):
 
 
 def backend_rows(args):
+    if "pot" not in args.peers:
+        return
     import ot
 
     for n in POT_TABLE:
@@ -208,8 +210,6 @@ def backend_rows(args):
             c = torch.tensor(cost_of(x, y), dtype=precision)
             a, b = (torch.full((k,), 1 / k, dtype=precision) for k in c.shape)
             for peer, to in (("pot", lambda t: t.numpy()), ("pot-torch", lambda t: t)):
-                if "pot" not in args.peers:
-                    continue
                 solve = lambda: ot.bregman.sinkhorn(to(a), to(b), to(c), 1, stopThr=1e-7)
                 params = {"peer": peer, "n": n, "d": 100, "eps": 1, "precision": "f32" if precision == torch.float32 else "f64", "threads": args.threads}
                 try:
