@@ -154,7 +154,7 @@ var settings = map[string]func(dst, flags *train.Config){
 func (o *trainOptions) run(cmd *cobra.Command) error {
 	if o.list {
 		for _, p := range train.Presets() {
-			fmt.Fprintf(cmd.OutOrStdout(), "%-16s %s\n", p.Name, p.About)
+			fmt.Fprintf(cmd.OutOrStdout(), "%-17s %s\n", p.Name, p.About)
 		}
 		return nil
 	}
