@@ -11,6 +11,7 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/sinkcpu/sinkcpu/kernels"
 )
@@ -29,22 +30,26 @@ type Pool struct {
 	failure atomic.Pointer[Panic]
 }
 
-// A helper is a worker other than the caller. Between loops it looks out for the next one for a short while before it sleeps: waking a
-// sleeping thread takes 5 to 80 us, as long as the whole of a small loop, and the next loop of an iteration is a few us away.
+// A helper is a worker other than the caller. Between loops it watches for the next one before it sleeps, see [watch].
 type helper struct {
 	state atomic.Int32
 	wake  chan struct{}
+	_     [112]byte // so that no two share a cache line
 }
 
-// The states of a helper.
+// The states of a helper. It goes from watching to sleeping, and from called to begun; its caller from watching or sleeping to called, and
+// from called to watching where it takes a call back; and it returns from begun to watching before its caller returns. So a caller finds
+// it watching or sleeping.
+//
+// A token is in its channel only between a caller's step from sleeping to called and the helper's receipt of it, and the helper sleeps
+// again only after that: there is never more than one, and a send does not block. What it finds once it has the token may be a call, that
+// call taken back, or the next one: it looks at its state as if it had never slept.
 const (
 	watching int32 = iota
 	sleeping
 	called
+	begun
 )
-
-// spins is how often a worker looks before it sleeps, about 30 us.
-const spins = 200
 
 // A Panic is the value with which a pool's caller panics when a task did: the task's value and its stack.
 type Panic struct {
@@ -70,7 +75,7 @@ func New(workers int) *Pool {
 	for i := range p.helpers {
 		h := &helper{wake: make(chan struct{}, 1)}
 		p.helpers[i] = h
-		go p.help(h)
+		go p.help(h, workers-1)
 	}
 	return p
 }
@@ -118,7 +123,7 @@ func (p *Pool) For(n int, body func(i int)) {
 		}
 	}
 	p.work()
-	p.join()
+	p.join(p.helpers[:wake])
 	p.body = nil
 	failure := p.failure.Load()
 	p.busy.Unlock()
@@ -127,13 +132,18 @@ func (p *Pool) For(n int, body func(i int)) {
 	}
 }
 
-// join waits for the helpers.
-func (p *Pool) join() {
-	for range spins {
-		if p.working.Load() == 0 {
-			return
+// join takes back the calls that no helper has begun, for those may still be waking and nothing is left to do, and waits for the others.
+func (p *Pool) join(woken []*helper) {
+	if p.working.Load() == 0 {
+		return
+	}
+	for _, h := range woken {
+		if h.state.Load() == called && h.state.CompareAndSwap(called, watching) {
+			p.working.Add(-1)
 		}
-		runtime.Gosched()
+	}
+	if watch(&p.working, 0, mostWatch, len(p.helpers)) {
+		return
 	}
 	if p.working.Add(callerAsleep) > callerAsleep {
 		<-p.done
@@ -145,9 +155,21 @@ const callerAsleep = 1 << 24
 
 // help runs the tasks of one loop each time it is called, until the pool is closed. Once it has counted itself out the loop may be over
 // and another begun: only the count it saw then tells whether a caller sleeps that waits for it.
-func (p *Pool) help(h *helper) {
-	for h.await() {
+func (p *Pool) help(h *helper, helpers int) {
+	var credit time.Duration // how much longer it has worked than watched since it slept
+	at := clock()
+	for {
+		slept, open := h.await(max(leastWatch, credit), helpers)
+		if !open {
+			return
+		}
+		begin := clock()
+		if credit -= begin - at; slept {
+			credit = 0
+		}
 		p.work()
+		at = clock()
+		credit = min(max(credit, 0)+at-begin, mostWatch)
 		h.state.Store(watching)
 		if p.working.Add(-1) == callerAsleep {
 			p.done <- struct{}{}
@@ -155,19 +177,23 @@ func (p *Pool) help(h *helper) {
 	}
 }
 
-// await returns when the helper is called, or false when its pool is closed.
-func (h *helper) await() bool {
-	for range spins {
-		if h.state.Load() == called {
-			return true
+// await returns when the helper has begun a call, or with open false when its pool is closed. It watches for some time before it sleeps,
+// and says whether it slept.
+func (h *helper) await(patience time.Duration, helpers int) (slept, open bool) {
+	for {
+		if watch(&h.state, called, patience, helpers) {
+			if h.state.CompareAndSwap(called, begun) {
+				return slept, true
+			}
+			continue // taken back
 		}
-		runtime.Gosched()
+		if h.state.CompareAndSwap(watching, sleeping) {
+			if _, open := <-h.wake; !open {
+				return true, false
+			}
+			slept, patience = true, leastWatch
+		}
 	}
-	if !h.state.CompareAndSwap(watching, sleeping) {
-		return true // called in the meantime
-	}
-	_, open := <-h.wake
-	return open
 }
 
 // work takes tasks until none is left.
