@@ -141,7 +141,8 @@ type reverse[T kernels.Float] struct {
 	terms        int
 	sumA, sumB   []float64
 	seedA, seedB []float64
-	dys          [][]float64 // the derivative by the points of the columns, a chunk of rows each; nil where not asked for
+	dys          inOrder   // the derivative by the points of the columns, a chunk of rows each
+	dy           []float64 // their sum
 }
 
 // A group is a run of terms under one kernel.
@@ -386,43 +387,38 @@ const (
 func (u *Unrolled[T]) cotangents() {
 	u.picked = u.picked[:0]
 	for _, st := range u.active {
-		st.back.dys = nil
 		if st.back.wantsCost() {
 			u.picked = append(u.picked, st)
 		}
-		if st.back.d.DY != nil {
-			st.back.dys = make([][]float64, st.chunks)
+		if st.back.d.DY != nil { // into which other tasks may write: it may be DX too
+			st.back.dys.begin(st.chunks)
+			st.back.dy = grow(st.back.dy, len(st.back.d.DY))
+			clear(st.back.dy)
 		}
 	}
 	u.each(u.picked, deriving)
 	for _, st := range u.picked {
-		if st.back.dys == nil {
+		if st.back.d.DY == nil {
 			continue
 		}
-		dy := st.back.d.DY
 		if u.comm != nil {
-			dy = make([]float64, len(dy))
+			st.p.join(st.back.dy)
 		}
-		for _, part := range st.back.dys {
-			kernels.Axpy(dy, 1, part)
-		}
-		if u.comm != nil {
-			st.p.join(dy)
-			kernels.Axpy(st.back.d.DY, 1, dy)
-		}
+		kernels.Axpy(st.back.d.DY, 1, st.back.dy)
 	}
 }
 
 // derive forms the derivative on the rows of chunk k, with room of its own for that by the columns' points.
 func (u *Unrolled[T]) derive(st *strand[T], k int) {
-	var dy []float64
-	if st.back.dys != nil {
-		dy = make([]float64, len(st.back.d.DY))
-		st.back.dys[k] = dy
-	}
 	t := u.tiles.Get()
-	st.cotangent(k, t, dy)
-	u.tiles.Put(t)
+	defer u.tiles.Put(t)
+	if st.back.d.DY == nil {
+		st.cotangent(k, t, nil)
+		return
+	}
+	dy := st.back.dys.take(len(st.back.dy))
+	st.cotangent(k, t, *dy)
+	st.back.dys.give(k, dy, func(part []float64) { kernels.Axpy(st.back.dy, 1, part) })
 }
 
 // cotangent forms the derivative on the rows of chunk k.

@@ -226,31 +226,21 @@ func (r *Result[T]) weighHere(fx *facts, costs []float64) {
 	}
 }
 
-// overRows runs body on the chunks of the rows, each with an accumulator of its own, and adds those in order, each as soon as those before it are
-// there: accumulators are about as many as workers, of as many chunks.
+// overRows runs body on the chunks of the rows, each with an accumulator of its own, and adds those in order.
 func (r *Result[T]) overRows(body func(s *logsumexp.Scratch[float64], c logsumexp.Cost[float64], lo, hi int, acc []float64), size int,
 	add func(acc []float64)) {
 	n := r.p.n
 	count := chunksOf(n, r.p.m)
 	cost := r.p.wide()
-	var mu sync.Mutex
 	var scratch scratchList[float64]
-	var spare parallel.Spares[[]float64]
-	done, next := make([]*[]float64, count), 0
+	var sums inOrder
+	sums.begin(count)
 	parallel.For(r.run, count, func(k int) {
 		lo, hi := parallel.Chunk(n, count, k)
-		s, acc := scratch.Get(), spare.Get()
-		*acc = grow(*acc, size)
+		s, acc := scratch.Get(), sums.take(size)
 		body(s, cost, lo, hi, *acc)
 		scratch.Put(s)
-		mu.Lock()
-		defer mu.Unlock()
-		for done[k] = acc; next < count && done[next] != nil; next++ {
-			add(*done[next])
-			clear(*done[next])
-			spare.Put(done[next])
-			done[next] = nil
-		}
+		sums.give(k, acc, add)
 	})
 }
 

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"runtime"
 	"slices"
 
 	"github.com/sinkcpu/sinkcpu/bench/row"
@@ -23,7 +22,6 @@ const (
 	TimeTo        Kind = "solve"          // from points to an L1 error of 1e-3 of the marginals
 	Gradient      Kind = "gradient"       // 20 unrolled iterations, and <C,P> derived through them down to both clouds
 	Batch         Kind = "batch"          // 1000 problems of n points to the same error
-	Memory        Kind = "memory"         // what TimeTo allocates beside the points, all of it summed
 )
 
 // batchProblems is the number of problems of the kind Batch, unrolledSteps the iterations of Gradient, caseTol the error of TimeTo and Batch.
@@ -33,14 +31,17 @@ const (
 	caseTol       = 1e-3
 )
 
-// A Case is a problem of n points against n, normal against uniform in d dimensions, by squared distances at eps = .05 of their mean.
+// A Case is a problem of n points against n, or m, normal against uniform in d dimensions, by squared distances at eps = .05 of their mean.
 type Case struct {
 	Kind      Kind
 	N, D      int
 	Stored    bool   // the matrix is formed first, else costs are computed from the points
 	Precision string // f32, f64
 	Threads   int
+	M         int // points of the columns; 0 for N
 }
+
+func (c Case) columns() int { return cmp.Or(c.M, c.N) }
 
 // caseSizes and caseDims are those of a full report.
 var (
@@ -57,7 +58,7 @@ func Cases(threads []int) (all []Case) {
 	add := func(kind Kind, n, d int, stored bool) {
 		for _, precision := range []string{"f32", "f64"} {
 			for _, t := range threads {
-				if c := (Case{kind, n, d, stored, precision, t}); !stored || c.matrixBytes() <= storedAtMost {
+				if c := (Case{kind, n, d, stored, precision, t, 0}); !stored || c.matrixBytes() <= storedAtMost {
 					all = append(all, c)
 				}
 			}
@@ -72,19 +73,46 @@ func Cases(threads []int) (all []Case) {
 				add(Gradient, n, d, false)
 			}
 		}
-		add(Memory, n, 3, false)
-		add(Memory, n, 3, true)
 	}
 	add(Batch, 64, 3, true)
 	add(Batch, 200, 10, true)
 	return all
 }
 
-func (c Case) matrixBytes() int {
+func (c Case) size() int {
 	if c.Precision == "f64" {
-		return 8 * c.N * c.N
+		return 8
 	}
-	return 4 * c.N * c.N
+	return 4
+}
+
+func (c Case) matrixBytes() int { return c.size() * c.N * c.N }
+
+// Bound returns the most bytes that the case may allocate in all, from its points on: for each row and column 200 bytes, its points twice in the precision
+// of the case and, for the columns, the sums of up to 32 tasks; the matrix where it is formed and the kernel where it is kept; and 2 MiB a thread and
+// as much beside for blocks of rows, which are whole rows in many dimensions. A gradient has 24 numbers for each row, column and iteration, and a sum of the
+// columns' derivatives for each task; a problem of a batch its own blocks.
+func (c Case) Bound() int64 {
+	n, m, d, size, threads := int64(c.N), int64(c.columns()), int64(c.D), int64(c.size()), int64(c.Threads)
+	sums := min(32, max(4, 1<<20/m))
+	total := (n+m)*(200+2*size*d) + m*sums*(size+16)
+	blocks := 2 * mib * (1 + threads)
+	if c.D > 8 && !c.Stored {
+		blocks += threads * 28 * m * size
+	}
+	if c.Stored {
+		total += size * n * m
+	}
+	if c.Kind != FullIteration && size*n*m <= logsumexp.DefaultMaxBytes {
+		total += size * n * m
+	}
+	switch c.Kind {
+	case Gradient:
+		total += (n+m)*24*unrolledSteps*size + 8*m*d*(sums+1)
+	case Batch:
+		return batchProblems * (total + 128*kib)
+	}
+	return total + blocks
 }
 
 // Params returns the parameters of the row.
@@ -93,7 +121,11 @@ func (c Case) Params() []row.Param {
 	if c.Stored {
 		cost = "stored"
 	}
-	return on(kernels.Active(), c.Threads, "n", itoa(c.N), "d", itoa(c.D), "cost", cost, "precision", c.Precision)
+	size := []string{"n", itoa(c.N)}
+	if c.M > 0 {
+		size = append(size, "m", itoa(c.M))
+	}
+	return on(kernels.Active(), c.Threads, append(size, "d", itoa(c.D), "cost", cost, "precision", c.Precision)...)
 }
 
 // Seconds estimates what measuring the case takes on an ordinary core, by its operations; it orders cases and divides a budget, no more.
@@ -117,8 +149,6 @@ func (c Case) Seconds() float64 {
 		return max(.2, 10*call)
 	case TimeTo:
 		return max(.3, 5*60*call)
-	case Memory:
-		return max(.1, 40*call)
 	case Gradient:
 		return max(.3, 4*3*unrolledSteps*call)
 	default:
@@ -176,23 +206,30 @@ type clouds[T kernels.Float] struct {
 }
 
 func newClouds[T kernels.Float](c Case) *clouds[T] {
-	k := &clouds[T]{c: c, x: make([]float64, c.N*c.D), y: make([]float64, c.N*c.D)}
+	m := c.columns()
+	k := &clouds[T]{c: c, x: make([]float64, c.N*c.D), y: make([]float64, m*c.D)}
 	random.Normal(random.New(1, "x"), k.x, 0, 1)
 	random.Uniform(random.New(1, "y"), k.y, 0, 1)
-	n := float64(c.N)
 	for j := range c.D {
-		var sx, sy float64
-		for i := j; i < len(k.x); i += c.D {
-			sx, sy, k.mean = sx+k.x[i], sy+k.y[i], k.mean+(k.x[i]*k.x[i]+k.y[i]*k.y[i])/n
-		}
-		k.mean -= 2 * sx * sy / (n * n)
+		x, xx := moments(k.x[j:], c.D, c.N)
+		y, yy := moments(k.y[j:], c.D, m)
+		k.mean += xx + yy - 2*x*y
 	}
 	return k
 }
 
+// moments returns the means of n coordinates, step apart, and of their squares.
+func moments(x []float64, step, n int) (first, second float64) {
+	for i := range n {
+		v := x[i*step]
+		first, second = first+v/float64(n), second+v*v/float64(n)
+	}
+	return first, second
+}
+
 // problem builds the problem from the points, and forms the matrix where the case wants it.
 func (k *clouds[T]) problem(run kernels.Runner) (*sinkhorn.Problem[T], *logsumexp.Points[T], error) {
-	points, err := logsumexp.NewPoints[T](logsumexp.SqEuclidean, k.x, k.y, nil, nil, k.c.N, k.c.N, k.c.D)
+	points, err := logsumexp.NewPoints[T](logsumexp.SqEuclidean, k.x, k.y, nil, nil, k.c.N, k.c.columns(), k.c.D)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -208,7 +245,7 @@ func (k *clouds[T]) eps() float64 { return .05 * k.mean }
 
 func measureCase[T kernels.Float](ctx context.Context, s *Session, c Case) error {
 	k := newClouds[T](c)
-	j := job{name: string(c.Kind), params: c.Params(), unit: "ms", on: c.Threads}
+	j := job{name: string(c.Kind), params: c.Params(), unit: "ms", on: c.Threads, before: row.Allocated(), bound: c.Bound()}
 	if !s.selected(j) {
 		return nil
 	}
@@ -221,8 +258,6 @@ func measureCase[T kernels.Float](ctx context.Context, s *Session, c Case) error
 		return gradient(ctx, s, k, j)
 	case Batch:
 		return batches(ctx, s, k, j)
-	case Memory:
-		return memory(ctx, s, k, j)
 	}
 	return fmt.Errorf("measure: no kind %q", c.Kind)
 }
@@ -321,32 +356,4 @@ func batches[T kernels.Float](ctx context.Context, s *Session, k *clouds[T], j j
 	}
 	_, err := s.measure(ctx, j)
 	return first(err, failed)
-}
-
-// memory sums what a solve allocates, which is no less than what it holds at once. The most is the matrix where it is stored, 2 KiB
-// for a row with its column, most of it the partial sums of up to 32 tasks, the points once more, and 4 MiB for blocks of rows.
-func memory[T kernels.Float](ctx context.Context, s *Session, k *clouds[T], j job) error {
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	p, _, err := k.problem(s.pools[k.c.Threads])
-	if err != nil {
-		return err
-	}
-	solver := sinkhorn.Solver[T]{Eps: k.eps(), Tol: math.SmallestNonzeroFloat64, MaxIter: 4, Method: sinkhorn.Sweep, Kernel: sinkhorn.KernelComputed, G: make([]float64, k.c.N), Runner: s.pools[k.c.Threads]}
-	_, _ = solver.Solve(ctx, p) // four iterations do not converge
-	runtime.ReadMemStats(&after)
-	const mb = 1e-6
-	bound := float64(k.c.N)*(2*kib+2*8*float64(k.c.D)) + 4*mib
-	if k.c.Stored {
-		bound += float64(k.c.matrixBytes())
-	}
-	r := row.Row{Name: j.name, Params: j.params, Unit: "MB", Value: mb * float64(after.TotalAlloc-before.TotalAlloc), Lower: true}
-	r.Min, r.Max, r.Samples = r.Value, r.Value, []float64{r.Value}
-	if r.Note = fmt.Sprintf("of at most %s MB", row.Number(mb*bound)); !(r.Value <= mb*bound) {
-		r.Error = fmt.Sprintf("%s MB, above the stated bound of %s", row.Number(r.Value), row.Number(mb*bound))
-	}
-	if s.Emit != nil {
-		s.Emit(r)
-	}
-	return ctx.Err()
 }

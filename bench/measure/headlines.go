@@ -19,7 +19,7 @@ func (s *Session) Headlines(ctx context.Context) error {
 	s.Select = s.headline
 	all := s.Threads[len(s.Threads)-1]
 	cases := []func(context.Context, *Limits) error{s.exp2, s.sweeps, s.iterations}
-	for _, c := range []Case{{FullIteration, 4096, 3, false, "f32", all}, {TimeTo, 1024, 3, true, "f32", all}, {Batch, 64, 3, true, "f32", all}} {
+	for _, c := range []Case{{FullIteration, 4096, 3, false, "f32", all, 0}, {TimeTo, 1024, 3, true, "f32", all, 0}, {Batch, 64, 3, true, "f32", all, 0}} {
 		cases = append(cases, func(ctx context.Context, _ *Limits) error { return s.Case(ctx, c) })
 	}
 	for _, part := range append(cases, s.gemm, s.losses, s.trainingSteps, s.networks) {

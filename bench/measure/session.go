@@ -5,6 +5,7 @@ package measure
 import (
 	"context"
 	"fmt"
+	"math"
 	"runtime"
 	"slices"
 	"strconv"
@@ -85,7 +86,11 @@ type job struct {
 	by     string
 	ports  float64 // the limit by two vector operations a cycle, 0 for none
 	note   string
-	always bool // whether Select is not asked
+	always bool // a limit of the machine: Select is not asked
+
+	// bound is the most that making the work ready and its first run may allocate, from what had been allocated before. Where it is 0 the work is
+	// to allocate nothing once it is warm.
+	before, bound int64
 }
 
 // selected tells whether the row of a job is wanted.
@@ -113,11 +118,33 @@ func (s *Session) time(ctx context.Context, j job) (row.Row, error) {
 			return row.Row{Name: j.name, Params: j.params, Unit: j.unit, Error: "wrong result: " + err.Error()}, nil
 		}
 	}
+	if j.bound > 0 && j.check == nil {
+		j.run()
+	}
+	once := row.Allocated() - j.before
 	samples, err := s.meter(j).Run(ctx, j.run)
 	if err != nil {
 		return row.Row{}, err
 	}
-	return j.row(samples), nil
+	r := j.row(samples)
+	switch {
+	case j.bound > 0:
+		r.SetMemory(once, j.bound)
+	case !j.always:
+		r.SetMemory(allocates(j.run), 0)
+	}
+	return r, nil
+}
+
+// allocates returns the bytes that a call allocates, the least of three: other goroutines may allocate beside it.
+func allocates(run func()) int64 {
+	least := int64(math.MaxInt64)
+	for range 3 {
+		before := row.Allocated()
+		run()
+		least = min(least, row.Allocated()-before)
+	}
+	return least
 }
 
 func (s *Session) meter(j job) row.Meter {

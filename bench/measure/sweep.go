@@ -129,7 +129,9 @@ func (s *Session) iterations(ctx context.Context, l *Limits) error {
 			return err
 		}
 		for _, threads := range s.Threads {
-			j := job{name: "iteration", params: on(kernels.Active(), threads, "n", itoa(n), "m", itoa(n), "precision", "f32"), amount: float64(n*n) / 1e9, unit: "G entries/s", on: threads}
+			before := row.Allocated()
+			j := job{name: "iteration", params: on(kernels.Active(), threads, "n", itoa(n), "m", itoa(n), "precision", "f32"), amount: float64(n*n) / 1e9, unit: "G entries/s", on: threads,
+				before: before, bound: Case{Kind: FullIteration, N: n, D: 3, Precision: "f32"}.Bound()}
 			if !s.selected(j) {
 				continue
 			}
@@ -152,6 +154,7 @@ func solve[T kernels.Float](ctx context.Context, s *Session, j job, p *sinkhorn.
 	sampling := s.meter(j).Sampling()
 	_, m := p.Dims()
 	var trace []float64
+	once := int64(-1) // what was allocated up to the end of the first solve
 	solver := sinkhorn.Solver[T]{
 		Eps: eps, Tol: math.SmallestNonzeroFloat64, MaxIter: iterations, G: make([]float64, m), Method: sinkhorn.Sweep, Kernel: sinkhorn.KernelComputed,
 		Runner: s.pools[max(1, j.on)],
@@ -176,8 +179,15 @@ func solve[T kernels.Float](ctx context.Context, s *Session, j job, p *sinkhorn.
 		if err := differs("the marginal error", r.MarginalError(), 0, trace[len(trace)-1]+1e-5); err != nil || r.Iterations != iterations {
 			return row.Row{Name: j.name, Params: j.params, Unit: j.unit, Error: fmt.Sprintf("wrong result after %d iterations: %v", r.Iterations, err)}, nil
 		}
+		if once < 0 {
+			once = row.Allocated() - j.before
+		}
 		if sampling.Done() {
-			return j.row(sampling.Samples()), nil
+			line := j.row(sampling.Samples())
+			if j.bound > 0 {
+				line.SetMemory(once, j.bound)
+			}
+			return line, nil
 		}
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sinkcpu/sinkcpu/bench/row"
 	"github.com/sinkcpu/sinkcpu/internal/parallel"
 	"github.com/sinkcpu/sinkcpu/internal/random"
 	"github.com/sinkcpu/sinkcpu/logsumexp"
@@ -100,7 +101,7 @@ func cloud(name string, n, d int) []float64 {
 
 // print prints a line from the first rank.
 func print(comm *ranks.Comm, n int, made, first, each time.Duration, t ranks.Traffic, iterations int) error {
-	own := []float64{(t.Busy - t.Waiting).Seconds() / float64(iterations), t.Waiting.Seconds() / float64(iterations), float64(peak()) / 1024}
+	own := []float64{(t.Busy - t.Waiting).Seconds() / float64(iterations), t.Waiting.Seconds() / float64(iterations), float64(row.Peak()) / (1 << 20)}
 	all, _, err := ranks.Gather(comm, own)
 	if err != nil || comm.Rank() > 0 {
 		return err
@@ -117,14 +118,4 @@ func print(comm *ranks.Comm, n int, made, first, each time.Duration, t ranks.Tra
 	fmt.Printf("n=%d ranks=%d made=%.2fs first=%.2fs iteration=%.3fs moving=%.4fs (%.2f%%) waiting=%.4fs (%.2f%%) entries/s=%.3g peak=%s MiB\n",
 		n, comm.Size(), made.Seconds(), first.Seconds(), s, moving, 100*moving/s, waiting, 100*waiting/s, float64(n)*float64(n)/s, strings.Join(memory, ", "))
 	return nil
-}
-
-// peak returns the largest resident memory so far in KiB, as Linux tells it; 0 elsewhere.
-func peak() (kib int) {
-	status, err := os.ReadFile("/proc/self/status")
-	if err == nil {
-		_, rest, _ := strings.Cut(string(status), "VmHWM:")
-		fmt.Sscan(rest, &kib)
-	}
-	return kib
 }

@@ -16,7 +16,7 @@ import (
 //
 //	t = n m / (p Rate) + [the matrix is beyond the caches] bytes n m / Bandwidth + Point (n + m) + Barrier log2 p
 //
-// Rate is in entries a second and core; Bandwidth in bytes a second of all cores together, over what computing hides, infinite where no row
+// and with 2 n m for n m in the first term where a computed cost has more than 2^18 columns, whose entries the library computes twice. Rate is in entries a second and core; Bandwidth in bytes a second of all cores together, over what computing hides, infinite where no row
 // shows a read; Point and Barrier in seconds. The rows and columns of Point are taken as serial.
 type Model struct {
 	Cost      string // stored or points, with the dimension
@@ -43,6 +43,9 @@ func (s sample) terms() [4]float64 {
 // Predict returns the time of an iteration in seconds; bytes is that of an entry read from memory, 0 for costs in a cache or computed.
 func (m Model) Predict(n, cols, p, bytes float64) float64 {
 	t := sample{n: n, m: cols, p: p, bytes: bytes}.terms()
+	if m.Cost != stored && cols > twiceCols {
+		t[0] *= 2
+	}
 	return t[0]/m.Rate + t[1]/m.Bandwidth + t[2]*m.Point + t[3]*m.Barrier
 }
 
@@ -55,6 +58,9 @@ func (m Model) Ranks(n, cols, p, bytes, ranks, network, latency float64) float64
 	}
 	return t
 }
+
+// twiceCols are the columns above which package logsumexp computes the entries of a cost that is not stored twice, rather than keep them.
+const twiceCols = 1 << 18
 
 // fit finds the parameters, none negative, with the least sum of squares of relative errors.
 func fit(cost string, samples []sample) (Model, error) {
@@ -141,14 +147,14 @@ func models(r *row.Report) (found []Model) {
 	groups, order := map[string][]sample{}, []string{}
 	for i := range r.Rows {
 		l := &r.Rows[i]
-		if l.Name != "full-iteration" || l.Param("precision") != "f32" || l.Error != "" || l.Param("isa") != r.Machine.Tier {
+		if l.Name != "full-iteration" || l.Param("m") != "" || l.Param("precision") != "f32" || l.Error != "" || l.Param("isa") != r.Machine.Tier {
 			continue
 		}
 		n, p := number(l.Param("n")), number(l.Param("threads"))
 		s := sample{n: n, m: n, p: p, seconds: 1e-3 * l.Value}
-		name := "points, d = " + l.Param("d")
-		if l.Param("cost") == "stored" {
-			if name = "stored"; 4*n*n > float64(max(r.Machine.L3, 1<<20)) {
+		name := pointsOf(l)
+		if l.Param("cost") == stored {
+			if name = stored; 4*n*n > float64(max(r.Machine.L3, 1<<20)) {
 				s.bytes = 4
 			}
 		}
@@ -165,6 +171,9 @@ func models(r *row.Report) (found []Model) {
 	return found
 }
 
+// pointsOf is the name of a model of costs from points.
+func pointsOf(r *row.Row) string { return "points, d = " + r.Param("d") }
+
 func number(s string) float64 {
 	v, err := strconv.ParseFloat(s, 64)
 	if err != nil {
@@ -179,8 +188,13 @@ const (
 	latency = 10e-6
 )
 
-// scaleText writes the models, and what they say of more cores and ranks.
-func scaleText(ms []Model) string {
+// scaleText writes the models, what they say of more cores and ranks, and how a million points compare.
+func scaleText(r *row.Report) string {
+	ms := models(r)
+	return modelText(ms) + millionText(r, ms)
+}
+
+func modelText(ms []Model) string {
 	if len(ms) == 0 {
 		return "Too few full iterations were measured to fit a model.\n"
 	}
@@ -209,6 +223,25 @@ func scaleText(ms []Model) string {
 			fmt.Fprintf(&b, " %s |", row.Number(1e3*m.Ranks(n, n, 64, bytes, ranks, network, latency)))
 		}
 		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+// millionText holds the iterations of [measure.Session.Million] beside the model that was fitted without them.
+func millionText(r *row.Report, ms []Model) string {
+	var b strings.Builder
+	for i := range r.Rows {
+		l := &r.Rows[i]
+		if l.Name != "full-iteration" || l.Param("m") == "" || l.Error != "" {
+			continue
+		}
+		n, m, p := number(l.Param("n")), number(l.Param("m")), number(l.Param("threads"))
+		fmt.Fprintf(&b, "\nAn iteration of %.0f x %.0f points in %s dimensions on %.0f threads took %s ms (%s)", n, m, l.Param("d"), p, row.Number(l.Value), strings.Join(l.Remarks(), "; "))
+		if at := slices.IndexFunc(ms, func(m Model) bool { return m.Cost == pointsOf(l) }); at >= 0 {
+			predicted := 1e3 * ms[at].Predict(n, m, p, 0)
+			fmt.Fprintf(&b, "; the model, which was fitted without it, says %s, %+.0f %%", row.Number(predicted), 100*(predicted/l.Value-1))
+		}
+		b.WriteString(".\n")
 	}
 	return b.String()
 }

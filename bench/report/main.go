@@ -34,6 +34,7 @@ Cases that take least come first; those that --budget is not enough for are name
   go run ./bench/report                              ten minutes
   go run ./bench/report --quick                      one minute
   go run ./bench/report --budget 1h --tiers avx512,avx2
+  go run ./bench/report --million 2m                 and an iteration of 10^6 points against 10^6, or of a slice of its rows
   go run ./bench/report --compare bench/results/OLD.json
   go run ./bench/report --from NEW.json --compare OLD.json     measure nothing
   go run ./bench/report --from NEW.json --update bench/README.md
@@ -44,7 +45,7 @@ Exit status: 0 done, 1 a row had a wrong result or a file could not be read or w
 
 type options struct {
 	dir, host, tiers, compare, from, update string
-	budget                                  time.Duration
+	budget, million                         time.Duration
 	quick, cases                            bool
 	threads                                 int
 }
@@ -91,6 +92,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	f.StringVar(&o.from, "from", "", "measure nothing: read the run in this `file` of JSON")
 	f.StringVar(&o.update, "update", "", "write the model of scale into this Markdown `file`, between <!-- scale: begin --> and <!-- scale: end -->")
 	f.DurationVar(&o.budget, "budget", 10*time.Minute, "time for all of it, about")
+	f.DurationVar(&o.million, "million", 0, "time beside --budget for an iteration of 10^6 points in 3 dimensions, float32, all threads: all rows in a quarter of an hour, less in a slice of them")
 	f.BoolVar(&o.quick, "quick", false, "one minute: as --budget 1m, with small sizes of the rows of bench/limits")
 	f.BoolVar(&o.cases, "cases", false, "leave out the rows of bench/limits")
 	f.IntVar(&o.threads, "threads", 0, "threads of the rows on more than one (default GOMAXPROCS)")
@@ -100,8 +102,8 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	if f.NArg() > 0 {
 		return o, fmt.Errorf("unknown argument %q; see --help", f.Arg(0))
 	}
-	if o.budget <= 0 || o.threads < 0 {
-		return o, fmt.Errorf("--budget %v and --threads %d must not be negative", o.budget, o.threads)
+	if o.budget <= 0 || o.million < 0 || o.threads < 0 {
+		return o, fmt.Errorf("--budget %v must be more than 0, --million %v and --threads %d not less", o.budget, o.million, o.threads)
 	}
 	if o.quick {
 		o.budget = min(o.budget, time.Minute)
@@ -141,7 +143,7 @@ func (o options) run(ctx context.Context, stdout, stderr io.Writer) (*row.Report
 		}
 	}
 	if o.update != "" {
-		if err := row.UpdateSection(o.update, "scale", sheet(report)+scaleText(models(report))); err != nil {
+		if err := row.UpdateSection(o.update, "scale", sheet(report)+scaleText(report)); err != nil {
 			return nil, err
 		}
 	}
@@ -173,7 +175,9 @@ func (o options) measure(ctx context.Context, stderr io.Writer) (*row.Report, []
 			fmt.Fprintf(stderr, "%4d rows; %s: %s %s\n", len(report.Rows), r.Key(), row.Number(r.Value), r.Unit)
 		})
 		var err error
-		left, err = o.session(ctx, s, share)
+		if left, err = o.session(ctx, s, share); err == nil && o.million > 0 {
+			err = s.Million(ctx, o.million, func(share float64) { fmt.Fprintf(stderr, "10^6 points: %.0f %%\n", 100*share) })
+		}
 		s.Close()
 		if err != nil {
 			return nil, nil, err
@@ -280,7 +284,7 @@ func page(r *row.Report, left []measure.Case, base string) []byte {
 			fmt.Fprintf(&b, "![%s](%s-%s.svg)\n", p.title, base, p.name)
 		}
 	}
-	b.WriteString("\n## Scale\n\n" + scaleText(models(r)) + "\n## All rows\n\n")
+	b.WriteString("\n## Scale\n\n" + scaleText(r) + "\n## All rows\n\n")
 	_ = r.WriteMarkdown(&b) // to memory
 	if len(left) > 0 {
 		fmt.Fprintf(&b, "\n## Left out for the budget\n\n")

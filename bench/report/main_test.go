@@ -52,6 +52,31 @@ func TestFit(t *testing.T) {
 	}
 }
 
+// TestPredictTwice: entries that are computed twice take twice as long, stored ones are read as ever.
+func TestPredictTwice(t *testing.T) {
+	for cost, times := range map[string]float64{"points, d = 3": 2, stored: 1} {
+		m := Model{Cost: cost, Rate: 1e9, Bandwidth: math.Inf(1)}
+		if got, want := m.Predict(1000, 1e6, 2, 0), times*1000*1e6/(2*1e9); !(math.Abs(got/want-1) <= 1e-12) {
+			t.Errorf("%s: %g s, want %g", cost, got, want)
+		}
+	}
+}
+
+// TestMillionText: the row of a million columns is no part of the fit, and stands beside what that predicts.
+func TestMillionText(t *testing.T) {
+	r := &row.Report{Machine: row.Machine{Tier: "avx2"}}
+	add := func(ms float64, params ...string) {
+		r.Rows = append(r.Rows, row.Row{Name: "full-iteration", Unit: "ms", Value: ms, Params: append(row.P("isa", "avx2", "precision", "f32", "d", "3", "cost", "points", "threads", "1"), row.P(params...)...)})
+	}
+	for _, n := range []string{"1000", "2000", "4000", "8000"} {
+		add(1e-6*number(n)*number(n), "n", n) // 10^9 entries a second
+	}
+	add(1e3*1000*2e6/1e9, "n", "1000", "m", "1000000")
+	if got := scaleText(r); !strings.Contains(got, "An iteration of 1000 x 1000000 points in 3 dimensions on 1 threads took 2000 ms") || !strings.Contains(got, "says 2000, +0 %") && !strings.Contains(got, "says 2000, -0 %") {
+		t.Error(got)
+	}
+}
+
 // TestRanks holds the exchange to a case that can be counted: 8 m bytes twice, and two messages for each doubling.
 func TestRanks(t *testing.T) {
 	m := Model{Rate: 1e9, Bandwidth: math.Inf(1)}
@@ -121,7 +146,7 @@ func schema(t *testing.T, b []byte) {
 
 func TestFlags(t *testing.T) {
 	for args, want := range map[string]int{
-		"--tiers sse9": 2, "extra": 2, "--budget 0s": 2, "--threads -1": 2, "--compare none.json": 1, "--from none.json": 1, "--help": 0,
+		"--tiers sse9": 2, "extra": 2, "--budget 0s": 2, "--threads -1": 2, "--million -1s": 2, "--compare none.json": 1, "--from none.json": 1, "--help": 0,
 	} {
 		var out, stderr strings.Builder
 		if code := run(strings.Fields(args), &out, &stderr); code != want || stderr.Len() == 0 {

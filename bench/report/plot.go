@@ -69,7 +69,7 @@ func plots(r *row.Report, base string) error {
 		lines := map[series]plotter.XYs{}
 		for _, l := range rows {
 			v := 0.
-			if l.Name == p.rows {
+			if l.Name == p.rows && l.Param("m") == "" {
 				v = p.value(l, one)
 			}
 			if !(v > 0) {

@@ -24,8 +24,9 @@ type Row struct {
 	Limit *Limit  `json:"limit,omitempty"` // what the machine allows, where it is known
 	Ports *Limit  `json:"ports,omitempty"` // the same for a core that starts two vector operations a cycle
 	Spread
-	Unstable bool   `json:"unstable"`       // the samples did not agree when the time was up
-	Note     string `json:"note,omitempty"` // a condition that a reader must know
+	Unstable bool    `json:"unstable"`         // the samples did not agree when the time was up
+	Memory   *Memory `json:"memory,omitempty"` // what it allocates and the most that it may, where that is stated
+	Note     string  `json:"note,omitempty"`   // a condition that a reader must know
 
 	// Error is why there is no value: a wrong result, or a peer that could not be installed.
 	Error string `json:"error,omitempty"`

@@ -33,11 +33,12 @@ func (r *Row) cells() [len(headings)]string {
 	if r.Ports != nil {
 		c[8], c[9] = Number(r.Ports.Value), fmt.Sprintf("%.0f %%", 100*r.Ports.Fraction)
 	}
-	c[10] = strings.Join(r.remarks(), "; ")
+	c[10] = strings.Join(r.Remarks(), "; ")
 	return c
 }
 
-func (r *Row) remarks() []string {
+// Remarks are what a reader of the row must know: its spread where it is unstable, what disturbed it, its note and its memory.
+func (r *Row) Remarks() []string {
 	var s []string
 	if r.Unstable {
 		s = append(s, fmt.Sprintf("unstable: %s to %s", Number(r.Min), Number(r.Max)))
@@ -50,6 +51,9 @@ func (r *Row) remarks() []string {
 	}
 	if r.Note != "" {
 		s = append(s, r.Note)
+	}
+	if r.Memory != nil {
+		s = append(s, r.Memory.String())
 	}
 	return s
 }
