@@ -10,7 +10,7 @@ import (
 	"github.com/sinkcpu/sinkcpu/nn"
 )
 
-// EnvTF32 is the environment variable that, set to 1, makes [Open] set [Solver.TF32].
+// EnvTF32 is the environment variable that, set to 1, makes [Open] set [Solver.TF32] and [Ops.TF32].
 const EnvTF32 = "SINKCPU_TF32"
 
 func init() {
@@ -39,7 +39,8 @@ func Open(which string) (*Device, error) {
 		return nil, err
 	}
 	c := newDevice(d)
-	c.TF32 = os.Getenv(EnvTF32) == "1"
+	c.Solver.TF32 = os.Getenv(EnvTF32) == "1"
+	c.ops.TF32 = c.Solver.TF32
 	return c, nil
 }
 

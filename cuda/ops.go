@@ -15,12 +15,18 @@ import (
 // Ops is the table of operations of package nn on a device, in float32: see [nn.Ops] for what each method computes and for how a failure of
 // the device shows. It may be used from several goroutines at once on disjoint destinations.
 //
-// Products are float32 with float32 sums; sums over a batch, moments and losses are finished in float64. The cuts of all sums depend on sizes
-// only and no two threads add to the same number, so the results are the same bits on every run of the same device.
+// Products and their sums are as good as float32's; on tensor cores, from compute capability 8.0 on, each product is put together from three of
+// TF32. Sums over a batch, moments and losses are finished in float64. The cuts of all sums depend on sizes only and no two threads add to the
+// same number, so the results are the same bits on every run of the same device.
 //
 // A tensor has fewer than 2^31 elements; a larger one panics. Kernels run in the order of the calls, after the calls return.
 type Ops struct {
-	d *device.Device
+	// TF32 rounds the operands of matrix products and convolutions to TF32, 11 significant bits, half away from zero, where they are taken on
+	// tensor cores: one product in place of three. It is set before the table is used.
+	TF32 bool
+
+	d       *device.Device
+	tensors bool // products on tensor cores
 
 	mu      sync.Mutex // held from the time that a pointer is taken to the launch that uses it
 	err     error      // the first failure
@@ -38,7 +44,10 @@ var (
 )
 
 // NewOps returns the table of a device, which outlives it.
-func NewOps(d *device.Device) *Ops { return &Ops{d: d, kernels: map[string]*device.Function{}} }
+func NewOps(d *device.Device) *Ops {
+	_, err := d.Function("gemm_tensor_large")
+	return &Ops{d: d, tensors: err == nil && d.Info().Major >= 8, kernels: map[string]*device.Function{}}
+}
 
 // Err returns the first failure of the device, nil where there was none.
 func (o *Ops) Err() error {
@@ -221,7 +230,7 @@ func (o *Ops) arg(t *nn.Tensor[float32]) device.Arg {
 // A count is an argument that counts elements.
 func count(n int) device.Arg { return device.I32(n) }
 
-// threads is the block of all kernels of this table.
+// threads is the block of the kernels of this table, of all but those of products.
 const threads = 256
 
 // Elements of a block: of element-wise kernels and of sums.
@@ -234,8 +243,13 @@ func blocks(n, each int) device.Dim { return device.Dim{X: ceilDiv(n, each), Y: 
 
 func ceilDiv(a, b int) int { return (a + b - 1) / b }
 
-// run launches a kernel. It does nothing without blocks, or after a failure.
+// run launches a kernel.
 func (o *Ops) run(name string, grid device.Dim, args ...device.Arg) {
+	o.launch(name, grid, threads, args...)
+}
+
+// launch launches a kernel by blocks of that many threads. It does nothing without blocks, or after a failure.
+func (o *Ops) launch(name string, grid device.Dim, threads int, args ...device.Arg) {
 	if grid.X == 0 || grid.Y == 0 || o.failed() != nil {
 		return
 	}

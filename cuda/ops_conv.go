@@ -48,9 +48,9 @@ func (o *Ops) ConvLeakyReLU(y, x, weight, bias *floats, g nn.ConvGeometry, slope
 		o.finish(tiling{parts: 1}, y, o.arg(y), bias, slope, z.O, place)
 		return
 	}
-	t := tilingOf(z.O, z.N*place, z.patch(), 1)
+	t := o.tilingOf(z.O, z.N*place, z.patch(), 1)
 	partial := device.Ptr(o.partial(t, y.Size()))
-	o.run("conv_"+t.size, t.grid(1), z.args(o.arg(y), partial, o.arg(x), o.arg(weight), o.arg(bias), device.F32(slope))...)
+	o.product("conv_", t, 1, z.args(o.arg(y), partial, o.arg(x), o.arg(weight), o.arg(bias), device.F32(slope))...)
 	if t.parts > 1 {
 		o.finish(t, y, partial, bias, slope, z.O, place)
 	}
@@ -80,9 +80,9 @@ func (o *Ops) ConvTransposeLeakyReLU(y, x, weight, bias *floats, g nn.ConvGeomet
 	}
 	// A product for each phase of the stride: the taps of one are about stride apart.
 	phases, side := z.Stride*z.Stride, ceilDiv(z.Kernel, z.Stride)
-	t := tilingOf(z.C, z.N*ceilDiv(z.H, z.Stride)*ceilDiv(z.W, z.Stride), z.O*side*side, phases)
+	t := o.tilingOf(z.C, z.N*ceilDiv(z.H, z.Stride)*ceilDiv(z.W, z.Stride), z.O*side*side, phases)
 	partial := device.Ptr(o.partial(t, y.Size()))
-	o.run("conv_transpose_"+t.size, t.grid(phases), z.args(o.arg(y), partial, o.arg(x), o.arg(weight), o.arg(bias), device.F32(slope))...)
+	o.product("conv_transpose_", t, phases, z.args(o.arg(y), partial, o.arg(x), o.arg(weight), o.arg(bias), device.F32(slope))...)
 	if t.parts > 1 {
 		o.finish(t, y, partial, bias, slope, z.C, z.H*z.W)
 	}
@@ -102,9 +102,9 @@ func (o *Ops) ConvWeight(dweight, small, large *floats, g nn.ConvGeometry) {
 		return
 	}
 	n := dweight.Size()
-	t := tilingOf(z.O, z.patch(), depth, 1)
+	t := o.tilingOf(z.O, z.patch(), depth, 1)
 	partial := o.partial(t, n)
-	o.run("conv_weight_"+t.size, t.grid(1), z.args(o.arg(dweight), device.Ptr(partial), o.arg(small), o.arg(large))...)
+	o.product("conv_weight_", t, 1, z.args(o.arg(dweight), device.Ptr(partial), o.arg(small), o.arg(large))...)
 	o.join(t, o.arg(dweight), partial, 1, 1, n)
 }
 

@@ -5,40 +5,68 @@ import (
 	"github.com/sinkcpu/sinkcpu/nn"
 )
 
-// A tiling is how a product of m x n sums of some depth is cut: tiles of side x side for a block each, and the depth into parts whose sums
-// are added by another kernel.
+// A tiling is how a product of m x n sums of some depth is cut: tiles of the kernel's size for a block each, and the depth into parts whose
+// sums are added by another kernel.
 type tiling struct {
-	size  string // of the kernel
-	tiles int
-	parts int
+	kernel  string // behind the name of its family
+	threads int    // of a block
+	tiles   int
+	parts   int
 }
 
-// Tiles are large where there are enough of them to fill a large device. The depth is cut where there are few tiles, into parts of at least
-// partDepth.
-const (
-	largeSide, smallSide = 128, 64
+// A tile is what a block of a kernel computes.
+type tile struct {
+	kernel        string
+	height, width int
+	threads       int
+	enough        int // of them in one launch fill a large device
+}
 
-	enoughTiles = 128
-	partDepth   = 128
-	maxParts    = 32
+// Tiles are large where there are enough of them. The depth is cut where there are few tiles, into parts of at least partDepth.
+const (
+	partDepth = 128
+	maxParts  = 32
 )
 
-// tilingOf returns the cut, a function of the sizes only; times is the number of such products in one launch.
-func tilingOf(m, n, depth, times int) tiling {
-	of := func(side int) int { return ceilDiv(m, side) * ceilDiv(n, side) }
-	if t := of(largeSide); t*times >= enoughTiles {
-		return tiling{"large", t, 1}
+var (
+	plainLarge  = tile{"plain_large", 128, 128, 256, 128}
+	plainSmall  = tile{"plain_small", 64, 64, 256, 256}
+	tensorLarge = tile{"tensor_large", 64, 128, 128, 256}
+	tensorSmall = tile{"tensor_small", 64, 64, 128, 256}
+)
+
+// tensorDepth is the depth from which on products are those of tensor cores. In units of 2^-24, three terms of TF32 are off by up to 8 of a
+// product, and the sums of a chunk, rounded towards zero, by 12 of its magnitudes, whatever the depth: from here on that is below the bound
+// of a plain sum, which is the depth. Below it the memory of C binds.
+const tensorDepth = 32
+
+// tilingOf returns the cut, a function of the sizes and the capability of the device only; times is the number of such products in one
+// launch.
+func (o *Ops) tilingOf(m, n, depth, times int) tiling {
+	large, small := plainLarge, plainSmall
+	if o.tensors && depth >= tensorDepth {
+		large, small = tensorLarge, tensorSmall
 	}
-	t := tiling{"small", of(smallSide), 1}
+	cut := func(k tile) tiling {
+		return tiling{k.kernel, k.threads, ceilDiv(m, k.height) * ceilDiv(n, k.width), 1}
+	}
+	if t := cut(large); t.tiles*times >= large.enough {
+		return t
+	}
+	t := cut(small)
 	if blocks := t.tiles * times; blocks > 0 {
-		t.parts = max(1, min(2*enoughTiles/blocks, depth/partDepth, maxParts))
+		t.parts = max(1, min(small.enough/blocks, depth/partDepth, maxParts))
 	}
 	return t
 }
 
-// grid returns the grid of the product.
-func (t tiling) grid(times int) device.Dim {
-	return device.Dim{X: t.tiles, Y: times, Z: t.parts}
+// product launches the product of a family of kernels, times of them at once.
+func (o *Ops) product(family string, t tiling, times int, args ...device.Arg) {
+	terms := 3
+	if o.TF32 {
+		terms = 1
+	}
+	o.launch(family+t.kernel, device.Dim{X: t.tiles, Y: times, Z: t.parts}, t.threads, append(args, count(terms))...)
 }
 
 // partial returns memory for the parts of a result of n numbers, null where there is one part.
@@ -76,9 +104,9 @@ func (o *Ops) multiply(transA, transB bool, m, n, depth int, alpha float32, a, b
 	if transB {
 		bSide, bDepth = depth, 1
 	}
-	t := tilingOf(m, n, depth, 1)
+	t := o.tilingOf(m, n, depth, 1)
 	partial := o.partial(t, m*n)
-	o.run("gemm_"+t.size, t.grid(1), c, device.Ptr(partial), a, b, device.F32(alpha), device.F32(beta), count(m), count(n), count(depth),
+	o.product("gemm_", t, 1, c, device.Ptr(partial), a, b, device.F32(alpha), device.F32(beta), count(m), count(n), count(depth),
 		count(aSide), count(aDepth), count(bSide), count(bDepth))
 	o.join(t, c, partial, alpha, beta, m*n)
 }

@@ -29,8 +29,16 @@ func TestOps(t *testing.T) {
 	opstest.Run(t, cuda.NewOps(simulated(t, sim.Options{})))
 }
 
-// The table on a real device, where there is one.
-func TestOpsDevice(t *testing.T) {
+// The table on a simulated device without tensor cores; see TestProducts for what else depends on them.
+func TestOpsPlain(t *testing.T) {
+	if !long {
+		t.Skip("with the tag exhaustive")
+	}
+	opstest.Run(t, cuda.NewOps(simulated(t, sim.Options{Major: 7, Minor: 5})))
+}
+
+// The table on a device of this machine.
+func TestOpsOnDevice(t *testing.T) {
 	opstest.Run(t, cuda.NewOps(real(t)))
 }
 

@@ -1,4 +1,4 @@
-// Copies of 16 bytes from device memory to shared memory that run beside the computation: cp.async from sm_80 on, a load and a store before.
+// Copies of 16 bytes and of 4 from device memory to shared memory that run beside the computation: cp.async from sm_80 on, a load and a store before.
 #pragma once
 #include "common.cuh"
 
@@ -35,11 +35,26 @@ DEVICE_INLINE float4 load4_at(shared_pointer p, int distance) {
     asm volatile("ld.shared.v4.f32 {%0, %1, %2, %3}, [%4];" : "=f"(v.x), "=f"(v.y), "=f"(v.z), "=f"(v.w) : "r"(p + 4 * distance) : "memory");
     return v;
 }
+DEVICE_INLINE shared_pointer shared_at(shared_pointer p, int distance) { return p + 4 * distance; }
 
 #else
 
 typedef const float *shared_pointer;
 DEVICE_INLINE shared_pointer shared_address(const float *p) { return p; }
+DEVICE_INLINE shared_pointer shared_at(shared_pointer p, int distance) { return p + distance; }
 DEVICE_INLINE float4 load4_at(shared_pointer p, int distance) { return load4(p + distance); }
+
+#endif
+
+// copy4_at copies one number to a constant distance from an address, as copy16 does, or writes 0 there, without reading, where there is none.
+#if defined(__CUDA__) && defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+
+DEVICE_INLINE void copy4_at(shared_pointer to, int distance, const float *from, bool there) {
+    asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(to + 4 * distance), "l"(from), "r"(there ? 4 : 0) : "memory");
+}
+
+#elif !defined(__CUDA__)
+
+DEVICE_INLINE void copy4_at(shared_pointer to, int distance, const float *from, bool there) { const_cast<float *>(to)[distance] = there ? *from : 0.f; }
 
 #endif

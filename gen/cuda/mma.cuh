@@ -24,30 +24,39 @@ DEVICE_INLINE void mma_tf32(float (&d)[4], const unsigned (&a)[4], unsigned b0, 
 
 #else
 
-// Operands of the lanes of each warp of a block, left where the other lanes find them: faster here than shuffles, of which it would take 32.
-static float mma_operands[32][32][6];
+namespace shim {
 
-DEVICE_INLINE void mma_tf32(float (&d)[4], const unsigned (&a)[4], unsigned b0, unsigned b1) {
-    int lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
-    float(*at)[6] = mma_operands[threadIdx.x / 32];
-    unsigned own[6] = {a[0], a[1], a[2], a[3], b0, b1};
-    for (int k = 0; k < 6; k++) at[lane][k] = __uint_as_float(own[k] & 0xffffe000u);
-    __syncwarp();
-    double sum[4] = {d[0], d[1], d[2], d[3]};
-    for (int k = 0; k < 8; k++) {
-        int half = k / 4;
-        double upper = at[4 * g + k % 4][2 * half], lower = at[4 * g + k % 4][2 * half + 1];
-        for (int c = 0; c < 2; c++) {
-            double b = at[4 * (2 * t + c) + k % 4][4 + half];
-            sum[c] += upper * b;
-            sum[2 + c] += lower * b;
+struct Mma {
+    unsigned a[4], b[2];
+    float *d;
+};
+static void multiply_add(void **lanes, int) {
+    float a[16][8], b[8][8]; // (row, k), (k, column)
+    for (int lane = 0; lane < 32; lane++) {
+        const Mma &m = *static_cast<Mma *>(lanes[lane]);
+        int g = lane / 4, t = lane % 4;
+        for (int k = 0; k < 4; k++) a[g + k % 2 * 8][t + k / 2 * 4] = __uint_as_float(m.a[k] & 0xffffe000u);
+        for (int k = 0; k < 2; k++) b[t + 4 * k][g] = __uint_as_float(m.b[k] & 0xffffe000u);
+    }
+    for (int row = 0; row < 16; row++) {
+        float d[8];
+        double sum[8];
+        for (int c = 0; c < 8; c++) sum[c] = static_cast<Mma *>(lanes[row % 8 * 4 + c / 2])->d[row / 8 * 2 + c % 2];
+        for (int k = 0; k < 8; k++)
+            for (int c = 0; c < 8; c++) sum[c] += double(a[row][k]) * double(b[k][c]);
+        for (int c = 0; c < 8; c++) {
+            d[c] = float(sum[c]);
+            if (__builtin_fabs(double(d[c])) > __builtin_fabs(sum[c])) d[c] = __uint_as_float(__float_as_uint(d[c]) - 1); // towards zero
+            static_cast<Mma *>(lanes[row % 8 * 4 + c / 2])->d[row / 8 * 2 + c % 2] = d[c];
         }
     }
-    for (int c = 0; c < 4; c++) {
-        d[c] = float(sum[c]);
-        if (__builtin_fabs(double(d[c])) > __builtin_fabs(sum[c])) d[c] = __uint_as_float(__float_as_uint(d[c]) - 1); // towards zero
-    }
-    __syncwarp();
+}
+
+} // namespace shim
+
+DEVICE_INLINE void mma_tf32(float (&d)[4], const unsigned (&a)[4], unsigned b0, unsigned b1, SHIM_PLACE) {
+    shim::Mma m = {{a[0], a[1], a[2], a[3]}, {b0, b1}, d};
+    shim::meet({"mma_tf32", shim::multiply_add, false, full_warp, {file, line}}, &m);
 }
 
 #endif

@@ -1,25 +1,17 @@
-// Tiles of products of points on tensor cores.
-//
-// Coordinates lie in chunks of 16, in shared memory as chunk, point, coordinate: a point's 64 bytes beside the next one's, so that the eight
-// lanes of a quarter of a warp, each reading 16 bytes of two points, fall into different banks. Lane t of four holds coordinates 4t to 4t+3 of a
-// chunk, which are taken as places t and t+4 of two calls of mma: the order of the terms of a product is free, as long as it is the same on
-// both sides.
-//
-// With three terms, x = high + low in TF32, and <x,y> = <high,high> + <high,low> + <low,high> with an error of some 2^-22 |x||y|, the small
-// ones first. With one, the points must be in TF32 already, and their products are exact.
+// Tiles of products of points on tensor cores: see tensor.cuh. Coordinates lie in shared memory as chunk, point, coordinate: a point's 64 bytes
+// beside the next one's, so that the eight lanes of a quarter of a warp, each reading 16 bytes of two points, fall into different banks.
 #pragma once
-#include "copy.cuh"
-#include "mma.cuh"
 #include "sinkhorn_terms.cuh"
+#include "tensor.cuh"
 
 #ifdef HAVE_TF32
 
 namespace sinkhorn {
 namespace tensor {
 
-constexpr int depth = 16;            // of a chunk
-constexpr int high = 32, wide = 64;  // a warp's rows and columns
-constexpr int down = 2, across = 8;  // its calls of mma
+using ::mma::depth, ::mma::high, ::mma::down, ::mma::Rows;
+
+constexpr int wide = 64, across = 8; // a warp's columns and its calls of mma for them
 
 typedef float Products[down][across][4];
 
@@ -42,46 +34,14 @@ DEVICE_INLINE void take(Products &total, Products &p) {
             for (int k = 0; k < 4; k++) total[a][b][k] += p[a][b][k], p[a][b][k] = 0.f;
 }
 
-// parted splits a number for a count of terms.
-template <int terms> DEVICE_INLINE void parted(float x, unsigned &h, unsigned &l) {
-    h = terms == 1 ? __float_as_uint(x) : tf32_high(x);
-    l = terms == 1 ? 0u : tf32_low(x, h);
-}
-
 // multiply adds what one chunk contributes to the products of a warp's rows x and columns y.
 template <int terms> DEVICE_INLINE void multiply(Products &p, const float *x, const float *y) {
-    int g = threadIdx.x % 32 / 4, t = threadIdx.x % 4;
-    unsigned ah[2][down][4], al[2][down][4]; // by calls
-    shared_pointer rows = shared_address(x + g * depth + 4 * t), columns = shared_address(y + g * depth + 4 * t);
+    int at = threadIdx.x % 32 / 4 * depth + threadIdx.x % 4 * 4;
+    shared_pointer columns = shared_address(y + at);
+    Rows<terms> rows;
+    rows.read(shared_address(x + at));
 #pragma unroll
-    for (int a = 0; a < down; a++)
-#pragma unroll
-        for (int half = 0; half < 2; half++) {
-            float4 v = load4_at(rows, (a * 16 + half * 8) * depth);
-            parted<terms>(v.x, ah[0][a][half], al[0][a][half]);
-            parted<terms>(v.y, ah[0][a][2 + half], al[0][a][2 + half]);
-            parted<terms>(v.z, ah[1][a][half], al[1][a][half]);
-            parted<terms>(v.w, ah[1][a][2 + half], al[1][a][2 + half]);
-        }
-#pragma unroll
-    for (int b = 0; b < across; b++) {
-        float4 v = load4_at(columns, b * 8 * depth);
-        unsigned bh[4], bl[4];
-        parted<terms>(v.x, bh[0], bl[0]);
-        parted<terms>(v.y, bh[1], bl[1]);
-        parted<terms>(v.z, bh[2], bl[2]);
-        parted<terms>(v.w, bh[3], bl[3]);
-#pragma unroll
-        for (int call = 0; call < 2; call++)
-#pragma unroll
-            for (int a = 0; a < down; a++) {
-                if (terms == 3) {
-                    mma_tf32(p[a][b], al[call][a], bh[2 * call], bh[2 * call + 1]);
-                    mma_tf32(p[a][b], ah[call][a], bl[2 * call], bl[2 * call + 1]);
-                }
-                mma_tf32(p[a][b], ah[call][a], bh[2 * call], bh[2 * call + 1]);
-            }
-    }
+    for (int b = 0; b < across; b++) rows.multiply(p[0][b], p[1][b], load4_at(columns, b * 8 * depth));
 }
 
 // load starts copying chunks of count points, to places that are held points apart, by all threads of the block.
