@@ -5,21 +5,18 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"regexp"
 	"runtime"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/sinkcpu/sinkcpu/bench/measure"
+	"github.com/sinkcpu/sinkcpu/bench/program"
 	"github.com/sinkcpu/sinkcpu/bench/row"
 	"github.com/sinkcpu/sinkcpu/internal/atomicfile"
 	"github.com/sinkcpu/sinkcpu/kernels"
@@ -39,9 +36,7 @@ Cases that take least come first; those that --budget is not enough for are name
   go run ./bench/report --from NEW.json --compare OLD.json     measure nothing
   go run ./bench/report --from NEW.json --update bench/README.md
 
-Exit status: 0 done, 1 a row had a wrong result or a file could not be read or written, 2 bad flags, 130 interrupted.
-
-`
+` + program.ExitStatus + "\n"
 
 type options struct {
 	dir, host, tiers, compare, from, update string
@@ -53,38 +48,17 @@ type options struct {
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 func run(args []string, stdout, stderr io.Writer) int {
-	o, err := parse(args, stderr)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		return 0
-	case err != nil:
-		fmt.Fprintln(stderr, "report:", err)
-		return 2
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	report, err := o.run(ctx, stdout, stderr)
-	switch {
-	case ctx.Err() != nil:
-		return 130
-	case err != nil:
-		fmt.Fprintln(stderr, "report:", err)
-		return 1
-	case report.Failed():
-		fmt.Fprintln(stderr, "report: a row has no value; its remark says why")
-		return 1
-	}
-	return 0
+	var o options
+	return program.Program{Name: "report", Usage: usage, Flags: o.flags, Check: o.check, Run: func(ctx context.Context, stdout, stderr io.Writer) error {
+		report, err := o.run(ctx, stdout, stderr)
+		if err != nil {
+			return err
+		}
+		return program.Failed(report)
+	}}.Main(args, stdout, stderr)
 }
 
-func parse(args []string, stderr io.Writer) (options, error) {
-	var o options
-	f := flag.NewFlagSet("report", flag.ContinueOnError)
-	f.SetOutput(stderr)
-	f.Usage = func() {
-		fmt.Fprint(stderr, usage)
-		f.PrintDefaults()
-	}
+func (o *options) flags(f *flag.FlagSet) {
 	f.StringVar(&o.dir, "out", "bench/results", "`folder` for the files")
 	f.StringVar(&o.host, "host", "", "`name` of the machine in the files' names (default from the processor and its cores)")
 	f.StringVar(&o.tiers, "tiers", kernels.Active().String(), "`tiers` to measure, a list with commas")
@@ -92,32 +66,20 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	f.StringVar(&o.from, "from", "", "measure nothing: read the run in this `file` of JSON")
 	f.StringVar(&o.update, "update", "", "write the model of scale into this Markdown `file`, between <!-- scale: begin --> and <!-- scale: end -->")
 	f.DurationVar(&o.budget, "budget", 10*time.Minute, "time for all of it, about")
-	f.DurationVar(&o.million, "million", 0, "time beside --budget for an iteration of 10^6 points in 3 dimensions, float32, all threads: all rows in a quarter of an hour, less in a slice of them")
+	f.DurationVar(&o.million, "million", 0, "time beside --budget for an iteration of 10^6 points in 3 dimensions, float32, all threads: all rows in half an hour, less in a slice of them")
 	f.BoolVar(&o.quick, "quick", false, "one minute: as --budget 1m, with small sizes of the rows of bench/limits")
 	f.BoolVar(&o.cases, "cases", false, "leave out the rows of bench/limits")
 	f.IntVar(&o.threads, "threads", 0, "threads of the rows on more than one (default GOMAXPROCS)")
-	if err := f.Parse(args); err != nil {
-		return o, err
-	}
-	if f.NArg() > 0 {
-		return o, fmt.Errorf("unknown argument %q; see --help", f.Arg(0))
-	}
+}
+
+func (o *options) check() error {
 	if o.budget <= 0 || o.million < 0 || o.threads < 0 {
-		return o, fmt.Errorf("--budget %v must be more than 0, --million %v and --threads %d not less", o.budget, o.million, o.threads)
+		return fmt.Errorf("--budget %v must be more than 0, --million %v and --threads %d not less", o.budget, o.million, o.threads)
 	}
 	if o.quick {
 		o.budget = min(o.budget, time.Minute)
 	}
-	var names []string
-	for _, t := range kernels.Tiers() {
-		names = append(names, t.String())
-	}
-	for _, t := range strings.Split(o.tiers, ",") {
-		if !slices.Contains(names, t) {
-			return o, fmt.Errorf("--tiers %s: this processor and build have %s", t, strings.Join(names, ", "))
-		}
-	}
-	return o, nil
+	return program.CheckTiers("--tiers", program.Split(o.tiers))
 }
 
 func (o options) run(ctx context.Context, stdout, stderr io.Writer) (*row.Report, error) {
@@ -157,26 +119,26 @@ func (o options) run(ctx context.Context, stdout, stderr io.Writer) (*row.Report
 
 // measure runs all tiers. The library chooses its kernels once, at start-up: another tier is another process.
 func (o options) measure(ctx context.Context, stderr io.Writer) (*row.Report, []measure.Case, error) {
-	tiers := strings.Split(o.tiers, ",")
-	report := &row.Report{Schema: row.Schema, Program: "bench/report", Machine: row.ThisMachine()}
+	tiers := program.Split(o.tiers)
+	report := program.NewReport("bench/report")
+	defer program.Line(stderr, "")
 	var left []measure.Case
 	for _, tier := range tiers {
 		share := o.budget / time.Duration(len(tiers))
 		if tier != kernels.Active().String() {
 			rows, err := o.inTier(ctx, tier, share, stderr)
 			if err != nil {
-				return nil, nil, fmt.Errorf("tier %s: %w", tier, err)
+				return nil, nil, err
 			}
 			report.Rows = append(report.Rows, rows...)
 			continue
 		}
-		s := measure.NewSession(o.quick, o.threads, func(r row.Row) {
-			report.Rows = append(report.Rows, r)
-			fmt.Fprintf(stderr, "%4d rows; %s: %s %s\n", len(report.Rows), r.Key(), row.Number(r.Value), r.Unit)
-		})
+		s := measure.NewSession(o.quick, o.threads, program.Progress(stderr, report))
 		var err error
 		if left, err = o.session(ctx, s, share); err == nil && o.million > 0 {
-			err = s.Million(ctx, o.million, func(share float64) { fmt.Fprintf(stderr, "10^6 points: %.0f %%\n", 100*share) })
+			err = s.Million(ctx, o.million, func(share float64) {
+				program.Line(stderr, fmt.Sprintf("10^6 points: %.0f %%", 100*share))
+			})
 		}
 		s.Close()
 		if err != nil {
@@ -207,28 +169,18 @@ func (o options) session(ctx context.Context, s *measure.Session, budget time.Du
 }
 
 func (o options) inTier(ctx context.Context, tier string, budget time.Duration, stderr io.Writer) ([]row.Row, error) {
-	if os.Getenv(kernels.EnvISA) == tier {
-		return nil, errors.New("it could not be chosen")
-	}
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
 	dir, err := os.MkdirTemp("", "report")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	c := exec.CommandContext(ctx, self, "--tiers", tier, "--out", dir, "--budget", budget.String(), fmt.Sprintf("--quick=%v", o.quick),
-		fmt.Sprintf("--cases=%v", o.cases), fmt.Sprintf("--threads=%d", o.threads))
-	c.Env = append(os.Environ(), kernels.EnvISA+"="+tier)
-	c.Stderr = stderr
-	if err := c.Run(); err != nil {
+	args := []string{"--tiers", tier, "--out", dir, "--budget", budget.String(), fmt.Sprintf("--quick=%v", o.quick), fmt.Sprintf("--cases=%v", o.cases), fmt.Sprintf("--threads=%d", o.threads)}
+	if err := program.InTier(ctx, tier, args, io.Discard, stderr); err != nil {
 		return nil, err
 	}
 	files, err := filepath.Glob(filepath.Join(dir, "*.json"))
 	if err != nil || len(files) != 1 {
-		return nil, fmt.Errorf("it left %d files", len(files))
+		return nil, fmt.Errorf("tier %s left %d files", tier, len(files))
 	}
 	r, err := row.ReadFile(files[0])
 	if err != nil {

@@ -1,14 +1,12 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"math"
 	"strconv"
 
 	"github.com/sinkcpu/sinkcpu/bench/row"
-	"github.com/sinkcpu/sinkcpu/internal/parallel"
 	"github.com/sinkcpu/sinkcpu/kernels"
 	"github.com/sinkcpu/sinkcpu/logsumexp"
 	"github.com/sinkcpu/sinkcpu/sinkhorn"
@@ -28,20 +26,21 @@ const (
 )
 
 // potBackends measures the cases of that table in both precisions.
-func potBackends(pool *parallel.Pool) (rows []row.Row, err error) {
+func (m measurement) potBackends() error {
 	for _, c := range potTable {
-		narrow, err := backendCase[float32](pool, c.n, backendTol32)
+		narrow, err := backendCase[float32](m, c.n, backendTol32)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		narrow.Note += fmt.Sprintf("; published: %g ms on NumPy, %g on PyTorch", c.numpy, c.torch)
-		wide, err := backendCase[float64](pool, c.n, backendTol64)
+		m.emit(narrow)
+		wide, err := backendCase[float64](m, c.n, backendTol64)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		rows = append(rows, narrow, wide)
+		m.emit(wide)
 	}
-	return rows, nil
+	return nil
 }
 
 // cube returns n points x_ik = frac((i+1) sqrt(p_(k+from))) for the primes p.
@@ -56,21 +55,21 @@ func cube(n, d, from int) []float64 {
 }
 
 // backendCase times solves of the case, the cost given.
-func backendCase[T kernels.Float](pool *parallel.Pool, n int, tol float64) (row.Row, error) {
+func backendCase[T kernels.Float](m measurement, n int, tol float64) (row.Row, error) {
 	const d = 100
 	points, err := logsumexp.NewPoints[T](logsumexp.SqEuclidean, cube(n/4, d, 0), cube(n, d, d), nil, nil, n/4, n, d)
 	if err != nil {
 		return row.Row{}, err
 	}
-	cost := points.Form(pool)
+	cost := points.Form(m.pool)
 	var last *sinkhorn.Result[T]
 	var failed error
 	meter := row.Default()
-	meter.Threads = pool.Workers()
-	samples, err := meter.Run(context.Background(), func() {
+	meter.Threads = m.pool.Workers()
+	samples, err := meter.Run(m.ctx, func() {
 		p, err := sinkhorn.NewProblem[T](cost, nil, nil)
 		if err == nil {
-			last, err = (&sinkhorn.Solver[T]{Eps: 1, Tol: tol, Runner: pool}).Solve(context.Background(), p)
+			last, err = (&sinkhorn.Solver[T]{Eps: 1, Tol: tol, Runner: m.pool}).Solve(m.ctx, p)
 		}
 		if err != nil {
 			failed = err
@@ -83,7 +82,7 @@ func backendCase[T kernels.Float](pool *parallel.Pool, n int, tol float64) (row.
 	if _, wide := any(T(0)).(float64); wide {
 		precision = "f64"
 	}
-	line := samples.Time("backends", params(n, "d", strconv.Itoa(d), "eps", "1", "precision", precision, "threads", strconv.Itoa(pool.Workers())), 1e3, "ms")
+	line := samples.Time("backends", m.params(n, "d", strconv.Itoa(d), "eps", "1", "precision", precision), 1e3, "ms")
 	line.Note = fmt.Sprintf("%s, %d+%d iterations, L1 error %.1e, matrix given", last.Method, last.Warmup, last.Iterations, last.MarginalError())
 	return line, nil
 }

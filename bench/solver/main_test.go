@@ -35,7 +35,7 @@ func TestRun(t *testing.T) {
 	if err != nil || strings.Count(string(text), "time-to") != 2 {
 		t.Errorf("%v: %s", err, text)
 	}
-	if code := run([]string{"--sizes", "x"}, &out, &errs); code != 1 {
+	if code := run([]string{"--sizes", "x"}, &out, &errs); code != 2 {
 		t.Errorf("exit %d for a size that is none", code)
 	}
 }

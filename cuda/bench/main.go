@@ -10,20 +10,26 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
+	"slices"
 	"strconv"
-	"strings"
 
+	"github.com/sinkcpu/sinkcpu/bench/program"
 	"github.com/sinkcpu/sinkcpu/bench/row"
 	"github.com/sinkcpu/sinkcpu/cuda"
 	"github.com/sinkcpu/sinkcpu/cuda/device"
 	"github.com/sinkcpu/sinkcpu/devices"
 )
+
+const usage = `Times a CUDA device: iterations of Sinkhorn's algorithm between points, forward and backward, and a training step of a DCGAN.
+
+  bench --json out.json
+  bench --merge ours.json,theirs.json --json all.json
+
+` + program.ExitStatus + "\n"
 
 // options are the flags.
 type options struct {
@@ -36,71 +42,78 @@ type options struct {
 	ghz        float64
 	tflops     float64
 	quick      bool
-	json       string
 	merge      string
+	out        program.Output
 }
 
-func main() {
-	var o options
-	flag.StringVar(&o.device, "device", "cuda", "cuda or cuda:N")
-	flag.StringVar(&o.parts, "parts", "solver,network", "what to time")
-	flag.StringVar(&o.sizes, "sizes", "10000,20000,50000", "points of each cloud")
-	flag.IntVar(&o.dim, "d", 64, "their dimension")
-	flag.Float64Var(&o.eps, "eps", .1, "temperature; the mean cost is 1")
-	flag.StringVar(&o.iterations, "iterations", "10,100", "iterations of a row")
-	flag.Float64Var(&o.ghz, "ghz", 0, "clock of the processors, for the limit of the exp unit: 16 results a cycle and processor; 0 for what the driver says")
-	flag.Float64Var(&o.tflops, "tflops", 494.7, "products in TF32 a second, in 10^12 operations, for the limit of the tensor cores")
-	flag.BoolVar(&o.quick, "quick", false, "fewer samples")
-	flag.StringVar(&o.json, "json", "", "write the rows to a file")
-	flag.StringVar(&o.merge, "merge", "", "time nothing: print one table of these files of rows, with commas, and write them as one to --json")
-	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := o.run(ctx, os.Stdout); err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+func run(args []string, stdout, stderr io.Writer) int {
+	o := options{out: program.Output{Section: "cuda", Table: program.Columns("peer", "precision")}}
+	return program.Program{Name: "bench", Usage: usage, Flags: o.flags, Check: o.check, Run: o.run}.Main(args, stdout, stderr)
+}
+
+func (o *options) flags(f *flag.FlagSet) {
+	o.out.Flags(f)
+	f.StringVar(&o.device, "device", "cuda", "cuda or cuda:N")
+	f.StringVar(&o.parts, "parts", "solver,network", "what to time")
+	f.StringVar(&o.sizes, "sizes", "10000,20000,50000", "points of each cloud")
+	f.IntVar(&o.dim, "d", 64, "their dimension")
+	f.Float64Var(&o.eps, "eps", .1, "temperature; the mean cost is 1")
+	f.StringVar(&o.iterations, "iterations", "10,100", "iterations of a row")
+	f.Float64Var(&o.ghz, "ghz", 0, "clock of the processors, for the limit of the exp unit: 16 results a cycle and processor; 0 for what the driver says")
+	f.Float64Var(&o.tflops, "tflops", 494.7, "products in TF32 a second, in 10^12 operations, for the limit of the tensor cores")
+	f.BoolVar(&o.quick, "quick", false, "fewer samples")
+	f.StringVar(&o.merge, "merge", "", "time nothing: print one table of these `files` of rows, with commas, and write them as one to --json")
+}
+
+func (o *options) check() error {
+	for _, part := range program.Split(o.parts) {
+		if !slices.Contains([]string{"solver", "network"}, part) {
+			return fmt.Errorf("--parts %s: want solver, network or both", part)
+		}
 	}
+	for name, list := range map[string]string{"sizes": o.sizes, "iterations": o.iterations} {
+		if _, err := numbers(name, list); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-func (o *options) run(ctx context.Context, w io.Writer) error {
-	b := &bench{options: o, meter: row.Default(), report: row.Report{Schema: row.Schema, Program: "cuda/bench", Machine: row.ThisMachine()}}
+func (o *options) run(ctx context.Context, stdout, _ io.Writer) error {
+	b := &bench{options: o, meter: row.Default(), report: *program.NewReport("cuda/bench")}
 	b.meter.Least, b.meter.Bound = 5, .01
 	if o.quick {
 		b.meter = row.Quick()
 	}
-	if o.merge != "" {
-		o.parts = "merge"
-	}
-	for _, part := range strings.Split(o.parts, ",") {
-		var err error
-		switch part {
-		case "merge":
-			err = b.read(strings.Split(o.merge, ","))
-		case "solver":
-			err = b.onDevice(ctx, w)
-		case "network":
-			err = b.onOps(ctx, w)
-		default:
-			err = fmt.Errorf("--parts %s: want solver, network or both", part)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	if err := b.report.WriteColumns(w, "peer", "precision"); err != nil {
+	if err := b.collect(ctx, stdout); err != nil {
 		return err
 	}
-	return errors.Join(b.save(), b.failed())
+	if err := o.out.Write(&b.report, stdout); err != nil {
+		return err
+	}
+	return program.Failed(&b.report)
 }
 
-// read takes rows over from files.
-func (b *bench) read(paths []string) error {
-	for _, path := range paths {
-		r, err := row.ReadFile(path)
+// collect times the parts, or reads rows of files.
+func (b *bench) collect(ctx context.Context, w io.Writer) error {
+	if b.merge != "" {
+		r, err := program.Read(b.merge)
 		if err != nil {
 			return err
 		}
-		b.report.Rows = append(b.report.Rows, r.Rows...)
+		b.report.Rows = r.Rows
+		return nil
+	}
+	for _, part := range program.Split(b.parts) {
+		on := b.onDevice
+		if part == "network" {
+			on = b.onOps
+		}
+		if err := on(ctx, w); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -132,24 +145,6 @@ type bench struct {
 	report row.Report
 }
 
-func (b *bench) save() error {
-	if b.json == "" {
-		return nil
-	}
-	f, err := os.Create(b.json)
-	if err != nil {
-		return err
-	}
-	return errors.Join(b.report.WriteJSON(f), f.Close())
-}
-
-func (b *bench) failed() error {
-	if b.report.Failed() {
-		return errors.New("some rows have an error in place of a value")
-	}
-	return nil
-}
-
 // solver times both precisions of products at all sizes.
 func (b *bench) solver(ctx context.Context, d *device.Device) error {
 	sizes, err := numbers("sizes", b.sizes)
@@ -170,7 +165,7 @@ func (b *bench) solver(ctx context.Context, d *device.Device) error {
 
 func numbers(name, list string) ([]int, error) {
 	var all []int
-	for _, s := range strings.Split(list, ",") {
+	for _, s := range program.Split(list) {
 		k, err := strconv.Atoi(s)
 		if err != nil || k < 1 {
 			return nil, fmt.Errorf("--%s %s: want numbers from 1, with commas", name, list)

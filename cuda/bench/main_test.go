@@ -3,10 +3,12 @@ package main
 import (
 	"bytes"
 	"context"
+	"io"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/sinkcpu/sinkcpu/bench/program"
 	"github.com/sinkcpu/sinkcpu/bench/row"
 	"github.com/sinkcpu/sinkcpu/cuda/device"
 	"github.com/sinkcpu/sinkcpu/cuda/internal/sim"
@@ -35,17 +37,20 @@ func TestSolver(t *testing.T) {
 			t.Errorf("%s: %g ms, limit %v, %s", r.Key(), r.Value, r.Limit, r.Error)
 		}
 	}
-	b.json = filepath.Join(t.TempDir(), "rows.json")
-	if err := b.save(); err != nil {
+	json := filepath.Join(t.TempDir(), "rows.json")
+	b.out = program.Output{JSON: json, Table: program.Columns("peer")}
+	if err := b.out.Write(&b.report, io.Discard); err != nil {
 		t.Fatal(err)
 	}
-	var table bytes.Buffer
-	merged := &options{merge: b.json + "," + b.json, json: b.json + ".merged"}
-	if err := merged.run(context.Background(), &table); err != nil || !strings.Contains(table.String(), "n=70") {
-		t.Errorf("%v: %s", err, table.String())
+	var table, errs bytes.Buffer
+	if status := run([]string{"--merge", json + "," + json, "--json", json + ".merged"}, &table, &errs); status != 0 || !strings.Contains(table.String(), "n=70") {
+		t.Errorf("status %d, %s: %s", status, errs.String(), table.String())
 	}
-	if r, err := row.ReadFile(merged.json); err != nil || len(r.Rows) != 2*len(b.report.Rows) {
+	if r, err := row.ReadFile(json + ".merged"); err != nil || len(r.Rows) != 2*len(b.report.Rows) {
 		t.Errorf("merged: %v", err)
+	}
+	if status := run([]string{"--parts", "solver,nonsense"}, &table, &errs); status != 2 {
+		t.Errorf("parts that do not exist: status %d", status)
 	}
 }
 

@@ -1,0 +1,112 @@
+package program
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+
+	"golang.org/x/term"
+
+	"github.com/sinkcpu/sinkcpu/bench/row"
+	"github.com/sinkcpu/sinkcpu/internal/atomicfile"
+)
+
+// NewReport returns a report of this machine without rows.
+func NewReport(program string) *row.Report {
+	return &row.Report{Schema: row.Schema, Program: program, Machine: row.ThisMachine()}
+}
+
+// Read returns one report of the rows of files, in a list with commas, with the machine of the first; nil for an empty list.
+func Read(files string) (all *row.Report, err error) {
+	for _, name := range Split(files) {
+		r, err := row.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		if all == nil {
+			all = r
+		} else {
+			all.Rows = append(all.Rows, r.Rows...)
+		}
+	}
+	return all, nil
+}
+
+// ErrNoValue is the error of a run with a row that has an error in place of a value.
+var ErrNoValue = errors.New("a row has no value; its remark says why")
+
+// Failed returns [ErrNoValue] where a row has none.
+func Failed(r *row.Report) error {
+	if r.Failed() {
+		return ErrNoValue
+	}
+	return nil
+}
+
+// Progress returns a function that appends a row to a report and, where stderr is a terminal, says so in a [Line].
+func Progress(stderr io.Writer, to *row.Report) func(row.Row) {
+	return func(r row.Row) {
+		to.Rows = append(to.Rows, r)
+		Line(stderr, fmt.Sprintf("%d rows; %s: %s %s", len(to.Rows), r.Key(), row.Number(r.Value), r.Unit))
+	}
+}
+
+// Line writes a line of progress over the one before, cut to the width of the terminal; an empty text takes it away. Where stderr is no terminal it writes
+// nothing.
+func Line(stderr io.Writer, text string) {
+	f, ok := stderr.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return
+	}
+	if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 && len(text) >= width {
+		text = text[:width-1]
+	}
+	fmt.Fprintf(f, "\r%s\x1b[K", text)
+}
+
+// An Output is where a table and its rows go.
+type Output struct {
+	JSON   string // a file, or - for stdout in place of the table
+	Update string // a Markdown file
+
+	// Section of that file. Table writes what goes into it, and to stdout where Text is nil.
+	Section     string
+	Table, Text func(r *row.Report, w io.Writer) error
+}
+
+// Flags defines --json and --update.
+func (o *Output) Flags(f *flag.FlagSet) {
+	f.StringVar(&o.JSON, "json", "", "write the rows with all samples to this `file`, - for stdout instead of the table")
+	f.StringVar(&o.Update, "update", "", fmt.Sprintf("write the table into this Markdown `file`, between <!-- %s: begin --> and <!-- %s: end -->", o.Section, o.Section))
+}
+
+// Write writes the rows to the file that was asked for, and the table to stdout or into the page.
+func (o *Output) Write(r *row.Report, stdout io.Writer) error {
+	if o.JSON == "-" {
+		return r.WriteJSON(stdout)
+	}
+	if o.JSON != "" {
+		if err := atomicfile.Write(o.JSON, r.WriteJSON); err != nil {
+			return err
+		}
+	}
+	if o.Update != "" {
+		var b bytes.Buffer
+		if err := o.Table(r, &b); err != nil {
+			return err
+		}
+		return row.UpdateSection(o.Update, o.Section, b.String())
+	}
+	if o.Text != nil {
+		return o.Text(r, stdout)
+	}
+	return o.Table(r, stdout)
+}
+
+// Columns returns a table with rows of other values of these parameters side by side.
+func Columns(keys ...string) func(r *row.Report, w io.Writer) error {
+	return func(r *row.Report, w io.Writer) error { return r.WriteColumns(w, keys...) }
+}
