@@ -13,6 +13,7 @@ import (
 const (
 	leastWatch = 100 * time.Microsecond
 	mostWatch  = time.Millisecond
+	briefly    = 20 * time.Microsecond // a system call to give way may last as long as what it waits for
 )
 
 // looksAHelper is the number of looks between two turns of others, for each helper of the pool so that many of them do not quarrel over the
@@ -20,7 +21,7 @@ const (
 const looksAHelper = 1000
 
 // watch looks at a word until it has a value, for that long at most, and reports whether it came to have it. Between looks it gives way to
-// other goroutines, and to threads that wait for its processor, among them those of the pool.
+// other goroutines, and where it lasts to threads that wait for its processor, the one it waits for among them.
 func watch(word *atomic.Int32, value int32, patience time.Duration, helpers int) bool {
 	begin := time.Duration(-1)
 	for {
@@ -29,13 +30,16 @@ func watch(word *atomic.Int32, value int32, patience time.Duration, helpers int)
 				return true
 			}
 		}
-		switch now := clock(); {
-		case begin < 0:
+		now := clock()
+		if begin < 0 {
 			begin = now
-		case now-begin > patience:
+		}
+		if now-begin > patience {
 			return false
 		}
-		yield()
+		if now-begin > briefly {
+			yield()
+		}
 		runtime.Gosched()
 	}
 }
