@@ -237,16 +237,55 @@ func (fl *flow[T]) columns() {
 	for _, e := range fl.errPart { // of rows, which over-relaxation leaves in error
 		fl.err += e
 	}
-	bad := 0
 	clear(fl.acc)
 	addParts(fl.acc, fl.part)
 	if !fl.joinColumns() {
 		return
 	}
-	for j, b := range fl.p.b {
-		fl.logs[j] = fl.acc[j] / b
+	logs, acc := fl.logs[:fl.m], fl.acc[:fl.m]
+	for j, b := range fl.p.b[:fl.m] {
+		logs[j] = acc[j] / b
 	}
-	fl.logarithms(fl.logs, fl.logs)
+	fl.logarithms(logs, logs)
+	var bad int
+	if fl.p.y.Penalty == Exact && (fl.omega == 1 || fl.exact) {
+		bad = fl.balancedColumns()
+	} else {
+		bad = fl.moveColumns()
+	}
+	if bad > 0 {
+		fl.redoneColumns += bad
+		fl.redoColumns(bad > fl.m/badShare)
+	}
+	fl.exact = false
+}
+
+// holds tells whether the sum of a column kept its precision.
+func holds(acc float64) bool { return acc >= logsumexp.MinColSum && acc < math.MaxFloat32 }
+
+// balancedColumns moves the potentials of columns whose sums kept their precision, and returns the number of the others.
+func (fl *flow[T]) balancedColumns() (bad int) {
+	b := fl.p.b
+	acc, logs, g, gt := fl.acc[:len(b)], fl.logs[:len(b)], fl.g[:len(b)], fl.gt[:len(b)]
+	var e float64
+	for j, b := range b {
+		if b == 0 {
+			continue
+		}
+		e += math.Abs(acc[j] - b)
+		if !holds(acc[j]) {
+			bad++
+			continue
+		}
+		v := float64(gt[j]) - logs[j]
+		g[j], gt[j] = v, T(v)
+	}
+	fl.err += e
+	return bad
+}
+
+// moveColumns is balancedColumns with a reach or over-relaxation.
+func (fl *flow[T]) moveColumns() (bad int) {
 	for j, b := range fl.p.b {
 		acc := fl.acc[j]
 		if b == 0 {
@@ -257,17 +296,13 @@ func (fl *flow[T]) columns() {
 		} else {
 			fl.err += fl.p.y.miss(acc, b, fl.columnPotential(j))
 		}
-		if !(acc >= logsumexp.MinColSum && acc < math.MaxFloat32) {
+		if !holds(acc) {
 			bad++
 			continue
 		}
 		fl.setSoftMin(j, float64(fl.gt[j])-fl.logs[j])
 	}
-	if bad > 0 {
-		fl.redoneColumns += bad
-		fl.redoColumns(bad > fl.m/badShare)
-	}
-	fl.exact = false
+	return bad
 }
 
 // addParts adds parts to acc, one after the other: so many at a time that acc is seldom read and written, and that each is read in order.
@@ -316,7 +351,7 @@ func (fl *flow[T]) redoColumns(all bool) {
 	}
 	var bad []int
 	for j, b := range fl.p.b {
-		if acc := fl.acc[j]; b > 0 && !(acc >= logsumexp.MinColSum && acc < math.MaxFloat32) {
+		if b > 0 && !holds(fl.acc[j]) {
 			bad = append(bad, j)
 		}
 	}
