@@ -23,8 +23,9 @@ type Pool struct {
 
 	// The loop in progress, written under busy before the helpers are woken.
 	body    func(i int)
-	n       int64
-	next    atomic.Int64
+	n       int
+	lanes   int // of tasks, see [lane]
+	own     lane
 	working atomic.Int32  // helpers that are not done, plus callerAsleep once the caller has gone to sleep
 	done    chan struct{} // where the last of them wakes it
 	failure atomic.Pointer[Panic]
@@ -33,9 +34,18 @@ type Pool struct {
 // A helper is a worker other than the caller. Between loops it watches for the next one before it sleeps, see [watch].
 type helper struct {
 	state atomic.Int32
+	lane  lane // on the cache line of the state, which its caller has to fetch in any case
 	wake  chan struct{}
-	_     [112]byte // so that no two share a cache line
+	_     [104]byte // so that no two share a line
 }
+
+// A lane is the tasks k, k + lanes, k + 2 lanes, ... of a loop, of which one worker takes those that it can and others the rest. The caller
+// has lane 0 and each helper one of its own: in a row of loops over the same data, as in a solve, a worker finds most of what it
+// reads in the caches of its core.
+type lane struct{ next atomic.Int64 }
+
+// take returns a task, not less than n where none is left.
+func (l *lane) take(lanes int) int { return int(l.next.Add(int64(lanes))) - lanes }
 
 // The states of a helper. It goes from watching to sleeping, and from called to begun; its caller from watching or sleeping to called, and
 // from called to watching where it takes a call back; and it returns from begun to watching before its caller returns. So a caller finds
@@ -75,7 +85,7 @@ func New(workers int) *Pool {
 	for i := range p.helpers {
 		h := &helper{wake: make(chan struct{}, 1)}
 		p.helpers[i] = h
-		go p.help(h, workers-1)
+		go p.help(i+1, h, workers-1)
 	}
 	return p
 }
@@ -112,17 +122,20 @@ func (p *Pool) For(n int, body func(i int)) {
 		}
 		return
 	}
-	p.body, p.n = body, int64(n)
-	p.next.Store(0)
-	p.failure.Store(nil)
 	wake := min(len(p.helpers), n-1)
+	p.body, p.n, p.lanes = body, n, wake+1
+	p.failure.Store(nil)
 	p.working.Store(int32(wake))
+	p.own.next.Store(0)
+	for k, h := range p.helpers[:wake] {
+		h.lane.next.Store(int64(k + 1))
+	}
 	for _, h := range p.helpers[:wake] {
 		if h.state.Swap(called) == sleeping {
 			h.wake <- struct{}{}
 		}
 	}
-	p.work()
+	p.work(0)
 	p.join(p.helpers[:wake])
 	p.body = nil
 	failure := p.failure.Load()
@@ -155,7 +168,7 @@ const callerAsleep = 1 << 24
 
 // help runs the tasks of one loop each time it is called, until the pool is closed. Once it has counted itself out the loop may be over
 // and another begun: only the count it saw then tells whether a caller sleeps that waits for it.
-func (p *Pool) help(h *helper, helpers int) {
+func (p *Pool) help(k int, h *helper, helpers int) {
 	var credit time.Duration // how much longer it has worked than watched since it slept
 	at := clock()
 	for {
@@ -167,7 +180,7 @@ func (p *Pool) help(h *helper, helpers int) {
 		if credit -= begin - at; slept {
 			credit = 0
 		}
-		p.work()
+		p.work(k)
 		at = clock()
 		credit = min(max(credit, 0)+at-begin, mostWatch)
 		h.state.Store(watching)
@@ -196,21 +209,34 @@ func (h *helper) await(patience time.Duration, helpers int) (slept, open bool) {
 	}
 }
 
-// work takes tasks until none is left.
-func (p *Pool) work() {
+// work takes the tasks of lane k, then those that are left in other lanes.
+func (p *Pool) work(k int) {
 	defer func() {
 		if v := recover(); v != nil {
-			p.next.Store(p.n)
+			for k := range p.lanes {
+				p.lane(k).next.Store(int64(p.n))
+			}
 			p.failure.CompareAndSwap(nil, &Panic{Value: v, Stack: debug.Stack()})
 		}
 	}()
-	for {
-		i := p.next.Add(1) - 1
-		if i >= p.n {
-			return
-		}
-		p.body(int(i))
+	for i := p.lane(k).take(p.lanes); i < p.n; i = p.lane(k).take(p.lanes) {
+		p.body(i)
 	}
+	for other := k + 1; other < k+p.lanes; other++ {
+		for l := p.lane(other % p.lanes); int(l.next.Load()) < p.n; {
+			if i := l.take(p.lanes); i < p.n {
+				p.body(i)
+			}
+		}
+	}
+}
+
+// lane returns lane k.
+func (p *Pool) lane(k int) *lane {
+	if k == 0 {
+		return &p.own
+	}
+	return &p.helpers[k-1].lane
 }
 
 // Chunks cuts n items into at most most runs of at least least items each, as evenly as it goes.
