@@ -111,13 +111,23 @@ func quantile(sorted []float64, q float64) float64 {
 	return sorted[lo] + (at-float64(lo))*(sorted[hi]-sorted[lo])
 }
 
-// redraw returns the divergences of reps drawings of the points, many at once.
+// redraw returns the divergences of reps drawings of the points, many at once. Its error is that of the first drawing that has one.
 func (s *Solver[T]) redraw(ctx context.Context, cost logsumexp.Cost[T], n, reps int, draw func(rep int) []int) ([]float64, error) {
 	values, errs := make([]float64, reps), make([]error, reps)
 	parallel.For(s.runner(), reps, func(rep int) {
-		values[rep], errs[rep] = s.subsetDivergence(ctx, cost, draw(rep), n)
+		if ctx.Err() == nil {
+			values[rep], errs[rep] = s.subsetDivergence(ctx, cost, draw(rep), n)
+		}
 	})
-	return values, errors.Join(errs...)
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("sinkhorn: stopped from outside among %d redrawn divergences: %w", reps, context.Cause(ctx))
+	}
+	for rep, err := range errs {
+		if err != nil {
+			return nil, fmt.Errorf("sinkhorn: redrawn divergence %d of %d: %w", rep+1, reps, err)
+		}
+	}
+	return values, nil
 }
 
 // subsetDivergence returns the divergence between the points index[:n] and index[n:] of a pooled cost.

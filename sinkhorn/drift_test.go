@@ -2,6 +2,7 @@ package sinkhorn_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 
 	"github.com/sinkcpu/sinkcpu/internal/parallel"
@@ -77,5 +78,35 @@ func TestDriftRepeats(t *testing.T) {
 		if _, err := s.Drift(context.Background(), pooled(t, 3, 15, 15, 0), c.n, c.reps, 1); err == nil {
 			t.Errorf("n=%d, reps=%d: no error", c.n, c.reps)
 		}
+	}
+}
+
+// TestDriftStops: the end of the context ends a test within one divergence, and one that does not converge names the first alone.
+func TestDriftStops(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	stopped := errors.New("stopped")
+	draws := 0
+	c := logsumexp.NewRowFunc(40, 40, func(dst []float32, i, j0 int) {
+		if i == 0 && j0 == 0 {
+			if draws++; draws == 30 {
+				cancel(stopped)
+			}
+		}
+		for k := range dst {
+			dst[k] = float32((i - j0 - k) * (i - j0 - k))
+		}
+	})
+	var serial *parallel.Pool
+	s := sinkhorn.Solver[float32]{Eps: 50, Runner: serial}
+	if _, err := s.Drift(ctx, c, 20, 1000, 1); !errors.Is(err, stopped) {
+		t.Errorf("error %v, want that of the context", err)
+	}
+	if draws > 40 {
+		t.Errorf("row 0 was read %d times after the end of the context", draws-30)
+	}
+	s.MaxIter, s.Eps = 1, .5
+	_, err := s.Bootstrap(context.Background(), pooled(t, 1, 20, 25, 1), 20, 50, 1)
+	if !errors.Is(err, sinkhorn.ErrNotConverged) || len(err.Error()) > 1000 {
+		t.Errorf("the error of 50 redrawings that do not converge: %v", err)
 	}
 }

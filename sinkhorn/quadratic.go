@@ -86,8 +86,7 @@ func (s *Solver[T]) SolveQuadratic(ctx context.Context, p *Problem[T], plain boo
 	if r.Status == Converged {
 		return r, nil
 	}
-	return r, fmt.Errorf("%w: %s after %d iterations with L1 marginal error %.3g, tolerance %.3g",
-		ErrNotConverged, r.Status, r.Iterations, r.MarginalError, ss.tol)
+	return r, notConverged(ctx, r.Status, r.Iterations, r.MarginalError, ss.tol, remedies[r.Status])
 }
 
 // quadraticGoal is the marginal error to which each weight on the way down is solved.

@@ -104,3 +104,17 @@ func TestQuadraticErrors(t *testing.T) {
 		t.Errorf("cancelled: %v, %v", q.Status, err)
 	}
 }
+
+// TestQuadraticStopped: the end of the context is the error's cause, beside how far the solve came.
+func TestQuadraticStopped(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	p, err := sinkhorn.NewProblem(logsumexp.NewStored([]float64{0, 1, 4, 1, 0, 1, 4, 1, 0}, 3, 3, 3), []float64{.2, .5, .3}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q, err := (&sinkhorn.Solver[float64]{Eps: .1}).SolveQuadratic(ctx, p, false)
+	if !errors.Is(err, context.Canceled) || !errors.Is(err, sinkhorn.ErrNotConverged) || q == nil || q.Status != sinkhorn.Cancelled {
+		t.Errorf("%+v, error %v", q, err)
+	}
+}

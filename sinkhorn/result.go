@@ -99,25 +99,33 @@ func (r *Result[T]) Eps() float64 { return r.eps }
 // Problem returns what was solved.
 func (r *Result[T]) Problem() *Problem[T] { return r.p }
 
+// remedies say what to do about a solve that did not converge.
+var remedies = map[Status]string{
+	PrecisionLimited: "raise the tolerance or eps",
+	MaxIterations:    "raise the number of iterations, the tolerance or eps",
+	Cancelled:        "stopped from outside",
+}
+
 // err returns nil for a converged result, else an error that says how far it came.
 func (r *Result[T]) err(ctx context.Context) error {
 	if r.Status == Converged {
 		return nil
 	}
-	remedy := map[Status]string{
-		PrecisionLimited: "raise the tolerance or eps",
-		MaxIterations:    "raise the number of iterations, the tolerance or eps",
-		Cancelled:        "stopped from outside",
-	}[r.Status]
+	remedy := remedies[r.Status]
 	if isFloat32[T]() && r.Status == PrecisionLimited {
 		remedy = "solve in float64, or " + remedy
 	}
 	if r.p.forbids {
 		remedy += "; some pairs are forbidden, and the weights may not fit those that are left"
 	}
+	return notConverged(ctx, r.Status, r.Iterations, r.MarginalError(), r.tol, remedy)
+}
+
+// notConverged returns an [ErrNotConverged] that says how far a solve came, with the cause of the end of ctx where that was the end.
+func notConverged(ctx context.Context, status Status, iterations int, marginalError, tol float64, remedy string) error {
 	err := fmt.Errorf("%w: %s after %d iterations with L1 marginal error %.3g, tolerance %.3g: %s",
-		ErrNotConverged, r.Status, r.Iterations, r.MarginalError(), r.tol, remedy)
-	if r.Status == Cancelled {
+		ErrNotConverged, status, iterations, marginalError, tol, remedy)
+	if status == Cancelled {
 		return errors.Join(err, context.Cause(ctx))
 	}
 	return err
