@@ -106,7 +106,7 @@ func (t *table) first() error {
 	}
 	numbers, words := 0, 0
 	for _, c := range t.columns {
-		if _, err := parseNumber(fields[c]); err == nil {
+		if _, err := parseNumber(fields[c]); err == nil || errors.Is(err, errBeyond) {
 			numbers++
 		} else if fields[c] != "" {
 			words++
@@ -144,11 +144,13 @@ func (t *table) column(c int) string {
 	return fmt.Sprintf("column %d (%s)", c+1, clip(t.header[c]))
 }
 
+var errBeyond = errors.New("beyond the largest number, 1.8e308")
+
 // parseNumber parses a decimal number, nan or an infinity.
 func parseNumber(s string) (float64, error) {
 	v, err := strconv.ParseFloat(s, 64)
 	if errors.Is(err, strconv.ErrRange) {
-		return 0, fmt.Errorf("%s is beyond the largest number, 1.8e308", clip(s))
+		return 0, fmt.Errorf("%s is %w", clip(s), errBeyond)
 	}
 	if err == nil && !strings.ContainsAny(s, "xX_") {
 		return v, nil

@@ -60,6 +60,7 @@ func TestCSVFaults(t *testing.T) {
 		{"empty", "", "", []string{"the file is empty"}},
 		{"blank", "\n\n", "", []string{"the file is empty"}},
 		{"header only", "x,y\n", "", []string{"a header and no rows"}},
+		{"beyond, in the first row", "1e400,2\n3,4\n", "", []string{"row 1, column 1", "1e400", "1.8e308"}},
 		{"word", "x,y\n1,2\n3,four\n", "", []string{"row 3, column 2", "(\"y\")", `"four" is not a number`, "--columns"}},
 		{"word after blank lines", "1,2\n\n\n3,four\n", "", []string{"row 4, column 2", `"four"`}},
 		{"empty field", "1,2\n3,\n", "", []string{"row 2, column 2", "empty"}},

@@ -194,6 +194,9 @@ func load(f folder) (*loaded, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
+	if info, e := os.Stat(string(f)); e == nil && !info.IsDir() {
+		return nil, fmt.Errorf("%s is a file: name the folder of a run", string(f))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w; the checkpoint is damaged and cannot be used", err)
 	}

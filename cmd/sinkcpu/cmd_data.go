@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/sinkcpu/sinkcpu/data"
 	"github.com/sinkcpu/sinkcpu/data/fetch"
+	"github.com/sinkcpu/sinkcpu/train"
 )
 
 func newDataCommand() *cobra.Command {
@@ -22,7 +24,12 @@ func newDataCommand() *cobra.Command {
 ` + exitStatus,
 		Example: `  sinkcpu data list
   sinkcpu data fetch mnist --to data/mnist`,
-		Args: noArgs,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return unknownCommand(cmd, args[0])
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newDataListCommand(), newDataFetchCommand())
@@ -104,8 +111,11 @@ func fetchSet(cmd *cobra.Command, set fetch.Set, to string) error {
 		defer fmt.Fprint(w, "\r\x1b[K")
 	}
 	err := g.Get(cmd.Context(), set, to)
-	if errors.Is(err, fetch.ErrNoNetwork) {
+	switch {
+	case errors.Is(err, fetch.ErrNoNetwork):
 		return fmt.Errorf("%w; files fetched elsewhere can be put into %s", err, to)
+	case errors.Is(err, context.Canceled):
+		return fmt.Errorf("%w; the same command goes on from what is in %s", train.ErrInterrupted, to)
 	}
 	return err
 }

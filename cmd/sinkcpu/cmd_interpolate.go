@@ -57,6 +57,9 @@ func (o *interpolateOptions) interpolate(cmd *cobra.Command) error {
 	if ext == ".png" {
 		line += 2
 	}
+	if err := checkRows(o.out, pairs*line, k.c.Data); err != nil {
+		return err
+	}
 	rows := train.Ways(k.model, k.x, pairs, o.steps, ext == ".png")
 	if err := k.writeRows(o.out, ext, rows, pairs*line, line); err != nil {
 		return err

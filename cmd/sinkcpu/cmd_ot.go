@@ -161,10 +161,10 @@ func (o *otOptions) runOn(cmd *cobra.Command, args []string) error {
 	pool := parallel.New(threads)
 	defer pool.Close()
 	if o.batch != "" {
-		return o.runBatch(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout(), pool)
+		return o.runBatch(cmd.Context(), stoppable{cmd.Context(), cmd.InOrStdin()}, cmd.OutOrStdout(), pool)
 	}
 	in, eps, err := o.spread(func() (*otInput, float64, error) {
-		in, err := o.read(cmd.InOrStdin(), args)
+		in, err := o.read(stoppable{cmd.Context(), cmd.InOrStdin()}, args)
 		if err != nil {
 			return nil, 0, err
 		}

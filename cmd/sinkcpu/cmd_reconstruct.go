@@ -39,6 +39,9 @@ func (o *codesOptions) reconstruct(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	if err := checkRows(o.out, 2*k.n, k.c.Data); err != nil {
+		return err
+	}
 	both, d := train.BesideReconstructions(k.model, k.x, k.n), k.c.Data.Dim
 	var sum float64
 	for i := 0; i < len(both); i += 2 * d {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 
@@ -50,7 +51,11 @@ func (o *reportOptions) report(cmd *cobra.Command, runs []string) error {
 		fmt.Fprintf(cmd.ErrOrStderr(), "live page: %s\n", address(l))
 		return servePage(cmd.Context(), l, runs...)
 	}
-	if err := atomicfile.Write(o.out, func(w io.Writer) error { return page.Write(w, runs...) }); err != nil {
+	var text bytes.Buffer
+	if err := page.Write(&text, runs...); err != nil {
+		return err
+	}
+	if err := atomicfile.Write(o.out, func(w io.Writer) error { _, err := text.WriteTo(w); return err }); err != nil {
 		return err
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "the report is in %s\n", o.out)

@@ -25,8 +25,24 @@ type sampleOptions struct {
 	threads int
 }
 
-// maxSamples bounds what one call holds in memory.
-const maxSamples = 10_000_000
+// maxSamples bounds the rows of one call, maxRowBytes their memory, and maxImages those that a picture shows.
+const (
+	maxSamples  = 10_000_000
+	maxRowBytes = 4 << 30
+	maxImages   = 10_000
+)
+
+// checkRows refuses more rows than one call makes.
+func checkRows(out string, n int, d train.DataState) error {
+	picture := strings.ToLower(filepath.Ext(out)) == ".png"
+	switch most := maxRowBytes / (4 * d.Dim); {
+	case picture && d.Height > 0 && n > maxImages:
+		return usagef("--out %s: %d images, of at most %d in a picture; write more to a .npy", out, n, maxImages)
+	case n > most:
+		return usagef("--out %s: %d rows of %d numbers take %.1f GiB, of at most %d; make fewer at a time", out, n, d.Dim, 4*float64(n)*float64(d.Dim)/(1<<30), maxRowBytes>>30)
+	}
+	return nil
+}
 
 func newSampleCommand() *cobra.Command {
 	o := &sampleOptions{}
@@ -70,6 +86,9 @@ func (o *sampleOptions) sample(cmd *cobra.Command) error {
 	}
 	if ext == ".png" && !drawable(c.Data) {
 		return usagef("--out %s: samples of %d numbers cannot be drawn; write them to a .npy", o.out, c.Data.Dim)
+	}
+	if err := checkRows(o.out, o.n, c.Data); err != nil {
+		return err
 	}
 	rows := make([]float32, o.n*c.Data.Dim)
 	model.Sample(rows, o.n, random.New(o.seed, "sample"))

@@ -75,7 +75,7 @@ func (o *studyOptions) study(cmd *cobra.Command, name string) error {
 	progress.end()
 	if err != nil {
 		if errors.Is(err, cmd.Context().Err()) {
-			return fmt.Errorf("%w; the same command goes on after the points in %s", err, filepath.Join(o.out, name+".csv"))
+			return fmt.Errorf("%w; the same command goes on after the points in %s", train.ErrInterrupted, filepath.Join(o.out, name+".csv"))
 		}
 		return err
 	}

@@ -35,9 +35,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	code := exitCode(err)
 	var said *saidError
 	if err != nil && !errors.As(err, &said) {
-		printError(stderr, cmd, err, code)
+		printError(stderr, cmd, sayInterrupted(ctx, err), code)
 	}
 	return code
+}
+
+// sayInterrupted names the error of a computation that has nothing to say but that its context ended.
+func sayInterrupted(ctx context.Context, err error) error {
+	if ctx.Err() != nil && (err.Error() == ctx.Err().Error() || err.Error() == context.Cause(ctx).Error()) {
+		return train.ErrInterrupted
+	}
+	return err
 }
 
 // The exit status of the command; help texts list them.
@@ -103,7 +111,7 @@ Without any flag, "sinkcpu train" learns to draw digits from a built-in generato
 		SilenceErrors: true,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usagef("unknown command %q; sinkcpu --help lists the commands", args[0])
+				return unknownCommand(cmd, args[0])
 			}
 			return nil
 		},
@@ -124,6 +132,16 @@ Without any flag, "sinkcpu train" learns to draw digits from a built-in generato
 		newOTCommand(), newDataCommand(), newBenchCommand(), newInfoCommand(),
 	)
 	return root
+}
+
+// unknownCommand refuses a name that is none of cmd's commands, and suggests those that are like it.
+func unknownCommand(cmd *cobra.Command, name string) error {
+	hint := ""
+	cmd.SuggestionsMinimumDistance = 2
+	if like := cmd.SuggestionsFor(name); len(like) > 0 {
+		hint = ", did you mean " + strings.Join(like, " or ") + "?"
+	}
+	return usagef("unknown command %q%s; %s --help lists the commands", name, hint, cmd.CommandPath())
 }
 
 // noArgs refuses arguments that are not flags.

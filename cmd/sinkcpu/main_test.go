@@ -74,6 +74,8 @@ func TestExitStatus(t *testing.T) {
 		{"info", 0, ""},
 		{"sample --run RUN -n 3 --out DIR/s.npy", 0, ""},
 		{"frobnicate", 2, "frobnicate"},
+		{"tran", 2, "did you mean train?"},
+		{"data fetsh", 2, "did you mean fetch?"},
 		{"info extra", 2, "extra"},
 		{"info --no-such-flag", 2, "--no-such-flag"},
 		{"train --steps x", 2, "--steps"},
@@ -108,12 +110,14 @@ func TestExitStatus(t *testing.T) {
 		{"sample --run RUN -n 0", 2, "-n 0"},
 		{"sample --run RUN --out s.gif", 2, ".npy"},
 		{"sample --run RUN --threads -2", 2, "--threads -2"},
+		{"sample --run DIR/full/file", 1, "full/file is a file: name the folder of a run"},
+		{"report DIR/none --out DIR/report.html", 1, "sinkcpu: DIR/none is not the folder of a run"},
 		{"sample --run DIR/none", 1, "none"},
 		{"sample --run DIR/torn", 1, "checkpoint.safetensors"},
 	} {
 		args := strings.Fields(strings.NewReplacer("RUN", at("run"), "DIR", dir).Replace(c.args))
 		code, _, stderr := command(args...)
-		if code != c.code || !strings.Contains(stderr, c.say) {
+		if code != c.code || !strings.Contains(stderr, strings.ReplaceAll(c.say, "DIR", dir)) {
 			t.Errorf("sinkcpu %s: exit %d, want %d: %s", c.args, code, c.code, stderr)
 		}
 		if code != 0 && (!strings.HasPrefix(stderr, "sinkcpu: ") || strings.Count(stderr, "\n") != 1) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"math"
@@ -68,6 +69,31 @@ func orUniform(path string) string {
 		return "uniform"
 	}
 	return path
+}
+
+// A stoppable reader ends with its context: the read of a terminal or a pipe may wait for ever.
+type stoppable struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+// Read implements [io.Reader]. After the end of the context a read that was begun goes on in memory of its own, and is dropped.
+func (s stoppable) Read(p []byte) (int, error) {
+	type got struct {
+		n   int
+		err error
+	}
+	buf, done := make([]byte, len(p)), make(chan got, 1)
+	go func() {
+		n, err := s.r.Read(buf)
+		done <- got{n, err}
+	}()
+	select {
+	case <-s.ctx.Done():
+		return 0, context.Cause(s.ctx)
+	case g := <-done:
+		return copy(p, buf[:g.n]), g.err
+	}
 }
 
 // readArray reads a file, or the standard input where it is named -.

@@ -229,7 +229,11 @@ func (r *otReport) text() string {
 		line("not zero", "%s", nonZeros(*r.NonZeros, r.N, r.M))
 	}
 	line("marginal error", "%.3g", r.MarginalError)
-	line("status", "%s after %d iterations (%s), %.3g s", r.Status, r.Iterations, r.Method, r.Seconds)
+	plural := "s"
+	if r.Iterations == 1 {
+		plural = ""
+	}
+	line("status", "%s after %d iteration%s (%s), %.3g s", r.Status, r.Iterations, plural, r.Method, r.Seconds)
 	if r.Device != deviceCPU {
 		line("device", "%s", r.Device)
 	}

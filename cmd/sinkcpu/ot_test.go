@@ -3,12 +3,15 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
+	"io"
 	"maps"
 	"math"
 	"os"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -284,12 +287,34 @@ func TestOTText(t *testing.T) {
 	}
 }
 
+// TestOTInputInterrupted: an interrupt ends the wait for an input that does not come, and is said in a word.
+func TestOTInputInterrupted(t *testing.T) {
+	r, w := io.Pipe()
+	defer w.Close()
+	ctx, cancel := context.WithCancel(context.Background())
+	cmd := newOTCommand()
+	cmd.SetIn(r)
+	cmd.SetArgs([]string{"-", newOTBench(t).file("y.csv", 1, 0, 1)})
+	cmd.SilenceErrors, cmd.SilenceUsage = true, true
+	time.AfterFunc(50*time.Millisecond, cancel)
+	err := cmd.ExecuteContext(ctx)
+	if !errors.Is(err, context.Canceled) || exitCode(err) != exitInterrupted {
+		t.Errorf("error %v, exit %d", err, exitCode(err))
+	}
+	if said := sayInterrupted(ctx, context.Canceled).Error(); said != "interrupted" {
+		t.Errorf("an interrupt is told as %q", said)
+	}
+	if err := errors.New("another"); sayInterrupted(ctx, err) != err {
+		t.Error("an error is hidden by an interrupt")
+	}
+}
+
 // TestOTInterrupted: the answer so far is printed with its status.
 func TestOTInterrupted(t *testing.T) {
 	b := newOTBench(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	for _, more := range [][]string{{}, {"--debias"}, {"--precision", "f64"}} {
+	for _, more := range [][]string{{}, {"--debias"}, {"--precision", "f64"}, {"--reg", "l2"}} {
 		var out, stderr bytes.Buffer
 		code := run(ctx, append(append([]string{"ot"}, b.clouds()...), more...), &out, &stderr)
 		if code != exitInterrupted || !strings.Contains(out.String(), "cancelled") || !strings.Contains(stderr.String(), "cancelled") {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/sinkcpu/sinkcpu/data"
+	"github.com/sinkcpu/sinkcpu/train"
 )
 
 func TestSample(t *testing.T) {
@@ -85,5 +86,23 @@ func TestTrainingLearns(t *testing.T) {
 	mean := s.HeldOut.References[2].Mean
 	if !(s.HeldOut.Mean < mean/10) || math.Abs(s.HeldOut.References[0].Mean) > mean/50 {
 		t.Errorf("held-out measure %g, real against real %g, mean point %g", s.HeldOut.Mean, s.HeldOut.References[0].Mean, mean)
+	}
+}
+
+// TestCheckRows: more rows than memory or a picture should hold are refused before they are made.
+func TestCheckRows(t *testing.T) {
+	images, points := train.DataState{Dim: 784, Height: 28, Width: 28, Channels: 1}, train.DataState{Dim: 2}
+	for _, c := range []struct {
+		out string
+		n   int
+		d   train.DataState
+		ok  bool
+	}{
+		{"a.npy", 1_000_000, images, true}, {"a.npy", 2_000_000, images, false}, {"a.npy", 10_000_000, points, true},
+		{"a.png", 10_000, images, true}, {"a.PNG", 10_001, images, false}, {"a.png", 1_000_000, points, true},
+	} {
+		if err := checkRows(c.out, c.n, c.d); (err == nil) != c.ok {
+			t.Errorf("%d rows of %d into %s: %v", c.n, c.d.Dim, c.out, err)
+		}
 	}
 }
