@@ -2,6 +2,11 @@ package ptx_test
 
 import (
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -42,5 +47,54 @@ func TestBest(t *testing.T) {
 	}
 	if ptx.For(7, 0) != nil || !strings.Contains(string(ptx.For(8, 6)), ".target sm_80") {
 		t.Error("For returns the kernels of another target")
+	}
+}
+
+// Where there is ptxas, the assembler of the CUDA toolkits (on PATH, or named by SINKCPU_PTXAS), no kernel spills registers beyond what is known: with -v
+// the test lists what each takes. Known are those at the limit of registers of two large blocks, none of which spills in its innermost loop.
+func TestSpills(t *testing.T) {
+	ptxas := os.Getenv("SINKCPU_PTXAS")
+	if ptxas == "" {
+		ptxas = "ptxas"
+	}
+	if _, err := exec.LookPath(ptxas); err != nil {
+		t.Skip("no ptxas: name it in SINKCPU_PTXAS")
+	}
+	known := func(kernel string) int {
+		switch {
+		case strings.HasPrefix(kernel, "sinkhorn_points_") && kernel != "sinkhorn_points_product_shift":
+			return 400
+		case strings.Contains(kernel, "_plain_large"):
+			return 100
+		}
+		return 8
+	}
+	about := regexp.MustCompile(`(?s)Function properties for (\w+)\s+\d+ bytes stack frame, (\d+) bytes spill stores, \d+ bytes spill loads.*?Used (\d+) registers`)
+	for _, arch := range []struct {
+		name   string
+		target ptx.Target
+	}{{"sm_75", ptx.Targets()[0]}, {"sm_80", ptx.Targets()[1]}, {"sm_90", ptx.Targets()[1]}} {
+		path := filepath.Join(t.TempDir(), arch.target.File())
+		if err := os.WriteFile(path, arch.target.Image(), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		out, err := exec.Command(ptxas, "-v", "-arch="+arch.name, "-o", path+".cubin", path).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		kernels := about.FindAllStringSubmatch(string(out), -1)
+		if len(kernels) == 0 {
+			t.Fatalf("%s says nothing of kernels: %s", ptxas, out)
+		}
+		for _, k := range kernels {
+			bytes, err := strconv.Atoi(k[2])
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Logf("%s %s: %s registers, %d bytes spilled", arch.name, k[1], k[3], bytes)
+			if bytes > known(k[1]) {
+				t.Errorf("%s %s spills %d bytes, want at most %d", arch.name, k[1], bytes, known(k[1]))
+			}
+		}
 	}
 }

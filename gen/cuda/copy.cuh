@@ -46,15 +46,26 @@ DEVICE_INLINE float4 load4_at(shared_pointer p, int distance) { return load4(p +
 
 #endif
 
-// copy4_at copies one number to a constant distance from an address, as copy16 does, or writes 0 there, without reading, where there is none.
+// copy16_at and copy4_at copy to a constant distance from an address; copy4_at writes 0 there, without reading, where there is nothing to copy.
 #if defined(__CUDA__) && defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
 
+DEVICE_INLINE void copy16_at(shared_pointer to, int distance, const float *from) {
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(to + 4 * distance), "l"(from) : "memory");
+}
 DEVICE_INLINE void copy4_at(shared_pointer to, int distance, const float *from, bool there) {
     asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(to + 4 * distance), "l"(from), "r"(there ? 4 : 0) : "memory");
 }
 
-#elif !defined(__CUDA__)
+#elif defined(__CUDA__)
 
+DEVICE_INLINE void copy16_at(shared_pointer to, int distance, const float *from) {
+    float4 v = load4(from);
+    asm volatile("st.shared.v4.f32 [%0], {%1, %2, %3, %4};" ::"r"(to + 4 * distance), "f"(v.x), "f"(v.y), "f"(v.z), "f"(v.w) : "memory");
+}
+
+#else
+
+DEVICE_INLINE void copy16_at(shared_pointer to, int distance, const float *from) { store4(const_cast<float *>(to) + distance, load4(from)); }
 DEVICE_INLINE void copy4_at(shared_pointer to, int distance, const float *from, bool there) { const_cast<float *>(to)[distance] = there ? *from : 0.f; }
 
 #endif

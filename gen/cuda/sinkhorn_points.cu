@@ -6,7 +6,8 @@
 // and 4 operations, 1/4 of a read of 16 bytes in shared memory per coordinate, one exponential. With 128 multiply-adds in a cycle and
 // multiprocessor the limit is d/128 + 1/32 cycles an entry, above that of the exponentials, 1/16, from d = 8 on. The PTX has 277 instructions for
 // 256 multiply-adds of products (533 for 512 operations of differences): .9 of the limit is to be expected, where two blocks hide each
-// other's barriers.
+// other's barriers. At the 128 registers of two blocks the loop over coordinates spills nothing; what ends a tile has up to 60 instructions for
+// spills, once in d/4 turns of that loop.
 #include "copy.cuh"
 #include "sinkhorn_terms.cuh"
 
@@ -17,14 +18,10 @@ constexpr int tile = 128, depth = 16, stride = depth + 4, each = 8, apart = 16;
 
 enum Operation { product, difference };
 
-// load starts copying coordinates k0 to k0+15 of a tile of rows and one of columns.
-DEVICE_INLINE void load(float (*to)[stride], const float *x, const float *y, int ld, int k0) {
+// load starts copying 16 coordinates of a tile of rows and one of columns. x and y are where the first that this thread copies lie.
+DEVICE_INLINE void load(shared_pointer to, const float *x, const float *y, int ld) {
 #pragma unroll
-    for (int q = 0; q < 4; q++) {
-        int at = threadIdx.x + 256 * q, row = at / 4, k = at % 4 * 4;
-        const float *from = q < 2 ? x + (size_t)row * ld : y + (size_t)(row - tile) * ld;
-        copy16(&to[row][k], from + k0 + k);
-    }
+    for (int q = 0; q < 4; q++) copy16_at(to, 64 * q * stride, (q < 2 ? x : y) + q % 2 * 64 * ld);
     copy_commit();
 }
 
@@ -57,7 +54,9 @@ DEVICE_INLINE void pass(const float *x, const float *y, int ld, const float *u, 
                         float *out, int rows, int count) {
     __shared__ __attribute__((aligned(16))) float held[2][2 * tile][stride];
     int tx = threadIdx.x % apart, ty = threadIdx.x / apart, i0 = blockIdx.x * tile;
-    x += (size_t)i0 * ld;
+    size_t own = (size_t)(threadIdx.x / 4) * ld + threadIdx.x % 4 * 4; // of the first point that this thread copies
+    shared_pointer to = shared_address(&held[0][threadIdx.x / 4][threadIdx.x % 4 * 4]);
+    x += (size_t)i0 * ld + own;
     int first = first_tile(count, blockIdx.y, gridDim.y), last = first_tile(count, blockIdx.y + 1, gridDim.y);
     int chunks = ld / depth, steps = (last - first) * chunks;
     Sum sums[each];
@@ -68,12 +67,15 @@ DEVICE_INLINE void pass(const float *x, const float *y, int ld, const float *u, 
 #pragma unroll
         for (int c = 0; c < each; c++) p[r][c] = 0.f;
     }
-    if (steps > 0) load(held[0], x, y + (size_t)first * tile * ld, ld, 0);
+    y += (size_t)first * tile * ld + own;
+    if (steps > 0) load(to, x, y, ld);
     int chunk = 0, j0 = first * tile;
     for (int step = 0; step < steps; step++) {
         bool ends = chunk + 1 == chunks;
         if (step + 1 < steps) {
-            load(held[(step + 1) % 2], x, y + (size_t)(ends ? j0 + tile : j0) * ld, ld, ends ? 0 : (chunk + 1) * depth);
+            if (ends) y += (size_t)tile * ld;
+            int k = ends ? 0 : (chunk + 1) * depth;
+            load(shared_at(to, (step + 1) % 2 * 2 * tile * stride), x + k, y + k, ld);
             copy_wait<1>();
         } else {
             copy_wait<0>();
