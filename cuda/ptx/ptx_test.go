@@ -67,7 +67,7 @@ func TestSpills(t *testing.T) {
 		case strings.Contains(kernel, "_plain_large"):
 			return 100
 		}
-		return 8
+		return 16
 	}
 	about := regexp.MustCompile(`(?s)Function properties for (\w+)\s+\d+ bytes stack frame, (\d+) bytes spill stores, \d+ bytes spill loads.*?Used (\d+) registers`)
 	for _, arch := range []struct {
