@@ -8,8 +8,8 @@ import (
 	"strings"
 
 	"github.com/sinkcpu/sinkcpu/generative"
-	"github.com/sinkcpu/sinkcpu/internal/parallel"
 	"github.com/sinkcpu/sinkcpu/internal/random"
+	"github.com/sinkcpu/sinkcpu/kernels"
 	"github.com/sinkcpu/sinkcpu/nn"
 )
 
@@ -130,7 +130,7 @@ func (a AutoEncoder) validate(c Config) error {
 	return nil
 }
 
-func newAutoEncoder(ops nn.Ops[float32], c Config, eps float64, d DataState, pool *parallel.Pool) (generative.Objective, error) {
+func newAutoEncoder(ops nn.Ops[float32], c Config, eps float64, d DataState, pool kernels.Runner) (generative.Objective, error) {
 	model, err := newModel(ops, c, d)
 	if err != nil {
 		return nil, err

@@ -32,7 +32,7 @@ func classifierOptions(t testing.TB, dir string, steps, rows, workers int) Optio
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Options{Dir: dir, Config: c, Source: src, Eps: 1, Objective: obj, Pool: pool, Distance: meanDistance}
+	return Options{Dir: dir, Config: c, Source: src, Eps: 1, Objective: obj, Runner: pool, Distance: meanDistance}
 }
 
 // A classifier that was interrupted ends with the bits of one that was not; its run has no pictures of samples, and a file of weights

@@ -10,8 +10,8 @@ import (
 	"github.com/sinkcpu/sinkcpu/data"
 	"github.com/sinkcpu/sinkcpu/evaluate"
 	"github.com/sinkcpu/sinkcpu/generative"
-	"github.com/sinkcpu/sinkcpu/internal/parallel"
 	"github.com/sinkcpu/sinkcpu/internal/random"
+	"github.com/sinkcpu/sinkcpu/kernels"
 	"github.com/sinkcpu/sinkcpu/sinkhorn"
 )
 
@@ -24,8 +24,8 @@ type EvaluateOptions struct {
 	Network    *evaluate.Network // of features; nil for none
 	Distance   Distance          // of the held-out measure
 
-	Pool *parallel.Pool // nil: the caller alone
-	Note func(string)   // called with what is being done; nil for none
+	Runner kernels.Runner // nil: the pool of the process, of GOMAXPROCS workers
+	Note   func(string)   // called with what is being done; nil for none
 }
 
 const (
@@ -66,8 +66,8 @@ type Measured struct {
 }
 
 // DigitsFor returns the network [evaluate.Digits] for images of the shape that it reads, nil for other rows.
-func DigitsFor(d *data.Dataset, pool *parallel.Pool) (*evaluate.Network, error) {
-	net, err := evaluate.Digits(pool)
+func DigitsFor(d *data.Dataset, pool kernels.Runner) (*evaluate.Network, error) {
+	net, err := evaluate.Digits(orDefault(pool))
 	if err != nil || !net.Reads(d.C, d.H, d.W) {
 		return nil, err
 	}
@@ -131,6 +131,7 @@ func newEvaluation(ctx context.Context, o EvaluateOptions) (*evaluation, error) 
 	if o.Neighbours == 0 {
 		o.Neighbours = evaluationNeighbours
 	}
+	o.Runner = orDefault(o.Runner)
 	e := &evaluation{o: o, value: map[string][][]float64{}}
 	e.note("drawing test rows")
 	h, err := newHeldOut(ctx, o.Distance, o.Source, o.Seed)
@@ -204,17 +205,17 @@ func (e *evaluation) newRealRows(k uint64) (realRows, error) {
 	if r.y, r.other, err = split(e.h.test, e.rows, e.o.Seed, k); err != nil {
 		return r, err
 	}
-	if r.bandwidth, err = evaluate.MedianDistance(e.o.Pool, r.y, e.rows, e.h.test.Dim); err != nil || e.space.dim == 0 {
+	if r.bandwidth, err = evaluate.MedianDistance(e.o.Runner, r.y, e.rows, e.h.test.Dim); err != nil || e.space.dim == 0 {
 		return r, err
 	}
 	features, _, err := e.space.read(r.y, e.rows)
 	if err != nil {
 		return r, err
 	}
-	if r.law, err = evaluate.FitGaussian(e.o.Pool, features, e.rows, e.space.dim); err != nil {
+	if r.law, err = evaluate.FitGaussian(e.o.Runner, features, e.rows, e.space.dim); err != nil {
 		return r, err
 	}
-	r.balls, err = evaluate.NewReference(e.o.Pool, features, e.rows, e.space.dim, e.o.Neighbours)
+	r.balls, err = evaluate.NewReference(e.o.Runner, features, e.rows, e.space.dim, e.o.Neighbours)
 	return r, err
 }
 
@@ -223,7 +224,7 @@ func (e *evaluation) first(x []float32) []float32 { return x[:min(e.rows, neares
 
 // toTraining returns the distance of each row to the nearest training row.
 func (e *evaluation) toTraining(ctx context.Context, x []float32) ([]float64, error) {
-	s, err := nearestTraining(ctx, e.o.Pool, e.h.train, x, 1)
+	s, err := nearestTraining(ctx, e.o.Runner, e.h.train, x, 1)
 	if err != nil {
 		return nil, err
 	}
@@ -253,7 +254,7 @@ func (e *evaluation) laws(ctx context.Context, model generative.Generator) ([]la
 	}
 	for _, k := range h.books() {
 		e.note("finding " + h.nameOf(k))
-		book, err := kmeans(ctx, e.o.Pool, h.train, k, random.New(e.o.Seed, "k-means", uint64(k)))
+		book, err := kmeans(ctx, e.o.Runner, h.train, k, random.New(e.o.Seed, "k-means", uint64(k)))
 		if err != nil {
 			return nil, err
 		}
@@ -328,7 +329,7 @@ func (e *evaluation) converged(ctx context.Context, what string, err error) erro
 
 // measureDraw takes the measures of the samples x of one draw.
 func (e *evaluation) measureDraw(ctx context.Context, at int, name string, r *realRows, x []float32) error {
-	d, pool, test := e.h.test.Dim, e.o.Pool, e.h.test
+	d, pool, test := e.h.test.Dim, e.o.Runner, e.h.test
 	n := min(e.rows, e.h.rows)
 	v, err := evaluate.Divergence(ctx, pool, x[:n*d], r.y[:n*d], n, n, d, e.h.eps, heldOutTol)
 	if err := e.converged(ctx, "divergence of "+name, err); err != nil {
@@ -365,7 +366,7 @@ func (e *evaluation) measureFeatures(at int, r *realRows, x []float32) error {
 	if err != nil {
 		return err
 	}
-	law, err := evaluate.FitGaussian(e.o.Pool, features, e.rows, e.space.dim)
+	law, err := evaluate.FitGaussian(e.o.Runner, features, e.rows, e.space.dim)
 	if err != nil {
 		return err
 	}

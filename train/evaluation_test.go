@@ -56,7 +56,7 @@ func evaluated(t *testing.T, model generative.Generator, src *data.Source, rows,
 		t.Fatal(err)
 	}
 	e, err := Evaluate(t.Context(), model, EvaluateOptions{
-		Source: src, Seed: 5, Rows: rows, Neighbours: 3, Network: net, Distance: SinkhornDistance(pool), Pool: pool,
+		Source: src, Seed: 5, Rows: rows, Neighbours: 3, Network: net, Distance: SinkhornDistance(pool), Runner: pool,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -5,7 +5,7 @@ import (
 
 	"github.com/sinkcpu/sinkcpu/evaluate"
 	"github.com/sinkcpu/sinkcpu/generative"
-	"github.com/sinkcpu/sinkcpu/internal/parallel"
+	"github.com/sinkcpu/sinkcpu/kernels"
 )
 
 // A frechet measures a model in the features of digits, on the rows of the held-out measure.
@@ -13,13 +13,13 @@ import (
 //	Frechet distance between the laws of the features of X and X' together, and of Y and Y' together
 type frechet struct {
 	h    *heldOut
-	pool *parallel.Pool
+	pool kernels.Runner
 	net  *evaluate.Network
 	real []*evaluate.Gaussian // of each draw
 }
 
 // newFrechet returns nil where the rows are not what the network reads.
-func newFrechet(h *heldOut, pool *parallel.Pool) (*frechet, error) {
+func newFrechet(h *heldOut, pool kernels.Runner) (*frechet, error) {
 	net, err := DigitsFor(h.test, pool)
 	if err != nil || net == nil {
 		return nil, err

@@ -8,8 +8,8 @@ import (
 
 	"github.com/sinkcpu/sinkcpu/data"
 	"github.com/sinkcpu/sinkcpu/generative"
-	"github.com/sinkcpu/sinkcpu/internal/parallel"
 	"github.com/sinkcpu/sinkcpu/internal/random"
+	"github.com/sinkcpu/sinkcpu/kernels"
 )
 
 // A Distance returns the sharp entropic transport cost W = <C, P> between two clouds of n and m points of dimension d under the squared
@@ -190,7 +190,7 @@ func (h *heldOut) fromModel(obj generative.Generator) func(k uint64) (x, x2 []fl
 
 // measureReferences fills references: other test rows, the training rows themselves, k-means centroids of those drawn as often as they
 // serve, and their mean.
-func (h *heldOut) measureReferences(ctx context.Context, pool *parallel.Pool) error {
+func (h *heldOut) measureReferences(ctx context.Context, pool kernels.Runner) error {
 	if h.references != nil {
 		return nil
 	}

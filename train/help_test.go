@@ -16,8 +16,8 @@ import (
 
 	"github.com/sinkcpu/sinkcpu/data"
 	"github.com/sinkcpu/sinkcpu/generative"
-	"github.com/sinkcpu/sinkcpu/internal/parallel"
 	"github.com/sinkcpu/sinkcpu/internal/random"
+	"github.com/sinkcpu/sinkcpu/kernels"
 	"github.com/sinkcpu/sinkcpu/nn"
 )
 
@@ -33,7 +33,7 @@ type meanObjective struct {
 	failAt, steps int // step that meets NaN, counted from this process's first
 }
 
-func newMean(t testing.TB, c Config, dim int, pool *parallel.Pool) *meanObjective {
+func newMean(t testing.TB, c Config, dim int, pool kernels.Runner) *meanObjective {
 	ops := nn.NewCPU[float32](pool)
 	adam, err := nn.NewAdam(ops, nn.DefaultAdam(c.Rate))
 	if err != nil {

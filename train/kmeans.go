@@ -26,7 +26,7 @@ type codebook struct {
 
 // kmeans returns k centroids of the rows of ds, by Lloyd's algorithm from a start by k-means++ on the first rows of a shuffle. k is at most
 // the number of rows; one centroid is the mean of all rows. The result depends on the data and the stream, not on the pool.
-func kmeans(ctx context.Context, pool *parallel.Pool, ds *data.Dataset, k int, rng *random.Stream) (codebook, error) {
+func kmeans(ctx context.Context, pool kernels.Runner, ds *data.Dataset, k int, rng *random.Stream) (codebook, error) {
 	k = min(k, ds.N)
 	if k > 1 && ds.N > kmeansRows {
 		ds = ds.Subset(rng.Perm(ds.N)[:kmeansRows])
@@ -96,7 +96,7 @@ func draw(w []float64, u float64) int {
 
 // lloyd is a k-means in progress.
 type lloyd struct {
-	pool    *parallel.Pool
+	pool    kernels.Runner
 	ds      *data.Dataset
 	book    codebook
 	nearest []int32
@@ -121,7 +121,7 @@ func (l *lloyd) round() (moved int) {
 		p := l.book.points[c*d : (c+1)*d]
 		half[c] = kernels.Dot(p, p) / 2
 	}
-	l.pool.For(len(l.parts), func(t int) { l.assign(t, half) })
+	parallel.For(l.pool, len(l.parts), func(t int) { l.assign(t, half) })
 	for c := range k {
 		sum, n := l.parts[0].sums[c*d:(c+1)*d], l.parts[0].count[c]
 		for _, p := range l.parts[1:] {

@@ -8,8 +8,8 @@ import (
 	"github.com/sinkcpu/sinkcpu/data"
 	"github.com/sinkcpu/sinkcpu/evaluate"
 	"github.com/sinkcpu/sinkcpu/generative"
-	"github.com/sinkcpu/sinkcpu/internal/parallel"
 	"github.com/sinkcpu/sinkcpu/internal/random"
+	"github.com/sinkcpu/sinkcpu/kernels"
 	"github.com/sinkcpu/sinkcpu/report"
 )
 
@@ -17,7 +17,7 @@ import (
 const nearestBlock = 2048
 
 // nearestTraining finds the k training rows nearest to each row of x.
-func nearestTraining(ctx context.Context, pool *parallel.Pool, train *data.Dataset, x []float32, k int) (*evaluate.Search[float32], error) {
+func nearestTraining(ctx context.Context, pool kernels.Runner, train *data.Dataset, x []float32, k int) (*evaluate.Search[float32], error) {
 	d := train.Dim
 	s, err := evaluate.NewSearch(pool, x, len(x)/d, d, k)
 	if err != nil {
@@ -47,14 +47,14 @@ const (
 
 // NearestPicture draws ten samples of a model, one a line at the left, each followed by the eight training images nearest to it, the nearest
 // first: a sample that is like its neighbour in every stroke is a copy. The samples come from the stream "nearest" of the seed.
-func NearestPicture(ctx context.Context, model generative.Generator, train *data.Dataset, seed uint64, pool *parallel.Pool) (image.Image, error) {
+func NearestPicture(ctx context.Context, model generative.Generator, train *data.Dataset, seed uint64, pool kernels.Runner) (image.Image, error) {
 	if !Shape(train).Valid() {
 		return nil, errors.New("the rows are no images that can be drawn beside each other")
 	}
 	d, k := train.Dim, min(nearestShown, train.N)
 	x := make([]float32, nearestLines*d)
 	model.Sample(x, nearestLines, random.New(seed, "nearest"))
-	s, err := nearestTraining(ctx, pool, train, x, k)
+	s, err := nearestTraining(ctx, orDefault(pool), train, x, k)
 	if err != nil {
 		return nil, err
 	}

@@ -8,14 +8,14 @@ import (
 
 	"github.com/sinkcpu/sinkcpu/evaluate"
 	"github.com/sinkcpu/sinkcpu/generative"
-	"github.com/sinkcpu/sinkcpu/internal/parallel"
 	"github.com/sinkcpu/sinkcpu/internal/random"
+	"github.com/sinkcpu/sinkcpu/kernels"
 	"github.com/sinkcpu/sinkcpu/nn"
 	"github.com/sinkcpu/sinkcpu/sinkhorn"
 )
 
 // A builder makes what an objective compares clouds by, with eps in units of the cost.
-type builder func(c Config, eps float64, pool *parallel.Pool) (generative.Criterion[float32], error)
+type builder func(c Config, eps float64, pool kernels.Runner) (generative.Criterion[float32], error)
 
 // builders holds the objectives by the names that --objective takes.
 var builders = map[string]builder{"sinkhorn": newTransport, "exact": newExact, "mmd": newMMD, "wgan": newWGAN, "wgan-gp": newWGAN}
@@ -27,12 +27,13 @@ const classifier = "classifier"
 const digits = "digits"
 
 // NewObjective returns the objective of a config at step 0, for the data that d describes, images or not.
-func NewObjective(c Config, eps float64, d DataState, pool *parallel.Pool) (generative.Objective, error) {
+func NewObjective(c Config, eps float64, d DataState, pool kernels.Runner) (generative.Objective, error) {
+	pool = orDefault(pool)
 	return newObjective(nn.NewCPU[float32](pool), c, eps, d, pool)
 }
 
 // newObjective is NewObjective with the networks on a table of operations.
-func newObjective(ops nn.Ops[float32], c Config, eps float64, d DataState, pool *parallel.Pool) (generative.Objective, error) {
+func newObjective(ops nn.Ops[float32], c Config, eps float64, d DataState, pool kernels.Runner) (generative.Objective, error) {
 	switch {
 	case c.Objective == classifier:
 		return newClassifier(ops, c, d)
@@ -80,7 +81,7 @@ func newObjective(ops nn.Ops[float32], c Config, eps float64, d DataState, pool 
 	return generative.NewAdversarial(fit, features, cfg)
 }
 
-func newCriterion(c Config, eps float64, d DataState, pool *parallel.Pool) (generative.Criterion[float32], error) {
+func newCriterion(c Config, eps float64, d DataState, pool kernels.Runner) (generative.Criterion[float32], error) {
 	if c.isROT() {
 		return newROT(c, eps, d, pool)
 	}
@@ -139,7 +140,7 @@ func newClassifier(ops nn.Ops[float32], c Config, d DataState) (*generative.Clas
 	})
 }
 
-func newCritic(ops nn.Ops[float32], c Config, d DataState, pool *parallel.Pool) (nn.Layer[float32], error) {
+func newCritic(ops nn.Ops[float32], c Config, d DataState, pool kernels.Runner) (nn.Layer[float32], error) {
 	features, err := newFeatures(ops, c, d, pool)
 	if err != nil {
 		return nil, err
@@ -147,7 +148,7 @@ func newCritic(ops nn.Ops[float32], c Config, d DataState, pool *parallel.Pool) 
 	return c.mixed(ops, features, d)
 }
 
-func newFeatures(ops nn.Ops[float32], c Config, d DataState, pool *parallel.Pool) (nn.Layer[float32], error) {
+func newFeatures(ops nn.Ops[float32], c Config, d DataState, pool kernels.Runner) (nn.Layer[float32], error) {
 	var net *nn.Sequential[float32]
 	var err error
 	if c.readsClassifier() {
@@ -166,7 +167,7 @@ func newFeatures(ops nn.Ops[float32], c Config, d DataState, pool *parallel.Pool
 }
 
 // newClassifierFeatures returns the network of a classifier up to its last layer, on rows.
-func newClassifierFeatures(ops nn.Ops[float32], c Config, d DataState, pool *parallel.Pool) (nn.Layer[float32], error) {
+func newClassifierFeatures(ops nn.Ops[float32], c Config, d DataState, pool kernels.Runner) (nn.Layer[float32], error) {
 	if c.Critic == digits {
 		net, err := evaluate.Digits(pool)
 		if err != nil {
@@ -204,7 +205,7 @@ func (d DataState) output() string {
 	return ""
 }
 
-func newTransport(c Config, eps float64, pool *parallel.Pool) (generative.Criterion[float32], error) {
+func newTransport(c Config, eps float64, pool kernels.Runner) (generative.Criterion[float32], error) {
 	value := sinkhorn.Sharp
 	if c.Value == "entropic" {
 		value = sinkhorn.Entropic
@@ -215,11 +216,11 @@ func newTransport(c Config, eps float64, pool *parallel.Pool) (generative.Criter
 	})
 }
 
-func newExact(c Config, _ float64, pool *parallel.Pool) (generative.Criterion[float32], error) {
+func newExact(c Config, _ float64, pool kernels.Runner) (generative.Criterion[float32], error) {
 	return generative.NewTransport[float32](generative.TransportConfig{Loss: c.Loss, Self: c.Self, Cost: c.ground(), Exact: true, Runner: pool})
 }
 
-func newMMD(c Config, _ float64, pool *parallel.Pool) (generative.Criterion[float32], error) {
+func newMMD(c Config, _ float64, pool kernels.Runner) (generative.Criterion[float32], error) {
 	return generative.NewMMD[float32](generative.MMDConfig{
 		Kernel: c.Kernel, Bandwidths: c.Bandwidths, Unbiased: c.Estimate == "unbiased", Runner: pool,
 	})

@@ -72,7 +72,7 @@ func prepared(t testing.TB, dir string, c Config, workers int) Options {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Options{Dir: dir, Config: c, Source: src, Eps: .1, Objective: obj, Pool: pool}
+	return Options{Dir: dir, Config: c, Source: src, Eps: .1, Objective: obj, Runner: pool}
 }
 
 // smallImages are 40 images of 8 x 12 pixels in two channels.

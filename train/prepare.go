@@ -9,20 +9,31 @@ import (
 	"github.com/sinkcpu/sinkcpu/generative"
 	"github.com/sinkcpu/sinkcpu/internal/parallel"
 	"github.com/sinkcpu/sinkcpu/internal/safetensors"
+	"github.com/sinkcpu/sinkcpu/kernels"
 	"github.com/sinkcpu/sinkcpu/nn"
 )
 
 // Prepare opens the data of a config and makes its objective at step 0. The options lack the folder, the distance, the reporter and the
-// version. A setting that cannot be is a [*ConfigError].
-func Prepare(c Config, pool *parallel.Pool) (Options, error) {
+// version. A setting that cannot be is a [*ConfigError]. A nil pool is that of the process, of GOMAXPROCS workers, as everywhere in this package.
+func Prepare(c Config, pool kernels.Runner) (Options, error) {
+	pool = orDefault(pool)
 	return PrepareOn(nn.NewCPU[float32](pool), c, pool)
+}
+
+// orDefault returns the pool of the process where none is given.
+func orDefault(pool kernels.Runner) kernels.Runner {
+	if pool == nil {
+		return parallel.Default()
+	}
+	return pool
 }
 
 // PrepareOn is [Prepare] with the networks and their optimiser on a table of operations, such as a device's; see [generative.NewFit] and
 // [generative.NewClassifier]. Objectives that compute on the host alone are refused with [errors.ErrUnsupported] on any other table. The
 // options lack the name of its device too; a device that fails is an error with a [*nn.Fault].
-func PrepareOn(ops nn.Ops[float32], c Config, pool *parallel.Pool) (o Options, err error) {
+func PrepareOn(ops nn.Ops[float32], c Config, pool kernels.Runner) (o Options, err error) {
 	defer nn.CatchFault(&err)
+	pool = orDefault(pool)
 	if err := c.Validate(); err != nil {
 		return Options{}, err
 	}
@@ -62,7 +73,7 @@ func PrepareOn(ops nn.Ops[float32], c Config, pool *parallel.Pool) (o Options, e
 		data.NewBatcher(src.Train, c.Seed, "spread").Next(rows, n)
 		m.SpreadOver(rows, n)
 	}
-	return Options{Config: c, Source: src, Eps: eps, Objective: obj, Pool: pool}, nil
+	return Options{Config: c, Source: src, Eps: eps, Objective: obj, Runner: pool}, nil
 }
 
 // fitsClassifier returns a [*ConfigError] where rows have no classes, or are not what the network reads.
@@ -165,7 +176,7 @@ func openSource(c Config) (*data.Source, error) {
 
 // LoadModel returns the model of the run in a folder as its checkpoint has it. It writes nothing and does not need the run's data. A run
 // whose model makes no points is an error; see [LoadClassifier].
-func LoadModel(dir string, pool *parallel.Pool) (generative.Generator, *Checkpoint, error) {
+func LoadModel(dir string, pool kernels.Runner) (generative.Generator, *Checkpoint, error) {
 	obj, c, err := loadObjective(dir, pool)
 	if err != nil {
 		return nil, nil, err
@@ -179,7 +190,7 @@ func LoadModel(dir string, pool *parallel.Pool) (generative.Generator, *Checkpoi
 
 // LoadClassifier returns the classifier of the run in a folder as its checkpoint has it. It writes nothing and does not need the run's
 // data.
-func LoadClassifier(dir string, pool *parallel.Pool) (*generative.Classifier, *Checkpoint, error) {
+func LoadClassifier(dir string, pool kernels.Runner) (*generative.Classifier, *Checkpoint, error) {
 	obj, c, err := loadObjective(dir, pool)
 	if err != nil {
 		return nil, nil, err
@@ -192,7 +203,7 @@ func LoadClassifier(dir string, pool *parallel.Pool) (*generative.Classifier, *C
 }
 
 // loadObjective returns the objective of a run at its checkpoint.
-func loadObjective(dir string, pool *parallel.Pool) (generative.Objective, *Checkpoint, error) {
+func loadObjective(dir string, pool kernels.Runner) (generative.Objective, *Checkpoint, error) {
 	l, err := load(folder(dir))
 	if err != nil {
 		return nil, nil, err

@@ -178,7 +178,7 @@ func TestWorkersDoNotChangeTheBits(t *testing.T) {
 		defer pool.Close()
 		dir := newDir(t)
 		o := testOptions(t, dir, c)
-		o.Pool, o.Objective = pool, newMean(t, c, 2, pool)
+		o.Runner, o.Objective = pool, newMean(t, c, 2, pool)
 		mustRun(t, o)
 		got := outcome(t, dir)
 		if want == nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/sinkcpu/sinkcpu/data"
 	"github.com/sinkcpu/sinkcpu/generative"
 	"github.com/sinkcpu/sinkcpu/internal/parallel"
+	"github.com/sinkcpu/sinkcpu/kernels"
 	"github.com/sinkcpu/sinkcpu/logsumexp"
 	"github.com/sinkcpu/sinkcpu/nn"
 	"github.com/sinkcpu/sinkcpu/sinkhorn"
@@ -107,7 +108,7 @@ func (c Config) fitsFloat(eps float64, ds *data.Dataset) error {
 	return nil
 }
 
-func newROT(c Config, eps float64, d DataState, pool *parallel.Pool) (generative.Criterion[float32], error) {
+func newROT(c Config, eps float64, d DataState, pool kernels.Runner) (generative.Criterion[float32], error) {
 	loss, ops := "plain", nn.NewCPU[float32](pool)
 	if c.Objective == "rot-gan-debiased" {
 		loss = "sinkhorn"

@@ -8,7 +8,6 @@ import (
 
 	"github.com/sinkcpu/sinkcpu/data"
 	"github.com/sinkcpu/sinkcpu/generative"
-	"github.com/sinkcpu/sinkcpu/internal/parallel"
 	"github.com/sinkcpu/sinkcpu/kernels"
 	"github.com/sinkcpu/sinkcpu/nn"
 	"github.com/sinkcpu/sinkcpu/ranks"
@@ -26,7 +25,7 @@ type Options struct {
 
 	Comm     *ranks.Comm    // of the processes that divide each batch; nil: this one alone
 	Shard    bool           // each rank keeps a part of the training rows; all but the first drop the others from Source
-	Pool     *parallel.Pool // nil: the caller alone
+	Runner   kernels.Runner // nil: the pool of the process, of GOMAXPROCS workers
 	Distance Distance       // nil: no held-out measure
 	Reporter Reporter       // nil: none
 	Version  string         // of the program
@@ -95,7 +94,7 @@ func Run(ctx context.Context, o Options) (s *Summary, err error) {
 	}
 	r := &run{
 		comm: o.Comm, folder: folder(o.Dir), cfg: o.Config, obj: o.Objective, src: o.Source, eps: o.Eps,
-		pool: o.Pool, distance: o.Distance, reporter: o.Reporter, version: o.Version, device: cmp.Or(o.Device, processor),
+		pool: orDefault(o.Runner), distance: o.Distance, reporter: o.Reporter, version: o.Version, device: cmp.Or(o.Device, processor),
 		about: describeData(o.Source.Train).withMean(o.Config, o.Source.Train),
 	}
 	if err := r.load(o.Shard); err != nil {
@@ -151,7 +150,7 @@ type run struct {
 	obj      generative.Objective
 	src      *data.Source
 	eps      float64
-	pool     *parallel.Pool
+	pool     kernels.Runner
 	distance Distance
 	reporter Reporter
 	version  string

@@ -41,11 +41,19 @@ type Summary struct {
 	Seconds        float64 `json:"seconds"`     // of training, over all sessions; without pictures, checkpoints and measures
 	CPUSeconds     float64 `json:"cpu_seconds"` // of all processors in these
 	StepsPerSecond float64 `json:"steps_per_second"`
-	Threads        int     `json:"threads"`
+	Threads        int     `json:"threads"` // 0 where the runner does not say
 	Tier           string  `json:"tier"`
 	Device         string  `json:"device"` // on which the networks computed in this session, "cpu" for the processor
 	Go             string  `json:"go"`
 	Version        string  `json:"version"`
+}
+
+// workers returns how many a runner has, 0 where it does not say.
+func workers(run kernels.Runner) int {
+	if w, ok := run.(interface{ Workers() int }); ok {
+		return w.Workers()
+	}
+	return 0
 }
 
 // summarise fills in all but the held-out measure.
@@ -54,7 +62,7 @@ func (r *run) summarise() *Summary {
 	s := &Summary{
 		Dir: string(r.folder), Objective: r.cfg.Objective, Data: r.cfg.Data, Seed: r.cfg.Seed, Batch: r.cfg.Batch, Eps: r.eps, Iters: r.cfg.Iters,
 		Steps: r.step, Metrics: r.last, Seconds: round3(seconds), CPUSeconds: round3(cpu),
-		Threads: r.pool.Workers(), Tier: kernels.Active().String(), Device: r.device, Go: runtime.Version(), Version: r.version,
+		Threads: workers(r.pool), Tier: kernels.Active().String(), Device: r.device, Go: runtime.Version(), Version: r.version,
 	}
 	for _, g := range r.obj.Groups() {
 		for _, p := range g.Params {

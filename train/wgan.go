@@ -4,7 +4,7 @@ import (
 	"slices"
 
 	"github.com/sinkcpu/sinkcpu/generative"
-	"github.com/sinkcpu/sinkcpu/internal/parallel"
+	"github.com/sinkcpu/sinkcpu/kernels"
 )
 
 // isWGAN reports whether a critic of one number is the objective.
@@ -31,6 +31,6 @@ func (c Config) criticHalvings() int {
 	return len(c.Features) - 1
 }
 
-func newWGAN(Config, float64, *parallel.Pool) (generative.Criterion[float32], error) {
+func newWGAN(Config, float64, kernels.Runner) (generative.Criterion[float32], error) {
 	return generative.MeanDifference[float32]{}, nil
 }

@@ -115,7 +115,7 @@ func (o *evalOptions) evaluate(cmd *cobra.Command) error {
 	note, done := notesLine(cmd.ErrOrStderr())
 	e, err := train.Evaluate(cmd.Context(), model, train.EvaluateOptions{
 		Source: src, Seed: o.seed, Rows: o.n, Neighbours: o.neighbours, Network: net,
-		Distance: train.SinkhornDistance(pool), Pool: pool, Note: note,
+		Distance: train.SinkhornDistance(pool), Runner: pool, Note: note,
 	})
 	done()
 	if e == nil {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sinkcpu/sinkcpu/generative"
+	"github.com/sinkcpu/sinkcpu/internal/parallel"
 	"github.com/sinkcpu/sinkcpu/report"
 	"github.com/sinkcpu/sinkcpu/train"
 )
@@ -63,7 +64,8 @@ func (l *latents) model(dir string) (*latentModel, error) {
 	if m := l.models[dir]; m != nil && m.written.Equal(info.ModTime()) {
 		return m, nil
 	}
-	model, c, err := train.LoadModel(dir, nil)
+	var alone *parallel.Pool // leaves the workers to the run
+	model, c, err := train.LoadModel(dir, alone)
 	if err != nil {
 		return nil, err
 	}

@@ -83,7 +83,7 @@ func runTraining(ctx context.Context, o train.Options) (*train.Summary, error) {
 		return nil, fmt.Errorf("%w; with --device cpu on the processor", err)
 	}
 	o.Reporter.Note("the device failed, and the processor goes on from the last checkpoint: " + plainError(fault))
-	again, err := train.Prepare(o.Config, o.Pool)
+	again, err := train.Prepare(o.Config, o.Runner)
 	if err != nil {
 		return nil, err
 	}
