@@ -31,8 +31,8 @@ type Ops struct {
 	mu      sync.Mutex // held from the time that a pointer is taken to the launch that uses it
 	err     error      // the first failure
 	kernels map[string]*device.Function
-	scratch device.Pointer
-	room    int // bytes of scratch
+	scratch room // of one operation of a table
+	beside  room // of operations on clouds, beside that of the products that they are made of
 
 	deadMu sync.Mutex
 	dead   []device.Pointer // of storages that were collected
@@ -267,32 +267,47 @@ func (o *Ops) launch(name string, grid device.Dim, threads int, args ...device.A
 	}
 }
 
+// room is memory that grows.
+type room struct {
+	p     device.Pointer
+	bytes int
+}
+
 // scratchOf returns memory of that many bytes, which lasts until the next call.
-func (o *Ops) scratchOf(bytes int) device.Pointer {
-	if bytes <= o.room || o.failed() != nil {
-		return o.scratch
+func (o *Ops) scratchOf(bytes int) device.Pointer { return o.roomOf(&o.scratch, bytes) }
+
+func (o *Ops) roomOf(r *room, bytes int) device.Pointer {
+	if bytes <= r.bytes || o.failed() != nil {
+		return r.p
 	}
-	if o.room > 0 {
-		o.d.Free(o.scratch)
+	if r.bytes > 0 {
+		o.d.Free(r.p)
 	}
-	o.room = 0
+	r.bytes = 0
 	bytes = max(bytes+bytes/4, 1<<16)
 	p, err := o.take(bytes)
 	if err != nil {
 		o.fail(err)
 		return 0
 	}
-	o.scratch, o.room = p, bytes
+	r.p, r.bytes = p, bytes
 	return p
 }
 
 // number returns a float64 that a kernel has left at p.
 func (o *Ops) number(p device.Pointer) float64 {
-	o.result()
 	var v [1]float64
-	if err := device.Download(o.d, v[:], p); err != nil {
+	o.numbers(v[:], p)
+	return v[0]
+}
+
+// numbers copies what kernels have left at p.
+func (o *Ops) numbers(dst []float64, p device.Pointer) {
+	if o.result(); len(dst) == 0 {
+		return
+	}
+	if err := device.Download(o.d, dst, p); err != nil {
 		o.fail(err)
 		o.result()
 	}
-	return v[0]
 }

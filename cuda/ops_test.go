@@ -9,6 +9,7 @@ import (
 	"github.com/sinkcpu/sinkcpu/cuda/device"
 	"github.com/sinkcpu/sinkcpu/cuda/internal/sim"
 	"github.com/sinkcpu/sinkcpu/nn"
+	"github.com/sinkcpu/sinkcpu/nn/clouds/cloudstest"
 	"github.com/sinkcpu/sinkcpu/nn/opstest"
 )
 
@@ -93,4 +94,19 @@ func TestOpsMemory(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// Operations on clouds on the simulated device, with its threads and blocks in two orders, of a device with tensor cores and of one without.
+func TestClouds(t *testing.T) {
+	for _, o := range []sim.Options{{Workers: 2}, {Order: 7}, {Major: 7, Minor: 5}} {
+		cloudstest.Run(t, cuda.NewOps(simulated(t, o)))
+		if testing.Short() {
+			break
+		}
+	}
+}
+
+// Operations on clouds on a real device, where there is one.
+func TestCloudsDevice(t *testing.T) {
+	cloudstest.Run(t, cuda.NewOps(real(t)))
 }

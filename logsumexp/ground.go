@@ -80,5 +80,18 @@ func (g Ground) NegativeDefinite() bool { return g.kind != power || g.p <= 2 }
 // radial reports whether the cost is a function of |x-y|.
 func (g Ground) radial() bool { return g.kind <= power }
 
+// Radial returns the cost of a ground as scale |x-y|^power; ok is false for one that is not a function of the distance.
+func (g Ground) Radial() (scale, power float64, ok bool) {
+	switch g.kind {
+	case squared:
+		return 1, 2, true
+	case halfSquared:
+		return .5, 2, true
+	case euclidean:
+		return 1, 1, true
+	}
+	return 1, g.p, g.radial()
+}
+
 // translates reports whether moving both points alike changes nothing.
 func (g Ground) translates() bool { return g.kind <= manhattan }
