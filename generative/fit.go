@@ -61,14 +61,18 @@ type Fit struct {
 	noise     *random.Stream
 	done      uint64 // steps
 
-	z, dx *nn.Mirror[float32] // the host draws the noise and compares the clouds
+	z, dx *nn.Mirror[float32] // the host draws the noise, and may compare the clouds
 	y     *nn.Tensor[float32] // on the host
 	share share               // of the rows, where ranks divide them
+
+	there  Comparison[float32] // of the clouds where the table computes; nil: the host compares them
+	yThere *nn.Tensor[float32]
 }
 
 // NewFit returns the objective at step 0; noise comes from the stream "noise" of the seed. The model was made by the same table ops. Where
-// that is a device's, the network and the optimiser compute there, and noise, clouds and their comparison are the host's; models other
-// than networks, and criteria with an oracle, are refused with [errors.ErrUnsupported].
+// that is a device's, the network and the optimiser compute there, and so does the comparison of a [TableCriterion] that can; else the host
+// compares copies. Noise and batches are the host's. Models other than networks, and criteria with an oracle, are refused with
+// [errors.ErrUnsupported].
 func NewFit(ops nn.Ops[float32], m *Model, c Criterion[float32], cfg FitConfig) (*Fit, error) {
 	if cfg.Batch < 1 {
 		return nil, fmt.Errorf("generative: batch %d, want a positive number", cfg.Batch)
@@ -95,8 +99,13 @@ func NewFit(ops nn.Ops[float32], m *Model, c Criterion[float32], cfg FitConfig) 
 	o.z = nn.NewMirror(ops, total, m.latent)
 	o.y = nn.NewTensor[float32](total, m.dim)
 	o.dx = nn.NewMirror(ops, total, m.dim)
-	if !o.dx.Tensor.OnHost() && (m.hostOnly || o.oracle() != nil) {
-		return nil, fmt.Errorf("generative: a model of %s with this criterion computes on the host: %w", m.kind, errors.ErrUnsupported)
+	if !o.dx.Tensor.OnHost() {
+		if m.hostOnly || o.oracle() != nil {
+			return nil, fmt.Errorf("generative: a model of %s with this criterion computes on the host: %w", m.kind, errors.ErrUnsupported)
+		}
+		if o.there = on(c, ops); o.there != nil {
+			o.yThere = nn.TensorIn(ops.Alloc(total*m.dim), 0, total, m.dim)
+		}
 	}
 	return o, nil
 }
@@ -119,19 +128,39 @@ func (o *Fit) Step(ctx context.Context, data Batches, report bool) ([]Metric, er
 	if err := o.oracle().draw(data, o.y); err != nil {
 		return nil, err
 	}
-	x, err := o.share.gather(o.generate())
+	metrics, err := o.compare(ctx, o.generate(), report)
 	if err != nil {
 		return nil, err
 	}
-	metrics, err := o.criterion.Eval(ctx, x, o.y.Data(), o.cfg.Batch, o.model.dim, o.dx.Host, nil, report)
-	if err != nil {
-		return nil, err
-	}
-	norm, err := o.descend(o.dx.Tensor, o.share.of(o.dx.Push()), metrics[0].Value)
+	norm, err := o.descend(o.dx.Tensor, o.share.of(o.dx.Tensor), lossOf(metrics))
 	if err != nil || !report {
 		return nil, err
 	}
 	return append(append(metrics, Metric{"grad_norm", norm}), o.oracle().metrics()...), nil
+}
+
+// compare leaves the derivative of the criterion by x in dx.
+func (o *Fit) compare(ctx context.Context, x *nn.Tensor[float32], report bool) ([]Metric, error) {
+	n := o.cfg.Batch
+	if o.there != nil {
+		o.ops.Upload(o.yThere, o.y.Data())
+		return o.there(x.Reshape(o.y.Shape()...), o.yThere, n, o.dx.Tensor, nil, report)
+	}
+	all, err := o.share.gather(x)
+	if err != nil {
+		return nil, err
+	}
+	metrics, err := o.criterion.Eval(ctx, all, o.y.Data(), n, o.model.dim, o.dx.Host, nil, report)
+	o.dx.Push()
+	return metrics, err
+}
+
+// lossOf returns the first of the metrics, 0 where a comparison has none.
+func lossOf(metrics []Metric) float64 {
+	if len(metrics) == 0 {
+		return 0
+	}
+	return metrics[0].Value
 }
 
 // generate draws noise and returns its image, of the rows of this rank.

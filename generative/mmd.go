@@ -2,8 +2,12 @@ package generative
 
 import (
 	"context"
+	"fmt"
+	"math"
 
 	"github.com/sinkcpu/sinkcpu/kernels"
+	"github.com/sinkcpu/sinkcpu/nn"
+	"github.com/sinkcpu/sinkcpu/nn/clouds"
 	"github.com/sinkcpu/sinkcpu/sinkhorn/discrepancy"
 )
 
@@ -22,7 +26,10 @@ var MMDKernels = discrepancy.KernelNames
 var DefaultBandwidths = discrepancy.DefaultBandwidths
 
 // MMD is the squared maximum mean discrepancy between a cloud of a model and one of data; see [discrepancy.MMD].
-type MMD[T kernels.Float] struct{ mmd discrepancy.MMD[T] }
+type MMD[T kernels.Float] struct {
+	mmd discrepancy.MMD[T]
+	cfg MMDConfig
+}
 
 // NewMMD returns the discrepancy under one of the kernels.
 func NewMMD[T kernels.Float](cfg MMDConfig) (*MMD[T], error) {
@@ -30,7 +37,10 @@ func NewMMD[T kernels.Float](cfg MMDConfig) (*MMD[T], error) {
 	if err != nil {
 		return nil, err
 	}
-	return &MMD[T]{discrepancy.MMD[T]{Kernel: k, Unbiased: cfg.Unbiased, Runner: cfg.Runner}}, nil
+	if len(cfg.Bandwidths) == 0 {
+		cfg.Bandwidths = DefaultBandwidths
+	}
+	return &MMD[T]{discrepancy.MMD[T]{Kernel: k, Unbiased: cfg.Unbiased, Runner: cfg.Runner}, cfg}, nil
 }
 
 // Clouds returns 1.
@@ -43,4 +53,28 @@ func (k *MMD[T]) Eval(_ context.Context, x, y []T, n, d int, dx, dy []T, report 
 		return nil, err
 	}
 	return []Metric{{"loss", loss}}, nil
+}
+
+// On returns the discrepancy on a table that has the operations of [clouds.Ops], for up to [clouds.MaxBandwidths] bandwidths.
+func (k *MMD[T]) On(ops nn.Ops[T]) Comparison[T] {
+	table, ok := ops.(clouds.Ops[T])
+	if !ok || len(k.cfg.Bandwidths) > clouds.MaxBandwidths {
+		return nil
+	}
+	mmd := clouds.NewMMD(table, k.cfg.Kernel, k.cfg.Bandwidths, k.cfg.Unbiased)
+	return func(x, y *nn.Tensor[T], n int, dx, dy *nn.Tensor[T], report bool) ([]Metric, error) {
+		if k.cfg.Unbiased && n < 2 {
+			return nil, fmt.Errorf("generative: the unbiased estimate of %d points, want at least 2", n)
+		}
+		for _, d := range []*nn.Tensor[T]{dx, dy} {
+			if d != nil {
+				table.Zero(d)
+			}
+		}
+		loss := mmd.Eval(x, y, dx, dy, report)
+		if math.IsNaN(loss) || math.IsInf(loss, 0) {
+			return nil, fmt.Errorf("%w: the discrepancy is %g", ErrNotFinite, loss)
+		}
+		return []Metric{{"loss", loss}}, nil
+	}
 }

@@ -176,13 +176,7 @@ func (t *Transport[T]) Eval(ctx context.Context, x, y []T, n, d int, dx, dy []T,
 		}
 		return all[k*size : (k+1)*size]
 	}
-	active := t.active[:0]
-	for _, term := range t.terms {
-		if term.from < cloudY || report || dy != nil {
-			active = append(active, term)
-		}
-	}
-	t.active = active
+	active := t.activeTerms(dy != nil, report)
 	for _, term := range active {
 		if err := t.form(term, cloud(x, y, term.from), cloud(x, y, term.to), n, d); err != nil {
 			return nil, err
@@ -198,7 +192,7 @@ func (t *Transport[T]) Eval(ctx context.Context, x, y []T, n, d int, dx, dy []T,
 	if err := t.plans.solve(ctx, active, eps); err != nil {
 		return nil, err
 	}
-	metrics := t.weigh(active)
+	metrics := t.weigh(active, t.plans.values)
 	if dx == nil && dy == nil {
 		return metrics, nil
 	}
@@ -213,6 +207,20 @@ func (t *Transport[T]) Eval(ctx context.Context, x, y []T, n, d int, dx, dy []T,
 	}
 	return metrics, nil
 }
+
+// activeTerms returns the terms of a step: that of the data alone has a use where it is differentiated or reported.
+func (t *Transport[T]) activeTerms(ofData, report bool) []*term[T] {
+	t.active = t.active[:0]
+	for _, term := range t.terms {
+		if term.from < cloudY || report || ofData {
+			t.active = append(t.active, term)
+		}
+	}
+	return t.active
+}
+
+// crosses reports whether a term is between model and data.
+func (t *term[T]) crosses() bool { return t.from < cloudY && t.to >= cloudY }
 
 // pull sets dx and dy, where they are not nil, to what the plans of the last Eval make of the clouds and costs of its terms.
 func (t *Transport[T]) pull(n, d int, dx, dy []T) error {
@@ -307,7 +315,7 @@ func (t *Transport[T]) eps(active []*term[T], n int) (float64, error) {
 	}
 	var sum, count float64
 	for _, term := range active {
-		if term.from < cloudY && term.to >= cloudY {
+		if term.crosses() {
 			for c := term.c; len(c) > 0; c = c[n:] {
 				sum += float64(kernels.Sum(c[:n]))
 			}
@@ -318,24 +326,29 @@ func (t *Transport[T]) eps(active []*term[T], n int) (float64, error) {
 	if err := ranks.Sum(t.comm, all); err != nil {
 		return 0, err
 	}
-	sum = all[0]
-	eps *= sum / count
+	return ofMean(eps, all[0]/count)
+}
+
+// ofMean returns the temperature that is a multiple of the mean cost between model and data.
+func ofMean(multiple, mean float64) (float64, error) {
+	eps := multiple * mean
 	if !(eps > 0) || math.IsInf(eps, 1) {
-		return 0, fmt.Errorf("%w: the mean cost between model and data is %g", ErrNotFinite, sum/count)
+		return 0, fmt.Errorf("%w: the mean cost between model and data is %g", ErrNotFinite, mean)
 	}
 	return eps, nil
 }
 
-func (t *Transport[T]) weigh(active []*term[T]) []Metric {
+// weigh returns the metrics of the values of terms.
+func (t *Transport[T]) weigh(active []*term[T], values func(k int) sinkhorn.Values) []Metric {
 	var loss, cross, crosses, marginal float64
 	for k, term := range active {
-		v := t.plans.values(k)
+		v := values(k)
 		w := v.Entropic
 		if t.cfg.Value == sinkhorn.Sharp || t.cfg.Exact {
 			w = v.Sharp
 		}
 		loss += term.weight * w
-		if term.from < cloudY && term.to >= cloudY {
+		if term.crosses() {
 			cross += w
 			crosses++
 		}
