@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"unsafe"
 
 	"github.com/sinkcpu/sinkcpu/cuda"
 	"github.com/sinkcpu/sinkcpu/cuda/device"
@@ -133,6 +134,201 @@ func TestTraining(t *testing.T) {
 				t.Errorf("losses %v, and %v when they are computed again", got, again)
 			}
 		})
+	}
+}
+
+// comparisons are what a training step compares clouds by on a device.
+var comparisons = []struct {
+	name string
+	make func() (generative.Criterion[float32], error)
+}{
+	{"sharp, eps of the mean", func() (generative.Criterion[float32], error) {
+		return transport(generative.TransportConfig{Loss: "sinkhorn", Self: "same", Cost: "sqeuclidean", Value: sinkhorn.Sharp, Eps: .1, OfMean: true, Steps: 20})
+	}},
+	{"small eps", func() (generative.Criterion[float32], error) {
+		return transport(generative.TransportConfig{Loss: "divergence", Self: "same", Cost: "halfsqeuclidean", Value: sinkhorn.Sharp, Eps: .002, Steps: 8})
+	}},
+	{"entropic, independent, reach", func() (generative.Criterion[float32], error) {
+		return transport(generative.TransportConfig{Loss: "sinkhorn", Self: "independent", Cost: "euclidean", Value: sinkhorn.Entropic, Eps: .2, Steps: 6, Reach: 1})
+	}},
+	{"otgan, cosine", func() (generative.Criterion[float32], error) {
+		return transport(generative.TransportConfig{Loss: "otgan", Self: "same", Cost: "cosine", Value: sinkhorn.Entropic, Eps: .2, OfMean: true, Steps: 6})
+	}},
+	{"plain, l1", func() (generative.Criterion[float32], error) {
+		return transport(generative.TransportConfig{Loss: "plain", Self: "same", Cost: "l1", Value: sinkhorn.Sharp, Eps: .3, Steps: 6})
+	}},
+	{"a power", func() (generative.Criterion[float32], error) {
+		return transport(generative.TransportConfig{Loss: "sinkhorn", Self: "same", Cost: "pow:1.5", Value: sinkhorn.Sharp, Eps: .3, Steps: 6})
+	}},
+	{"mmd", func() (generative.Criterion[float32], error) {
+		return generative.NewMMD[float32](generative.MMDConfig{Kernel: "gaussian", Bandwidths: []float64{.5, 1}})
+	}},
+	{"mmd, energy, unbiased", func() (generative.Criterion[float32], error) {
+		return generative.NewMMD[float32](generative.MMDConfig{Kernel: "energy", Unbiased: true})
+	}},
+}
+
+func transport(c generative.TransportConfig) (generative.Criterion[float32], error) {
+	return generative.NewTransport[float32](c)
+}
+
+// A comparison of clouds on a device is the host's: metrics to 2e-5 of 1 and of the mean cost, which is about 1, derivatives to 1e-3 of the
+// largest; at a thousandth of the mean cost to 1e-2.
+func TestComparisons(t *testing.T) {
+	ops := cuda.NewOps(simulated(t, sim.Options{Order: 7}))
+	const n, d = 21, 3
+	for _, c := range comparisons {
+		criterion, err := c.make()
+		if err != nil {
+			t.Fatal(err)
+		}
+		rng := rand.New(rand.NewPCG(4, 5))
+		size := criterion.Clouds() * n * d
+		x, y := make([]float32, size), make([]float32, size)
+		for i := range x {
+			x[i], y[i] = float32(.5*rng.NormFloat64()), float32(.3+.4*rng.NormFloat64())
+		}
+		there := func(v []float32) *nn.Tensor[float32] {
+			at := nn.TensorIn(ops.Alloc(size), 0, size/d, d)
+			ops.Upload(at, v)
+			return at
+		}
+		compare := criterion.(generative.TableCriterion[float32]).On(ops)
+		if compare == nil {
+			t.Fatalf("%s: not on a device", c.name)
+		}
+		for _, both := range []bool{true, false} {
+			dx, dy := make([]float32, size), make([]float32, size)
+			ax, ay := there(x), there(y) // of what was there before, nothing stays
+			if !both {
+				dy, ay = nil, nil
+			}
+			want, err := criterion.Eval(context.Background(), x, y, n, d, dx, dy, true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := compare(there(x), there(y), n, ax, ay, true)
+			if err != nil || len(got) != len(want) {
+				t.Fatalf("%s: %v, %v", c.name, got, err)
+			}
+			for k, m := range got {
+				if m.Name != want[k].Name || !(math.Abs(m.Value-want[k].Value) <= 4e-5) {
+					t.Errorf("%s: %v, want %v", c.name, m, want[k])
+				}
+			}
+			near := func(side string, got *nn.Tensor[float32], want []float32) {
+				var largest float64
+				for _, v := range want {
+					largest = max(largest, math.Abs(float64(v)))
+				}
+				tol := 1e-3 * largest
+				if c.name == "small eps" {
+					tol *= 10
+				}
+				for i, v := range got.Values() {
+					if !(math.Abs(float64(v-want[i])) <= tol) {
+						t.Fatalf("%s: %s[%d] is %v, want %v within %.2g", c.name, side, i, v, want[i], tol)
+					}
+				}
+			}
+			near("dx", ax, dx)
+			if both {
+				near("dy", ay, dy)
+			}
+			alone := there(x)
+			if _, err := compare(there(x), there(y), n, alone, nil, false); err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(alone.Values(), ax.Values()) {
+				t.Errorf("%s: the derivative without a report has other bits", c.name)
+			}
+		}
+	}
+	if exact, err := transport(generative.TransportConfig{Loss: "plain", Self: "same", Cost: "l1", Exact: true}); err != nil {
+		t.Fatal(err)
+	} else if exact.(generative.TableCriterion[float32]).On(ops) != nil {
+		t.Error("exact transport on a device")
+	}
+}
+
+// A cloud of which a number is not finite ends a step, on a device too, and leaves the parameters as they are.
+func TestTrainingNotFinite(t *testing.T) {
+	ops := cuda.NewOps(simulated(t, sim.Options{}))
+	for _, c := range comparisons {
+		criterion, err := c.make()
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := generative.NewMLPModel(ops, nn.MLP{Sizes: []int{2, 4, 2}, Hidden: "relu"}, "normal", 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		obj, err := generative.NewFit(ops, m, criterion, generative.FitConfig{Batch: 5, Rate: 1e-3})
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := slices.Clone(obj.Groups()[0].Params[0].Value.Values())
+		if _, err := obj.Step(context.Background(), spoilt{}, false); !errors.Is(err, generative.ErrNotFinite) {
+			t.Errorf("%s: %v, want ErrNotFinite", c.name, err)
+		}
+		if !slices.Equal(before, obj.Groups()[0].Params[0].Value.Values()) {
+			t.Errorf("%s: the step was taken", c.name)
+		}
+	}
+}
+
+// spoilt is data with a row that is not finite.
+type spoilt struct{}
+
+func (spoilt) Next(dst []float32, n int) {
+	clear(dst)
+	dst[len(dst)-1] = float32(math.Inf(1))
+}
+
+// A step on a device copies noise and the batch there, and back no more than the few numbers that it looks at.
+func TestTrainingCopies(t *testing.T) {
+	var in, out uint64 // most bytes of a copy
+	s := sim.New(t, sim.Options{})
+	drv := *s.Driver()
+	copyIn, copyOut := drv.MemcpyHtoDAsync, drv.MemcpyDtoHAsync
+	drv.MemcpyHtoDAsync = func(dst driver.Pointer, src unsafe.Pointer, bytes uint64, at driver.Stream) driver.Result {
+		in = max(in, bytes)
+		return copyIn(dst, src, bytes, at)
+	}
+	drv.MemcpyDtoHAsync = func(dst unsafe.Pointer, src driver.Pointer, bytes uint64, at driver.Stream) driver.Result {
+		out = max(out, bytes)
+		return copyOut(dst, src, bytes, at)
+	}
+	d, err := device.Simulated(&drv, s.Image())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { d.Close() })
+	for _, c := range comparisons {
+		criterion, err := c.make()
+		if err != nil {
+			t.Fatal(err)
+		}
+		ops := cuda.NewOps(d)
+		m, err := generative.NewMLPModel(ops, nn.MLP{Sizes: []int{2, 8, 3}, Hidden: "relu"}, "normal", 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		const batch, few = 30, 6 * 8
+		obj, err := generative.NewFit(ops, m, criterion, generative.FitConfig{Batch: batch, Rate: 1e-3})
+		if err != nil {
+			t.Fatal(err)
+		}
+		in, out = 0, 0
+		data := rows{rand.New(rand.NewPCG(1, 2)), 3}
+		for _, report := range []bool{false, true} {
+			if _, err := obj.Step(context.Background(), data, report); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if whole := uint64(4 * 3 * batch * criterion.Clouds()); in != whole || out > max(few, 4*8*uint64(criterion.Clouds()*3)) {
+			t.Errorf("%s: copies of up to %d bytes to the device, want %d, and %d from it", c.name, in, whole, out)
+		}
 	}
 }
 
