@@ -141,6 +141,31 @@ class Bench:
                 self.time("network", {"peer": "torch", "model": model, "batch": batch, "precision": "TF32" if tf32 else "f32"},
                           f"torch {torch.__version__}, forward, backward, Adam", lambda: self.network(torch_nn.MODELS[model], batch))
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+        for batch in (200, 1000):
+            self.time("training", {"peer": "torch", "model": "dcgan-generator-28", "batch": batch, "precision": "f32"},
+                      f"torch {torch.__version__}, a whole step: noise, forward, Sinkhorn loss of 10 iterations by autograd, backward, Adam",
+                      lambda: self.training(torch_nn.MODELS["dcgan-generator-28"], batch))
+
+    def training(self, model, batch, eps=1.0, steps=10):
+        shape, make = model
+        torch.manual_seed(1)
+        net = make().to(self.device)
+        opt = torch.optim.Adam(net.parameters(), 1e-4)
+        data = torch.rand(batch, 28 * 28)
+
+        def w(x, y):
+            c = ((x * x).sum(1)[:, None] + (y * y).sum(1)[None, :] - 2 * x @ y.T).clamp(min=0)
+            f, g = dense(c, eps, steps)
+            return (torch.exp((f[:, None] + g[None, :] - c) / eps) * c).sum() / (len(x) * len(y))
+
+        def step():
+            y = data.to(self.device)
+            opt.zero_grad(set_to_none=True)
+            x = net(torch.randn(batch, *shape, device=self.device)).flatten(1)
+            (2 * w(x, y) - w(x, x)).backward()
+            opt.step()
+
+        return step, ""
 
     def network(self, model, batch):
         shape, make = model

@@ -15,7 +15,7 @@ import (
 )
 
 func addTrainDeviceFlag(f *pflag.FlagSet, c *train.Config) {
-	f.StringVar(&c.Device, "device", c.Device, "where the networks and their optimiser compute: cpu, cuda or cuda:N for a device that sinkcpu info lists, or auto for one where there is one that can; noise and the comparison of clouds stay on the processor")
+	f.StringVar(&c.Device, "device", c.Device, "where the networks, their optimiser and the comparison of clouds compute: cpu, cuda or cuda:N for a device that sinkcpu info lists, or auto for one where there is one that can; noise, batches and measures stay on the processor")
 }
 
 // checkTraining refuses a config that no run can have.

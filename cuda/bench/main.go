@@ -1,5 +1,5 @@
 // Command bench times a CUDA device on what bench/cuda.sh compares: iterations of Sinkhorn's algorithm between points, forward and backward, and a
-// training step of a DCGAN. It prints a table and writes rows of bench/row.
+// training step of a DCGAN, of its network alone and whole. It prints a table and writes rows of bench/row.
 //
 //	bench --json out.json
 //
