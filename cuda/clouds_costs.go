@@ -14,7 +14,7 @@ const (
 )
 
 // differencesTo is the number of coordinates up to which distances come from differences, which lose nothing at near points; beyond it they
-// come from inner products, whose tiles are faster.
+// come from inner products, whose tiles are faster. Those have all terms of TF32 whatever [Ops.TF32] says: distances are what is left of them.
 const differencesTo = 64
 
 // PairCosts sets c[i,j] to the cost between row i of x and row j of y.
@@ -53,7 +53,7 @@ func (o *Ops) PairCosts(ground logsumexp.Ground, c, x, y *floats) {
 		u, v := o.directions(x, y)
 		a, b = u.at, v.at
 	}
-	o.multiply(false, true, n, m, d, 1, a, b, 0, o.arg(c))
+	o.multiplyOf(allTerms, false, true, n, m, d, 1, a, b, 0, o.arg(c))
 	o.run("clouds_finish", blocks(n*m, threads), append(append([]device.Arg{o.arg(c), nx, ny, count(kind)}, factors...), count(n), count(m), count(same))...)
 }
 
@@ -131,10 +131,10 @@ func (o *Ops) pullDifferences(alpha float32, w, dx, dy, x, y *floats) {
 // pullProducts sets dx = beta dx + alpha w y and dy = beta dy + alpha w^T x, where they are wanted.
 func (o *Ops) pullProducts(alpha, beta float32, w, x, y, dx, dy device.Arg, n, m, d int, wantX, wantY bool) {
 	if wantX {
-		o.multiply(false, false, n, d, m, alpha, w, y, beta, dx)
+		o.multiplyOf(allTerms, false, false, n, d, m, alpha, w, y, beta, dx)
 	}
 	if wantY {
-		o.multiply(true, false, m, d, n, alpha, w, x, beta, dy)
+		o.multiplyOf(allTerms, true, false, m, d, n, alpha, w, x, beta, dy)
 	}
 }
 

@@ -60,12 +60,23 @@ func (o *Ops) tilingOf(m, n, depth, times int) tiling {
 	return t
 }
 
+// allTerms are those of TF32 that make a product as good as in float32.
+const allTerms = 3
+
+// terms returns how many terms of TF32 a product of layers has.
+func (o *Ops) terms() int {
+	if o.TF32 {
+		return 1
+	}
+	return allTerms
+}
+
 // product launches the product of a family of kernels, times of them at once.
 func (o *Ops) product(family string, t tiling, times int, args ...device.Arg) {
-	terms := 3
-	if o.TF32 {
-		terms = 1
-	}
+	o.productOf(o.terms(), family, t, times, args...)
+}
+
+func (o *Ops) productOf(terms int, family string, t tiling, times int, args ...device.Arg) {
 	o.launch(family+t.kernel, device.Dim{X: t.tiles, Y: times, Z: t.parts}, t.threads, append(args, count(terms))...)
 }
 
@@ -96,6 +107,10 @@ func (o *Ops) Gemm(transA, transB bool, alpha float32, a, b *floats, beta float3
 
 // multiply is Gemm for matrices without gaps between their rows; depth > 0.
 func (o *Ops) multiply(transA, transB bool, m, n, depth int, alpha float32, a, b device.Arg, beta float32, c device.Arg) {
+	o.multiplyOf(o.terms(), transA, transB, m, n, depth, alpha, a, b, beta, c)
+}
+
+func (o *Ops) multiplyOf(terms int, transA, transB bool, m, n, depth int, alpha float32, a, b device.Arg, beta float32, c device.Arg) {
 	aSide, aDepth := depth, 1
 	if transA {
 		aSide, aDepth = 1, m
@@ -106,7 +121,7 @@ func (o *Ops) multiply(transA, transB bool, m, n, depth int, alpha float32, a, b
 	}
 	t := o.tilingOf(m, n, depth, 1)
 	partial := o.partial(t, m*n)
-	o.product("gemm_", t, 1, c, device.Ptr(partial), a, b, device.F32(alpha), device.F32(beta), count(m), count(n), count(depth),
+	o.productOf(terms, "gemm_", t, 1, c, device.Ptr(partial), a, b, device.F32(alpha), device.F32(beta), count(m), count(n), count(depth),
 		count(aSide), count(aDepth), count(bSide), count(bDepth))
 	o.join(t, c, partial, alpha, beta, m*n)
 }
