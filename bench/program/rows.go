@@ -61,10 +61,20 @@ func Line(stderr io.Writer, text string) {
 	if !ok || !term.IsTerminal(int(f.Fd())) {
 		return
 	}
-	if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 && len(text) >= width {
+	if width := Columns(f); len(text) >= width {
 		text = text[:width-1]
 	}
 	fmt.Fprintf(f, "\r%s\x1b[K", text)
+}
+
+// Columns returns the width of the terminal that w is, 100 where it is none.
+func Columns(w io.Writer) int {
+	if f, ok := w.(*os.File); ok {
+		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
+			return width
+		}
+	}
+	return 100
 }
 
 // An Output is where a table and its rows go.
@@ -106,7 +116,7 @@ func (o *Output) Write(r *row.Report, stdout io.Writer) error {
 	return o.Table(r, stdout)
 }
 
-// Columns returns a table with rows of other values of these parameters side by side.
-func Columns(keys ...string) func(r *row.Report, w io.Writer) error {
+// SideBySide returns a table with rows of other values of these parameters side by side.
+func SideBySide(keys ...string) func(r *row.Report, w io.Writer) error {
 	return func(r *row.Report, w io.Writer) error { return r.WriteColumns(w, keys...) }
 }

@@ -315,3 +315,29 @@ func TestWriteColumns(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
+
+// TestShort: a wide terminal has a line a row, a narrow one two; none is wider than the terminal while names are not.
+func TestShort(t *testing.T) {
+	r := &Report{Rows: []Row{
+		{Name: "gemm", Params: P("isa", "avx2", "m", "1024", "n", "1024", "k", "1024", "precision", "f32", "threads", "2"), Value: 250, Unit: "GFLOP/s", Spread: Spread{MAD: 1}},
+		{Name: "network", Params: P("model", "dcgan-generator-28", "batch", "64", "threads", "2"), Value: 12, Unit: "ms", Unstable: true},
+	}}
+	r.Rows[0].SetLimit(500, "FMA")
+	for columns, lines := range map[int]int{100: 2, 75: 3, 40: 4} {
+		var b strings.Builder
+		if err := r.WriteShort(&b, columns); err != nil {
+			t.Fatal(err)
+		}
+		_, table, _ := strings.Cut(b.String(), "\n\n")
+		table, _, _ = strings.Cut(table, "\n\n")
+		got := strings.Split(table, "\n")
+		if len(got) != lines || !strings.Contains(table, "gemm n=1024 threads=2") || !strings.Contains(table, "50 % of FMA") || !strings.Contains(table, "~  12.0 ms") {
+			t.Errorf("%d columns, %d lines, want %d:\n%s", columns, len(got), lines, table)
+		}
+		for _, line := range got {
+			if len(line) > max(columns, 54) {
+				t.Errorf("%d columns: a line of %d: %s", columns, len(line), line)
+			}
+		}
+	}
+}

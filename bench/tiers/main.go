@@ -38,7 +38,7 @@ type options struct {
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 func run(args []string, stdout, stderr io.Writer) int {
-	o := options{out: program.Output{Section: "tiers", Table: program.Columns("isa", "peer")}}
+	o := options{out: program.Output{Section: "tiers", Table: program.SideBySide("isa", "peer")}}
 	return program.Program{Name: "tiers", Usage: usage, Flags: o.flags, Check: o.check, Run: o.run}.Main(args, stdout, stderr)
 }
 

@@ -42,10 +42,16 @@ func TestBench(t *testing.T) {
 	if strings.Contains(table.String(), "mix=") || !strings.Contains(table.String(), "GFLOP/s") {
 		t.Errorf("the short table is\n%s", table.String())
 	}
+	rows := strings.Split(table.String(), "\n")[4:]
+	for _, line := range rows[:len(rows)-2] {
+		if len(line) > 100 {
+			t.Errorf("a line of %d columns: %s", len(line), line)
+		}
+	}
 }
 
 func TestBenchFlags(t *testing.T) {
-	for _, args := range [][]string{{"bench", "--threads", "-1"}, {"bench", "--budget", "0s"}, {"bench", "extra"}} {
+	for _, args := range [][]string{{"bench", "--threads", "-1"}, {"bench", "--threads", "100000"}, {"bench", "--budget", "0s"}, {"bench", "extra"}} {
 		if code, out, stderr := command(args...); code != exitUsage || out != "" || stderr == "" {
 			t.Errorf("%v: exit %d, %q, %q", args, code, out, stderr)
 		}

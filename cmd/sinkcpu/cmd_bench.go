@@ -1,15 +1,14 @@
 package main
 
 import (
-	"fmt"
 	"io"
-	"os"
+	"runtime"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/sinkcpu/sinkcpu/bench/measure"
+	"github.com/sinkcpu/sinkcpu/bench/program"
 	"github.com/sinkcpu/sinkcpu/bench/row"
 	"github.com/sinkcpu/sinkcpu/kernels"
 )
@@ -25,7 +24,7 @@ func newBenchCommand() *cobra.Command {
 loop over its cores), and ten rows of the library against it: an exponential, a sweep, iterations from a stored matrix and from points,
 a solve, a batch of 1000 small problems, a matrix product, a loss with its gradient, a training step, and a network.
 
-A row is the median of samples, with their median absolute deviation as spread. Rows whose samples did not agree say "unstable": other
+A row is the median of samples, with their median absolute deviation as spread. A tilde marks rows whose samples did not agree: other
 programs were running. With --json every sample is there, and the rows of all limits.
 ` + exitStatus,
 		Example: `  sinkcpu bench
@@ -33,8 +32,8 @@ programs were running. With --json every sample is there, and the rows of all li
   ` + kernels.EnvISA + `=avx2 sinkcpu bench --threads 4`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if threads < 0 {
-				return usagef("--threads %d, want 1 or more", threads)
+			if most := 4 * runtime.NumCPU(); threads < 0 || threads > most {
+				return usagef("--threads %d, want 1 to %d, four for each processor", threads, most)
 			}
 			if budget <= 0 {
 				return usagef("--budget %v for a row, want more than 0", budget)
@@ -49,35 +48,20 @@ programs were running. With --json every sample is there, and the rows of all li
 }
 
 func runBench(cmd *cobra.Command, threads int, budget time.Duration, asJSON bool) error {
-	report := &row.Report{Schema: row.Schema, Program: "sinkcpu bench", Machine: row.ThisMachine()}
+	report := program.NewReport("sinkcpu bench")
 	stderr := cmd.ErrOrStderr()
-	tell := false
-	if f, ok := stderr.(*os.File); ok {
-		tell = term.IsTerminal(int(f.Fd()))
-	}
-	s := measure.NewSession(true, threads, func(r row.Row) {
-		report.Rows = append(report.Rows, r)
-		if tell {
-			fmt.Fprintf(stderr, "\r%d rows: %s\x1b[K", len(report.Rows), r.Name)
-		}
-	})
+	s := measure.NewSession(true, threads, program.Progress(stderr, report))
 	defer s.Close()
 	s.Meter.Budget = budget
 	s.Meter.WarmUp, s.Meter.Sample = min(s.Meter.WarmUp, budget), min(s.Meter.Sample, budget)
 	err := s.Headlines(cmd.Context())
-	if tell {
-		fmt.Fprint(stderr, "\r\x1b[K")
-	}
-	if err != nil {
+	if program.Line(stderr, ""); err != nil {
 		return err
 	}
 	if err := writeBench(cmd.OutOrStdout(), report, asJSON); err != nil {
 		return err
 	}
-	if report.Failed() {
-		return fmt.Errorf("bench: a row has no value; its remark says why")
-	}
-	return nil
+	return program.Failed(report)
 }
 
 // writeBench prints all rows as JSON, or the most telling as a table.
@@ -88,9 +72,9 @@ func writeBench(w io.Writer, r *row.Report, asJSON bool) error {
 	short := *r
 	short.Rows = nil
 	for _, line := range r.Rows {
-		if line.Ports = nil; measure.Essential(line) {
+		if measure.Essential(line) {
 			short.Rows = append(short.Rows, line)
 		}
 	}
-	return short.WriteText(w)
+	return short.WriteShort(w, program.Columns(w))
 }

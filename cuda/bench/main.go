@@ -49,7 +49,7 @@ type options struct {
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 func run(args []string, stdout, stderr io.Writer) int {
-	o := options{out: program.Output{Section: "cuda", Table: program.Columns("peer", "precision")}}
+	o := options{out: program.Output{Section: "cuda", Table: program.SideBySide("peer", "precision")}}
 	return program.Program{Name: "bench", Usage: usage, Flags: o.flags, Check: o.check, Run: o.run}.Main(args, stdout, stderr)
 }
 

@@ -38,7 +38,7 @@ func TestSolver(t *testing.T) {
 		}
 	}
 	json := filepath.Join(t.TempDir(), "rows.json")
-	b.out = program.Output{JSON: json, Table: program.Columns("peer")}
+	b.out = program.Output{JSON: json, Table: program.SideBySide("peer")}
 	if err := b.out.Write(&b.report, io.Discard); err != nil {
 		t.Fatal(err)
 	}
