@@ -19,9 +19,9 @@ type Kernel[T kernels.Float] struct {
 	E     []T // n x m, or nil
 }
 
-// height returns the rows of a block.
-func (k *Kernel[T]) height(s *Scratch[T], m int) int {
-	if k.E == nil {
+// height returns the rows of a block, which is computed or taken from E.
+func (k *Kernel[T]) height(s *Scratch[T], m int, computed bool) int {
+	if computed {
 		return s.rows(k.Cost, m)
 	}
 	return kernels.SweepBlock(m) // still in a near cache when its columns are summed
@@ -35,7 +35,8 @@ func (k *Kernel[T]) height(s *Scratch[T], m int) int {
 // With fill the kernel is computed, and kept in E, else it is taken from there. dots and w belong to the callee until rows returns.
 func (k *Kernel[T]) Pass(s *Scratch[T], i0, i1 int, fill bool, v []T, rows func(i0 int, dots, w []T), acc []T) {
 	m := len(k.G)
-	step := k.height(s, m)
+	computed := fill || k.E == nil
+	step := k.height(s, m, computed)
 	if len(s.dots) < step {
 		s.dots, s.weights, s.part = make([]T, step), make([]T, step), make([]T, step)
 	}
@@ -45,7 +46,7 @@ func (k *Kernel[T]) Pass(s *Scratch[T], i0, i1 int, fill bool, v []T, rows func(
 		if k.E != nil {
 			e = k.E[i0*m:]
 		}
-		if fill || k.E == nil {
+		if computed {
 			k.exponentials(s, e, i0, top, v)
 		} else {
 			s.products(e, m, top-i0, v)
