@@ -205,11 +205,16 @@ func (fl *flow[T]) open() {
 // columnFactors sets v from G.
 func (fl *flow[T]) columnFactors() {
 	kp := fl.kept
+	room := fl.logs
 	for j, b := range fl.p.b {
-		kp.v[j] = 0
+		room[j] = 0
 		if b > 0 {
-			kp.v[j] = T(b * math.Exp2(fl.g[j]-fl.log2b[j]-float64(kp.kernel.G[j])))
+			room[j] = fl.g[j] - fl.log2b[j] - float64(kp.kernel.G[j])
 		}
+	}
+	kernels.Exp2(room, room)
+	for j, b := range fl.p.b {
+		kp.v[j] = T(b * room[j])
 	}
 }
 
