@@ -14,14 +14,14 @@ const (
 	tileCols   = 1 << 10
 )
 
-// A sum of a row outside [minRowSum, maxRowSum], or of a column below MinColSum, has lost precision to the range of float32; it is
-// computed again with its own maximum as the shift.
+// MinColSum is the least column sum that [Scratch.Sweep] accumulates without loss to the range of float32. A column below it is to be computed
+// again with its own maximum as the shift; see [ColumnLSE].
+const MinColSum = 0x1p-80
+
+// A sum of a row outside [minRowSum, maxRowSum] has lost precision to the range of float32; it is computed again with its own maximum as the shift.
 const (
 	minRowSum = 0x1p-20
 	maxRowSum = 0x1p100
-
-	// MinColSum is the least column sum that [Scratch.Sweep] accumulates without loss.
-	MinColSum = 0x1p-80
 )
 
 // Scratch is the memory that a reduction needs beside its results. One serves any number of reductions, one at a time.

@@ -62,7 +62,8 @@ happened, and also after a kill. The defaults of the settings depend on the data
 	f.Float64Var(&c.Tol, "tol", c.Tol, "L1 error of the marginals to which envelope and implicit solve, in at most --iters iterations")
 	f.Float64Var(&c.Reach, "reach", c.Reach, "rho of unbalanced problems, in units of the cost; 0 for exact marginals; needs --value entropic")
 	f.StringVar(&c.Kernel, "kernel", c.Kernel, "of mmd: gaussian, imq or energy")
-	f.Float64SliceVar(&c.Bandwidths, "bandwidths", c.Bandwidths, "of the kernels gaussian and imq")
+	f.Float64SliceVar(&c.Bandwidths, "bandwidths", c.Bandwidths, "`widths` of the kernels gaussian and imq")
+	f.Lookup("bandwidths").DefValue = "[1,2,4,8,16]"
 	f.StringVar(&c.Estimate, "estimate", c.Estimate, "of mmd: biased or unbiased")
 	f.StringVar(&c.Optimizer, "optimizer", c.Optimizer, "adam, rmsprop or adam-wgan (without momentum, for a critic and its model)")
 	f.Float64Var(&c.Rate, "lr", c.Rate, "learning rate")
@@ -96,7 +97,7 @@ happened, and also after a kill. The defaults of the settings depend on the data
 	f.StringVar(&o.configFile, "config", "", "read settings from a config.json; flags override it")
 	f.StringVar(&o.preset, "preset", "", "begin from the settings of that name; --config and flags override them")
 	f.BoolVar(&o.list, "list-presets", false, "list the presets and end")
-	f.BoolVar(&o.resume, "resume", false, "go on with the run in --out; only --steps, --threads and --device may change")
+	f.BoolVar(&o.resume, "resume", false, "go on with the run in --out; of the settings only --steps, --threads and --device may change")
 	f.BoolVar(&o.json, "json", false, "print the summary as one JSON object")
 	f.StringVar(&o.http, "http", "", "serve a live page at PORT of this machine, or at HOST:PORT")
 	addGroupFlag(f, &o.mpi)

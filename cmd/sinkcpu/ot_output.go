@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/sinkcpu/sinkcpu/data"
 	"github.com/sinkcpu/sinkcpu/internal/atomicfile"
@@ -16,18 +19,28 @@ import (
 // An otOutput is a file that a flag asks for.
 type otOutput struct {
 	flag, path string
-	isPlan     bool // it holds n x m numbers
+	ext        string // of its format
+	isPlan     bool   // it holds n x m numbers
+}
+
+// foreignFormats are endings of formats that no output but one of that ending has; any other ending, or none, is as good as another.
+var foreignFormats = []string{".csv", ".npy", ".npz", ".png", ".json", ".jpg", ".pdf", ".svg"}
+
+// misnamed reports whether the file's name promises another format.
+func (out otOutput) misnamed() bool {
+	ext := strings.ToLower(filepath.Ext(out.path))
+	return ext != out.ext && slices.Contains(foreignFormats, ext)
 }
 
 func (o *otOptions) outputs() []otOutput {
 	return []otOutput{
-		{"potentials", o.potentials, false},
-		{"plan", o.plan, true},
-		{"grad", o.gradient, o.costMatrix != ""},
-		{"map", o.barycentric, false},
-		{"assign", o.assign, false},
-		{"pairs", o.pairs, false},
-		{"plot", o.plot, false},
+		{"potentials", o.potentials, ".npz", false},
+		{"plan", o.plan, ".npy", true},
+		{"grad", o.gradient, ".npy", o.costMatrix != ""},
+		{"map", o.barycentric, ".npy", false},
+		{"assign", o.assign, ".csv", false},
+		{"pairs", o.pairs, ".csv", false},
+		{"plot", o.plot, ".png", false},
 	}
 }
 

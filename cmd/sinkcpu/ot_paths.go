@@ -46,6 +46,9 @@ func (o *otOptions) checkFiles(args []string) error {
 		if out.flag != "potentials" && sameFile(o.init, out.path) {
 			return usagef("--%s would overwrite the input %s", out.flag, o.init)
 		}
+		if out.misnamed() {
+			return usagef("--%s %s: is written as %s; name a file that ends so", out.flag, out.path, out.ext)
+		}
 		if err := writableAt(out.path); err != nil {
 			return fmt.Errorf("--%s %s: %w", out.flag, out.path, err)
 		}

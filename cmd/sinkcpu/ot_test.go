@@ -163,6 +163,8 @@ func TestOTExitStatus(t *testing.T) {
 		{ok + "--weights-x DIR/w3s.csv --weights-y DIR/w2.csv", 1, "sum to 10"},
 		{ok + "--init DIR/none.npz", 1, "none.npz"},
 		{ok + "--init DIR/potentials.npz", 1, "potentials.npz"},
+		{ok + "--plan DIR/p.csv", 2, ".npy"},
+		{ok + "--assign DIR/p.npy", 2, ".csv"},
 		{ok + "--plan DIR/none/p.npy", 1, "no folder"},
 		{ok + "--plan DIR/folder", 1, "is a folder"},
 		{"--cost-matrix DIR/cnan.npy", 1, "cnan.npy: row 1, column 2"},
