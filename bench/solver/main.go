@@ -20,7 +20,7 @@ const usage = `Measures a full iteration and the time to an L1 marginal error, w
 
   go run ./bench/solver --sizes 1000 --json ours.json
   peers/bin/python bench/peers/solver.py --sizes 1000 --with ours.json > theirs.json
-  go run ./bench/solver --table ours.json,theirs.json --update bench/README.md
+  go run ./bench/solver --table ours.json,theirs.json --update bench/README.md      also a short table, between <!-- peers: begin --> and its end
 
 ` + program.ExitStatus + "\n"
 
@@ -75,7 +75,11 @@ func (o *options) run(ctx context.Context, stdout, stderr io.Writer) error {
 		if err != nil {
 			return err
 		}
-		return o.out.Write(r, stdout)
+		if err := o.out.Write(r, stdout); err != nil || o.out.Update == "" {
+			return err
+		}
+		short := program.Output{Update: o.out.Update, Section: "peers", Table: headline}
+		return short.Write(r, stdout)
 	}
 	r := program.NewReport("bench/solver")
 	m := measurement{ctx: ctx, pool: parallel.New(o.threads), emit: program.Progress(stderr, r)}

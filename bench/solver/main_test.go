@@ -25,14 +25,14 @@ func TestRun(t *testing.T) {
 	if len(r.Rows) != 2 || r.Rows[0].Name != "value" || r.Rows[1].Name != "time-to" || !(r.Rows[1].Value > 0) {
 		t.Errorf("rows %+v", r.Rows)
 	}
-	if err := os.WriteFile(page, []byte("<!-- solver: begin -->\n<!-- solver: end -->\n"), 0o600); err != nil {
+	if err := os.WriteFile(page, []byte("<!-- peers: begin -->\n<!-- peers: end -->\n<!-- solver: begin -->\n<!-- solver: end -->\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if code := run([]string{"--table", json + "," + json, "--update", page}, &out, &errs); code != 0 {
 		t.Fatal(errs.String())
 	}
 	text, err := os.ReadFile(page)
-	if err != nil || strings.Count(string(text), "time-to") != 2 {
+	if err != nil || strings.Count(string(text), "time-to") != 3 {
 		t.Errorf("%v: %s", err, text)
 	}
 	if code := run([]string{"--sizes", "x"}, &out, &errs); code != 2 {
