@@ -156,7 +156,8 @@ func (x *matching) twoBest(i int32) (j1, j2 int32, least, second float64) {
 
 // shortestPath is Dijkstra's algorithm over the columns, by reduced costs.
 type shortestPath struct {
-	dist    []float64 // -Inf once settled
+	dist    []float64 // +Inf once settled
+	v       []float64 // potentials, -Inf of settled columns so that no row reaches them again
 	from    []int32   // the row from which a column was reached
 	settled []settled
 }
@@ -167,7 +168,7 @@ type settled struct {
 }
 
 func newShortestPath(n int) *shortestPath {
-	return &shortestPath{dist: make([]float64, n), from: make([]int32, n)}
+	return &shortestPath{dist: make([]float64, n), v: make([]float64, n), from: make([]int32, n)}
 }
 
 // augment assigns a free row along the shortest alternating path to a free column, and lowers the potentials of the columns on the way so
@@ -176,12 +177,13 @@ func (p *shortestPath) augment(x *matching, start int32) {
 	for j := range p.dist {
 		p.dist[j] = math.Inf(1)
 	}
+	copy(p.v, x.v)
 	p.settled = p.settled[:0]
 	end, least := p.relax(x, start, 0)
 	for x.row[end] >= 0 {
 		i := x.row[end]
 		p.settled = append(p.settled, settled{end, least})
-		p.dist[end] = math.Inf(-1)
+		p.dist[end], p.v[end] = math.Inf(1), math.Inf(-1)
 		// The reduced cost of row i at its column, from which those at others are counted.
 		base := x.c[int(i)*x.n+int(end)] - x.v[end] - least
 		end, least = p.relax(x, i, base)
@@ -202,16 +204,16 @@ func (p *shortestPath) augment(x *matching, start int32) {
 // relax goes on from a row, and returns the nearest column that is not settled, a free one if it is among the nearest.
 func (p *shortestPath) relax(x *matching, i int32, base float64) (nearest int32, least float64) {
 	row := x.c[int(i)*x.n : (int(i)+1)*x.n]
-	v, dist := x.v[:len(row)], p.dist[:len(row)]
+	v, dist, from, owner := p.v[:len(row)], p.dist[:len(row)], p.from[:len(row)], x.row[:len(row)]
 	least = math.Inf(1)
 	for j, c := range row {
-		old := dist[j]
-		if d := c - v[j] - base; d < old {
-			old = d
-			dist[j], p.from[j] = d, i
+		d := dist[j]
+		if to := c - v[j] - base; to < d {
+			d = to
+			dist[j], from[j] = to, i
 		}
-		if old <= least && old > math.Inf(-1) && (old < least || x.row[j] < 0) {
-			nearest, least = int32(j), old
+		if d <= least && (d < least || owner[j] < 0) {
+			nearest, least = int32(j), d
 		}
 	}
 	return nearest, least
