@@ -5,11 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/sinkcpu/sinkcpu/data"
 	"github.com/sinkcpu/sinkcpu/data/fetch"
@@ -100,12 +98,12 @@ func newDataFetchCommand() *cobra.Command {
 func fetchSet(cmd *cobra.Command, set fetch.Set, to string) error {
 	w := cmd.ErrOrStderr()
 	g := fetch.Getter{}
-	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+	if f := terminalOf(w); f != nil {
 		last := -1
 		g.Progress = func(file string, have, all int64) {
 			if percent := int(100 * have / max(all, 1)); percent != last {
 				last = percent
-				fmt.Fprintf(w, "\r%s %3d %%\x1b[K", file, percent)
+				redraw(f, fmt.Sprintf("%s %3d %%", file, percent))
 			}
 		}
 		defer fmt.Fprint(w, "\r\x1b[K")

@@ -4,12 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/sinkcpu/sinkcpu/data"
 	"github.com/sinkcpu/sinkcpu/evaluate"
@@ -150,9 +148,9 @@ func (o *evalOptions) network(pool *parallel.Pool, src *data.Source) (*evaluate.
 
 // notesLine returns what shows notes on one line of a terminal, and takes it away; neither does anything elsewhere.
 func notesLine(w io.Writer) (note func(text string), done func()) {
-	f, ok := w.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
+	f := terminalOf(w)
+	if f == nil {
 		return nil, func() {}
 	}
-	return func(text string) { fmt.Fprintf(w, "\r%.79s\x1b[K", text) }, func() { fmt.Fprint(w, "\r\x1b[K") }
+	return func(text string) { redraw(f, text) }, func() { fmt.Fprint(w, "\r\x1b[K") }
 }

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/sinkcpu/sinkcpu/internal/parallel"
 	"github.com/sinkcpu/sinkcpu/study"
@@ -95,17 +94,15 @@ func (o *studyOptions) study(cmd *cobra.Command, name string) error {
 type studyProgress struct {
 	w        io.Writer
 	name     string
-	terminal bool
+	terminal *os.File // nil where w is none
 	begin    time.Time
 	next     time.Time
 	drawn    bool
 }
 
 func newStudyProgress(w io.Writer, name string) *studyProgress {
-	p := &studyProgress{w: w, name: name, begin: time.Now()}
-	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		p.terminal = true
-	} else {
+	p := &studyProgress{w: w, terminal: terminalOf(w), name: name, begin: time.Now()}
+	if p.terminal == nil {
 		p.next = p.begin.Add(lineEvery)
 	}
 	return p
@@ -125,9 +122,9 @@ func (p *studyProgress) show(done0, done, total int, next string) {
 		left = ", about " + train.Duration(now.Sub(p.begin).Seconds()/float64(done-done0)*float64(total-done)) + " left"
 	}
 	text := fmt.Sprintf("%s: %d of %d points, now %s%s", p.name, done, total, next, left)
-	if p.terminal {
+	if p.terminal != nil {
 		p.next, p.drawn = now.Add(redrawEvery), true
-		fmt.Fprintf(p.w, "\r%s\x1b[K", text)
+		redraw(p.terminal, text)
 		return
 	}
 	p.next = now.Add(lineEvery)

@@ -5,13 +5,11 @@ import (
 	"io"
 	"os"
 	"time"
-
-	"golang.org/x/term"
 )
 
 // An otProgress redraws a line on a terminal, and does nothing elsewhere.
 type otProgress struct {
-	w     io.Writer // nil for none
+	w     *os.File // nil for none
 	begin time.Time
 	next  time.Time
 	drawn bool
@@ -19,11 +17,7 @@ type otProgress struct {
 
 func newOTProgress(w io.Writer) *otProgress {
 	now := time.Now()
-	p := &otProgress{begin: now, next: now.Add(5 * redrawEvery)}
-	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		p.w = w
-	}
-	return p
+	return &otProgress{w: terminalOf(w), begin: now, next: now.Add(5 * redrawEvery)}
 }
 
 // callback returns what a solver calls, nil for nothing.
@@ -37,7 +31,7 @@ func (p *otProgress) callback() func(iteration int, marginalError float64) {
 			return
 		}
 		p.next, p.drawn = now.Add(redrawEvery), true
-		fmt.Fprintf(p.w, "\riteration %d  marginal error %.2e  %.0f s\x1b[K", iteration, marginalError, now.Sub(p.begin).Seconds())
+		redraw(p.w, fmt.Sprintf("iteration %d  marginal error %.2e  %.0f s", iteration, marginalError, now.Sub(p.begin).Seconds()))
 	}
 }
 

@@ -3,10 +3,7 @@ package main
 import (
 	"encoding/json"
 	"io"
-	"os"
 	"time"
-
-	"golang.org/x/term"
 
 	"github.com/sinkcpu/sinkcpu/train"
 )
@@ -23,13 +20,8 @@ func newReporter(w io.Writer, asJSON bool) train.Reporter {
 		return &jsonReporter{enc: json.NewEncoder(w), now: time.Now}
 	}
 	t := &textReporter{w: w, now: time.Now}
-	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		t.width = func() int {
-			if columns, _, err := term.GetSize(int(f.Fd())); err == nil && columns > 0 {
-				return columns
-			}
-			return 80
-		}
+	if f := terminalOf(w); f != nil {
+		t.width = func() int { return columnsOf(f) }
 	}
 	return t
 }
