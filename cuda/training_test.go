@@ -77,6 +77,99 @@ var trials = []trial{
 	}},
 }
 
+// learned are costs between features that learn, or stay, all of which is on the device but the points of a penalty.
+var learned = []struct {
+	name      string
+	features  int
+	spectral  bool
+	criterion func() (generative.Criterion[float32], error)
+	cfg       generative.CriticConfig
+}{
+	{"clipped", 3, false, comparisons[0].make, generative.CriticConfig{Steps: 2, GeneratorSteps: 1, Clip: .1, Optimizer: "rmsprop"}},
+	{"spectral, reconstruction", 3, true, comparisons[2].make, generative.CriticConfig{Steps: 1, GeneratorSteps: 2, Reconstruction: .1}},
+	{"penalty", 3, false, comparisons[0].make, generative.CriticConfig{Steps: 1, GeneratorSteps: 1, Penalty: 1}},
+	{"frozen, mmd", 3, false, comparisons[6].make, generative.CriticConfig{Steps: 1, GeneratorSteps: 1, Frozen: true}},
+	{"the model stays", 3, false, comparisons[0].make, generative.CriticConfig{Steps: 1, Clip: .1}},
+	{"means", 1, false, func() (generative.Criterion[float32], error) { return generative.MeanDifference[float32]{}, nil }, generative.CriticConfig{Steps: 2, GeneratorSteps: 1, Clip: .1}},
+	{"exact", 3, false, func() (generative.Criterion[float32], error) {
+		return transport(generative.TransportConfig{Loss: "sinkhorn", Self: "same", Cost: "sqeuclidean", Exact: true})
+	}, generative.CriticConfig{Steps: 1, GeneratorSteps: 1, Clip: .1}},
+}
+
+// adversary makes the objective of a learned cost.
+func adversary(ops nn.Ops[float32], k int) (*generative.Adversarial, error) {
+	c := learned[k]
+	m, err := generative.NewMLPModel(ops, nn.MLP{Sizes: []int{3, 12, 2}, Hidden: "relu"}, "normal", 1)
+	if err != nil {
+		return nil, err
+	}
+	criterion, err := c.criterion()
+	if err != nil {
+		return nil, err
+	}
+	fit, err := generative.NewFit(ops, m, criterion, generative.FitConfig{Batch: 24 / criterion.Clouds(), Rate: 1e-3, Seed: 3})
+	if err != nil {
+		return nil, err
+	}
+	net := func(seed uint64, sizes ...int) *nn.Sequential[float32] {
+		net, err := nn.NewMLP(ops, nn.MLP{Sizes: sizes, Hidden: "leaky_relu"}, random.New(seed, "critic"), nn.XavierUniform(1), nil)
+		if err != nil {
+			panic(err)
+		}
+		return net
+	}
+	features := net(2, 2, 10, c.features)
+	if c.spectral {
+		features = generative.SpectralNormalised(ops, features, random.New(2, "spectral norm"))
+	}
+	if c.cfg.Reconstruction > 0 {
+		c.cfg.Decoder = net(4, c.features, 2)
+	}
+	c.cfg.Rate = 1e-3
+	return generative.NewAdversarial(fit, features, c.cfg)
+}
+
+// Steps under learned costs on a device have the metrics of the host's.
+func TestLearnedCosts(t *testing.T) {
+	there := cuda.NewOps(simulated(t, sim.Options{}))
+	steps := func(ops nn.Ops[float32], k int) (all []generative.Metric) {
+		obj, err := adversary(ops, k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data := rows{rand.New(rand.NewPCG(1, 2)), 2}
+		for report := range 3 {
+			m, err := obj.Step(context.Background(), data, report > 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, m...)
+		}
+		state, err := obj.State()
+		if err == nil {
+			err = obj.Restore(state)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return all
+	}
+	for k, c := range learned {
+		want, got := steps(nn.NewCPU[float32](nil), k), steps(there, k)
+		if len(want) == 0 || len(got) != len(want) {
+			t.Fatalf("%s: %v, want %v", c.name, got, want)
+		}
+		for i, m := range got {
+			if w := want[i]; m.Name != w.Name || !(math.Abs(m.Value-w.Value) <= 2e-3*(1+math.Abs(w.Value))) {
+				t.Errorf("%s: %s is %g, want %s %g", c.name, m.Name, m.Value, w.Name, w.Value)
+			}
+		}
+		if again := steps(there, k); fmt.Sprint(again) != fmt.Sprint(got) {
+			t.Errorf("%s: %v, and %v when it is computed again", c.name, got, again)
+		}
+	}
+}
+
 // curve returns the losses of some steps, and the parameters after them.
 func curve(t *testing.T, c trial, ops nn.Ops[float32], steps int) (losses []float64, params []float32) {
 	t.Helper()
@@ -435,5 +528,51 @@ func TestTrainingRun(t *testing.T) {
 	_, err = run(cuda.NewOps(simulated(t, s)))
 	if !errors.Is(err, device.ErrFault) {
 		t.Errorf("a run whose device fails: %v", err)
+	}
+}
+
+// Whole runs under learned costs, with their checkpoints, pictures and measures, end at the losses of the host's; those whose device fails, at
+// one call or another, end with an error of the device's kind.
+func TestTrainingRunOfLearnedCosts(t *testing.T) {
+	for _, objective := range []string{"sinkhorn", "wgan-gp"} {
+		run := func(ops nn.Ops[float32]) (*train.Summary, error) {
+			c := train.DefaultConfigOf(objective, "ellipse")
+			c.Steps, c.Batch, c.Hidden, c.Features, c.EvalEvery, c.SaveEvery = 3, 16, []int{20}, []int{10, 3}, -1, 1
+			if objective == "wgan-gp" {
+				c.Features = []int{10}
+			}
+			o, err := train.PrepareOn(ops, c, nil)
+			if err != nil {
+				return nil, err
+			}
+			o.Dir = filepath.Join(t.TempDir(), "run")
+			return train.Run(context.Background(), o)
+		}
+		want, err := run(nn.NewCPU[float32](nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		calls := 0
+		got, err := run(cuda.NewOps(simulated(t, sim.Options{Fail: func(string) driver.Result { calls++; return driver.Success }})))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for k, m := range got.Metrics {
+			if w := want.Metrics[k]; m.Name != w.Name || !(math.Abs(m.Value-w.Value) <= 5e-3*(1+math.Abs(w.Value))) {
+				t.Errorf("%s: %s is %g after the run on the device, want %s %g", objective, m.Name, m.Value, w.Name, w.Value)
+			}
+		}
+		for _, share := range []float64{.3, .6, .9} {
+			left := int(share * float64(calls))
+			_, err := run(cuda.NewOps(simulated(t, sim.Options{Fail: func(string) driver.Result {
+				if left--; left < 0 {
+					return driver.LaunchFailed
+				}
+				return driver.Success
+			}})))
+			if !errors.Is(err, device.ErrFault) {
+				t.Errorf("%s: a run whose device fails at %g of its calls: %v", objective, share, err)
+			}
+		}
 	}
 }

@@ -2,7 +2,6 @@ package generative
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 
@@ -48,6 +47,7 @@ type CriticConfig struct {
 type Adversarial struct {
 	*Fit
 	cfg      CriticConfig
+	between  nn.Ops[float32] // of points and features: the table of the networks, or one of the host where that compares the clouds
 	features nn.Layer[float32]
 	critic   *nn.Group[float32]
 	decoder  *reconstruction           // nil: none
@@ -60,16 +60,16 @@ type Adversarial struct {
 	dim      int                 // of the features
 }
 
-// NewAdversarial returns the objective that teaches fit's model, which computes on the host, through the features. The ground cost is that of fit's criterion.
+// NewAdversarial returns the objective that teaches fit's model through the features. The ground cost is that of fit's criterion. Features and decoder
+// were made by the same table as the model. Where that is a device's, all of a step but its noise and its batch stays there if the criterion is
+// a [TableCriterion] that can, but for the penalty, which takes points and slopes to the host; under any other criterion points and features
+// go between the networks by the host, which compares the clouds.
 func NewAdversarial(fit *Fit, features nn.Layer[float32], cfg CriticConfig) (*Adversarial, error) {
 	if cfg.Steps < 1 || cfg.GeneratorSteps < 0 || cfg.GeneratorSteps == 0 && cfg.Frozen {
 		return nil, fmt.Errorf("generative: %d steps of the critic and %d of the generator, want positive numbers, or 0 of the generator where the critic learns", cfg.Steps, cfg.GeneratorSteps)
 	}
 	if !(cfg.Clip >= 0) {
 		return nil, fmt.Errorf("generative: weights clipped to %g, want a positive number, or 0 for none", cfg.Clip)
-	}
-	if !nn.OnHost(fit.ops) {
-		return nil, fmt.Errorf("generative: a learned cost computes on the host: %w", errors.ErrUnsupported)
 	}
 	total := 2 * fit.z.Tensor.Rows()
 	out, err := features.OutputShape([]int{total, fit.model.dim})
@@ -80,19 +80,22 @@ func NewAdversarial(fit *Fit, features nn.Layer[float32], cfg CriticConfig) (*Ad
 	if err != nil {
 		return nil, err
 	}
-	o := &Adversarial{Fit: fit, cfg: cfg, features: features, critic: nn.NewGroup("critic", features.Params(), opt)}
-	o.points = nn.NewTensor[float32](total, fit.model.dim)
-	o.dim = out[len(out)-1]
-	o.df = nn.NewTensor[float32](total, o.dim)
-	o.dfx, o.dfy = nn.NewTensor[float32](total/2, o.dim), nn.NewTensor[float32](total/2, o.dim)
-	if o.penalty, err = newGradientPenalty(fit.ops, cfg.Penalty, fit.cfg.Seed); err != nil {
+	o := &Adversarial{Fit: fit, cfg: cfg, between: fit.ops, features: features, critic: nn.NewGroup("critic", features.Params(), opt), dim: out[len(out)-1]}
+	host, steep := hostOps(fit.ops, fit.cfg.Runner), fromHost(fit.ops, features)
+	if fit.there == nil {
+		o.between, o.features = host, steep
+		cfg.Decoder = fromHost(fit.ops, cfg.Decoder)
+		o.dfx, o.dfy = nn.NewTensor[float32](total/2, o.dim), nn.NewTensor[float32](total/2, o.dim)
+	}
+	o.points, o.df = tensorIn(o.between, total, fit.model.dim), tensorIn(o.between, total, o.dim)
+	if o.penalty, err = newGradientPenalty(host, steep, cfg.Penalty, fit.cfg.Seed); err != nil {
 		return nil, err
 	}
 	if cfg.Frozen {
 		nn.SetTraining(features, false)
 		return o, nil
 	}
-	if o.decoder, err = newReconstruction(fit.ops, cfg, o.df.Shape(), o.points.Shape()); err != nil {
+	if o.decoder, err = newReconstruction(fit.ops, o.between, cfg, o.df.Shape(), o.points.Shape()); err != nil {
 		return nil, err
 	}
 	o.clip()
@@ -116,10 +119,11 @@ func (o *Adversarial) Step(ctx context.Context, data Batches, report bool) ([]Me
 	var fall float64
 	for k := 0; k < o.cfg.Steps && !o.cfg.Frozen; k++ {
 		var err error
-		if metrics, err = o.compare(ctx, data, true, true); err != nil {
+		known := o.there == nil || report && o.cfg.GeneratorSteps == 0 // the host has the metrics in any case
+		if metrics, err = o.compare(ctx, data, true, known); err != nil {
 			return nil, err
 		}
-		if ofCritic, err = o.ascend(metrics[0].Value); err != nil {
+		if ofCritic, err = o.ascend(lossOf(metrics)); err != nil {
 			return nil, err
 		}
 	}
@@ -131,7 +135,12 @@ func (o *Adversarial) Step(ctx context.Context, data Batches, report bool) ([]Me
 		}
 		dx := o.features.Backward(o.df, nn.WantInput)
 		dx = dx.Slice(0, dx.Rows()/2)
-		if fall, err = o.descend(dx, dx, metrics[0].Value); err != nil {
+		own := dx
+		if dx.OnHost() && !o.dx.Tensor.OnHost() {
+			copy(o.dx.Host, dx.Data())
+			own = o.dx.Push()
+		}
+		if fall, err = o.descend(dx, own, lossOf(metrics)); err != nil {
 			return nil, err
 		}
 	}
@@ -140,7 +149,7 @@ func (o *Adversarial) Step(ctx context.Context, data Batches, report bool) ([]Me
 	}
 	var largest float64
 	for _, p := range o.critic.Params {
-		for _, v := range p.Value.Data() {
+		for _, v := range p.Value.Values() {
 			largest = max(largest, math.Abs(float64(v)))
 		}
 	}
@@ -153,9 +162,27 @@ func (o *Adversarial) compare(ctx context.Context, data Batches, ofData, report 
 	if err := o.oracle().draw(data, o.y); err != nil {
 		return nil, err
 	}
-	cut := copy(o.points.Data(), o.generate().Data())
-	copy(o.points.Data()[cut:], o.share.of(o.y).Data())
+	x, half := o.generate(), o.points.Rows()/2
+	if o.points.OnHost() {
+		copy(o.points.Data(), x.Values())
+	} else {
+		o.between.Copy(o.points.Slice(0, half), x)
+	}
+	o.between.Upload(o.points.Slice(half, 2*half), o.share.of(o.y).Data())
 	o.embedded = o.features.Forward(o.points)
+	if o.there == nil {
+		return o.compareHere(ctx, ofData, report)
+	}
+	f, dx, dy := o.embedded.Reshape(2*half, o.dim), o.df.Slice(0, half), o.df.Slice(half, 2*half)
+	if !ofData {
+		o.between.Zero(dy)
+		dy = nil
+	}
+	return o.there(f.Slice(0, half), f.Slice(half, 2*half), o.Fit.cfg.Batch, dx, dy, report)
+}
+
+// compareHere compares the features of all ranks on the host.
+func (o *Adversarial) compareHere(ctx context.Context, ofData, report bool) ([]Metric, error) {
 	x, y, err := o.gathered()
 	if err != nil {
 		return nil, err
@@ -166,7 +193,7 @@ func (o *Adversarial) compare(ctx context.Context, data Batches, ofData, report 
 		dy = nil
 	}
 	metrics, err := o.criterion.Eval(ctx, x, y, o.Fit.cfg.Batch, o.dim, dx, dy, report)
-	cut = copy(o.df.Data(), o.share.of(o.dfx).Data())
+	cut := copy(o.df.Data(), o.share.of(o.dfx).Data())
 	copy(o.df.Data()[cut:], o.share.of(o.dfy).Data())
 	return metrics, err
 }
@@ -184,7 +211,7 @@ func (o *Adversarial) gathered() (x, y []float32, err error) {
 // ascend takes the critic's step uphill, and the decoder's, and returns their metrics.
 func (o *Adversarial) ascend(loss float64) ([]Metric, error) {
 	o.critic.ZeroGrad()
-	o.ops.Scale(o.df, -1)
+	o.between.Scale(o.df, -1)
 	var lost float64
 	if o.decoder != nil {
 		lost = o.decoder.add(o.df, o.embedded, o.points, &o.share)
@@ -192,7 +219,7 @@ func (o *Adversarial) ascend(loss float64) ([]Metric, error) {
 	o.features.Backward(o.df, nn.WantParams)
 	var steep float64
 	if o.penalty != nil {
-		steep = o.penalty.add(o.features, o.points, o.embedded, &o.share)
+		steep = o.penalty.add(onHost(o.points), onHost(o.embedded), &o.share)
 	}
 	if err := o.share.sum(o.critic.Params); err != nil {
 		return nil, err

@@ -12,8 +12,9 @@ import (
 // gradientPenalty keeps the slope of features near 1 between two clouds; see [Adversarial].
 type gradientPenalty[T kernels.Float] struct {
 	weight float64
-	step   float64 // half-width of the central difference, as a share of the distance between the two points of a row
-	ops    nn.Ops[T]
+	step   float64     // half-width of the central difference, as a share of the distance between the two points of a row
+	ops    nn.Ops[T]   // of the host
+	net    nn.Layer[T] // the features, of tensors of the host
 	noise  *random.Stream
 
 	u, p, g, side *nn.Tensor[T] // directions of the features, points, slopes at them, points beside them
@@ -23,15 +24,15 @@ type gradientPenalty[T kernels.Float] struct {
 // bend on that way.
 const penaltyStep = .001
 
-// newGradientPenalty returns the penalty of that weight, nil for 0. Its noise comes from the stream "penalty" of the seed.
-func newGradientPenalty[T kernels.Float](ops nn.Ops[T], weight float64, seed uint64) (*gradientPenalty[T], error) {
+// newGradientPenalty returns the penalty of that weight on features of tensors of the host, nil for 0. Its noise comes from the stream "penalty" of the seed.
+func newGradientPenalty[T kernels.Float](ops nn.Ops[T], features nn.Layer[T], weight float64, seed uint64) (*gradientPenalty[T], error) {
 	if !(weight >= 0) || math.IsInf(weight, 1) {
 		return nil, fmt.Errorf("generative: weight %g of the gradient penalty, want a positive number, or 0 for none", weight)
 	}
 	if weight == 0 {
 		return nil, nil
 	}
-	return &gradientPenalty[T]{weight: weight, step: penaltyStep, ops: ops, noise: random.New(seed, "penalty")}, nil
+	return &gradientPenalty[T]{weight: weight, step: penaltyStep, ops: ops, net: features, noise: random.New(seed, "penalty")}, nil
 }
 
 // add returns the mean over the rows of (|g_i| - 1)^2, g = J^T u, and adds weight times its derivative to the gradients of the features'
@@ -40,7 +41,7 @@ func newGradientPenalty[T kernels.Float](ops nn.Ops[T], weight float64, seed uin
 // The points are this rank's of s, the mean that of all.
 //
 //	d|g_i| = <g_i/|g_i|, d(J^T u_i)> = d <u_i, f(p_i + h v_i) - f(p_i - h v_i)>/(2h) + O(h^2)          v_i = g_i/|g_i|
-func (q *gradientPenalty[T]) add(f nn.Layer[T], points, embedded *nn.Tensor[T], s *share) (mean float64) {
+func (q *gradientPenalty[T]) add(points, embedded *nn.Tensor[T], s *share) (mean float64) {
 	n := points.Rows() / 2
 	total := s.count(n)
 	lo, _ := s.span(total)
@@ -51,8 +52,8 @@ func (q *gradientPenalty[T]) add(f nn.Layer[T], points, embedded *nn.Tensor[T], 
 	for range total - lo - n {
 		q.noise.Float64()
 	}
-	f.Forward(q.p)
-	q.ops.Copy(q.g, f.Backward(q.u, nn.WantInput))
+	q.net.Forward(q.p)
+	q.ops.Copy(q.g, q.net.Backward(q.u, nn.WantInput))
 	for i := range n {
 		g := row(q.g, i, n)
 		norm := math.Sqrt(float64(kernels.Dot(g, g)))
@@ -69,8 +70,8 @@ func (q *gradientPenalty[T]) add(f nn.Layer[T], points, embedded *nn.Tensor[T], 
 	for _, sign := range []T{1, -1} {
 		q.ops.Copy(q.side, q.p)
 		q.ops.Axpy(q.side, sign, q.g)
-		f.Forward(q.side)
-		f.Backward(q.u, nn.WantParams)
+		q.net.Forward(q.side)
+		q.net.Backward(q.u, nn.WantParams)
 		q.ops.Scale(q.u, -1)
 	}
 	sum := []float64{mean}

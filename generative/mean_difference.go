@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/sinkcpu/sinkcpu/kernels"
+	"github.com/sinkcpu/sinkcpu/nn"
 )
 
 // MeanDifference is the criterion of Wasserstein GANs, on the outputs f of a critic, one number a row:
@@ -31,4 +32,25 @@ func (MeanDifference[T]) Eval(_ context.Context, x, y []T, n, d int, dx, dy []T,
 		dy[i] = T(scale)
 	}
 	return []Metric{{"loss", (float64(kernels.Sum(y)) - float64(kernels.Sum(x))) * scale}}, nil
+}
+
+// On returns the difference on any table.
+func (MeanDifference[T]) On(ops nn.Ops[T]) Comparison[T] {
+	return func(x, y *nn.Tensor[T], n int, dx, dy *nn.Tensor[T], report bool) ([]Metric, error) {
+		if x.Size() != n || y.Size() != n || dx == nil {
+			return nil, fmt.Errorf("generative: a difference of means of %d and %d numbers of %d rows, want one number a row and a derivative", x.Size(), y.Size(), n)
+		}
+		fill := func(t *nn.Tensor[T], v T) { // by a range that is one number
+			ops.Zero(t)
+			ops.Clamp(t, v, v)
+		}
+		fill(dx, T(-1/float64(n)))
+		if dy != nil {
+			fill(dy, T(1/float64(n)))
+		}
+		if !report {
+			return nil, nil
+		}
+		return []Metric{{"loss", ops.Dot(x, dx) - ops.Dot(y, dx)}}, nil
+	}
 }

@@ -1,6 +1,7 @@
 package generative
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -14,8 +15,12 @@ import (
 //	|.|^2 = weight |x - y|^2 + c(f(x), f(y))          c of the name cost: cosine, sqeuclidean or halfsqeuclidean
 //
 // f is divided by its length for cosine, so that |f(x) - f(y)|^2/2 = 1 - cos, the cost of package logsumexp. in is the dimension of the
-// rows. The parameters are those of the features, under their names.
+// rows. The parameters are those of the features, under their names. The layer is for the host: on another table the error is
+// [errors.ErrUnsupported].
 func NewMixedFeatures(ops nn.Ops[float32], features nn.Layer[float32], in int, cost string, weight float64) (nn.Layer[float32], error) {
+	if !nn.OnHost(ops) {
+		return nil, fmt.Errorf("generative: a cost between rows and features computes on the host: %w", errors.ErrUnsupported)
+	}
 	out, err := features.OutputShape([]int{1, in})
 	if err != nil {
 		return nil, err

@@ -17,8 +17,9 @@ type reconstruction struct {
 	error  *nn.Tensor[float32] // decoded points less the points
 }
 
-// newReconstruction returns the decoder of a critic from features to points of these shapes; nil where it has none.
-func newReconstruction(ops nn.Ops[float32], cfg CriticConfig, features, points []int) (*reconstruction, error) {
+// newReconstruction returns the decoder of a critic from features to points of these shapes, which are of the table between; nil where it has
+// none. The optimiser is of ops.
+func newReconstruction(ops, between nn.Ops[float32], cfg CriticConfig, features, points []int) (*reconstruction, error) {
 	if cfg.Decoder == nil {
 		if cfg.Reconstruction != 0 {
 			return nil, fmt.Errorf("generative: weight %g of a reconstruction without a decoder", cfg.Reconstruction)
@@ -40,8 +41,8 @@ func newReconstruction(ops nn.Ops[float32], cfg CriticConfig, features, points [
 		return nil, err
 	}
 	return &reconstruction{
-		net: cfg.Decoder, group: nn.NewGroup("decoder", cfg.Decoder.Params(), opt), ops: ops, weight: cfg.Reconstruction,
-		error: nn.NewTensor[float32](points...),
+		net: cfg.Decoder, group: nn.NewGroup("decoder", cfg.Decoder.Params(), opt), ops: between, weight: cfg.Reconstruction,
+		error: tensorIn(between, points[0], points[1]),
 	}, nil
 }
 

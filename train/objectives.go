@@ -1,6 +1,7 @@
 package train
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -169,6 +170,9 @@ func newFeatures(ops nn.Ops[float32], c Config, d DataState, pool kernels.Runner
 // newClassifierFeatures returns the network of a classifier up to its last layer, on rows.
 func newClassifierFeatures(ops nn.Ops[float32], c Config, d DataState, pool kernels.Runner) (nn.Layer[float32], error) {
 	if c.Critic == digits {
+		if !nn.OnHost(ops) {
+			return nil, fmt.Errorf("train: the embedded classifier of --critic %s computes on the host: %w", digits, errors.ErrUnsupported)
+		}
 		net, err := evaluate.Digits(pool)
 		if err != nil {
 			return nil, err

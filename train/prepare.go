@@ -28,8 +28,8 @@ func orDefault(pool kernels.Runner) kernels.Runner {
 	return pool
 }
 
-// PrepareOn is [Prepare] with the networks and their optimiser on a table of operations, such as a device's; see [generative.NewFit] and
-// [generative.NewClassifier]. Objectives that compute on the host alone are refused with [errors.ErrUnsupported] on any other table. The
+// PrepareOn is [Prepare] with the networks and their optimiser on a table of operations, such as a device's; see [generative.NewFit],
+// [generative.NewAdversarial] and [generative.NewClassifier]. Objectives that compute on the host alone are refused with [errors.ErrUnsupported] on any other table. The
 // options lack the name of its device too; a device that fails is an error with a [*nn.Fault].
 func PrepareOn(ops nn.Ops[float32], c Config, pool kernels.Runner) (o Options, err error) {
 	defer nn.CatchFault(&err)
