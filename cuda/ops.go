@@ -41,6 +41,8 @@ type Ops struct {
 var (
 	_ nn.Ops[float32]      = (*Ops)(nil)
 	_ nn.FusedOps[float32] = (*Ops)(nil)
+
+	_ nn.SquaresOps[float32] = (*Ops)(nil)
 )
 
 // NewOps returns the table of a device, which outlives it.

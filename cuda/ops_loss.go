@@ -30,6 +30,25 @@ func (o *Ops) Dot(x, y *floats) float64 {
 	})
 }
 
+// Squares returns the sum of the squares of all elements of the tensors. It waits for the device once.
+func (o *Ops) Squares(x []*floats) float64 {
+	parts := 0
+	for _, t := range x {
+		parts += ceilDiv(t.Size(), summands)
+	}
+	o.begin()
+	defer o.mu.Unlock()
+	p := o.scratchOf(8 * (parts + 1))
+	at := p
+	for _, t := range x {
+		n := t.Size()
+		o.run("nn_dot", blocks(n, summands), device.Ptr(at), o.arg(t), o.arg(t), count(n))
+		at += device.Pointer(8 * ceilDiv(n, summands))
+	}
+	o.run("nn_total", device.Dim{X: 1, Y: 1, Z: 1}, device.Ptr(at), device.Ptr(p), device.F64(1), count(parts))
+	return o.number(at)
+}
+
 // loss runs a loss of elements.
 func (o *Ops) loss(name string, grad, y, target *floats, sign float32) float64 {
 	n := y.Size()

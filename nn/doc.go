@@ -30,9 +30,9 @@
 // # Devices
 //
 // Layers and optimisers compute only through a table of operations, [Ops], on tensors whose elements a [Storage] holds. [CPU] is the
-// table of the host, on package kernels; its results are the same bits for any number of workers. Package cuda has a table of NVIDIA GPUs, and package
-// nn/opstest the tests that a table must pass. What the host and a device exchange in a step goes through a [Mirror], and a device that
-// fails shows as a [Fault].
+// table of the host, on package kernels; its results are the same bits for any number of workers. Package cuda has a table of NVIDIA GPUs,
+// package nn/opstest the tests that a table must pass, and package nn/clouds what a table may offer for the comparison of clouds. What the
+// host and a device exchange in a step goes through a [Mirror], and a device that fails shows as a [Fault].
 //
 // # Errors
 //

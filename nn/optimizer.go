@@ -143,8 +143,21 @@ func (g *Group[T]) Step() { g.Opt.Step(g.Params) }
 // ZeroGrad sets the gradients to zero.
 func (g *Group[T]) ZeroGrad() { g.Opt.ZeroGrad(g.Params) }
 
+// SquaresOps is what a table of a device may offer beyond [Ops], so that a norm over many tensors waits for it once.
+type SquaresOps[T kernels.Float] interface {
+	// Squares returns the sum of the squares of all elements of the tensors.
+	Squares(x []*Tensor[T]) float64
+}
+
 // GradNorm returns the Euclidean norm of all gradients together. It is not finite when one of them is not.
 func GradNorm[T kernels.Float](ops Ops[T], params []*Param[T]) float64 {
+	if all, ok := ops.(SquaresOps[T]); ok {
+		grads := make([]*Tensor[T], len(params))
+		for i, p := range params {
+			grads[i] = p.Grad
+		}
+		return math.Sqrt(all.Squares(grads))
+	}
 	var sum float64
 	for _, p := range params {
 		sum += ops.Dot(p.Grad, p.Grad)

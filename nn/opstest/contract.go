@@ -1,6 +1,7 @@
 package opstest
 
 import (
+	"math"
 	"testing"
 
 	"github.com/sinkcpu/sinkcpu/kernels"
@@ -74,6 +75,32 @@ func (s *suite[T]) fused(t *testing.T) {
 				s.ops.LeakyReLUBackward(undone, x[3], x[4], slope)
 				s.ops.ChannelNormalizeBackward(x[0], x[1], x[2], undone, x[5], x[6], x[7], x[8], eps, true)
 			})
+	}
+}
+
+// squares: the sum over tensors of several sizes, one of them empty, is that of the sums of each.
+func (s *suite[T]) squares(t *testing.T) {
+	all, ok := s.ops.(nn.SquaresOps[T])
+	if !ok {
+		t.Skip("the table has no nn.SquaresOps")
+	}
+	if got := all.Squares(nil); got != 0 {
+		t.Errorf("%v of no tensors", got)
+	}
+	var want float64
+	var tensors []*nn.Tensor[T]
+	for k, size := range []int{1, 0, 5000, 300, 17} {
+		x := &operand{shape: []int{size}, values: make([]float64, size)}
+		for i := range x.values {
+			x.values[i] = math.Sin(float64(k + i))
+		}
+		at := place(s.ops, x)
+		tensors = append(tensors, at)
+		want += s.ops.Dot(at, at)
+	}
+	got := all.Squares(tensors)
+	if !(math.Abs(got-want) <= 16*s.u*want) || all.Squares(tensors) != got {
+		t.Errorf("%v, and %v, want %v", got, all.Squares(tensors), want)
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 // Run tests every method of a table against the table of the host in float64, on listed and on random shapes: values within bounds that
 // follow from the rounding of T, NaN and infinities, tensors of no elements, destinations that are sources where that is allowed, nothing
 // written beside the destinations, the same bits from call to call, panics on what does not fit, and, where the table has
-// [nn.FusedOps], the same bits as those of the operations one after the other.
+// [nn.FusedOps], the same bits as those of the operations one after the other, and [nn.SquaresOps] against Dot.
 //
 // Bounds are multiples of the unit roundoff of T: for a sum of products the number of its terms, times the sum of their magnitudes, which
 // holds for any order of summation; elsewhere a small number, times the size of what is computed.
@@ -27,7 +27,7 @@ func Run[T kernels.Float](t *testing.T, ops nn.Ops[T]) {
 		run  func(t *testing.T)
 	}{
 		{"Memory", s.memory}, {"Elementwise", s.elementwise}, {"Rows", s.rows}, {"Gemm", s.gemm}, {"Conv", s.conv}, {"Norm", s.norm},
-		{"Pool", s.pool}, {"Loss", s.loss}, {"Optimizer", s.optimizer}, {"Fused", s.fused}, {"Panics", s.panics},
+		{"Pool", s.pool}, {"Loss", s.loss}, {"Optimizer", s.optimizer}, {"Fused", s.fused}, {"Squares", s.squares}, {"Panics", s.panics},
 	} {
 		t.Run(test.name, test.run)
 	}
