@@ -102,7 +102,7 @@ func cool(ss *session, it alternation) end {
 				if len(errs) == 0 {
 					return broken
 				}
-				ss.warmup += len(errs)
+				ss.warmed(errs)
 				left -= len(errs)
 			}
 			_, g = it.potentials()

@@ -177,3 +177,33 @@ func TestHausdorffGradient(t *testing.T) {
 		}
 	}
 }
+
+// TestProgressWhileCooling: a solve at a small temperature, which comes to it from above, is heard from its first iteration on.
+func TestProgressWhileCooling(t *testing.T) {
+	x := make([]float64, 60)
+	random.Normal(random.New(1, "progress"), x, 0, 1)
+	c, err := logsumexp.NewPoints[float32](logsumexp.SqEuclidean, x[:30], x[30:], nil, nil, 30, 30, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := sinkhorn.NewProblem(c, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cooling, last := 0, 0
+	s := sinkhorn.Solver[float32]{Eps: .01, Progress: func(iteration int, _ float64) {
+		if iteration == 0 {
+			cooling++
+		} else if iteration != last+1 {
+			t.Errorf("iteration %d after %d", iteration, last)
+		}
+		last = iteration
+	}}
+	r, err := s.Solve(context.Background(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cooling == 0 || cooling > r.Warmup || last != r.Iterations {
+		t.Errorf("%d calls while cooling in %d iterations, the last call of iteration %d of %d", cooling, r.Warmup, last, r.Iterations)
+	}
+}

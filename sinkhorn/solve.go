@@ -162,6 +162,14 @@ func (ss *session) saw(err float64) {
 	}
 }
 
+// warmed counts iterations at a higher temperature.
+func (ss *session) warmed(errs []float64) {
+	ss.warmup += len(errs)
+	if ss.progress != nil {
+		ss.progress(0, errs[len(errs)-1])
+	}
+}
+
 // seen returns the error that the last iteration saw.
 func (ss *session) seen() float64 {
 	if len(ss.trace) == 0 {

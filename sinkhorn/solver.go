@@ -49,7 +49,7 @@ type Solver[T kernels.Float] struct {
 	// Runner runs the tasks; nil means a pool of the process with GOMAXPROCS workers.
 	Runner kernels.Runner
 
-	// Progress, where not nil, is called after each iteration with the error that it saw.
+	// Progress, where not nil, is called after each iteration with the error that it saw; iteration is 0 at the higher temperatures that come first.
 	Progress func(iteration int, marginalError float64)
 }
 

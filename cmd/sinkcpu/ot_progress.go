@@ -31,7 +31,11 @@ func (p *otProgress) callback() func(iteration int, marginalError float64) {
 			return
 		}
 		p.next, p.drawn = now.Add(redrawEvery), true
-		redraw(p.w, fmt.Sprintf("iteration %d  marginal error %.2e  %.0f s", iteration, marginalError, now.Sub(p.begin).Seconds()))
+		at := fmt.Sprintf("iteration %d", iteration)
+		if iteration == 0 {
+			at = "cooling"
+		}
+		redraw(p.w, fmt.Sprintf("%s  marginal error %.2e  %.0f s", at, marginalError, now.Sub(p.begin).Seconds()))
 	}
 }
 
