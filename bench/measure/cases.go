@@ -128,20 +128,25 @@ func (c Case) Params() []row.Param {
 	return on(kernels.Active(), c.Threads, append(size, "d", itoa(c.D), "cost", cost, "precision", c.Precision)...)
 }
 
-// Seconds estimates what measuring the case takes on an ordinary core, by its operations; it orders cases and divides a budget, no more.
+// Seconds estimates what measuring the case takes, by its operations at the rates of one Zen 5 core with AVX-512, and half or a twentieth of them on
+// other tiers; it orders cases and divides a budget, no more.
 func (c Case) Seconds() float64 {
-	entry := 4e-10
+	entry := 1.5e-10
 	if !c.Stored {
-		entry = 4e-10 + 4e-11*float64(c.D)
+		entry = 1.5e-10 + 2e-11*float64(c.D)
 		if c.D > 8 {
-			entry = 1e-9 + 1e-11*float64(c.D)
+			entry = 3e-10 + 1.1e-11*float64(c.D)
 		}
 	}
 	if c.Precision == "f64" {
 		entry *= 2.5
 	}
-	if kernels.Active() == kernels.Generic {
+	switch kernels.Active() {
+	case kernels.AVX512:
+	case kernels.Generic:
 		entry *= 20
+	default:
+		entry *= 2
 	}
 	call := entry * float64(c.N) * float64(c.N) / math.Sqrt(float64(c.Threads))
 	switch c.Kind {
