@@ -75,6 +75,66 @@ var trials = []trial{
 		net.Layers()[5].(*nn.Linear[float32]).Init(src, nn.FanInUniform, nil)
 		return generative.NewClassifier(ops, net, []int{64}, generative.ClassifierConfig{Batch: 10, Rate: 1e-3})
 	}},
+	{"WAE", 2, autoEncoder(false, aeConfig{Encoder: "deterministic", Decoder: "deterministic", Penalty: "mmd", Kernel: "imq", InputNoise: .1})},
+	{"VAE", 64, autoEncoder(true, aeConfig{Encoder: "gaussian", Decoder: "bernoulli", Penalty: "kl"})},
+	{"AAE", 2, autoEncoder(false, aeConfig{Encoder: "gaussian", Decoder: "gaussian", Variance: .3, LearnVariance: true, Penalty: "gan", Form: "nonsaturating"})},
+	{"AVB", 2, autoEncoder(false, aeConfig{Encoder: "implicit", Decoder: "gaussian", Variance: .3, Penalty: "avb"})},
+}
+
+type aeConfig = generative.AutoEncoderConfig
+
+// autoEncoder makes an auto-encoder of rows of two numbers, or of images by convolutions.
+func autoEncoder(images bool, cfg aeConfig) func(ops nn.Ops[float32]) (generative.Objective, error) {
+	return func(ops nn.Ops[float32]) (generative.Objective, error) {
+		const latent = 3
+		s := generative.ImageShape{Height: 8, Width: 8, Channels: 1}
+		net := func(name, activation string, in, out int) (nn.Layer[float32], error) {
+			return nn.NewMLP(ops, nn.MLP{Sizes: []int{in, 16, out}, Hidden: activation}, random.New(1, name), nn.XavierUniform(1), nil)
+		}
+		m, err := generative.NewMLPModel(ops, nn.MLP{Sizes: []int{latent, 20, 2}, Hidden: "relu"}, "normal", 1)
+		dim, in, out := 2, 2, latent
+		if images {
+			m, err = generative.NewDCGANModel(ops, latent, []int{6, 4}, s, "normal", 1)
+			dim, in = 64, 64
+		}
+		if err != nil {
+			return nil, err
+		}
+		switch cfg.Encoder {
+		case "gaussian":
+			out *= 2
+		case "implicit":
+			cfg.EncoderNoise = 2
+			in += cfg.EncoderNoise
+		}
+		enc, err := net("encoder", "relu", in, out)
+		if images {
+			enc, err = generative.NewDCGANEncoder(ops, []int{4, 6}, out, s, random.New(1, "encoder"))
+		}
+		if err != nil {
+			return nil, err
+		}
+		var judge nn.Layer[float32]
+		switch cfg.Penalty {
+		case "gan":
+			judge, err = net("judge", "leaky_relu", latent, 1)
+		case "avb":
+			judge, err = net("judge", "leaky_relu", latent+dim, 1)
+		}
+		if err != nil {
+			return nil, err
+		}
+		cfg.Batch, cfg.Rate, cfg.DiscriminatorRate, cfg.DiscriminatorSteps, cfg.Lambda, cfg.Seed = 10, 1e-3, 1e-3, 2, .5, 3
+		o, err := generative.NewAutoEncoder(ops, m, enc, judge, cfg)
+		if err != nil || cfg.Penalty != "avb" {
+			return o, err
+		}
+		law, err := net("contrast", "relu", dim, 2*latent)
+		if err != nil {
+			return nil, err
+		}
+		return o, o.SetContrast(law)
+	}
 }
 
 // learned are costs between features that learn, or stay, all of which is on the device but the points of a penalty.
@@ -185,8 +245,10 @@ func curve(t *testing.T, c trial, ops nn.Ops[float32], steps int) (losses []floa
 		}
 		losses = append(losses, m[0].Value)
 	}
-	for _, p := range obj.Groups()[0].Params {
-		params = append(params, p.Value.Values()...)
+	for _, g := range obj.Groups() {
+		for _, p := range g.Params {
+			params = append(params, p.Value.Values()...)
+		}
 	}
 	return losses, params
 }
@@ -572,6 +634,35 @@ func TestTrainingRunOfLearnedCosts(t *testing.T) {
 			}})))
 			if !errors.Is(err, device.ErrFault) {
 				t.Errorf("%s: a run whose device fails at %g of its calls: %v", objective, share, err)
+			}
+		}
+	}
+}
+
+// Whole runs of auto-encoders, with the measures of their codes and their pictures, end at the losses of the host's.
+func TestTrainingRunOfAutoEncoder(t *testing.T) {
+	for _, objective := range []string{"wae-mmd", "avb"} {
+		run := func(ops nn.Ops[float32]) *train.Summary {
+			c := train.DefaultConfigOf(objective, "ellipse")
+			c.Steps, c.Batch, c.Hidden, c.Discriminator = 3, 16, []int{20}, []int{20}
+			o, err := train.PrepareOn(ops, c, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			o.Dir = filepath.Join(t.TempDir(), "run")
+			s, err := train.Run(context.Background(), o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return s
+		}
+		want, got := run(nn.NewCPU[float32](nil)), run(cuda.NewOps(simulated(t, sim.Options{})))
+		if len(got.Metrics) == 0 || len(got.Metrics) != len(want.Metrics) {
+			t.Fatalf("%s: %+v after the run on the device, want %+v", objective, got.Metrics, want.Metrics)
+		}
+		for k, m := range got.Metrics {
+			if w := want.Metrics[k]; m.Name != w.Name || !(math.Abs(m.Value-w.Value) <= 1e-2*(1+math.Abs(w.Value))) {
+				t.Errorf("%s: %s is %g after the run on the device, want %s %g", objective, m.Name, m.Value, w.Name, w.Value)
 			}
 		}
 	}

@@ -45,13 +45,12 @@ const adversaryBeta1 = .5
 
 // NewAutoEncoder returns the objective at step 0; noise comes from the stream "noise" of the seed. model must be a network. encoder maps rows of
 // the data, and after them the noise of an implicit encoder, to codes, or to means and log-variances. discriminator maps codes, in the penalty avb
-// rows and after them codes, to one number; it is nil where the penalty has none. A Bernoulli decoder needs a model that ends in a sigmoid.
+// rows and after them codes, to one number; it is nil where the penalty has none. A Bernoulli decoder needs a model that ends in a sigmoid. All
+// networks were made by the same table ops. Where that is a device's, they and their optimisers compute there; noise, the cost of
+// reconstructions and what is formed of codes are the host's.
 func NewAutoEncoder(ops nn.Ops[float32], model *Model, enc, discriminator nn.Layer[float32], cfg AutoEncoderConfig) (*AutoEncoder, error) {
 	if model.prior.name == "" {
 		return nil, fmt.Errorf("generative: an auto-encoder of %s, want a network", model.kind)
-	}
-	if !nn.OnHost(ops) {
-		return nil, fmt.Errorf("generative: an auto-encoder computes on the host: %w", errors.ErrUnsupported)
 	}
 	net := model.net
 	if cfg.Decoder == "bernoulli" {
@@ -64,10 +63,11 @@ func NewAutoEncoder(ops nn.Ops[float32], model *Model, enc, discriminator nn.Lay
 	if needs != (discriminator != nil) {
 		return nil, fmt.Errorf("generative: penalty %s with discriminator %v", cfg.Penalty, discriminator)
 	}
-	core, err := newAutoEncoder(ops, model.prior, enc, net, discriminator, model.dim, cfg)
+	core, err := newAutoEncoder(hostOps(ops, cfg.Runner), model.prior, fromHost(ops, enc), fromHost(ops, net), fromHost(ops, discriminator), model.dim, cfg)
 	if err != nil {
 		return nil, err
 	}
+	core.law.place(ops)
 	o := &AutoEncoder{cfg: core.cfg, model: model, core: core, ops: ops, x: nn.NewTensor[float32](cfg.Batch, model.dim), reader: core.encoder.share()}
 	group := func(name string, params []*nn.Param[float32], rate float64) *nn.Group[float32] {
 		opt, e := newOptimizer(ops, cfg.Optimizer, rate)
@@ -141,7 +141,7 @@ func (o *AutoEncoder) SetFeatures(f nn.Layer[float32]) error {
 	if err != nil {
 		return err
 	}
-	o.core.law.features, o.features = f, nn.NewGroup("critic", f.Params(), opt)
+	o.core.law.features, o.features = fromHost(o.ops, f), nn.NewGroup("critic", f.Params(), opt)
 	return nil
 }
 

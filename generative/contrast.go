@@ -109,7 +109,7 @@ func (o *AutoEncoder) SetContrast(net nn.Layer[float32]) error {
 	if err != nil {
 		return err
 	}
-	o.core.judge.contrast = &contrast[float32]{ops: o.ops, net: net}
+	o.core.judge.contrast = &contrast[float32]{ops: o.core.ops, net: fromHost(o.ops, net)}
 	o.core.judge.knownPrior = false // p is in the known part
 	o.contrast = nn.NewGroup("contrast", net.Params(), opt)
 	return nil

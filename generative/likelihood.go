@@ -55,14 +55,27 @@ func newLikelihood[T kernels.Float](ops nn.Ops[T], law, cost string, variance fl
 	return l, nil
 }
 
+// place moves the parameter to where a table computes, which may be a device whose optimiser steps it.
+func (l *likelihood[T]) place(ops nn.Ops[T]) {
+	if l.logvar == nil || nn.OnHost(ops) {
+		return
+	}
+	value := l.logvar.Value.Data()
+	l.logvar.Value, l.logvar.Grad = nn.TensorIn(ops.Alloc(1), 0, 1), nn.TensorIn(ops.Alloc(1), 0, 1)
+	l.logvar.Value.SetValues(value)
+}
+
 // variance returns v of a Gaussian law.
-func (l *likelihood[T]) variance() float64 { return math.Exp(float64(l.logvar.Value.Data()[0])) }
+func (l *likelihood[T]) variance() float64 { return math.Exp(float64(l.logvar.Value.Values()[0])) }
 
 // clamp keeps a learned variance away from 0.
 func (l *likelihood[T]) clamp() {
-	if l.learned {
-		v := &l.logvar.Value.Data()[0]
-		*v = max(*v, minLogVariance)
+	if !l.learned {
+		return
+	}
+	if v := l.logvar.Value.Values(); v[0] < minLogVariance {
+		v[0] = minLogVariance
+		l.logvar.Value.SetValues(v)
 	}
 }
 
@@ -92,7 +105,9 @@ func (l *likelihood[T]) compare(g, x *nn.Tensor[T]) (mean float64, dg *nn.Tensor
 		v := l.variance()
 		square, _ := over(l.ops.SquaredError(l.dg, g, x), 1/(2*v))
 		if l.learned {
-			l.logvar.Grad.Data()[0] += T(float64(d)/2 - square/(2*v))
+			dv := l.logvar.Grad.Values()
+			dv[0] += T(float64(d)/2 - square/(2*v))
+			l.logvar.Grad.SetValues(dv)
 		}
 		return square/(2*v) + float64(d)/2*math.Log(2*math.Pi*v), l.dg
 	case l.law == "bernoulli":
