@@ -2,7 +2,7 @@
 # Checks and times a CUDA device, beside PyTorch and FlashSinkhorn, on a machine that needs neither Go nor a network:
 #
 #   bench/cuda.sh --build DIR [amd64|arm64]   with Go: what is carried to the machine, into DIR
-#   bench/cuda.sh DIR [PART...]               there: check, solver, network, peers, command, table; all of them by default
+#   bench/cuda.sh DIR [PART...]               there: check, solver, peers, network, command, table; all of them by default
 #
 # Results lie in DIR/out, the table in DIR/out/table.md, all rows in DIR/out/rows.json. A part whose result is there is not made again: delete it to. A
 # run of all parts takes under ten minutes on one H200. SIZES, ITERATIONS and DIM change what is timed, DEVICE which device (cuda),
@@ -38,7 +38,7 @@ fi
 [ $# -ge 1 ] && [ -x "$1/bench" ] || { echo "cuda.sh: want the folder that --build made" >&2; exit 2; }
 dir=$(cd "$1" && pwd)
 shift
-[ $# -gt 0 ] || set -- check solver network peers command table
+[ $# -gt 0 ] || set -- check solver peers network command table
 out=$dir/out device=${DEVICE:-cuda} python=${PYTHON:-python3}
 sizes=${SIZES:-10000,20000,50000} iterations=${ITERATIONS:-10,100} dim=${DIM:-64}
 mkdir -p "$out"
@@ -72,7 +72,7 @@ checks() { # the compliance suite, references included, on the device; tests on 
   export SINKCPU_TEST_REQUIRE=cuda SINKCPU_TEST_DEVICE=$device
   nvidia-smi
   "$dir/device.test" -test.v -test.run System -test.timeout 60s || return 1
-  "$dir/cuda.test" -test.v -test.run OnDevice -test.timeout 170s
+  "$dir/cuda.test" -test.v -test.run OnDevice -rapid.checks 20 -test.timeout 170s
 }
 
 command_line() { # the whole of a solve, as a user has it
@@ -106,7 +106,7 @@ export dir out device
 
 for p in "$@"; do
   case $p in
-    check) part check "$out/check.log" 180 bash -c checks ;;
+    check) part check "$out/check.log" 240 bash -c checks ;;
     solver) part solver "$out/solver.json" 150 "$dir/bench" --device "$device" --parts solver --sizes "$sizes" --iterations "$iterations" --d "$dim" --json "$out/solver.json" ;;
     network) part network "$out/network.json" 60 "$dir/bench" --device "$device" --parts network --json "$out/network.json" ;;
     peers) part peers "$out/peers.json" 180 "$python" "$dir/peers/cuda_peers.py" --sizes "$sizes" --iterations "$iterations" --d "$dim" --out "$out/peers.json" ${PEERS:-} ;;
