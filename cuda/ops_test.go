@@ -107,6 +107,6 @@ func TestClouds(t *testing.T) {
 }
 
 // Operations on clouds on a real device, where there is one.
-func TestCloudsDevice(t *testing.T) {
+func TestCloudsOnDevice(t *testing.T) {
 	cloudstest.Run(t, cuda.NewOps(real(t)))
 }
