@@ -34,6 +34,7 @@ type otOptions struct {
 	richardson bool
 	precision  string
 	device     string
+	memory     float64 // GiB
 	threads    int
 	init       string
 
@@ -52,6 +53,15 @@ type otOptions struct {
 	on devices.Device // that was opened, nil for the processor
 }
 
+// In GiB. They do not look at the machine, so that a command does on one machine what it does on another.
+const (
+	defaultMemory = logsumexp.DefaultMaxBytes / (1 << 30)
+	mostMemory    = 1 << 20
+)
+
+// maxBytes returns --memory in bytes.
+func (o *otOptions) maxBytes() int { return int(o.memory * (1 << 30)) }
+
 // otCosts names the costs between points.
 func otCosts() string { return strings.Join(logsumexp.GroundNames, ", ") }
 
@@ -69,7 +79,7 @@ const (
 const defaultPartners = 10
 
 func newOTCommand() *cobra.Command {
-	o := &otOptions{cost: logsumexp.SqEuclidean.String(), eps: otEps{.05, meanCost}, maxIter: 10000, reg: regKL, precision: precision32, pairsMode: pairsTop, seed: 1}
+	o := &otOptions{cost: logsumexp.SqEuclidean.String(), eps: otEps{.05, meanCost}, maxIter: 10000, reg: regKL, precision: precision32, memory: defaultMemory, pairsMode: pairsTop, seed: 1}
 	cmd := &cobra.Command{
 		Use:   "ot X Y | ot --cost-matrix C | ot --batch FILE",
 		Short: "Transport one weighted cloud of points onto another",
@@ -116,6 +126,7 @@ X and Y hold a point a row, as CSV or .npy, plain or gzip; - is the standard inp
 	f.BoolVar(&o.richardson, "richardson", false, "also solve at eps/2, and extrapolate cost and divergence to eps = 0; implies --debias")
 	f.StringVar(&o.precision, "precision", o.precision, "f32 or f64; results are evaluated in f64 either way")
 	addDeviceFlag(cmd, &o.device, deviceAuto, "from 8192 x 8192 pairs on, in f32, where there is one; should it fail the processor does it all")
+	f.Float64Var(&o.memory, "memory", o.memory, "GiB that the costs between points may take, beyond which they are computed in every iteration; and the solver beside them, and a plan")
 	f.IntVar(&o.threads, "threads", 0, "workers; 0 for one a processor; the result does not depend on it")
 	f.StringVar(&o.init, "init", "", "start from the potentials in a .npz that --potentials wrote")
 	f.BoolVar(&o.json, "json", false, "print one JSON object")
@@ -223,7 +234,7 @@ func (o *otOptions) answer(ctx context.Context, in *otInput, eps float64, pool *
 	case regNone:
 		solve = solveExact
 	}
-	if in.costEntries(o.debias)*4 > logsumexp.DefaultMaxBytes {
+	if in.costEntries(o.debias)*4 > float64(o.maxBytes()) {
 		// Costs that are computed leave large pieces without pointers, next to nothing for the collector to mark, so that it may as well come
 		// often: by default it lets the heap grow to twice what is in use.
 		defer debug.SetGCPercent(debug.SetGCPercent(linearGCPercent))
@@ -268,6 +279,8 @@ func (o *otOptions) check(cmd *cobra.Command, args []string) error {
 		return usagef("--pairs-count %d: want at least 1", o.pairsCount)
 	case o.pairs == "" && (given("pairs-mode") || given("pairs-count")):
 		return usagef("--pairs-mode and --pairs-count go with --pairs FILE")
+	case !(o.memory > 0 && o.memory <= mostMemory):
+		return usagef("--memory %g: want a number of GiB over 0, at most %g", o.memory, float64(mostMemory))
 	case o.threads < 0:
 		return usagef("--threads %d: want a number of workers, or 0 for one a processor", o.threads)
 	}

@@ -48,9 +48,6 @@ func (o *otOptions) checkTest(cmd *cobra.Command) error {
 // drift relabels or redraws the pooled points.
 func (s *otSolution[T]) drift(ctx context.Context, solver *sinkhorn.Solver[T]) error {
 	in, total := s.in, s.in.n+s.in.m
-	if size := 8 * total * total; size > maxPlanBytes {
-		return usagef("--test keeps the costs among all %d points, more than the %d MiB granted: give fewer points", total, maxPlanBytes>>20)
-	}
 	pooled := slices.Concat(in.x, in.y)
 	points, err := logsumexp.NewPoints[T](in.ground, pooled, pooled, nil, nil, total, total, in.dim)
 	if err != nil {

@@ -16,7 +16,7 @@ func solveExact(ctx context.Context, o *otOptions, in *otInput, _ float64, pool 
 	if err != nil {
 		return nil, err
 	}
-	solver := exact.Solver[float64]{MaxBytes: maxPlanBytes}
+	solver := exact.Solver[float64]{MaxBytes: o.maxBytes()}
 	if progress != nil {
 		solver.Progress = func(k int) { progress(k, 0) } // every tree that it holds is a plan
 	}

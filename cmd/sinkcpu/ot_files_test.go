@@ -214,3 +214,20 @@ func TestOTThreadsDoNotChangeBits(t *testing.T) {
 		}
 	}
 }
+
+// A cost that does not fit --memory is computed in every iteration: the solution is the same to the tolerance.
+func TestOTMemory(t *testing.T) {
+	b := newOTBench(t)
+	const dim = 12
+	x, y := make([]float64, dim*200), make([]float64, dim*150)
+	random.Normal(random.New(5, "x"), x, 0, 1)
+	random.Normal(random.New(5, "y"), y, .3, 1.2)
+	args := []string{b.file("x.npy", dim, x...), b.file("y.npy", dim, y...), "--debias", "--tol", "1e-5"}
+	whole, none := b.solve(args...), b.solve(append(args, "--memory", "1e-6")...)
+	for _, field := range []string{"value", "divergence"} {
+		want, got := whole[field].(float64), none[field].(float64)
+		if !(math.Abs(got-want) <= 1e-5*math.Abs(whole["value"].(float64))) {
+			t.Errorf("%s: %g, with no memory %g", field, want, got)
+		}
+	}
+}

@@ -24,9 +24,6 @@ type otInput struct {
 	g         []float64 // to start from, or nil
 }
 
-// maxPlanBytes bounds the memory of a plan to write. It does not look at the machine, so that a command runs on one machine as on another.
-const maxPlanBytes = 1 << 30
-
 // read reads and checks all input.
 func (o *otOptions) read(r io.Reader, args []string) (*otInput, error) {
 	in := new(otInput)
@@ -211,18 +208,21 @@ func readWeights(r io.Reader, path string, n int, normalize bool) ([]float64, fl
 	return w.Data, sum, nil
 }
 
-// checkSize refuses a plan that would not fit.
+// checkSize refuses what has to be in memory and takes more than --memory.
 func (in *otInput) checkSize(o *otOptions) error {
 	n, m := float64(in.n), float64(in.m)
 	for _, out := range o.outputs() {
-		if out.path != "" && out.isPlan && 8*n*m > maxPlanBytes {
-			return usagef("--%s: the plan of %d x %d takes %.1f GiB, of at most %d; --assign and --map need no memory for it",
-				out.flag, in.n, in.m, 8*n*m/(1<<30), maxPlanBytes>>30)
+		if out.path != "" && out.isPlan && 8*n*m > float64(o.maxBytes()) {
+			return usagef("--%s: the plan of %d x %d takes %.1f GiB, of at most %g; --assign and --map need no memory for it, or raise --memory",
+				out.flag, in.n, in.m, 8*n*m/(1<<30), o.memory)
 		}
 	}
-	if o.reg != regKL && 16*n*m > maxPlanBytes {
-		return usagef("--reg %s solves with costs and plan in memory, and those of %d x %d take %.1f GiB, of at most %d; --reg kl needs no memory for them",
-			o.reg, in.n, in.m, 16*n*m/(1<<30), maxPlanBytes>>30)
+	if all := n + m; o.test != "" && 8*all*all > float64(o.maxBytes()) {
+		return usagef("--test keeps the costs among all %g points, which take %.1f GiB, of at most %g; give fewer, or raise --memory", all, 8*all*all/(1<<30), o.memory)
+	}
+	if o.reg != regKL && 16*n*m > float64(o.maxBytes()) {
+		return usagef("--reg %s solves with costs and plan in memory, and those of %d x %d take %.1f GiB, of at most %g; --reg kl needs no memory for them, or raise --memory",
+			o.reg, in.n, in.m, 16*n*m/(1<<30), o.memory)
 	}
 	return nil
 }

@@ -23,10 +23,10 @@ func (s *otSolution[T]) between(x, y, a, b []float64, n, m int) (*logsumexp.Poin
 	return points, logsumexp.Keep[T](s.pool, points, s.costBytes(n, m)), nil
 }
 
-// costBytes returns what the costs of n x m pairs may take in memory: their share of [logsumexp.DefaultMaxBytes] among all problems of the run,
+// costBytes returns what the costs of n x m pairs may take in memory: their share of --memory among all problems of the run,
 // so that the costs of all are kept or none.
 func (s *otSolution[T]) costBytes(n, m int) int {
-	return max(1, int(logsumexp.DefaultMaxBytes*(float64(n)*float64(m)/s.in.costEntries(s.o.debias))))
+	return max(1, int(float64(s.o.maxBytes())*(float64(n)*float64(m)/s.in.costEntries(s.o.debias))))
 }
 
 // costEntries returns the number of costs of all problems of a run.

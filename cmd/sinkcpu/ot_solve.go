@@ -28,7 +28,7 @@ type otSolution[T kernels.Float] struct {
 func solveOT[T kernels.Float](ctx context.Context, o *otOptions, in *otInput, eps float64, pool *parallel.Pool, progress func(int, float64)) (otAnswer, error) {
 	x, y := o.reach.sides()
 	s := &otSolution[T]{o: o, in: in, pool: pool}
-	solver := sinkhorn.Solver[T]{Eps: eps, Tol: o.tol, MaxIter: o.maxIter, G: in.g, Runner: pool, Progress: progress}
+	solver := sinkhorn.Solver[T]{Eps: eps, Tol: o.tol, MaxIter: o.maxIter, MaxBytes: o.maxBytes(), G: in.g, Runner: pool, Progress: progress}
 	if o.on != nil {
 		solver.Device, solver.DeviceOnly = o.on, namesDevice(o.device)
 	}
