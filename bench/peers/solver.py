@@ -341,6 +341,9 @@ def main():
     p.add_argument("--most", type=int, default=100000, help="iterations at most")
     p.add_argument("--with", dest="ours", help="JSON of bench/solver, for the values in float64")
     args = p.parse_args()
+    threads = {k: str(args.threads) for k in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+    if any(os.environ.get(k) != v for k, v in threads.items()):  # NumPy's BLAS reads them when it is loaded, and more threads than processors wait for each other
+        os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | threads)
     out, sys.stdout = sys.stdout, sys.stderr  # some peers talk
     warnings.filterwarnings("ignore")
     if hasattr(os, "sched_setaffinity"):  # JAX and KeOps know no other way
