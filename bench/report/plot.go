@@ -98,7 +98,6 @@ func draw(path, title, y string, linear bool, lines map[series]plotter.XYs) erro
 	p := plot.New()
 	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = title, "n = m", y
 	p.BackgroundColor = color.White
-	p.Legend.Top = true
 	order := slices.SortedFunc(maps.Keys(lines), func(a, b series) int {
 		return cmp.Or(cmp.Compare(a.d, b.d), cmp.Compare(a.group, b.group), cmp.Compare(a.threads, b.threads))
 	})
