@@ -13,7 +13,7 @@ func solveL2(ctx context.Context, o *otOptions, in *otInput, eps float64, pool *
 	if err != nil {
 		return nil, err
 	}
-	solver := sinkhorn.Solver[float64]{Eps: eps, Tol: o.tol, MaxIter: o.maxIter, Runner: pool, Progress: progress}
+	solver := newSolver[float64](o, eps, pool, progress)
 	q, err := solver.SolveQuadratic(ctx, p, false)
 	if q == nil {
 		return nil, err

@@ -24,11 +24,17 @@ type otSolution[T kernels.Float] struct {
 	limit       *otExtrapolation     // nil without --richardson
 }
 
+// newSolver returns a solver with what flags say of every regulariser.
+func newSolver[T kernels.Float](o *otOptions, eps float64, pool *parallel.Pool, progress func(int, float64)) sinkhorn.Solver[T] {
+	return sinkhorn.Solver[T]{Eps: eps, Tol: o.tol, MaxIter: o.maxIter, MaxBytes: o.maxBytes(), Runner: pool, Progress: progress}
+}
+
 // solveOT forms the costs and solves. The answer is nil for bad data; with an error of [sinkhorn.ErrNotConverged] it is there.
 func solveOT[T kernels.Float](ctx context.Context, o *otOptions, in *otInput, eps float64, pool *parallel.Pool, progress func(int, float64)) (otAnswer, error) {
 	x, y := o.reach.sides()
 	s := &otSolution[T]{o: o, in: in, pool: pool}
-	solver := sinkhorn.Solver[T]{Eps: eps, Tol: o.tol, MaxIter: o.maxIter, MaxBytes: o.maxBytes(), G: in.g, Runner: pool, Progress: progress}
+	solver := newSolver[T](o, eps, pool, progress)
+	solver.G = in.g
 	if o.on != nil {
 		solver.Device, solver.DeviceOnly = o.on, namesDevice(o.device)
 	}
