@@ -6,12 +6,10 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
-
-	"golang.org/x/term"
 
 	"github.com/sinkcpu/sinkcpu/bench/row"
 	"github.com/sinkcpu/sinkcpu/internal/atomicfile"
+	"github.com/sinkcpu/sinkcpu/internal/terminal"
 )
 
 // NewReport returns a report of this machine without rows.
@@ -57,22 +55,15 @@ func Progress(stderr io.Writer, to *row.Report) func(row.Row) {
 // Line writes a line of progress over the one before, cut to the width of the terminal; an empty text takes it away. Where stderr is no terminal it writes
 // nothing.
 func Line(stderr io.Writer, text string) {
-	f, ok := stderr.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
-		return
+	if f := terminal.Of(stderr); f != nil {
+		terminal.Redraw(f, text)
 	}
-	if width := Columns(f); len(text) >= width {
-		text = text[:width-1]
-	}
-	fmt.Fprintf(f, "\r%s\x1b[K", text)
 }
 
 // Columns returns the width of the terminal that w is, 100 where it is none.
 func Columns(w io.Writer) int {
-	if f, ok := w.(*os.File); ok {
-		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
-			return width
-		}
+	if f := terminal.Of(w); f != nil {
+		return terminal.Columns(f)
 	}
 	return 100
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sinkcpu/sinkcpu/data"
 	"github.com/sinkcpu/sinkcpu/data/fetch"
+	"github.com/sinkcpu/sinkcpu/internal/terminal"
 	"github.com/sinkcpu/sinkcpu/train"
 )
 
@@ -98,12 +99,12 @@ func newDataFetchCommand() *cobra.Command {
 func fetchSet(cmd *cobra.Command, set fetch.Set, to string) error {
 	w := cmd.ErrOrStderr()
 	g := fetch.Getter{}
-	if f := terminalOf(w); f != nil {
+	if f := terminal.Of(w); f != nil {
 		last := -1
 		g.Progress = func(file string, have, all int64) {
 			if percent := int(100 * have / max(all, 1)); percent != last {
 				last = percent
-				redraw(f, fmt.Sprintf("%s %3d %%", file, percent))
+				terminal.Redraw(f, fmt.Sprintf("%s %3d %%", file, percent))
 			}
 		}
 		defer fmt.Fprint(w, "\r\x1b[K")

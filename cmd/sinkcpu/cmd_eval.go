@@ -13,6 +13,7 @@ import (
 	"github.com/sinkcpu/sinkcpu/evaluate"
 	"github.com/sinkcpu/sinkcpu/internal/atomicfile"
 	"github.com/sinkcpu/sinkcpu/internal/parallel"
+	"github.com/sinkcpu/sinkcpu/internal/terminal"
 	"github.com/sinkcpu/sinkcpu/report"
 	"github.com/sinkcpu/sinkcpu/sinkhorn"
 	"github.com/sinkcpu/sinkcpu/train"
@@ -148,9 +149,9 @@ func (o *evalOptions) network(pool *parallel.Pool, src *data.Source) (*evaluate.
 
 // notesLine returns what shows notes on one line of a terminal, and takes it away; neither does anything elsewhere.
 func notesLine(w io.Writer) (note func(text string), done func()) {
-	f := terminalOf(w)
+	f := terminal.Of(w)
 	if f == nil {
 		return nil, func() {}
 	}
-	return func(text string) { redraw(f, text) }, func() { fmt.Fprint(w, "\r\x1b[K") }
+	return func(text string) { terminal.Redraw(f, text) }, func() { fmt.Fprint(w, "\r\x1b[K") }
 }

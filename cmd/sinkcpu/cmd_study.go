@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/sinkcpu/sinkcpu/internal/parallel"
+	"github.com/sinkcpu/sinkcpu/internal/terminal"
 	"github.com/sinkcpu/sinkcpu/study"
 	"github.com/sinkcpu/sinkcpu/train"
 )
@@ -101,7 +102,7 @@ type studyProgress struct {
 }
 
 func newStudyProgress(w io.Writer, name string) *studyProgress {
-	p := &studyProgress{w: w, terminal: terminalOf(w), name: name, begin: time.Now()}
+	p := &studyProgress{w: w, terminal: terminal.Of(w), name: name, begin: time.Now()}
 	if p.terminal == nil {
 		p.next = p.begin.Add(lineEvery)
 	}
@@ -124,7 +125,7 @@ func (p *studyProgress) show(done0, done, total int, next string) {
 	text := fmt.Sprintf("%s: %d of %d points, now %s%s", p.name, done, total, next, left)
 	if p.terminal != nil {
 		p.next, p.drawn = now.Add(redrawEvery), true
-		redraw(p.terminal, text)
+		terminal.Redraw(p.terminal, text)
 		return
 	}
 	p.next = now.Add(lineEvery)

@@ -5,6 +5,8 @@ import (
 	"io"
 	"os"
 	"time"
+
+	"github.com/sinkcpu/sinkcpu/internal/terminal"
 )
 
 // An otProgress redraws a line on a terminal, and does nothing elsewhere.
@@ -17,7 +19,7 @@ type otProgress struct {
 
 func newOTProgress(w io.Writer) *otProgress {
 	now := time.Now()
-	return &otProgress{w: terminalOf(w), begin: now, next: now.Add(5 * redrawEvery)}
+	return &otProgress{w: terminal.Of(w), begin: now, next: now.Add(5 * redrawEvery)}
 }
 
 // callback returns what a solver calls, nil for nothing.
@@ -35,7 +37,7 @@ func (p *otProgress) callback() func(iteration int, marginalError float64) {
 		if iteration == 0 {
 			at = "cooling"
 		}
-		redraw(p.w, fmt.Sprintf("%s  marginal error %.2e  %.0f s", at, marginalError, now.Sub(p.begin).Seconds()))
+		terminal.Redraw(p.w, fmt.Sprintf("%s  marginal error %.2e  %.0f s", at, marginalError, now.Sub(p.begin).Seconds()))
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/sinkcpu/sinkcpu/internal/terminal"
 	"github.com/sinkcpu/sinkcpu/train"
 )
 
@@ -20,8 +21,8 @@ func newReporter(w io.Writer, asJSON bool) train.Reporter {
 		return &jsonReporter{enc: json.NewEncoder(w), now: time.Now}
 	}
 	t := &textReporter{w: w, now: time.Now}
-	if f := terminalOf(w); f != nil {
-		t.width = func() int { return columnsOf(f) }
+	if f := terminal.Of(w); f != nil {
+		t.width = func() int { return terminal.Columns(f) }
 	}
 	return t
 }

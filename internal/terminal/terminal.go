@@ -1,4 +1,5 @@
-package main
+// Package terminal writes lines of progress that keep to the width of a terminal.
+package terminal
 
 import (
 	"fmt"
@@ -8,25 +9,25 @@ import (
 	"golang.org/x/term"
 )
 
-// terminalOf returns the terminal that w is, nil where it is none.
-func terminalOf(w io.Writer) *os.File {
+// Of returns the terminal that w is, nil where it is none.
+func Of(w io.Writer) *os.File {
 	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		return f
 	}
 	return nil
 }
 
-// columnsOf returns the width of a terminal, 80 where it does not say.
-func columnsOf(f *os.File) int {
+// Columns returns the width of a terminal, 80 where it does not say.
+func Columns(f *os.File) int {
 	if columns, _, err := term.GetSize(int(f.Fd())); err == nil && columns > 0 {
 		return columns
 	}
 	return 80
 }
 
-// redraw replaces the last line of a terminal, by as much of text as stays on one line.
-func redraw(f *os.File, text string) {
-	fmt.Fprintf(f, "\r%s\x1b[K", fitting(text, columnsOf(f)-1))
+// Redraw replaces the last line of a terminal, by as much of text as stays on one line.
+func Redraw(f *os.File, text string) {
+	fmt.Fprintf(f, "\r%s\x1b[K", fitting(text, Columns(f)-1))
 }
 
 // fitting cuts text to a width in characters, with ... at its end where something is missing.
