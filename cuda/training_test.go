@@ -502,13 +502,13 @@ func TestTrainingState(t *testing.T) {
 		t.Fatal(err)
 	}
 	x := make([]float32, 3*64)
-	obj.(generative.Generator).Sample(x, 3, random.New(5, "noise"))
+	obj.(generative.Generator).Sample(x, 3, random.New(5, "noise").Rand)
 	host, err := trials[1].make(nn.NewCPU[float32](nil))
 	if err != nil {
 		t.Fatal(err)
 	}
 	y := make([]float32, len(x))
-	host.(generative.Generator).Sample(y, 3, random.New(5, "noise"))
+	host.(generative.Generator).Sample(y, 3, random.New(5, "noise").Rand)
 	for i := range x {
 		if !(math.Abs(float64(x[i]-y[i])) <= 1e-5) {
 			t.Fatalf("sample %d is %v, want %v", i, x[i], y[i])

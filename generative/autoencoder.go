@@ -142,7 +142,7 @@ func (a *autoEncoder[T]) encode(x *nn.Tensor[T]) *nn.Tensor[T] {
 		a.ops.Axpy(a.read, 1, x)
 		x = a.read
 	}
-	return a.encoder.forward(x, a.noise)
+	return a.encoder.forward(x, a.noise.Rand)
 }
 
 // eval returns the terms of the loss on the rows x, and adds the derivative of
@@ -186,7 +186,7 @@ func (a *autoEncoder[T]) eval(ctx context.Context, x *nn.Tensor[T], weight float
 func (a *autoEncoder[T]) compare(ctx context.Context, z *nn.Tensor[T], weight float64, report bool) (float64, error) {
 	n, d := z.Rows(), z.Cols()
 	a.z, a.dD = sized(a.z, n, d), sized(a.dD, n, d)
-	drawPrior(a.prior, a.noise, a.z.Data())
+	drawPrior(a.prior, a.noise.Rand, a.z.Data())
 	if s, ok := a.criterion.(*slicedCriterion[T]); ok {
 		s.Draw = a.step
 	}
@@ -213,9 +213,9 @@ func (a *autoEncoder[T]) match(ctx context.Context, x *nn.Tensor[T]) (float64, e
 // discriminate adds the derivative of the discriminator's loss to its gradients; see [discriminator.learn]. The codes are the last ones, and a contrast
 // has looked at x.
 func (a *autoEncoder[T]) discriminate(x, codes *nn.Tensor[T]) (value, accuracy float64) {
-	a.both = beside(a.both, a.prior, a.noise, codes)
+	a.both = beside(a.both, a.prior, a.noise.Rand, codes)
 	if c := a.judge.contrast; c != nil {
-		c.draw(a.noise, a.both.Data()[:codes.Size()])
+		c.draw(a.noise.Rand, a.both.Data()[:codes.Size()])
 	}
 	return a.judge.learn(x, a.both)
 }

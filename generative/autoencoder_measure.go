@@ -2,8 +2,7 @@ package generative
 
 import (
 	"context"
-
-	"github.com/sinkcpu/sinkcpu/internal/random"
+	"math/rand/v2"
 )
 
 // MeasureCodes returns how rows of x come back and how their codes, drawn with the noise, lie in the latent space:
@@ -12,7 +11,7 @@ import (
 //	latent_mmd     the unbiased MMD^2 between as many codes and draws of the prior, by the seven inverse multiquadrics of [LatentPenalties]
 //
 // It takes two rows or more.
-func (o *AutoEncoder) MeasureCodes(ctx context.Context, x []float32, rows int, noise *random.Stream) ([]Metric, error) {
+func (o *AutoEncoder) MeasureCodes(ctx context.Context, x []float32, rows int, noise *rand.Rand) ([]Metric, error) {
 	d := o.model.latent
 	z, y := make([]float32, rows*d), make([]float32, len(x))
 	o.Encode(z, x, rows, nil)

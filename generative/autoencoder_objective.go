@@ -7,9 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"slices"
+	"strings"
 
-	"github.com/sinkcpu/sinkcpu/internal/random"
 	"github.com/sinkcpu/sinkcpu/nn"
 )
 
@@ -50,7 +51,7 @@ const adversaryBeta1 = .5
 // reconstructions and what is formed of codes are the host's.
 func NewAutoEncoder(ops nn.Ops[float32], model *Model, enc, discriminator nn.Layer[float32], cfg AutoEncoderConfig) (*AutoEncoder, error) {
 	if model.prior.name == "" {
-		return nil, fmt.Errorf("generative: an auto-encoder of %s, want a network", model.kind)
+		return nil, fmt.Errorf("generative: an auto-encoder of a %s, want a network on one of %s", model.kind, strings.Join(Priors, ", "))
 	}
 	net := model.net
 	if cfg.Decoder == "bernoulli" {
@@ -272,7 +273,7 @@ func (o *AutoEncoder) teach(data Batches, decayed float64) (value, accuracy floa
 }
 
 // Sample decodes draws of the prior.
-func (o *AutoEncoder) Sample(dst []float32, rows int, noise *random.Stream) {
+func (o *AutoEncoder) Sample(dst []float32, rows int, noise *rand.Rand) {
 	o.model.sample(dst, rows, noise)
 }
 
@@ -287,7 +288,7 @@ func (o *AutoEncoder) Decode(dst, z []float32, rows int) { o.model.decode(dst, z
 
 // Encode fills dst, rows x LatentDim, with the codes of rows of x, a batch at a time. Without noise those of a Gaussian encoder come from its
 // means, and those of an implicit one from noise of 0.
-func (o *AutoEncoder) Encode(dst, x []float32, rows int, noise *random.Stream) {
+func (o *AutoEncoder) Encode(dst, x []float32, rows int, noise *rand.Rand) {
 	dim, latent := o.model.dim, o.model.latent
 	for lo := 0; lo < rows; lo += decodeRows {
 		hi := min(lo+decodeRows, rows)
@@ -297,7 +298,7 @@ func (o *AutoEncoder) Encode(dst, x []float32, rows int, noise *random.Stream) {
 }
 
 // Prior fills dst, rows x LatentDim, with draws of the prior.
-func (o *AutoEncoder) Prior(dst []float32, noise *random.Stream) { o.model.draw(noise, dst) }
+func (o *AutoEncoder) Prior(dst []float32, noise *rand.Rand) { o.model.draw(dst, noise) }
 
 // autoEncoderState is what [AutoEncoder.State] keeps beside noise, buffers and the identity of the model.
 type autoEncoderState struct {

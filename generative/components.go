@@ -3,6 +3,7 @@ package generative
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 
 	"gonum.org/v1/gonum/mat"
 
@@ -32,7 +33,7 @@ func (l *components) sizes() (k, d int) { return l.centre.Value.Rows(), l.centre
 //
 // Each centre after the first is drawn with a probability proportional to its squared distance from those before. Source: k-means++,
 // Arthur and Vassilvitskii 2007.
-func (l *components) spread(rows []float32, n int, rng *random.Stream) {
+func (l *components) spread(rows []float32, n int, rng *rand.Rand) {
 	k, d := l.sizes()
 	size := 1.
 	if n == 0 {

@@ -3,6 +3,7 @@ package generative
 import (
 	"errors"
 	"math"
+	"math/rand/v2"
 
 	"github.com/sinkcpu/sinkcpu/internal/random"
 	"github.com/sinkcpu/sinkcpu/kernels"
@@ -59,7 +60,7 @@ func (c *contrast[T]) learn(z *nn.Tensor[T]) {
 }
 
 // draw fills z with a draw of r(z|x) for each row.
-func (c *contrast[T]) draw(noise *random.Stream, z []T) {
+func (c *contrast[T]) draw(noise *rand.Rand, z []T) {
 	random.Normal(noise, z, 0, 1)
 	for k, m := range c.mean.Data() {
 		z[k] = m + c.deviation.Data()[k]*z[k]

@@ -3,10 +3,10 @@ package generative
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 
-	"github.com/sinkcpu/sinkcpu/internal/random"
 	"github.com/sinkcpu/sinkcpu/kernels"
 	"github.com/sinkcpu/sinkcpu/nn"
 )
@@ -133,7 +133,7 @@ func (d *discriminator[T]) learn(x, z *nn.Tensor[T]) (value, accuracy float64) {
 }
 
 // beside returns draws of the prior over the codes.
-func beside[T kernels.Float](both *nn.Tensor[T], p prior, noise *random.Stream, codes *nn.Tensor[T]) *nn.Tensor[T] {
+func beside[T kernels.Float](both *nn.Tensor[T], p prior, noise *rand.Rand, codes *nn.Tensor[T]) *nn.Tensor[T] {
 	n := codes.Rows()
 	both = sized(both, 2*n, p.dim)
 	drawPrior(p, noise, both.Data()[:n*p.dim])

@@ -3,6 +3,7 @@ package generative
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 
@@ -82,7 +83,7 @@ func (e *encoder[T]) share() *encoder[T] {
 }
 
 // forward returns the codes of x. Without noise those of a Gaussian encoder are its means.
-func (e *encoder[T]) forward(x *nn.Tensor[T], noise *random.Stream) *nn.Tensor[T] {
+func (e *encoder[T]) forward(x *nn.Tensor[T], noise *rand.Rand) *nn.Tensor[T] {
 	n := x.Shape()[0]
 	z := x
 	switch e.kind {
@@ -110,7 +111,7 @@ func (e *encoder[T]) forward(x *nn.Tensor[T], noise *random.Stream) *nn.Tensor[T
 }
 
 // reparametrise splits the output of a Gaussian encoder and returns its codes.
-func (e *encoder[T]) reparametrise(out *nn.Tensor[T], n int, noise *random.Stream) *nn.Tensor[T] {
+func (e *encoder[T]) reparametrise(out *nn.Tensor[T], n int, noise *rand.Rand) *nn.Tensor[T] {
 	d := e.latent
 	e.mean, e.logvar, e.e, e.code = sized(e.mean, n, d), sized(e.logvar, n, d), sized(e.e, n, d), sized(e.code, n, d)
 	e.clipped = make([]bool, n*d)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"strings"
 
 	"github.com/sinkcpu/sinkcpu/internal/parallel"
@@ -168,7 +169,7 @@ func (o *Fit) generate() *nn.Tensor[float32] {
 	if p := o.oracle(); p != nil {
 		p.begin(o.done, decay(o.done, o.cfg.HalfLife))
 	}
-	o.model.draw(o.noise, o.z.Host)
+	o.model.draw(o.z.Host, o.noise.Rand)
 	return o.model.net.Forward(o.share.of(o.z.Push()))
 }
 
@@ -221,7 +222,7 @@ func checkFinite(ops nn.Ops[float32], g *nn.Group[float32], loss, norm float64) 
 }
 
 // Sample decodes draws of the prior.
-func (o *Fit) Sample(dst []float32, rows int, noise *random.Stream) { o.model.sample(dst, rows, noise) }
+func (o *Fit) Sample(dst []float32, rows int, noise *rand.Rand) { o.model.sample(dst, rows, noise) }
 
 // LatentDim returns the dimension of the latent space.
 func (o *Fit) LatentDim() int { return o.model.latent }

@@ -87,7 +87,7 @@ func TestLearnsAGaussian(t *testing.T) {
 	}
 	const n = 2000
 	x := make([]float32, n*2)
-	o.Sample(x, n, random.New(3, "noise"))
+	o.Sample(x, n, random.New(3, "noise").Rand)
 	for k, want := range []float64{2, -1} {
 		var mean, variance float64
 		for i := range n {

@@ -88,7 +88,7 @@ func learn(t testing.TB, learned bool, seed uint64, clip float64) (distance, lar
 	}
 	const n = 2000
 	x, y := make([]float32, n*wide), make([]float32, n*wide)
-	obj.Sample(x, n, random.New(seed, "samples"))
+	obj.Sample(x, n, random.New(seed, "samples").Rand)
 	e.Next(y, n)
 	if learned {
 		for _, p := range obj.Groups()[1].Params {

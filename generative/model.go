@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"math/rand/v2"
 
 	"gonum.org/v1/gonum/mathext"
 
@@ -18,12 +19,12 @@ type Model struct {
 	latent int
 	dim    int
 	kind   string
-	prior  prior // of a network
+	prior  prior // of a network, its name "" where the law is none of [Priors]
 
 	hostOnly bool // the layer reads its parameters on the host
 
 	// draw fills z, rows x latent, with draws of the prior.
-	draw func(noise *random.Stream, z []float32)
+	draw func(z []float32, noise *rand.Rand)
 	// point maps one point u of the unit cube to the latent space so that uniform u have the law of the prior.
 	point func(dst, u []float32)
 	// spread scales the parameters to data, given rows of it; nil where there is nothing to scale.
@@ -39,20 +40,34 @@ func NewMLPModel(ops nn.Ops[float32], d nn.MLP, prior string, seed uint64) (*Mod
 	if err != nil {
 		return nil, err
 	}
-	return newNetwork(ops, net, d.Sizes[0], d.Sizes[len(d.Sizes)-1], prior)
+	return newNetwork(ops, net, d.Sizes[0], prior)
 }
 
-// newNetwork returns the model that a network is on latent points of a prior.
-func newNetwork(ops nn.Ops[float32], net nn.Layer[float32], latent, dim int, prior string) (*Model, error) {
-	law, err := newPrior(prior, latent)
+// NewModel returns the model that a network made by the table ops is on latent points of a law: net takes rows of law.Dim numbers to the points.
+// An [AutoEncoder] wants a law of [NewPrior].
+func NewModel(ops nn.Ops[float32], net nn.Layer[float32], law Prior) (*Model, error) {
+	latent := law.Dim()
+	if latent < 1 {
+		return nil, fmt.Errorf("generative: the prior %v of dimension %d, want a positive number", law, latent)
+	}
+	out, err := net.OutputShape([]int{1, latent})
 	if err != nil {
 		return nil, err
 	}
-	m := &Model{ops: ops, net: net, latent: latent, dim: dim, decoder: net.Share(), kind: "network on " + prior, prior: law}
+	m := &Model{ops: ops, net: net, latent: latent, decoder: net.Share(), kind: "network on " + law.String(), draw: law.Draw, point: law.Point}
+	m.dim = product(out[1:])
+	m.prior, _ = law.(prior)
 	nn.SetTraining(m.decoder, false)
-	m.draw = func(noise *random.Stream, z []float32) { drawPrior(law, noise, z) }
-	m.point = law.point
 	return m, nil
+}
+
+// newNetwork is [NewModel] for one of [Priors].
+func newNetwork(ops nn.Ops[float32], net nn.Layer[float32], latent int, name string) (*Model, error) {
+	law, err := NewPrior(name, latent)
+	if err != nil {
+		return nil, err
+	}
+	return NewModel(ops, net, law)
 }
 
 // NewEllipsoidsModel returns the uniform law on each of k ellipsoids of R^dim with equal weights, overlaps counted as often as they are
@@ -85,7 +100,7 @@ func newComponents(ops nn.Ops[float32], kind string, k, dim int, seed uint64, sh
 	}
 	m := &Model{ops: ops, hostOnly: true, net: net, latent: dim + 1, dim: dim, kind: kind, point: point, decoder: net.Share()}
 	u := make([]float32, dim+1)
-	m.draw = func(noise *random.Stream, z []float32) {
+	m.draw = func(z []float32, noise *rand.Rand) {
 		for i := 0; i < len(z); i += m.latent {
 			for j := range u {
 				u[j] = float32(noise.Float64()*(1-0x1p-20) + 0x1p-21) // within (0, 1) after rounding
@@ -93,7 +108,7 @@ func newComponents(ops nn.Ops[float32], kind string, k, dim int, seed uint64, sh
 			point(z[i:i+m.latent], u)
 		}
 	}
-	m.spread = func(rows []float32, n int) { net.spread(rows, n, random.New(seed, "init")) }
+	m.spread = func(rows []float32, n int) { net.spread(rows, n, random.New(seed, "init").Rand) }
 	m.spread([]float32{}, 0)
 	return m, nil
 }
@@ -131,9 +146,9 @@ func (m *Model) Dim() int { return m.dim }
 func (m *Model) Params() []*nn.Param[float32] { return m.net.Params() }
 
 // sample fills dst, rows x dim, with the images of draws of the prior.
-func (m *Model) sample(dst []float32, rows int, noise *random.Stream) {
+func (m *Model) sample(dst []float32, rows int, noise *rand.Rand) {
 	z := make([]float32, rows*m.latent)
-	m.draw(noise, z)
+	m.draw(z, noise)
 	m.decode(dst, z, rows)
 }
 

@@ -64,7 +64,7 @@ func TestEllipsoidIsUniform(t *testing.T) {
 		}
 		set(t, o, "matrix", identity...)
 		x := make([]float32, n*d)
-		o.Sample(x, n, random.New(2, "noise"))
+		o.Sample(x, n, random.New(2, "noise").Rand)
 		within := map[float64]float64{.3: 0, .6: 0, .9: 0, 1: 0}
 		mean := make([]float64, d)
 		for i := range n {
@@ -102,7 +102,7 @@ func TestMixtureMoments(t *testing.T) {
 	set(t, o, "centre", 100, 0, -100, 50)
 	set(t, o, "matrix", 2, 0, 1, 1, .5, 0, 0, .25)
 	x := make([]float32, 2*n)
-	o.Sample(x, n, random.New(1, "noise"))
+	o.Sample(x, n, random.New(1, "noise").Rand)
 	var count float64
 	var mean [2]float64
 	var cov [3]float64
@@ -149,7 +149,7 @@ func TestLatentPointHasTheLawOfThePrior(t *testing.T) {
 		}
 		x, y := make([]float32, 2*n), make([]float32, 2*n)
 		dec.Decode(x, z, n)
-		dec.Sample(y, n, random.New(2, "noise"))
+		dec.Sample(y, n, random.New(2, "noise").Rand)
 		for k := range 2 {
 			var a, b, qa, qb float64
 			for i := range n {

@@ -27,7 +27,7 @@ func NewDCGANModel(ops nn.Ops[float32], latent int, channels []int, s ImageShape
 	if err != nil {
 		return nil, err
 	}
-	return newNetwork(ops, net, latent, s.dim(), prior)
+	return newNetwork(ops, net, latent, prior)
 }
 
 // NewDCGANDecoder returns a network from vectors to images with pixels in [0, 1]: a linear layer to images of channels[0], then for each later

@@ -3,12 +3,17 @@
 // An [Objective] owns its networks, its optimisers and its noise; the loop in package train knows nothing of what is learned. It hands the
 // objective a source of batches, and an objective draws from it as often as its algorithm asks: one batch a step, two independent ones,
 // or n_c for a critic.
+//
+// [Fit] and [Adversarial] learn a [Model], which is a network on latent points of a [Prior], by a [Criterion] on clouds of points: [Transport],
+// [MMD] or [MeanDifference]. [AutoEncoder] learns a way back to latent points, [Classifier] the classes of rows. Objective, Criterion and Prior are
+// interfaces for others to implement. They take their randomness from *rand.Rand of math/rand/v2; an objective that keeps a source between steps
+// returns its state from State.
 package generative
 
 import (
 	"context"
+	"math/rand/v2"
 
-	"github.com/sinkcpu/sinkcpu/internal/random"
 	"github.com/sinkcpu/sinkcpu/nn"
 )
 
@@ -59,7 +64,7 @@ type Generator interface {
 	Objective
 
 	// Sample fills dst, rows x dim, with independent draws of the model, made from the given noise.
-	Sample(dst []float32, rows int, noise *random.Stream)
+	Sample(dst []float32, rows int, noise *rand.Rand)
 }
 
 // A Predictor is an objective whose model says something about a row that can be right or wrong.
@@ -89,10 +94,10 @@ type Encoder interface {
 	Decoder
 
 	// Encode fills dst, rows x LatentDim, with codes of rows of x: drawn by the noise, or without it the most typical ones.
-	Encode(dst, x []float32, rows int, noise *random.Stream)
+	Encode(dst, x []float32, rows int, noise *rand.Rand)
 
 	// Prior fills dst, rows of LatentDim numbers, with draws of the law that codes should have.
-	Prior(dst []float32, noise *random.Stream)
+	Prior(dst []float32, noise *rand.Rand)
 }
 
 // ErrNotFinite is the error of a step that met a number that is not finite.

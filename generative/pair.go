@@ -2,8 +2,8 @@ package generative
 
 import (
 	"fmt"
+	"math/rand/v2"
 
-	"github.com/sinkcpu/sinkcpu/internal/random"
 	"github.com/sinkcpu/sinkcpu/nn"
 )
 
@@ -14,7 +14,7 @@ func NewPairModel(ops nn.Ops[float32]) *Model {
 	return &Model{
 		ops: ops, hostOnly: true,
 		net: l, latent: 1, dim: 1, kind: "pair", decoder: l.Share(),
-		draw: func(_ *random.Stream, z []float32) {
+		draw: func(z []float32, _ *rand.Rand) {
 			for i := range z {
 				z[i] = float32(1 - 2*(i&1))
 			}

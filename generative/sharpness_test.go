@@ -79,7 +79,7 @@ func TestVariationalIsBlurred(t *testing.T) {
 			}
 		}
 		y := make([]float32, n*dim)
-		o.Sample(y, n, random.New(3, "samples"))
+		o.Sample(y, n, random.New(3, "samples").Rand)
 		return sharpnessOf(y, n)
 	}
 	x := make([]float32, n*dim)

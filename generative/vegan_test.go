@@ -129,7 +129,7 @@ func TestBestDiscriminator(t *testing.T) {
 	const steps = 600
 	for step := range steps {
 		random.Normal(noise, codes.Data(), mu, 1)
-		both = beside(both, p, noise, codes)
+		both = beside(both, p, noise.Rand, codes)
 		opt.ZeroGrad(linear.Params())
 		v, _ := d.learn(nil, both)
 		opt.SetRate(.05 * math.Pow(.01, float64(step)/steps))
@@ -207,9 +207,9 @@ func TestAdversarialKL(t *testing.T) {
 		var both *nn.Tensor[float64]
 		for step := range steps {
 			draw()
-			both = beside(both, p, noise, z)
+			both = beside(both, p, noise.Rand, z)
 			if c.contrast {
-				d.contrast.draw(noise, both.Data()[:n])
+				d.contrast.draw(noise.Rand, both.Data()[:n])
 			}
 			opt.ZeroGrad(net.Params())
 			d.learn(x, both)
@@ -328,7 +328,7 @@ func TestPriorMoments(t *testing.T) {
 			t.Fatal(err)
 		}
 		z := make([]float64, n*d)
-		drawPrior(p, random.New(1, name), z)
+		drawPrior(p, random.New(1, name).Rand, z)
 		m, s := moments(z, n, d)
 		var apart float64
 		for i := 0; i < n; i += 2 {
@@ -434,7 +434,7 @@ func TestLinearAutoEncoderIsPCA(t *testing.T) {
 				t.Errorf("%s: covariance of the codes %v", penalty, codes)
 			}
 		}
-		o.Sample(y, n, random.New(3, "samples"))
+		o.Sample(y, n, random.New(3, "samples").Rand)
 		_, cov := moments(y, n, d)
 		var off, size float64
 		for j := range d {

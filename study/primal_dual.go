@@ -99,7 +99,7 @@ func (s *PrimalDual) measure(ctx context.Context, run kernels.Runner, side strin
 		}
 		noise, pick := random.New(s.Seed+draw, "study noise"), random.New(s.Seed+draw, "study data").Perm(src.Test.N)
 		x, y := rows(src.Test, pick[:s.Held]), make([]float32, 2*s.Held)
-		l.Sample(y, s.Held, noise)
+		l.Sample(y, s.Held, noise.Rand)
 		if estimates[draw], bounds[draw], err = l.judge(ctx, x, y, noise); err != nil {
 			return 0, err
 		}
@@ -169,7 +169,7 @@ type primal struct{ *generative.AutoEncoder }
 func (p primal) judge(ctx context.Context, x, y []float32, noise *random.Stream) (estimate, bound float64, err error) {
 	n := len(x) / 2
 	z, back := make([]float32, n*p.LatentDim()), make([]float32, len(x))
-	p.Encode(z, x, n, noise)
+	p.Encode(z, x, n, noise.Rand)
 	p.Decode(back, z, n)
 	for i := range n {
 		estimate += apart(x, back, i, i) / float64(n)

@@ -194,7 +194,7 @@ func (t *training) train(ctx context.Context, target float64) (held, reached flo
 // heldOut returns the cost of exact transport between fresh samples of the model and points of the held-out data.
 func (t *training) heldOut(ctx context.Context) (float64, error) {
 	t.sample = make([]float32, 2*t.s.Held)
-	t.fit.Sample(t.sample, t.s.Held, t.noise)
+	t.fit.Sample(t.sample, t.s.Held, t.noise.Rand)
 	return exactTransport(ctx, logsumexp.SqEuclidean, t.sample, rows(t.test, t.picked.Perm(t.test.N)[:t.s.Held]))
 }
 
@@ -248,7 +248,7 @@ func (s *Sensitivity) iterations(ctx context.Context, run kernels.Runner, eps fl
 			return 0, err
 		}
 		fake, real := make([]float32, 2*m), make([]float32, 2*m)
-		t.fit.Sample(fake, m, t.noise)
+		t.fit.Sample(fake, m, t.noise.Rand)
 		t.batch.Next(real, m)
 		var serial *parallel.Pool
 		p, err := newPair(serial, logsumexp.SqEuclidean, widen(fake), widen(real), 2)

@@ -19,7 +19,7 @@ func (r *run) measureCodes(ctx context.Context) (line []Metric, rows int) {
 		return nil, 0
 	}
 	n := min(r.src.Test.N, codeRows)
-	metrics, err := auto.MeasureCodes(ctx, firstRows(r.src.Test, n), n, random.New(r.cfg.Seed, "codes"))
+	metrics, err := auto.MeasureCodes(ctx, firstRows(r.src.Test, n), n, random.New(r.cfg.Seed, "codes").Rand)
 	if err != nil {
 		r.reporter.Note(fmt.Sprintf("step %d: no measure of the codes: %v", r.step, err))
 		return nil, 0

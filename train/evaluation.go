@@ -241,7 +241,7 @@ func (e *evaluation) laws(ctx context.Context, model generative.Generator) ([]la
 	laws := []law{
 		{"this model", h.fromModel(model), func(k uint64) ([]float32, error) {
 			x := make([]float32, e.rows*dim)
-			model.Sample(x, e.rows, random.New(e.o.Seed, "evaluate", k))
+			model.Sample(x, e.rows, random.New(e.o.Seed, "evaluate", k).Rand)
 			if notFinite(x) >= 0 {
 				return nil, generative.ErrNotFinite
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"math/rand/v2"
 	"reflect"
 	"strings"
 	"testing"
@@ -12,21 +13,20 @@ import (
 	"github.com/sinkcpu/sinkcpu/evaluate"
 	"github.com/sinkcpu/sinkcpu/generative"
 	"github.com/sinkcpu/sinkcpu/internal/parallel"
-	"github.com/sinkcpu/sinkcpu/internal/random"
 	"github.com/sinkcpu/sinkcpu/sinkhorn"
 )
 
 // A sampler is a model given by its samples.
 type sampler struct {
 	generative.Objective
-	sample func(dst []float32, rows int, noise *random.Stream)
+	sample func(dst []float32, rows int, noise *rand.Rand)
 }
 
-func (s sampler) Sample(dst []float32, rows int, noise *random.Stream) { s.sample(dst, rows, noise) }
+func (s sampler) Sample(dst []float32, rows int, noise *rand.Rand) { s.sample(dst, rows, noise) }
 
 // copies draws rows of a data set, those for which keep holds.
 func copies(ds *data.Dataset, keep func(row []float32) bool) sampler {
-	return sampler{sample: func(dst []float32, rows int, noise *random.Stream) {
+	return sampler{sample: func(dst []float32, rows int, noise *rand.Rand) {
 		for i := range rows {
 			row := dst[i*ds.Dim : (i+1)*ds.Dim]
 			for ok := false; !ok; ok = keep(row) {
@@ -40,7 +40,7 @@ func all([]float32) bool { return true }
 
 // oneRow repeats a row.
 func oneRow(ds *data.Dataset) sampler {
-	return sampler{sample: func(dst []float32, rows int, _ *random.Stream) {
+	return sampler{sample: func(dst []float32, rows int, _ *rand.Rand) {
 		for i := range rows {
 			ds.Row(dst[i*ds.Dim:], 0)
 		}
@@ -168,7 +168,7 @@ func TestEvaluateWithoutConvergence(t *testing.T) {
 		}
 		return meanDistance(ctx, x, y, n, m, d, eps, tol)
 	}
-	seven := sampler{sample: func(dst []float32, _ int, _ *random.Stream) {
+	seven := sampler{sample: func(dst []float32, _ int, _ *rand.Rand) {
 		for i := range dst {
 			dst[i] = 7
 		}
@@ -189,7 +189,7 @@ func TestEvaluateStops(t *testing.T) {
 	if _, err := Evaluate(ctx, oneRow(src.Test), EvaluateOptions{Source: src, Distance: SinkhornDistance(nil)}); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
-	nan := sampler{sample: func(dst []float32, _ int, _ *random.Stream) { dst[0] = float32(math.NaN()) }}
+	nan := sampler{sample: func(dst []float32, _ int, _ *rand.Rand) { dst[0] = float32(math.NaN()) }}
 	if _, err := Evaluate(t.Context(), nan, EvaluateOptions{Source: src, Rows: 50, Distance: meanDistance}); !errors.Is(err, generative.ErrNotFinite) {
 		t.Error(err)
 	}

@@ -177,8 +177,8 @@ func (h *heldOut) model(ctx context.Context, obj generative.Generator) (Score, e
 func (h *heldOut) fromModel(obj generative.Generator) func(k uint64) (x, x2 []float32, err error) {
 	return func(k uint64) (x, x2 []float32, err error) {
 		x, x2 = make([]float32, h.rows*h.test.Dim), make([]float32, h.rows*h.test.Dim)
-		obj.Sample(x, h.rows, random.New(h.seed, "held-out", k, 0))
-		obj.Sample(x2, h.rows, random.New(h.seed, "held-out", k, 1))
+		obj.Sample(x, h.rows, random.New(h.seed, "held-out", k, 0).Rand)
+		obj.Sample(x2, h.rows, random.New(h.seed, "held-out", k, 1).Rand)
 		for _, cloud := range [][]float32{x, x2} {
 			if notFinite(cloud) >= 0 {
 				return nil, nil, generative.ErrNotFinite

@@ -46,8 +46,8 @@ func TestHeldOutIsItsFormula(t *testing.T) {
 	var values []float64
 	for draw := range uint64(heldOutDraws) {
 		x, x2 := make([]float32, 100), make([]float32, 100)
-		obj.Sample(x, 50, random.New(c.Seed, "held-out", draw, 0))
-		obj.Sample(x2, 50, random.New(c.Seed, "held-out", draw, 1))
+		obj.Sample(x, 50, random.New(c.Seed, "held-out", draw, 0).Rand)
+		obj.Sample(x2, 50, random.New(c.Seed, "held-out", draw, 1).Rand)
 		first, _, err := data.SplitDisjoint(src.Test, 100, c.Seed, draw)
 		if err != nil {
 			t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -71,7 +72,7 @@ func (o *meanObjective) Step(_ context.Context, data generative.Batches, report 
 	return []generative.Metric{{Name: "loss", Value: loss}, {Name: "first", Value: float64(o.mean.Value.Data()[0])}}, nil
 }
 
-func (o *meanObjective) Sample(dst []float32, rows int, noise *random.Stream) {
+func (o *meanObjective) Sample(dst []float32, rows int, noise *rand.Rand) {
 	random.Normal(noise, dst, 0, .1)
 	dim := o.mean.Value.Size()
 	for i := range rows * dim {

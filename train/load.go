@@ -68,7 +68,7 @@ func (m *Model) Sample(dst []float32, seed uint64) error {
 	if len(dst)%m.Dim() != 0 {
 		return fmt.Errorf("%s: %d numbers are no whole samples of %d", m.dir, len(dst), m.Dim())
 	}
-	m.sampler.Sample(dst, len(dst)/m.Dim(), random.New(seed, "sample"))
+	m.sampler.Sample(dst, len(dst)/m.Dim(), random.New(seed, "sample").Rand)
 	return nil
 }
 

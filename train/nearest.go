@@ -53,7 +53,7 @@ func NearestPicture(ctx context.Context, model generative.Generator, train *data
 	}
 	d, k := train.Dim, min(nearestShown, train.N)
 	x := make([]float32, nearestLines*d)
-	model.Sample(x, nearestLines, random.New(seed, "nearest"))
+	model.Sample(x, nearestLines, random.New(seed, "nearest").Rand)
 	s, err := nearestTraining(ctx, orDefault(pool), train, x, k)
 	if err != nil {
 		return nil, err

@@ -54,7 +54,7 @@ func (r *run) noticeModes(model generative.Generator) error {
 		return nil
 	}
 	samples := make([]float32, n*r.src.Train.Dim)
-	model.Sample(samples, n, random.New(r.cfg.Seed, "collapse"))
+	model.Sample(samples, n, random.New(r.cfg.Seed, "collapse").Rand)
 	if r.spread == 0 {
 		r.spread = variance(firstRows(r.src.Train, n), n)
 	}

@@ -119,8 +119,8 @@ func TestEveryKindResumesBitForBit(t *testing.T) {
 				t.Fatal(err)
 			}
 			got, want := make([]float32, 3*o.Source.Train.Dim), make([]float32, 3*o.Source.Train.Dim)
-			model.Sample(got, 3, random.New(1, "x"))
-			o.Objective.(generative.Generator).Sample(want, 3, random.New(1, "x"))
+			model.Sample(got, 3, random.New(1, "x").Rand)
+			o.Objective.(generative.Generator).Sample(want, 3, random.New(1, "x").Rand)
 			if !slices.Equal(got, want) {
 				t.Errorf("the loaded model makes %v, the trained one %v", got, want)
 			}

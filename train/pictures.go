@@ -31,7 +31,7 @@ func samplePicture(obj generative.Generator, ds *data.Dataset, seed uint64, titl
 			ds.Row(real[2*i:], i)
 		}
 		samples := make([]float32, 2*scatterPoints)
-		obj.Sample(samples, scatterPoints, random.New(seed, "samples"))
+		obj.Sample(samples, scatterPoints, random.New(seed, "samples").Rand)
 		return report.Scatter(title, real, samples)
 	}
 	if !Shape(ds).Valid() {
@@ -41,7 +41,7 @@ func samplePicture(obj generative.Generator, ds *data.Dataset, seed uint64, titl
 	if dec, ok := obj.(generative.Decoder); ok && dec.LatentDim() == 2 {
 		DecodeSquare(dec, pixels, gridSide)
 	} else {
-		obj.Sample(pixels, gridSide*gridSide, random.New(seed, "samples"))
+		obj.Sample(pixels, gridSide*gridSide, random.New(seed, "samples").Rand)
 	}
 	return report.Grid(pixels, gridSide*gridSide, gridSide, Shape(ds))
 }

@@ -91,7 +91,7 @@ func (o *sampleOptions) sample(cmd *cobra.Command) error {
 		return err
 	}
 	rows := make([]float32, o.n*c.Data.Dim)
-	model.Sample(rows, o.n, random.New(o.seed, "sample"))
+	model.Sample(rows, o.n, random.New(o.seed, "sample").Rand)
 	write := func(w io.Writer) error { return data.WriteNPY(w, o.n, c.Data.Dim, rows) }
 	if ext == ".png" {
 		write = func(w io.Writer) error { return o.draw(w, c, rows) }

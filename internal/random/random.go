@@ -51,22 +51,28 @@ func (s *Stream) UnmarshalBinary(state []byte) error {
 	return nil
 }
 
+// Numbers are the draws that the functions below take: *rand.Rand and [*Stream].
+type Numbers interface {
+	Float64() float64     // uniform on [0, 1)
+	NormFloat64() float64 // standard normal
+}
+
 // Uniform fills dst with numbers uniform on [lo, hi).
-func Uniform[T float32 | float64](s *Stream, dst []T, lo, hi float64) {
+func Uniform[T float32 | float64](s Numbers, dst []T, lo, hi float64) {
 	for i := range dst {
 		dst[i] = T(lo + (hi-lo)*s.Float64())
 	}
 }
 
 // Normal fills dst with normal numbers of that mean and standard deviation.
-func Normal[T float32 | float64](s *Stream, dst []T, mean, std float64) {
+func Normal[T float32 | float64](s Numbers, dst []T, mean, std float64) {
 	for i := range dst {
 		dst[i] = T(mean + std*s.NormFloat64())
 	}
 }
 
 // Sphere fills each row of dst (rows x d) with a point uniform on the unit sphere of R^d.
-func Sphere[T float32 | float64](s *Stream, dst []T, d int) {
+func Sphere[T float32 | float64](s Numbers, dst []T, d int) {
 	for i := 0; i+d <= len(dst); i += d {
 		Normal(s, dst[i:i+d], 0, 1)
 		var q float64
