@@ -36,9 +36,9 @@ func Divergence[T kernels.Float](ctx context.Context, run kernels.Runner, x, y [
 		stored := logsumexp.NewStored(cost, c.n, c.m, c.m)
 		var err error
 		if i == 0 {
-			problems[i], err = sinkhorn.NewProblem(stored, nil, nil)
+			problems[i], err = sinkhorn.NewProblem(stored, nil, nil, sinkhorn.ReadOn(run))
 		} else {
-			problems[i], err = sinkhorn.NewSelfProblem(stored, nil)
+			problems[i], err = sinkhorn.NewSelfProblem(stored, nil, sinkhorn.ReadOn(run))
 		}
 		if err != nil {
 			return 0, err

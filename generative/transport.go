@@ -288,20 +288,21 @@ func (t *Transport[T]) form(term *term[T], x, y []T, n, d int) (err error) {
 // problem returns that of a cost. Unrolled iterations treat a cloud against itself as two, so that a loss of equal clouds is 0.
 func (t *Transport[T]) problem(c logsumexp.Cost[T], self bool) (*sinkhorn.Problem[T], error) {
 	reach := sinkhorn.Reach{Penalty: sinkhorn.KL, Rho: t.cfg.Reach}
+	reader := sinkhorn.ReadOn(t.cfg.Runner)
 	symmetric := self && t.cfg.Gradient != "" && t.cfg.Gradient != "unrolled"
 	switch {
 	case t.comm != nil && t.cfg.Reach > 0:
-		return sinkhorn.NewShare(t.comm, c, nil, nil, reach, reach)
+		return sinkhorn.NewShare(t.comm, c, nil, nil, reach, reach, reader)
 	case t.comm != nil:
-		return sinkhorn.NewShare(t.comm, c, nil, nil, sinkhorn.Reach{}, sinkhorn.Reach{})
+		return sinkhorn.NewShare(t.comm, c, nil, nil, sinkhorn.Reach{}, sinkhorn.Reach{}, reader)
 	case t.cfg.Reach > 0 && symmetric:
-		return sinkhorn.NewUnbalancedSelf(c, nil, reach)
+		return sinkhorn.NewUnbalancedSelf(c, nil, reach, reader)
 	case t.cfg.Reach > 0:
-		return sinkhorn.NewUnbalanced(c, nil, nil, reach, reach)
+		return sinkhorn.NewUnbalanced(c, nil, nil, reach, reach, reader)
 	case symmetric:
-		return sinkhorn.NewSelfProblem(c, nil)
+		return sinkhorn.NewSelfProblem(c, nil, reader)
 	}
-	return sinkhorn.NewProblem(c, nil, nil)
+	return sinkhorn.NewProblem(c, nil, nil, reader)
 }
 
 // eps returns the temperature.

@@ -135,9 +135,10 @@ func (s *Solver[T]) subsetDivergence(ctx context.Context, cost logsumexp.Cost[T]
 	own := *s
 	own.G, own.Progress, own.Device, own.DeviceOnly = nil, nil, nil, false
 	x, y := index[:n], index[n:]
-	xy, err1 := NewProblem(gather(cost, x, y), nil, nil)
-	xx, err2 := NewSelfProblem(gather(cost, x, x), nil)
-	yy, err3 := NewSelfProblem(gather(cost, y, y), nil)
+	reader := ReadOn(s.Runner)
+	xy, err1 := NewProblem(gather(cost, x, y), nil, nil, reader)
+	xx, err2 := NewSelfProblem(gather(cost, x, x), nil, reader)
+	yy, err3 := NewSelfProblem(gather(cost, y, y), nil, reader)
 	if err := errors.Join(err1, err2, err3); err != nil {
 		return 0, err
 	}

@@ -99,7 +99,7 @@ func HausdorffGradient[T kernels.Float](dx []float64, xx, yy *Result[T], xy, yx 
 
 // between returns the plan of potentials f and g between the points of two problems.
 func (r *Result[T]) between(other *Result[T], cost logsumexp.Cost[T], f, g []float64) (*Result[T], error) {
-	p, err := NewProblem(cost, r.p.a, other.p.a)
+	p, err := NewProblem(cost, r.p.a, other.p.a, ReadOn(r.run))
 	if err != nil {
 		return nil, err
 	}

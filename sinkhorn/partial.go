@@ -17,8 +17,8 @@ import (
 // Weights are used as given; nil means uniform of sum 1. mass is positive and below the sums of both. [Result.Value], [Result.Bounds] and
 // [Result.MarginalError] are those of this problem: the error has |sum P - mass| in it. Source: Benamou, Carlier, Cuturi, Nenna and Peyre
 // 2015, section 5, whose constraint on the mass is a price here; see [Solver.Solve].
-func NewPartial[T kernels.Float](cost logsumexp.Cost[T], a, b []float64, mass float64) (*Problem[T], error) {
-	p, err := NewUnbalanced(cost, a, b, Reach{Penalty: Part, Rho: 1}, Reach{Penalty: Part, Rho: 1})
+func NewPartial[T kernels.Float](cost logsumexp.Cost[T], a, b []float64, mass float64, opts ...ProblemOption) (*Problem[T], error) {
+	p, err := NewUnbalanced(cost, a, b, Reach{Penalty: Part, Rho: 1}, Reach{Penalty: Part, Rho: 1}, opts...)
 	if err != nil {
 		return nil, err
 	}

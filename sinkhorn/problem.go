@@ -27,13 +27,39 @@ type Problem[T kernels.Float] struct {
 	partial      float64     // mass of the plan of a partial problem, 0 for others
 }
 
+// A ProblemOption says how a problem is made; the problem is the same, bit for bit.
+type ProblemOption func(*problemOptions)
+
+type problemOptions struct{ reader kernels.Runner }
+
+// ReadOn makes run read the costs of a new problem, as [Solver].Runner does in a solve: to check them, and for their range. Without it, and for
+// nil, a pool of the process with GOMAXPROCS workers does.
+func ReadOn(run kernels.Runner) ProblemOption { return func(o *problemOptions) { o.reader = run } }
+
+// readerOf returns what reads the costs.
+func readerOf(opts []ProblemOption) kernels.Runner {
+	var o problemOptions
+	for _, set := range opts {
+		set(&o)
+	}
+	return orDefault(o.reader)
+}
+
+// orDefault returns run, or the pool of the process in place of nil.
+func orDefault(run kernels.Runner) kernels.Runner {
+	if run == nil {
+		return parallel.Default()
+	}
+	return run
+}
+
 // massTolerance is the relative difference of the sums of a and b that is taken for rounding.
 const massTolerance = 1e-4
 
 // NewProblem returns the balanced problem between rows of weights a and columns of weights b; nil means uniform. Each side is divided by
 // its own sum. It is an error when a weight is negative or not finite, when a side has no mass, when the sums differ by more than 1e-4
-// relative, or when a row or column with mass has no finite cost to mass on the other side. The costs are read once, on the process's pool.
-func NewProblem[T kernels.Float](cost logsumexp.Cost[T], a, b []float64) (*Problem[T], error) {
+// relative, or when a row or column with mass has no finite cost to mass on the other side. The costs are read once; see [ReadOn].
+func NewProblem[T kernels.Float](cost logsumexp.Cost[T], a, b []float64, opts ...ProblemOption) (*Problem[T], error) {
 	p, err := newProblem(cost, a, b)
 	if err != nil {
 		return nil, err
@@ -42,7 +68,7 @@ func NewProblem[T kernels.Float](cost logsumexp.Cost[T], a, b []float64) (*Probl
 		return nil, fmt.Errorf("sinkhorn: the weights a sum to %.8g and b to %.8g: normalise them if only proportions matter",
 			p.massA, p.massB)
 	}
-	return p, p.checkCost()
+	return p, p.checkCost(opts)
 }
 
 // newProblem takes cost and weights, each side divided by its sum.
@@ -64,11 +90,11 @@ func newProblem[T kernels.Float](cost logsumexp.Cost[T], a, b []float64) (*Probl
 
 // NewSelfProblem returns the problem of a cloud against itself. The cost must be square and symmetric, with terms taken out alike on both
 // sides if any; this is not checked.
-func NewSelfProblem[T kernels.Float](cost logsumexp.Cost[T], a []float64) (*Problem[T], error) {
+func NewSelfProblem[T kernels.Float](cost logsumexp.Cost[T], a []float64, opts ...ProblemOption) (*Problem[T], error) {
 	if n, m := cost.Dims(); n != m {
 		return nil, fmt.Errorf("sinkhorn: the cost of a cloud against itself is %d x %d, want a square", n, m)
 	}
-	p, err := NewProblem(cost, a, a)
+	p, err := NewProblem(cost, a, a, opts...)
 	if err != nil {
 		return nil, err
 	}
@@ -120,18 +146,18 @@ func normalised(name string, w []float64, n int) (unit []float64, mass float64, 
 var errNoFinite = errors.New("want a finite cost to a point with mass")
 
 // checkCost verifies the tiles and finds their range.
-func (p *Problem[T]) checkCost() error {
-	if p.allFinite() {
+func (p *Problem[T]) checkCost(opts []ProblemOption) error {
+	if p.allFinite(readerOf(opts)) {
 		return nil
 	}
 	return p.checkEntries()
 }
 
 // allFinite finds the range of the tiles, and reports whether every entry is finite.
-func (p *Problem[T]) allFinite() bool {
+func (p *Problem[T]) allFinite(run kernels.Runner) bool {
 	count := chunksOf(p.n, p.m)
 	lo, hi, finite := make([]float64, count), make([]float64, count), make([]bool, count)
-	parallel.For(parallel.Default(), count, func(k int) {
+	parallel.For(run, count, func(k int) {
 		first, last := parallel.Chunk(p.n, count, k)
 		lo[k], hi[k], finite[k] = p.rangeOf(first, last)
 	})

@@ -35,14 +35,14 @@ const (
 //
 // with the mass terms in every KL. Weights are used as given; nil means uniform of sum 1. A side with an exact marginal must agree in mass
 // with the other when that is exact too: use [NewProblem] for both.
-func NewUnbalanced[T kernels.Float](cost logsumexp.Cost[T], a, b []float64, x, y Reach) (*Problem[T], error) {
+func NewUnbalanced[T kernels.Float](cost logsumexp.Cost[T], a, b []float64, x, y Reach, opts ...ProblemOption) (*Problem[T], error) {
 	for _, r := range []Reach{x, y} {
 		if err := r.check(); err != nil {
 			return nil, err
 		}
 	}
 	if x.Penalty == Exact && y.Penalty == Exact {
-		return NewProblem(cost, a, b)
+		return NewProblem(cost, a, b, opts...)
 	}
 	p, err := newProblem(cost, a, b)
 	if err != nil {
@@ -57,18 +57,18 @@ func NewUnbalanced[T kernels.Float](cost logsumexp.Cost[T], a, b []float64, x, y
 			side.w[i] *= side.mass
 		}
 	}
-	return p, p.checkCost()
+	return p, p.checkCost(opts)
 }
 
 // NewUnbalancedSelf is [NewUnbalanced] of a cloud against itself, with the same reach on both sides; see [NewSelfProblem].
-func NewUnbalancedSelf[T kernels.Float](cost logsumexp.Cost[T], a []float64, reach Reach) (*Problem[T], error) {
+func NewUnbalancedSelf[T kernels.Float](cost logsumexp.Cost[T], a []float64, reach Reach, opts ...ProblemOption) (*Problem[T], error) {
 	if reach.Penalty == Exact {
-		return NewSelfProblem(cost, a)
+		return NewSelfProblem(cost, a, opts...)
 	}
 	if n, m := cost.Dims(); n != m {
 		return nil, fmt.Errorf("sinkhorn: the cost of a cloud against itself is %d x %d, want a square", n, m)
 	}
-	p, err := NewUnbalanced(cost, a, a, reach, reach)
+	p, err := NewUnbalanced(cost, a, a, reach, reach, opts...)
 	if err != nil {
 		return nil, err
 	}

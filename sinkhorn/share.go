@@ -23,11 +23,11 @@ import (
 // ranks once. Newton's method and the symmetric update are for whole problems, and alternation, over-relaxed where it is slow, takes their place; batches,
 // temperatures by entropy, the norm-2 regulariser, derivatives but those of [Result.Gradient] and of [Unrolled.Backward], and the Hausdorff
 // divergence refuse a share. nil is a group of one, which has all of them.
-func NewShare[T kernels.Float](c *ranks.Comm, cost logsumexp.Cost[T], a, b []float64, x, y Reach) (*Problem[T], error) {
+func NewShare[T kernels.Float](c *ranks.Comm, cost logsumexp.Cost[T], a, b []float64, x, y Reach, opts ...ProblemOption) (*Problem[T], error) {
 	if c.Size() == 1 {
-		return NewUnbalanced(cost, a, b, x, y)
+		return NewUnbalanced(cost, a, b, x, y, opts...)
 	}
-	p, err := newShare(c, cost, a, b, x, y)
+	p, err := newShare(c, cost, a, b, x, y, opts)
 	if err = c.Agree(err); err != nil {
 		return nil, err
 	}
@@ -47,7 +47,7 @@ func (p *Problem[T]) whole(what string) error {
 }
 
 // newShare checks what one rank can check.
-func newShare[T kernels.Float](c *ranks.Comm, cost logsumexp.Cost[T], a, b []float64, x, y Reach) (*Problem[T], error) {
+func newShare[T kernels.Float](c *ranks.Comm, cost logsumexp.Cost[T], a, b []float64, x, y Reach, opts []ProblemOption) (*Problem[T], error) {
 	for _, r := range []Reach{x, y} {
 		if err := r.check(); err != nil {
 			return nil, err
@@ -79,12 +79,12 @@ func newShare[T kernels.Float](c *ranks.Comm, cost logsumexp.Cost[T], a, b []flo
 		}
 		p.massA += p.a[i]
 	}
-	return p, p.checkShare()
+	return p, p.checkShare(opts)
 }
 
 // checkShare is checkCost, which asks for partners of columns that other ranks may have.
-func (p *Problem[T]) checkShare() error {
-	err := p.checkCost()
+func (p *Problem[T]) checkShare(opts []ProblemOption) error {
+	err := p.checkCost(opts)
 	if errors.Is(err, errNoFinite) {
 		return fmt.Errorf("%w, on each rank", err)
 	}
@@ -136,7 +136,7 @@ func (p *Problem[T]) joinRanks(givenA, givenB bool) error {
 
 // NewSharePoints is [NewShare] of the points x (n x d) of this rank against all points y (m x d), which come with it for gradients. All
 // ranks take the same centres out of the points.
-func NewSharePoints[T kernels.Float](c *ranks.Comm, ground logsumexp.Ground, x, y, a, b []float64, d int, rx, ry Reach) (
+func NewSharePoints[T kernels.Float](c *ranks.Comm, ground logsumexp.Ground, x, y, a, b []float64, d int, rx, ry Reach, opts ...ProblemOption) (
 	*Problem[T], *logsumexp.Points[T], error,
 ) {
 	if d < 1 || len(x)%d != 0 || len(y)%d != 0 || (a != nil && len(a) != len(x)/d) {
@@ -164,7 +164,7 @@ func NewSharePoints[T kernels.Float](c *ranks.Comm, ground logsumexp.Ground, x, 
 	if err = c.Agree(err); err != nil {
 		return nil, nil, err
 	}
-	p, err := NewShare[T](c, points, a, b, rx, ry)
+	p, err := NewShare[T](c, points, a, b, rx, ry, opts...)
 	return p, points, err
 }
 

@@ -1,7 +1,6 @@
 package sinkhorn
 
 import (
-	"github.com/sinkcpu/sinkcpu/internal/parallel"
 	"github.com/sinkcpu/sinkcpu/kernels"
 )
 
@@ -46,7 +45,7 @@ type Solver[T kernels.Float] struct {
 	// DeviceOnly makes it an error of Solve that the device fails or has nothing for the problem.
 	DeviceOnly bool
 
-	// Runner runs the tasks; nil means a pool of the process with GOMAXPROCS workers.
+	// Runner runs the tasks; nil means a pool of the process with GOMAXPROCS workers. [ReadOn] is the same choice for the costs of a new problem.
 	Runner kernels.Runner
 
 	// Progress, where not nil, is called after each iteration with the error that it saw; iteration is 0 at the higher temperatures that come first.
@@ -92,12 +91,7 @@ const (
 	defaultDeviceEvaluates = 1 << 30
 )
 
-func (s *Solver[T]) runner() kernels.Runner {
-	if s.Runner != nil {
-		return s.Runner
-	}
-	return parallel.Default()
-}
+func (s *Solver[T]) runner() kernels.Runner { return orDefault(s.Runner) }
 
 func (s *Solver[T]) tol() float64 {
 	if s.Tol > 0 {

@@ -109,7 +109,7 @@ func (s *Interpolation) measure(ctx context.Context, run kernels.Runner, cost st
 
 // transport returns the cost of exact transport.
 func (p *pair) transport(ctx context.Context) (float64, error) {
-	problem, err := sinkhorn.NewProblem[float64](p.formed[0], nil, nil)
+	problem, err := sinkhorn.NewProblem[float64](p.formed[0], nil, nil, p.reader)
 	if err != nil {
 		return 0, err
 	}

@@ -17,10 +17,11 @@ type pair struct {
 	n, m, d    int
 	xy, xx, yy *logsumexp.Points[float64]
 	formed     [3]*logsumexp.Stored[float64]
+	reader     sinkhorn.ProblemOption // of the costs
 }
 
 func newPair(run kernels.Runner, ground logsumexp.Ground, x, y []float64, d int) (*pair, error) {
-	p := &pair{x: x, y: y, n: len(x) / d, m: len(y) / d, d: d}
+	p := &pair{x: x, y: y, n: len(x) / d, m: len(y) / d, d: d, reader: sinkhorn.ReadOn(run)}
 	for k, c := range []struct {
 		to     **logsumexp.Points[float64]
 		a, b   []float64
@@ -37,13 +38,13 @@ func newPair(run kernels.Runner, ground logsumexp.Ground, x, y []float64, d int)
 
 // problems returns those of x against y, x against itself and y against itself.
 func (p *pair) problems() (xy, xx, yy *sinkhorn.Problem[float64], err error) {
-	if xy, err = sinkhorn.NewProblem[float64](p.formed[0], nil, nil); err != nil {
+	if xy, err = sinkhorn.NewProblem[float64](p.formed[0], nil, nil, p.reader); err != nil {
 		return
 	}
-	if xx, err = sinkhorn.NewSelfProblem[float64](p.formed[1], nil); err != nil {
+	if xx, err = sinkhorn.NewSelfProblem[float64](p.formed[1], nil, p.reader); err != nil {
 		return
 	}
-	yy, err = sinkhorn.NewSelfProblem[float64](p.formed[2], nil)
+	yy, err = sinkhorn.NewSelfProblem[float64](p.formed[2], nil, p.reader)
 	return
 }
 

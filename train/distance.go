@@ -13,7 +13,7 @@ func SinkhornDistance(run kernels.Runner) Distance {
 	return func(ctx context.Context, x, y []float32, n, m, d int, eps, tol float64) (float64, error) {
 		c := make([]float32, n*m)
 		logsumexp.SquaredDistances(run, c, m, x, y, n, m, d, 1)
-		p, err := sinkhorn.NewProblem(logsumexp.NewStored(c, n, m, m), nil, nil)
+		p, err := sinkhorn.NewProblem(logsumexp.NewStored(c, n, m, m), nil, nil, sinkhorn.ReadOn(run))
 		if err != nil {
 			return 0, err
 		}

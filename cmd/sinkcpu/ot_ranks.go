@@ -81,7 +81,7 @@ func (s *otSolution[T]) share(x, y, a, b []float64, n int, rx, ry sinkhorn.Reach
 	if a != nil {
 		a = a[lo:hi]
 	}
-	p, points, err := sinkhorn.NewSharePoints[T](comm, s.in.ground, x[lo*d:hi*d], y, a, b, d, rx, ry)
+	p, points, err := sinkhorn.NewSharePoints[T](comm, s.in.ground, x[lo*d:hi*d], y, a, b, d, rx, ry, sinkhorn.ReadOn(s.pool))
 	return points, p, err
 }
 

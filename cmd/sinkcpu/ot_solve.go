@@ -113,7 +113,7 @@ func (s *otSolution[T]) problem(x, y sinkhorn.Reach) (*sinkhorn.Problem[T], erro
 		if err != nil {
 			return nil, err
 		}
-		return newProblem(s.o, c, in.a, in.b, x, y)
+		return newProblem(s.o, c, in.a, in.b, x, y, sinkhorn.ReadOn(s.pool))
 	}
 	if s.o.group.comm.Size() > 1 {
 		points, p, err := s.share(in.x, in.y, in.a, in.b, in.n, x, y)
@@ -125,15 +125,15 @@ func (s *otSolution[T]) problem(x, y sinkhorn.Reach) (*sinkhorn.Problem[T], erro
 		return nil, err
 	}
 	s.points = points
-	return newProblem(s.o, c, in.a, in.b, x, y)
+	return newProblem(s.o, c, in.a, in.b, x, y, sinkhorn.ReadOn(s.pool))
 }
 
 // newProblem returns the problem that the flags ask for.
-func newProblem[T kernels.Float](o *otOptions, c logsumexp.Cost[T], a, b []float64, x, y sinkhorn.Reach) (*sinkhorn.Problem[T], error) {
+func newProblem[T kernels.Float](o *otOptions, c logsumexp.Cost[T], a, b []float64, x, y sinkhorn.Reach, reader sinkhorn.ProblemOption) (*sinkhorn.Problem[T], error) {
 	if o.reach.mass == 0 {
-		return sinkhorn.NewUnbalanced(c, a, b, x, y)
+		return sinkhorn.NewUnbalanced(c, a, b, x, y, reader)
 	}
-	p, err := sinkhorn.NewPartial(c, a, b, o.reach.mass)
+	p, err := sinkhorn.NewPartial(c, a, b, o.reach.mass, reader)
 	if err != nil {
 		return nil, usagef("--mass %g: %v", o.reach.mass, err)
 	}
@@ -147,7 +147,7 @@ func (s *otSolution[T]) selfProblem(reach sinkhorn.Reach, path string, c, x, w [
 		if err != nil {
 			return nil, nil, err
 		}
-		p, err := sinkhorn.NewUnbalancedSelf(st, w, reach)
+		p, err := sinkhorn.NewUnbalancedSelf(st, w, reach, sinkhorn.ReadOn(s.pool))
 		if err != nil {
 			return nil, nil, fmt.Errorf("%s: %w", path, err)
 		}
@@ -160,7 +160,7 @@ func (s *otSolution[T]) selfProblem(reach sinkhorn.Reach, path string, c, x, w [
 	if err != nil {
 		return nil, nil, err
 	}
-	p, err := sinkhorn.NewUnbalancedSelf(own, w, reach)
+	p, err := sinkhorn.NewUnbalancedSelf(own, w, reach, sinkhorn.ReadOn(s.pool))
 	return points, p, err
 }
 

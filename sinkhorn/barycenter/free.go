@@ -144,11 +144,12 @@ func (s *freeState[T]) solve(ctx context.Context, x, y Cloud, g []float64, self 
 	if err != nil {
 		return nil, err
 	}
+	reader := sinkhorn.ReadOn(s.Solver.Runner)
 	var p *sinkhorn.Problem[T]
 	if self {
-		p, err = sinkhorn.NewSelfProblem(points, x.Weights)
+		p, err = sinkhorn.NewSelfProblem(points, x.Weights, reader)
 	} else {
-		p, err = sinkhorn.NewProblem(points, x.Weights, y.Weights)
+		p, err = sinkhorn.NewProblem(points, x.Weights, y.Weights, reader)
 	}
 	if err != nil {
 		return nil, err

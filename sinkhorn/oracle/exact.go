@@ -91,9 +91,9 @@ func solveKL[T kernels.Float](ctx context.Context, o *Exact, p *Problem, at sett
 		}
 	}
 	stored := logsumexp.NewStored(c, p.N, p.M, p.M)
-	problem, err := sinkhorn.NewProblem(stored, p.A, p.B)
+	problem, err := sinkhorn.NewProblem(stored, p.A, p.B, sinkhorn.ReadOn(o.Runner))
 	if p.Self {
-		problem, err = sinkhorn.NewSelfProblem(stored, p.A)
+		problem, err = sinkhorn.NewSelfProblem(stored, p.A, sinkhorn.ReadOn(o.Runner))
 	}
 	if err != nil {
 		return nil, false, err
@@ -114,7 +114,7 @@ func solveKL[T kernels.Float](ctx context.Context, o *Exact, p *Problem, at sett
 }
 
 func solveNorm2(ctx context.Context, o *Exact, p *Problem, at settings) (a *Answer, more bool, err error) {
-	problem, err := sinkhorn.NewProblem(logsumexp.NewStored(p.C, p.N, p.M, p.M), p.A, p.B)
+	problem, err := sinkhorn.NewProblem(logsumexp.NewStored(p.C, p.N, p.M, p.M), p.A, p.B, sinkhorn.ReadOn(o.Runner))
 	if err != nil {
 		return nil, false, err
 	}
