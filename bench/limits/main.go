@@ -75,16 +75,13 @@ func (o *options) run(ctx context.Context, args []string, stdout, stderr io.Writ
 		return err
 	}
 	report := program.NewReport("bench/limits")
-	s := measure.NewSession(o.quick, o.threads, program.Progress(stderr, report))
+	s := measure.NewSession(o.quick, o.threads, o.out.Record(stderr, report))
 	defer s.Close()
 	err = s.Run(ctx)
-	if program.Line(stderr, ""); err != nil {
-		return err
-	}
-	if others != nil {
+	if others != nil && err == nil {
 		report.Rows = slices.Concat(report.Rows, others.Rows)
 	}
-	if err := o.out.Write(report, stdout); err != nil {
+	if err := o.out.Finish(report, err, stdout, stderr); err != nil {
 		return err
 	}
 	return program.Failed(report)

@@ -1,5 +1,5 @@
 // Package program is the frame of the programs that measure: flags to an exit status, interrupts, rows that were measured before, another tier
-// in another process, progress, and where a table and its rows go.
+// in another process, progress, and where a table and its rows go, those of a run that ends early too.
 package program
 
 import (
@@ -10,10 +10,11 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"syscall"
 )
 
 // ExitStatus is what Main returns, as a line of a usage text.
-const ExitStatus = "Exit status: 0 done, 1 a row has no value or a file could not be read or written, 2 bad flags, 130 interrupted.\n"
+const ExitStatus = "Exit status: 0 done, 1 a row has no value or a file could not be read or written, 2 bad flags, 130 interrupted or told to end; what was measured until then is kept.\n"
 
 // A Program is a command line of flags only.
 type Program struct {
@@ -24,8 +25,8 @@ type Program struct {
 	Run   func(ctx context.Context, stdout, stderr io.Writer) error
 }
 
-// Main runs the program to its exit status: 0 done, 1 where Run fails, 2 for flags that cannot be, 130 after an interrupt. The first interrupt
-// ends the context of Run, the second the process.
+// Main runs the program to its exit status: 0 done, 1 where Run fails, 2 for flags that cannot be, 130 after an interrupt or SIGTERM, the signal of
+// timeout(1). The first ends the context of Run, the second the process.
 func (p Program) Main(args []string, stdout, stderr io.Writer) int {
 	switch err := p.parse(args, stderr); {
 	case errors.Is(err, flag.ErrHelp):
@@ -34,7 +35,7 @@ func (p Program) Main(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "%s: %v; --help lists the flags\n", p.Name, err)
 		return 2
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
 	err := p.Run(ctx, stdout, stderr)

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"flag"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/sinkcpu/sinkcpu/bench/row"
@@ -50,21 +52,56 @@ func TestExitStatus(t *testing.T) {
 	}
 }
 
-// TestInterrupt: an interrupt ends the context of a run, and the status says so.
+// TestInterrupt: an interrupt, or what timeout(1) sends, ends the context of a run, and the status says so.
 func TestInterrupt(t *testing.T) {
 	self, err := os.FindProcess(os.Getpid())
 	if err != nil {
 		t.Fatal(err)
 	}
-	status := Program{Name: "test", Flags: func(*flag.FlagSet) {}, Run: func(ctx context.Context, _, _ io.Writer) error {
-		if err := self.Signal(os.Interrupt); err != nil {
-			t.Skip("no interrupts here:", err)
+	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+		status := Program{Name: "test", Flags: func(*flag.FlagSet) {}, Run: func(ctx context.Context, _, _ io.Writer) error {
+			if err := self.Signal(signal); err != nil {
+				t.Skip("no signals here:", err)
+			}
+			<-ctx.Done()
+			return ctx.Err()
+		}}.Main(nil, io.Discard, io.Discard)
+		if status != 130 {
+			t.Errorf("%v: status %d, want 130", signal, status)
 		}
-		<-ctx.Done()
-		return ctx.Err()
-	}}.Main(nil, io.Discard, io.Discard)
-	if status != 130 {
-		t.Errorf("status %d, want 130", status)
+	}
+}
+
+// TestEndedEarly: rows are in the file as soon as they are there. A run that ends early prints those that it has and says what is missing, and
+// leaves the page alone.
+func TestEndedEarly(t *testing.T) {
+	dir := t.TempDir()
+	json, page := filepath.Join(dir, "out.json"), filepath.Join(dir, "README.md")
+	o := Output{JSON: json, Update: page, Section: "test", Table: (*row.Report).WriteMarkdown}
+	r := NewReport("test")
+	r.Missing = []string{"exp2/n=2"}
+	var out, errs bytes.Buffer
+	if err := o.Finish(r, context.Canceled, &out, &errs); !errors.Is(err, context.Canceled) || out.Len()+errs.Len() > 0 {
+		t.Errorf("without rows: %v, %q, %q", err, out.String(), errs.String())
+	}
+	o.Record(&errs, r)(row.Row{Name: "exp2", Params: row.P("n", "1"), Value: 2, Unit: "G/s"})
+	if got, err := row.ReadFile(json); err != nil || len(got.Rows) != 1 || got.Row("exp2/n=1") == nil || len(got.Missing) != 1 {
+		t.Errorf("after the first row the file has %+v, %v", got, err)
+	}
+	if err := o.Finish(r, context.Canceled, &out, &errs); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	for text, want := range map[string]string{out.String(): "exp2/n=2: not measured", errs.String(): "1 rows are above and in " + json + ", the last of them exp2/n=1; 1 are missing"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q, want %q in it", text, want)
+		}
+	}
+	if _, err := os.Stat(page); err == nil {
+		t.Error("a page was written")
+	}
+	o.JSON = filepath.Join(dir, "none", "out.json")
+	if err := o.Finish(r, context.Canceled, io.Discard, io.Discard); !errors.Is(err, context.Canceled) || !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a file that cannot be written: %v", err)
 	}
 }
 

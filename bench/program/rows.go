@@ -28,6 +28,7 @@ func Read(files string) (all *row.Report, err error) {
 			all = r
 		} else {
 			all.Rows = append(all.Rows, r.Rows...)
+			all.Missing = append(all.Missing, r.Missing...)
 		}
 	}
 	return all, nil
@@ -89,10 +90,8 @@ func (o *Output) Write(r *row.Report, stdout io.Writer) error {
 	if o.JSON == "-" {
 		return r.WriteJSON(stdout)
 	}
-	if o.JSON != "" {
-		if err := atomicfile.Write(o.JSON, r.WriteJSON); err != nil {
-			return err
-		}
+	if err := o.Save(r); err != nil {
+		return err
 	}
 	if o.Update != "" {
 		var b bytes.Buffer
@@ -105,6 +104,51 @@ func (o *Output) Write(r *row.Report, stdout io.Writer) error {
 		return o.Text(r, stdout)
 	}
 	return o.Table(r, stdout)
+}
+
+// Record returns a function that appends a row to a report, says so as [Progress] does, and writes the report to the file of --json, so that what is there
+// outlasts the program however it ends. A file that cannot be written is an error of [Output.Finish].
+func (o *Output) Record(stderr io.Writer, r *row.Report) func(row.Row) {
+	say := Progress(stderr, r)
+	return func(line row.Row) {
+		say(line)
+		_ = o.Save(r)
+	}
+}
+
+// Save writes the report to the file of --json, if there is one.
+func (o *Output) Save(r *row.Report) error {
+	if o.JSON == "" || o.JSON == "-" {
+		return nil
+	}
+	return atomicfile.Write(o.JSON, r.WriteJSON)
+}
+
+// Finish writes a report at the end of a run. Where the run ended early, by err, which it returns, the rows that there are go to the file of --json
+// and their table to stdout, but no page is changed; stderr says how many they are.
+func (o *Output) Finish(r *row.Report, err error, stdout, stderr io.Writer) error {
+	Line(stderr, "")
+	if err == nil {
+		return o.Write(r, stdout)
+	}
+	if len(r.Rows) == 0 {
+		return err
+	}
+	partial := *o
+	partial.Update = ""
+	if wrong := partial.Write(r, stdout); wrong != nil {
+		return errors.Join(err, wrong)
+	}
+	where := ""
+	if o.JSON != "" && o.JSON != "-" {
+		where = " and in " + o.JSON
+	}
+	fmt.Fprintf(stderr, "ended early: %d rows are above%s, the last of them %s", len(r.Rows), where, r.Rows[len(r.Rows)-1].Key())
+	if len(r.Missing) > 0 {
+		fmt.Fprintf(stderr, "; %d are missing", len(r.Missing))
+	}
+	fmt.Fprintln(stderr)
+	return err
 }
 
 // SideBySide returns a table with rows of other values of these parameters side by side.

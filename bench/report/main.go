@@ -4,7 +4,9 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -26,7 +28,7 @@ const usage = `Measures iterations, solves to a tolerance, gradients, batches an
 precisions on one thread and on all, and the rows of bench/limits: kernels, sweeps, products, losses, training steps, networks.
 Writes DIR/HOST-DATE.json with every sample, .md with the tables, and -rate.svg, -solve.svg and -cores.svg.
 
-Cases that take least come first; those that --budget is not enough for are named in the page.
+Cases that take least come first; those that --budget is not enough for, or that an interrupt came before, are named in the page.
 
   go run ./bench/report                              ten minutes
   go run ./bench/report --quick                      one minute
@@ -94,15 +96,10 @@ func (o options) run(ctx context.Context, stdout, stderr io.Writer) (*row.Report
 	if o.from != "" {
 		report, err = row.ReadFile(o.from)
 	} else {
-		report, left, err = o.measure(ctx, stderr)
+		report, left, err = o.measure(ctx, stdout, stderr)
 	}
 	if err != nil {
 		return nil, err
-	}
-	if o.from == "" {
-		if err := o.save(report, left, stdout); err != nil {
-			return nil, err
-		}
 	}
 	if o.update != "" {
 		if err := row.UpdateSection(o.update, "scale", sheet(report)+scaleText(report)); err != nil {
@@ -117,42 +114,53 @@ func (o options) run(ctx context.Context, stdout, stderr io.Writer) (*row.Report
 	return report, err
 }
 
-// measure runs all tiers. The library chooses its kernels once, at start-up: another tier is another process.
-func (o options) measure(ctx context.Context, stderr io.Writer) (*row.Report, []measure.Case, error) {
-	tiers := program.Split(o.tiers)
+// measure runs all tiers and writes the files, the rows as they come and the page at the end, however that comes.
+func (o options) measure(ctx context.Context, stdout, stderr io.Writer) (*row.Report, []measure.Case, error) {
+	if err := os.MkdirAll(o.dir, 0o777); err != nil {
+		return nil, nil, err
+	}
 	report := program.NewReport("bench/report")
-	defer program.Line(stderr, "")
-	var left []measure.Case
+	base := filepath.Join(o.dir, fileName(o.host, report.Machine))
+	left, err := o.allTiers(ctx, report, base+".json", stderr)
+	program.Line(stderr, "")
+	if len(report.Rows) == 0 {
+		return nil, nil, err
+	}
+	return report, left, errors.Join(err, o.save(report, left, base, stdout))
+}
+
+// allTiers runs all tiers, and returns the cases for which there was no time. The library chooses its kernels once, at start-up: another tier is another
+// process.
+func (o options) allTiers(ctx context.Context, report *row.Report, file string, stderr io.Writer) (left []measure.Case, err error) {
+	tiers, out := program.Split(o.tiers), program.Output{JSON: file}
 	for _, tier := range tiers {
 		share := o.budget / time.Duration(len(tiers))
 		if tier != kernels.Active().String() {
 			rows, err := o.inTier(ctx, tier, share, stderr)
-			if err != nil {
-				return nil, nil, err
-			}
 			report.Rows = append(report.Rows, rows...)
+			if err := errors.Join(err, out.Save(report)); err != nil {
+				return left, err
+			}
 			continue
 		}
-		s := measure.NewSession(o.quick, o.threads, program.Progress(stderr, report))
-		var err error
+		s := measure.NewSession(o.quick, o.threads, out.Record(stderr, report))
 		if left, err = o.session(ctx, s, share); err == nil && o.million > 0 {
 			err = s.Million(ctx, o.million, func(share float64) {
 				program.Line(stderr, fmt.Sprintf("10^6 points: %.0f %%", 100*share))
 			})
 		}
-		s.Close()
-		if err != nil {
-			return nil, nil, err
+		if s.Close(); err != nil {
+			return left, err
 		}
 	}
-	return report, left, nil
+	return left, nil
 }
 
 func (o options) session(ctx context.Context, s *measure.Session, budget time.Duration) ([]measure.Case, error) {
 	began := time.Now()
 	if !o.cases {
 		if err := s.Run(ctx); err != nil {
-			return nil, err
+			return measure.Cases(s.Threads), err
 		}
 	}
 	s.Meter.Budget = min(s.Meter.Budget, 300*time.Millisecond)
@@ -162,7 +170,7 @@ func (o options) session(ctx context.Context, s *measure.Session, budget time.Du
 			return append(left, taken[i:]...), nil
 		}
 		if err := s.Case(ctx, c); err != nil {
-			return nil, fmt.Errorf("%+v: %w", c, err)
+			return append(left, taken[i:]...), fmt.Errorf("%+v: %w", c, err)
 		}
 	}
 	return left, nil
@@ -175,26 +183,20 @@ func (o options) inTier(ctx context.Context, tier string, budget time.Duration, 
 	}
 	defer os.RemoveAll(dir)
 	args := []string{"--tiers", tier, "--out", dir, "--budget", budget.String(), fmt.Sprintf("--quick=%v", o.quick), fmt.Sprintf("--cases=%v", o.cases), fmt.Sprintf("--threads=%d", o.threads)}
-	if err := program.InTier(ctx, tier, args, io.Discard, stderr); err != nil {
-		return nil, err
-	}
+	ended := program.InTier(ctx, tier, args, io.Discard, stderr)
 	files, err := filepath.Glob(filepath.Join(dir, "*.json"))
 	if err != nil || len(files) != 1 {
-		return nil, fmt.Errorf("tier %s left %d files", tier, len(files))
+		return nil, cmp.Or(ended, fmt.Errorf("tier %s left %d files", tier, len(files)))
 	}
 	r, err := row.ReadFile(files[0])
 	if err != nil {
-		return nil, err
+		return nil, cmp.Or(ended, err)
 	}
-	return r.Rows, nil
+	return r.Rows, ended
 }
 
 // save writes the files of a run and says where they are.
-func (o options) save(r *row.Report, left []measure.Case, stdout io.Writer) error {
-	if err := os.MkdirAll(o.dir, 0o777); err != nil {
-		return err
-	}
-	base := filepath.Join(o.dir, fileName(o.host, r.Machine))
+func (o options) save(r *row.Report, left []measure.Case, base string, stdout io.Writer) error {
 	if err := atomicfile.Write(base+".json", r.WriteJSON); err != nil {
 		return err
 	}
@@ -239,7 +241,7 @@ func page(r *row.Report, left []measure.Case, base string) []byte {
 	b.WriteString("\n## Scale\n\n" + scaleText(r) + "\n## All rows\n\n")
 	_ = r.WriteMarkdown(&b) // to memory
 	if len(left) > 0 {
-		fmt.Fprintf(&b, "\n## Left out for the budget\n\n")
+		fmt.Fprintf(&b, "\n## Left out for the budget, or as the run ended early\n\n")
 		for _, c := range left {
 			fmt.Fprintf(&b, "- %s, n=%d d=%d stored=%v precision=%s threads=%d: about %s s\n", c.Kind, c.N, c.D, c.Stored, c.Precision, c.Threads, row.Number(c.Seconds()))
 		}

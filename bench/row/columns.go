@@ -10,7 +10,7 @@ import (
 
 // WriteColumns writes a table of Markdown in which rows that differ only in one of the given parameters, such as isa and peer, stand side by
 // side: a column for each of their values, in the order in which they occur. A value with a tilde is unstable. Below the table stands why
-// values are missing, for those rows that say so.
+// values are missing, for those rows that say so, and which rows the run did not get to.
 func (r *Report) WriteColumns(w io.Writer, keys ...string) error {
 	var names, lines []string
 	cells, missing := map[string]map[string]string{}, []string{}
@@ -32,6 +32,9 @@ func (r *Report) WriteColumns(w io.Writer, keys ...string) error {
 		}
 		cells[line][column] = r.Rows[i].short()
 	}
+	for _, key := range r.Missing {
+		missing = append(missing, "- "+key+": "+notMeasured)
+	}
 	var b strings.Builder
 	for _, line := range r.Machine.Lines() {
 		b.WriteString("- " + line + "\n")
@@ -49,6 +52,8 @@ func (r *Report) WriteColumns(w io.Writer, keys ...string) error {
 	_, err := io.WriteString(w, b.String())
 	return err
 }
+
+const notMeasured = "not measured"
 
 // apart returns what of a row is the same for all columns, and the value of the first of the keys that it has.
 func (r *Row) apart(keys []string) (line, column string) {

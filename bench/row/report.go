@@ -16,6 +16,19 @@ type Report struct {
 	Program string  `json:"program"` // the command that made it
 	Machine Machine `json:"machine"`
 	Rows    []Row   `json:"rows"`
+
+	// Missing are the keys of rows that the run was to make and has not made: it ended early, or is not over.
+	Missing []string `json:"missing,omitempty"`
+}
+
+// Row returns the row of a key, nil where there is none.
+func (r *Report) Row(key string) *Row {
+	for i := range r.Rows {
+		if r.Rows[i].Key() == key {
+			return &r.Rows[i]
+		}
+	}
+	return nil
 }
 
 // WriteJSON writes the report, indented.

@@ -87,6 +87,7 @@ func (r *Report) WriteText(w io.Writer) error {
 		}
 		b.WriteString(strings.TrimRight(line.String(), " ") + "\n")
 	}
+	r.writeMissing(&b)
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -117,8 +118,19 @@ func (r *Report) WriteMarkdown(w io.Writer) error {
 		}
 		b.WriteString("|\n")
 	}
+	r.writeMissing(&b)
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// writeMissing writes a list of the rows that the run did not get to, nothing where there are none.
+func (r *Report) writeMissing(b *strings.Builder) {
+	if len(r.Missing) > 0 {
+		b.WriteString("\n")
+	}
+	for _, key := range r.Missing {
+		b.WriteString("- " + key + ": " + notMeasured + "\n")
+	}
 }
 
 // table returns the headings and all rows, with the width of each column.

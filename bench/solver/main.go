@@ -82,13 +82,9 @@ func (o *options) run(ctx context.Context, stdout, stderr io.Writer) error {
 		return short.Write(r, stdout)
 	}
 	r := program.NewReport("bench/solver")
-	m := measurement{ctx: ctx, pool: parallel.New(o.threads), emit: program.Progress(stderr, r)}
+	m := measurement{ctx: ctx, pool: parallel.New(o.threads), emit: o.out.Record(stderr, r)}
 	defer m.pool.Close()
-	err := o.measure(m)
-	if program.Line(stderr, ""); err != nil {
-		return err
-	}
-	if err := o.out.Write(r, stdout); err != nil {
+	if err := o.out.Finish(r, o.measure(m), stdout, stderr); err != nil {
 		return err
 	}
 	return program.Failed(r)

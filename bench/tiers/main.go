@@ -3,6 +3,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -70,35 +71,32 @@ func (o *options) run(ctx context.Context, stdout, stderr io.Writer) error {
 	}
 	for _, tier := range program.Split(o.tiers) {
 		if err := o.measure(ctx, report, tier, stderr); err != nil {
-			return err
+			return o.out.Finish(report, err, stdout, stderr)
 		}
 	}
 	if others != nil {
 		report.Rows = append(report.Rows, others.Rows...)
 	}
-	return o.out.Write(report, stdout)
+	return o.out.Finish(report, nil, stdout, stderr)
 }
 
 // measure appends the rows of a tier, measured in this process or in another.
 func (o *options) measure(ctx context.Context, to *row.Report, tier string, stderr io.Writer) error {
 	if tier == kernels.Active().String() {
-		s := measure.NewSession(o.quick, o.threads, program.Progress(stderr, to))
+		s := measure.NewSession(o.quick, o.threads, o.out.Record(stderr, to))
 		defer s.Close()
-		defer program.Line(stderr, "")
 		s.Select = o.selects
 		return s.Kernels(ctx)
 	}
 	var out bytes.Buffer
 	args := []string{"--tiers", tier, "--only", o.only, "--json", "-", fmt.Sprintf("--quick=%v", o.quick), fmt.Sprintf("--threads=%d", o.threads)}
-	if err := program.InTier(ctx, tier, args, &out, stderr); err != nil {
-		return err
+	ended := program.InTier(ctx, tier, args, &out, stderr)
+	r, err := row.ReadJSON(&out) // of a process that was interrupted too
+	if err == nil {
+		to.Rows = append(to.Rows, r.Rows...)
+		_ = o.out.Save(to) // Finish says what is wrong with it
 	}
-	r, err := row.ReadJSON(&out)
-	if err != nil {
-		return err
-	}
-	to.Rows = append(to.Rows, r.Rows...)
-	return nil
+	return cmp.Or(ended, err)
 }
 
 // selects tells whether a row has all words of --only, each its name or one of its parameters.
