@@ -29,6 +29,7 @@ type Machine struct {
 	Go         string  `json:"go"`
 	Commit     string  `json:"commit,omitempty"`
 	Date       string  `json:"date"`
+	Device     string  `json:"device,omitempty"` // beside the processor, such as a GPU
 }
 
 // ThisMachine reads the sheet of the machine.
@@ -108,7 +109,11 @@ func (m *Machine) Lines() []string {
 	if m.Load > 0 {
 		state += fmt.Sprintf("; load %.1f when it began", m.Load)
 	}
-	return []string{cpu, fmt.Sprintf("tier %s (of %s); %s", m.Tier, m.Tiers, os), m.Date + "; " + state}
+	lines := []string{cpu, fmt.Sprintf("tier %s (of %s); %s", m.Tier, m.Tiers, os), m.Date + "; " + state}
+	if m.Device != "" {
+		lines = append([]string{m.Device}, lines...)
+	}
+	return lines
 }
 
 // size prints a number of bytes in powers of 1024.

@@ -6,7 +6,6 @@ import (
 	"strconv"
 
 	"github.com/sinkcpu/sinkcpu/bench/row"
-	"github.com/sinkcpu/sinkcpu/devices"
 	"github.com/sinkcpu/sinkcpu/generative"
 	"github.com/sinkcpu/sinkcpu/internal/random"
 	"github.com/sinkcpu/sinkcpu/nn"
@@ -21,52 +20,72 @@ var networkRows = []struct {
 // trainingRows are batches of whole training steps: a DCGAN generator of 28 x 28 pixels under the loss that sinkcpu train has for images.
 var trainingRows = []int{200, 1000}
 
-// networks times a step of models, forward, backward and Adam, with the batch on the device, and whole training steps.
-func (b *bench) networks(ctx context.Context, d devices.Device) error {
-	for _, c := range networkRows {
-		step, err := networkStep(d.Ops(), c.model, c.batch)
-		if err != nil {
-			return err
-		}
-		params := row.P("peer", "sinkcpu", "model", c.model, "batch", strconv.Itoa(c.batch), "precision", "f32")
-		r, _ := b.time(ctx, "network", params, "forward, backward, Adam", d.Err(), step)
-		if err := d.Err(); err != nil {
-			r.Error = err.Error()
-		}
+// networkPart returns the rows of training, and what makes them: steps of models, forward, backward and Adam, with the batch on the device, and whole training
+// steps.
+func (b *bench) networkPart() (rows []row.Row, run func(context.Context) error) {
+	var makes []func(ctx context.Context, r row.Row) error
+	add := func(name, model string, batch int, make func(ctx context.Context, r row.Row) error) {
+		rows = append(rows, row.Row{Name: name, Params: row.P("peer", "sinkcpu", "model", model, "batch", strconv.Itoa(batch), "precision", "f32")})
+		makes = append(makes, make)
 	}
 	for _, batch := range trainingRows {
-		if err := b.training(ctx, d, batch); err != nil {
-			return err
-		}
+		add("training", "dcgan-generator-28", batch, func(ctx context.Context, r row.Row) error { return b.training(ctx, r, batch) })
 	}
-	return nil
+	for _, c := range networkRows {
+		add("network", c.model, c.batch, func(ctx context.Context, r row.Row) error { return b.network(ctx, r, c.model, c.batch) })
+	}
+	return rows, func(ctx context.Context) error {
+		for k, r := range rows {
+			if b.wanted(r) {
+				if err := makes[k](ctx, r); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}
 }
 
-// training times steps of [generative.Fit]: noise and a batch of data to the device, the generator, the loss and its derivative, the generator
+// noted is the check of what is compared with the processor elsewhere: the tests of package cuda.
+func noted(note string) func() (string, error) { return func() (string, error) { return note, nil } }
+
+// network adds a row of a model.
+func (b *bench) network(ctx context.Context, r row.Row, model string, batch int) error {
+	step, err := networkStep(b.ops, model, batch)
+	if err != nil {
+		return b.fail(ctx, r, err)
+	}
+	return b.time(ctx, r, step, noted("forward, backward, Adam"))
+}
+
+// training adds a row of steps of [generative.Fit]: noise and a batch of data to the device, the generator, the loss and its derivative, the generator
 // back, Adam, and the norm of the gradient to the host.
-func (b *bench) training(ctx context.Context, d devices.Device, batch int) error {
-	ops := d.Ops()
-	m, err := generative.NewDCGANModel(ops, 100, []int{128, 64}, generative.ImageShape{Channels: 1, Height: 28, Width: 28}, "normal", 1)
+func (b *bench) training(ctx context.Context, r row.Row, batch int) error {
+	fit, err := newFit(b.ops, batch)
 	if err != nil {
-		return err
-	}
-	loss, err := generative.NewTransport[float32](generative.TransportConfig{Loss: "sinkhorn", Self: "same", Cost: "sqeuclidean", Eps: 1, Steps: 10})
-	if err != nil {
-		return err
-	}
-	fit, err := generative.NewFit(ops, m, loss, generative.FitConfig{Batch: batch, Rate: 1e-4})
-	if err != nil {
-		return err
+		return b.fail(ctx, r, err)
 	}
 	data := make(pixels, batch*28*28)
 	random.Uniform(random.New(1, "data"), data, 0, 1)
-	_, err = fit.Step(ctx, data, false) // an error here is one of every step
-	params := row.P("peer", "sinkcpu", "model", "dcgan-generator-28", "batch", strconv.Itoa(batch), "precision", "f32")
-	r, _ := b.time(ctx, "training", params, "a whole step: noise, forward, Sinkhorn loss of 10 iterations, backward, Adam", err, func() { fit.Step(ctx, data, false) })
-	if err := d.Err(); err != nil {
-		r.Error = err.Error()
+	step := func() (err error) {
+		defer nn.CatchFault(&err)
+		_, err = fit.Step(ctx, data, false)
+		return err
 	}
-	return nil
+	return b.time(ctx, r, step, noted("a whole step: noise, forward, Sinkhorn loss of 10 iterations, backward, Adam"))
+}
+
+func newFit(ops nn.Ops[float32], batch int) (fit *generative.Fit, err error) {
+	defer nn.CatchFault(&err)
+	m, err := generative.NewDCGANModel(ops, 100, []int{128, 64}, generative.ImageShape{Channels: 1, Height: 28, Width: 28}, "normal", 1)
+	if err != nil {
+		return nil, err
+	}
+	loss, err := generative.NewTransport[float32](generative.TransportConfig{Loss: "sinkhorn", Self: "same", Cost: "sqeuclidean", Eps: 1, Steps: 10})
+	if err != nil {
+		return nil, err
+	}
+	return generative.NewFit(ops, m, loss, generative.FitConfig{Batch: batch, Rate: 1e-4})
 }
 
 // pixels is a source of data that has one batch.
@@ -75,7 +94,8 @@ type pixels []float32
 func (p pixels) Next(dst []float32, _ int) { copy(dst, p) }
 
 // networkStep returns a step that ends when the device has made it.
-func networkStep(ops nn.Ops[float32], name string, batch int) (func(), error) {
+func networkStep(ops nn.Ops[float32], name string, batch int) (step func() error, err error) {
+	defer nn.CatchFault(&err)
 	m := nn.Models()[slices.IndexFunc(nn.Models(), func(m nn.Model) bool { return m.Name == name })]
 	net, err := nn.NewModel(ops, name, 1)
 	if err != nil {
@@ -96,11 +116,13 @@ func networkStep(ops nn.Ops[float32], name string, batch int) (func(), error) {
 	x := noise("x", append([]int{batch}, m.Input...)...)
 	y := net.Forward(x)
 	dy := noise("dy", y.Shape()...)
-	return func() {
+	return func() (err error) {
+		defer nn.CatchFault(&err)
 		g.ZeroGrad()
 		net.Forward(x)
 		net.Backward(dy, nn.WantParams)
 		g.Step()
 		ops.Dot(dy, dy) // waits for the device
+		return nil
 	}, nil
 }

@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 
 	"github.com/sinkcpu/sinkcpu/bench/row"
-	"github.com/sinkcpu/sinkcpu/cuda/device"
 	"github.com/sinkcpu/sinkcpu/logsumexp"
 	"github.com/sinkcpu/sinkcpu/sinkhorn"
 )
@@ -45,97 +45,95 @@ func square(x []float32) (s float64) {
 	return s
 }
 
-// problem adds the rows of a size and precision.
-func (b *bench) problem(ctx context.Context, d *device.Device, s sinkhorn.Device, n int, precision string) error {
+// A solverRow is a row of iterations, or of the gradient where count is 0.
+type solverRow struct {
+	row.Row
+	n, d, count int
+	precision   string
+}
+
+// solverPart returns the rows of the solver, small sizes first, and what makes them.
+func (b *bench) solverPart() (rows []row.Row, run func(context.Context) error) {
+	sizes, _ := numbers("sizes", b.sizes) // were checked
+	iterations, _ := numbers("iterations", b.iterations)
+	precisions := []string{"3xTF32", "TF32"}
+	if b.info.Major < 8 || b.dim <= byDifferences {
+		precisions = []string{"f32"}
+	}
+	var problems [][]solverRow
+	for _, n := range sizes {
+		for _, precision := range precisions {
+			var group []solverRow
+			for _, count := range append(slices.Clone(iterations), 0) {
+				r := solverRow{n: n, d: b.dim, count: count, precision: precision}
+				r.Name, r.Params = "gradient", row.P("peer", "sinkcpu", "n", strconv.Itoa(n), "d", strconv.Itoa(b.dim), "precision", precision)
+				if count > 0 {
+					r.Name, r.Params = "sinkhorn", append(r.Params, row.Param{Key: "iterations", Value: strconv.Itoa(count)})
+				}
+				r.SetLimit(r.limit(b.info, b.ghz))
+				group, rows = append(group, r), append(rows, r.Row)
+			}
+			problems = append(problems, group)
+		}
+	}
+	return rows, func(ctx context.Context) error {
+		for _, group := range problems {
+			wanted := slices.DeleteFunc(slices.Clone(group), func(r solverRow) bool { return !b.wanted(r.Row) })
+			if len(wanted) == 0 {
+				continue
+			}
+			if err := b.problem(ctx, wanted, iterations[0]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// problem adds rows of one size and precision, of which the gradient is the last. It is taken after the iterations of the row before, or after some.
+func (b *bench) problem(ctx context.Context, rows []solverRow, some int) error {
+	n := rows[0].n
 	p := cloudPair(n, b.dim)
-	fl, err := s.Load(p)
+	fl, err := b.solver(rows[0].precision == "TF32").Load(p)
 	if err != nil {
-		return err
+		for _, r := range rows {
+			if err := b.fail(ctx, r.Row, err); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 	defer fl.Close()
-	iterations, err := numbers("iterations", b.iterations)
-	if err != nil {
-		return err
-	}
 	f, g, dx := make([]float64, n), make([]float64, n), make([]float32, n*b.dim)
 	start := make([]float64, n)
 	for j := range start {
 		start[j] = math.Log2(p.B[j])
 	}
-	var failed error
-	ask := func(err error) {
-		if err != nil && failed == nil {
-			failed = err
-		}
-	}
-	for _, count := range iterations {
-		forward := func() {
-			ask(fl.Start(b.eps, nil, start))
-			ask(fl.Iterate(1, make([]float64, count)))
-			ask(fl.Potentials(f, g))
-		}
-		forward()
-		c := &checked{p: p, eps: b.eps, f: f, g: g}
-		note, wrong := c.columns(fl.Unit())
-		b.add(ctx, d, "sinkhorn", n, count, precision, 2*float64(count), note, wrong, forward)
-		if failed != nil {
-			return failed
-		}
-	}
-	backward := func() { ask(fl.Gradient(dx)) }
-	backward()
 	c := &checked{p: p, eps: b.eps, f: f, g: g}
-	note, wrong := c.gradient(dx, fl.Unit())
-	b.add(ctx, d, "gradient", n, 0, precision, 2, note, wrong, backward)
-	return failed
-}
-
-// add times run, which reads every pair passes times, and adds its row.
-func (b *bench) add(ctx context.Context, d *device.Device, name string, n, count int, precision string, passes float64, note string, wrong error, run func()) {
-	params := row.P("peer", "sinkcpu", "n", strconv.Itoa(n), "d", strconv.Itoa(b.dim), "precision", precision)
-	if count > 0 {
-		params = append(params, row.Param{Key: "iterations", Value: strconv.Itoa(count)})
+	forward := func(count int) error {
+		if err := fl.Start(b.eps, nil, start); err != nil {
+			return err
+		}
+		if err := fl.Iterate(1, make([]float64, count)); err != nil {
+			return err
+		}
+		return fl.Potentials(f, g)
 	}
-	r, ok := b.time(ctx, name, params, note, wrong, run)
-	if !ok {
-		return
+	for k, r := range rows {
+		run, check := func() error { return forward(r.count) }, func() (string, error) { return c.columns(fl.Unit()) }
+		if r.count == 0 {
+			run, check = func() error { return fl.Gradient(dx) }, func() (string, error) { return c.gradient(dx, fl.Unit()) }
+			if k == 0 {
+				if err := forward(some); err != nil {
+					return b.fail(ctx, r.Row, err)
+				}
+			}
+		}
+		if err := b.time(ctx, r.Row, run, check); err != nil {
+			return err
+		}
 	}
-	terms := 3.
-	if precision == "TF32" {
-		terms = 1
-	}
-	pairs := passes * float64(n) * float64(n)
-	info, ghz := d.Info(), b.ghz
-	if ghz == 0 {
-		ghz = float64(info.ClockMHz) / 1e3
-	}
-	exps := pairs / (16e9 * ghz * float64(info.Processors))
-	products := pairs * 2 * float64(b.dim) * terms / (1e12 * b.tflops)
-	if name == "gradient" {
-		exps /= 2 // of its two products, one by the plan
-	}
-	if exps >= products {
-		r.SetLimit(1e3*exps, "exp unit")
-	} else {
-		r.SetLimit(1e3*products, "tensor cores")
-	}
-}
-
-// time adds a row with the time of run, or with what was wrong, and returns it to be amended.
-func (b *bench) time(ctx context.Context, name string, params []row.Param, note string, wrong error, run func()) (*row.Row, bool) {
-	samples, err := row.Samples{}, wrong
-	if err == nil {
-		samples, err = b.meter.Run(ctx, run)
-	}
-	r := row.Row{Name: name, Params: params, Unit: "ms", Lower: true}
-	if err != nil {
-		r.Error = err.Error()
-	} else {
-		r = samples.Time(name, params, 1e3, "ms")
-		r.Note = note
-	}
-	b.report.Rows = append(b.report.Rows, r)
-	return &b.report.Rows[len(b.report.Rows)-1], err == nil
+	return nil
 }
 
 // checked holds some rows and columns of a result against float64 on the processor.
