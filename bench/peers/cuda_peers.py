@@ -1,16 +1,16 @@
 """Sinkhorn iterations and DCGAN steps on a CUDA device in PyTorch and FlashSinkhorn, as rows of bench/row; bench/cuda.sh runs it.
 
-    python3 bench/peers/cuda_peers.py --out peers.json
+    python3 bench/peers/cuda_peers.py --out peers.json        again: the rows that the file does not have
 
 The problem is that of cuda/bench: normal points in d dimensions scaled to a mean cost |x-y|^2 of 1, uniform weights, L alternating
 iterations from 0; the gradient is that of the value by the points at the potentials that were found, without a step back through iterations. torch-dense is the
-loop that a user of PyTorch writes, log-sum-exp over a stored matrix in float32. FlashSinkhorn runs where it can be imported.
+loop that a user of PyTorch writes, log-sum-exp over a stored matrix in float32. FlashSinkhorn runs where it can be imported. Rows are in the file as soon
+as they are measured. Exit status: 0 done, 1 a row has no value, 2 bad flags, 130 interrupted or told to end.
 """
 
 import argparse
-import contextlib
-import json
 import math
+import signal
 import sys
 
 import torch
@@ -63,91 +63,127 @@ def check(x, y, f, g, eps):
     return worst
 
 
+def allow_tf32(on):
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = on
+
+
 class Bench:
     def __init__(self, o):
-        self.o, self.device, self.found = o, torch.device(o.device), []
+        self.o, self.device, self.plan = o, torch.device(o.device), []
+        if "solver" in o.parts:
+            for n in o.sizes:
+                self.solver(n)
+        if "network" in o.parts:
+            self.networks()
 
-    def time(self, name, params, note, make):
-        """Adds a row; make returns what is timed and a remark. An error becomes the row's."""
-        try:
-            run, remark = make()
-            s = rows.samples(lambda: (run(), wait(self.device)), self.o.budget, least=5, bound=0.01)
-            self.found.append(rows.duration(name, params, s, note + remark))
-        except Exception as e:  # a peer that fails is a row that says so
-            self.found.append({"name": name, "params": [{"key": k, "value": str(v)} for k, v in params.items()], "value": 0, "unit": "ms", "lower": True,
-                               "mad": 0, "min": 0, "max": 0, "unstable": False, "error": f"{type(e).__name__}: {e}".splitlines()[0][:200]})
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
-        print(json.dumps(self.found[-1].get("error") or round(self.found[-1]["value"], 3)), name, params, file=sys.stderr)
+    def add(self, name, params, note, make):
+        """Plans a row; make returns what is timed and a remark."""
+        self.plan.append((name, params, note, make))
 
-    def sizes(self):
-        for n in self.o.sizes:
-            x, y = clouds(n, self.o.d, self.device)
-            self.torch_dense(n, x, y)
-            if flash_sinkhorn is not None:
-                for tf32 in (False, True):
-                    self.flash(n, x, y, tf32)
-            del x, y
+    def run(self):
+        """Makes the rows that the file does not have, and returns whether all of them have a value. An error becomes the row's."""
+        keys = [rows.key(name, params) for name, params, _, _ in self.plan]
+        self.file = rows.File(self.o.out, "bench/peers/cuda_peers.py", keys, self.o.retry)
+        for (name, params, note, make), key in zip(self.plan, keys):
+            if key not in self.file.missing:
+                continue
+            try:
+                run, remark = make()
+                s = rows.samples(lambda: (run(), wait(self.device)), self.o.budget, least=5, bound=0.01)
+                r = rows.duration(name, params, s, note + remark)
+                print(f"{key}: {r['value']:.3g} ms {remark}", file=sys.stderr, flush=True)
+            except Exception as e:  # a peer that fails is a row that says so
+                r = rows.failed(name, params, f"{type(e).__name__}: {e}".splitlines()[0][:200])
+                print(f"{key}: {r['error']}", file=sys.stderr, flush=True)
+            run = None
+            self.file.add(r)
+            if self.device.type == "cuda":
+                torch.cuda.empty_cache()
+        return not any(r.get("error") for r in self.file.found)
+
+    def solver(self, n):
+        held = {}  # of this size, made by its first row and given up by its last
+
+        def clouds_of():
+            if "x" not in held:
+                held["x"], held["y"] = clouds(n, self.o.d, self.device)
+            return held["x"], held["y"]
+
+        self.torch_dense(n, clouds_of, held)
+        if flash_sinkhorn is not None:
+            for tf32 in (True, False):
+                self.flash(n, clouds_of, tf32)
+        name, params, note, make = self.plan[-1]
+        self.plan[-1] = (name, params, note, lambda: (make(), held.clear())[0])
 
     def params(self, peer, n, precision, count=0):
         p = {"peer": peer, "n": n, "d": self.o.d, "precision": precision}
         return p | ({"iterations": count} if count else {})
 
-    def torch_dense(self, n, x, y):
+    def torch_dense(self, n, clouds_of, held):
         eps, note = self.o.eps, f"torch {torch.__version__}, stored matrix; "
-        held = {}
 
         def forward(count):
+            x, y = clouds_of()
             if "c" not in held:
                 held["c"] = cost(x, y)
-            f, g = dense(held["c"], eps, count)
-            held["f"], held["g"] = f, g
-            return lambda: dense(held["c"], eps, count), f"potentials off by {check(x, y, f, g, eps):.1g}"
+            c = held["c"]
+            f, g = held["f"], held["g"] = dense(c, eps, count)
+            return lambda: dense(c, eps, count), f"potentials off by {check(x, y, f, g, eps):.1g}"
+
+        def backward():
+            if "f" not in held:
+                forward(min(self.o.iterations))
+            x, y = clouds_of()
+            c, f, g = held["c"], held["f"], held["g"]
+            return lambda: dense_gradient(x, y, c, f, g, eps), ""
 
         for count in self.o.iterations:
-            self.time("sinkhorn", self.params("torch-dense", n, "f32", count), note, lambda: forward(count))
-        self.time("gradient", self.params("torch-dense", n, "f32"), note,
-                  lambda: (lambda: dense_gradient(x, y, held["c"], held["f"], held["g"], eps), ""))
+            self.add("sinkhorn", self.params("torch-dense", n, "f32", count), note, lambda count=count: forward(count))
+        self.add("gradient", self.params("torch-dense", n, "f32"), note, backward)
 
-    def flash(self, n, x, y, tf32):
+    def flash(self, n, clouds_of, tf32):
         from flash_sinkhorn import SamplesLoss
         from flash_sinkhorn.kernels import sinkhorn_flashstyle_alternating
 
         eps, precision = self.o.eps, "TF32" if tf32 else "f32"
-        w = torch.full((n,), 1 / n, device=self.device)
         note = f"flash_sinkhorn {getattr(flash_sinkhorn, '__version__', '')}; "
 
         def forward(count):
+            x, y = clouds_of()
+            w = torch.full((n,), 1 / n, device=self.device)
+
             def run():
                 return sinkhorn_flashstyle_alternating(x, y, w, w, eps=eps, n_iters=count, cost_scale=1.0, allow_tf32=tf32, threshold=None)
             f, g = run()[:2]
             return run, f"potentials off by {check(x, y, f, g, eps):.1g}"
 
         def backward():
+            x, y = clouds_of()
             moving = x.detach().requires_grad_()
             value = SamplesLoss(backend="alternating", use_epsilon_scaling=False, eps=eps, n_iters=10, allow_tf32=tf32)(moving, y)
             return lambda: torch.autograd.grad(value, moving, retain_graph=True), ""
 
         for count in self.o.iterations:
-            self.time("sinkhorn", self.params("flash-sinkhorn", n, precision, count), note, lambda: forward(count))
-        self.time("gradient", self.params("flash-sinkhorn", n, precision), note, backward)
+            self.add("sinkhorn", self.params("flash-sinkhorn", n, precision, count), note, lambda count=count: forward(count))
+        self.add("gradient", self.params("flash-sinkhorn", n, precision), note, backward)
 
     def networks(self):
         import torch_nn
 
+        for batch in (200, 1000):
+            self.add("training", {"peer": "torch", "model": "dcgan-generator-28", "batch": batch, "precision": "f32"},
+                     f"torch {torch.__version__}, a whole step: noise, forward, Sinkhorn loss of 10 iterations by autograd, backward, Adam",
+                     lambda batch=batch: self.training(torch_nn.MODELS["dcgan-generator-28"], batch))
         for model, batch in [("dcgan-generator-28", 200), ("dcgan-generator-32", 64), ("dcgan-discriminator-32", 64)]:
             for tf32 in (False, True):
-                torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
-                self.time("network", {"peer": "torch", "model": model, "batch": batch, "precision": "TF32" if tf32 else "f32"},
-                          f"torch {torch.__version__}, forward, backward, Adam", lambda: self.network(torch_nn.MODELS[model], batch))
-        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
-        for batch in (200, 1000):
-            self.time("training", {"peer": "torch", "model": "dcgan-generator-28", "batch": batch, "precision": "f32"},
-                      f"torch {torch.__version__}, a whole step: noise, forward, Sinkhorn loss of 10 iterations by autograd, backward, Adam",
-                      lambda: self.training(torch_nn.MODELS["dcgan-generator-28"], batch))
+                self.add("network", {"peer": "torch", "model": model, "batch": batch, "precision": "TF32" if tf32 else "f32"},
+                         f"torch {torch.__version__}, forward, backward, Adam",
+                         lambda model=model, batch=batch, tf32=tf32: self.network(torch_nn.MODELS[model], batch, tf32))
 
     def training(self, model, batch, eps=1.0, steps=10):
         shape, make = model
+        allow_tf32(False)
         torch.manual_seed(1)
         net = make().to(self.device)
         opt = torch.optim.Adam(net.parameters(), 1e-4)
@@ -167,8 +203,9 @@ class Bench:
 
         return step, ""
 
-    def network(self, model, batch):
+    def network(self, model, batch, tf32):
         shape, make = model
+        allow_tf32(tf32)
         torch.manual_seed(1)
         net = make().to(self.device)
         opt = torch.optim.Adam(net.parameters(), 1e-4)
@@ -193,16 +230,20 @@ def main():
     p.add_argument("--budget", type=float, default=2, help="seconds a row")
     p.add_argument("--parts", default="solver,network")
     p.add_argument("--device", default="cuda")
-    p.add_argument("--out", required=True)
+    p.add_argument("--out", required=True, help="the file of rows; those that it has are not made again")
+    p.add_argument("--retry", action="store_true", help="make those of its rows again that have no value")
     o = p.parse_args()
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    allow_tf32(False)
     b = Bench(o)
-    if "network" in o.parts:
-        b.networks()
-    if "solver" in o.parts:
-        b.sizes()
-    with open(o.out, "w", encoding="ascii") as f, contextlib.redirect_stdout(f):
-        rows.write("bench/peers/cuda_peers.py", b.found)
+    if b.device.type == "cuda" and not torch.cuda.is_available():
+        sys.exit("cuda_peers.py: PyTorch sees no CUDA device; nvidia-smi and CUDA_VISIBLE_DEVICES say why")
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # of timeout
+    try:
+        whole = b.run()
+    except KeyboardInterrupt:
+        print(f"ended early: {len(b.file.found)} rows are in {o.out}, {len(b.file.missing)} are missing", file=sys.stderr)
+        sys.exit(130)
+    sys.exit(0 if whole else 1)
 
 
 if __name__ == "__main__":

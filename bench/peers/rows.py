@@ -80,7 +80,55 @@ def cpu_name():
     return platform.processor()
 
 
-def write(program, found):
+def report(program, found, missing=()):
+    """The report of rows; missing are the keys of those that are still to come."""
     machine = {"cpu": cpu_name(), "cores": os.cpu_count(), "gomaxprocs": 0, "tier": "", "tiers": "", "os": f"{platform.system()}/{platform.machine()}".lower(), "go": "",
                "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")}
-    json.dump({"schema": 1, "program": program, "machine": machine, "rows": found}, sys.stdout, indent=1)
+    r = {"schema": 1, "program": program, "machine": machine, "rows": found}
+    return r | ({"missing": list(missing)} if missing else {})
+
+
+def write(program, found):
+    json.dump(report(program, found), sys.stdout, indent=1)
+
+
+def key(name, params):
+    """What tells a row from others, as Key of bench/row."""
+    return "/".join([name] + [f"{k}={v}" for k, v in params.items()])
+
+
+def row_key(r):
+    return key(r["name"], {p["key"]: p["value"] for p in r["params"]})
+
+
+def failed(name, params, why):
+    """A row without a value."""
+    return {"name": name, "params": [{"key": k, "value": str(v)} for k, v in params.items()], "value": 0, "unit": "ms", "lower": True,
+            "mad": 0, "min": 0, "max": 0, "unstable": False, "error": why}
+
+
+class File:
+    """A file of rows, which has each as soon as it is added, and the keys of those that are still to come; what ends the program leaves it whole."""
+
+    def __init__(self, path, program, planned, retry=False):
+        self.path, self.program, self.found = path, program, []
+        if os.path.exists(path):
+            with open(path, encoding="utf-8") as f:
+                self.found = json.load(f)["rows"]
+            if retry:
+                self.found = [r for r in self.found if not r.get("error")]
+        there = {row_key(r) for r in self.found}
+        self.missing = [k for k in planned if k not in there]
+        self.save()
+
+    def add(self, r):
+        self.found.append(r)
+        self.missing = [k for k in self.missing if k != row_key(r)]
+        self.save()
+
+    def save(self):
+        with open(self.path + ".part", "w", encoding="utf-8") as f:
+            json.dump(report(self.program, self.found, self.missing), f, indent=1)
+            f.flush()
+            os.fsync(f.fileno())
+        os.replace(self.path + ".part", self.path)
