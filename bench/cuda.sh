@@ -125,16 +125,26 @@ bench() { rows "$1" "$2" "$dir/bench" --device "$device" --parts "$1" --sizes "$
 
 peers() { rows "$1" "$2" "$python" "$dir/peers/cuda_peers.py" --device "$device" --parts "$3" --sizes "$sizes" --iterations "$iterations" --d "$dim" --out "$out/$1.json" ${PEERS:-}; }
 
-# tested NAME SECONDS BINARY TEST [FLAG...]: a test on the device; its references lie in DIR/shared
+# tested NAME SECONDS BINARY TEST [FLAG...]: a test on the device; its references lie in DIR/shared. A binary without the test would pass
 tested() {
   local name=$1 most=$2 binary=$3 test=$4
   shift 4
   once "$name" "$most" env SINKCPU_TEST_REQUIRE=cuda SINKCPU_REFS="$dir/shared/refs/open" "$dir/$binary" -test.v -test.run "^$test\$" -test.timeout "${most}s" "$@"
+  if [ -e "$out/$name.done" ] && ! grep -q "^--- PASS: $test " "$out/$name.log"; then
+    echo "   FAILED: $binary did not run $test"
+    rm "$out/$name.done"
+    failed=1
+  fi
 }
 
 first() {
-  run device 20 nvidia-smi || failed=1
+  nvidia-smi >"$out/device.log" 2>&1 || echo "== no nvidia-smi"
   tested first-system 60 device.test TestSystem
+  if [ $failed = 1 ]; then
+    table
+    echo "== the device cannot be used: nothing else is tried"
+    exit 1
+  fi
   tested first-families 60 cuda.test TestFamiliesOnDevice
 }
 
@@ -177,10 +187,12 @@ export -f command_line training
 export dir out device
 
 table() {
-  local found
-  found=$(ls "$out"/solver.json "$out"/peers.json "$out"/network.json "$out"/torch.json 2>/dev/null | paste -sd, -)
+  local found="" name
+  for name in solver network peers torch; do # the first tells the device
+    [ ! -s "$out/$name.json" ] || found=$found,$out/$name.json
+  done
   if [ -n "$found" ]; then
-    "$dir/bench" --merge "$found" --json "$out/rows.json" >"$out/table.md" # a row without a value is in it, with its reason
+    "$dir/bench" --merge "${found#,}" --json "$out/rows.json" >"$out/table.md" # a row without a value is in it, with its reason
   fi
   [ -z "${RESULTS:-}" ] || tar -czf "$RESULTS/out.tar.gz" -C "$dir" out
 }
