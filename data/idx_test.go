@@ -50,7 +50,7 @@ func TestIDXFaults(t *testing.T) {
 		content []byte
 		parts   []string
 	}{
-		{"empty", nil, []string{"4 bytes expected, 0 found"}},
+		{"empty", nil, []string{"the file is empty"}},
 		{"cut in the header", good[:9], []string{"12 bytes expected, 9 found"}},
 		{"cut in the elements", good[:15], []string{"18 bytes expected, 15 found"}},
 		{"one byte too many", append(slices.Clone(good), 0), []string{"18 bytes expected, 19 found"}},

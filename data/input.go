@@ -116,8 +116,11 @@ func (in *input) take(n uint64) ([]byte, error) {
 
 // need checks that n more bytes are possible.
 func (in *input) need(n uint64) error {
+	if in.size == 0 && n > 0 {
+		return fmt.Errorf("%s: the file is empty", in.name)
+	}
 	if in.size >= 0 && n > uint64(in.size-in.off) {
-		return fmt.Errorf("%s: truncated: %s bytes expected, %d found", in.name, total(in.off, n), in.size)
+		return fmt.Errorf("%s: truncated: %s bytes expected, %d found; copy it again, whole", in.name, total(in.off, n), in.size)
 	}
 	if n > uint64(in.limit-in.off) {
 		return in.tooLarge()
@@ -139,7 +142,7 @@ func (in *input) short(err error, got, n uint64) error {
 		return nil
 	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
 		start := in.off - int64(got)
-		return fmt.Errorf("%s: truncated: %s bytes expected, %d found", in.name, total(start, n), in.off)
+		return fmt.Errorf("%s: truncated: %s bytes expected, %d found; copy it again, whole", in.name, total(start, n), in.off)
 	}
 	return in.damaged(err)
 }

@@ -22,7 +22,7 @@ func Models() []Model { return slices.Clone(models) }
 
 var models = []Model{
 	{"classifier-28", "LeNet-class: two convolutions of 5x5 with max pooling, two linear layers with dropout; logits", []int{1, 28, 28}, []int{10}},
-	{"classifier-small-28", "the same with fewer channels: 80,000 parameters", []int{1, 28, 28}, []int{10}},
+	{"classifier-small-28", "classifier-28 with fewer channels: 80,000 parameters", []int{1, 28, 28}, []int{10}},
 	{"conv-decoder-28", "of Wasserstein auto-encoders: linear, two transposed convolutions of 4x4 with batch normalisation", []int{8}, []int{1, 28, 28}},
 	{"conv-encoder-28", "of Wasserstein auto-encoders: two convolutions of 4x4 with batch normalisation, linear", []int{1, 28, 28}, []int{8}},
 	{"dcgan-discriminator-28", "DCGAN, 64 and 128 channels; one logit", []int{1, 28, 28}, []int{1}},

@@ -385,7 +385,15 @@ func ReadConfig(path string, base Config) (Config, error) {
 func decodeStrict(text []byte, v any) error {
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.DisallowUnknownFields()
-	if err := dec.Decode(v); err != nil {
+	var mistyped *json.UnmarshalTypeError
+	switch err := dec.Decode(v); {
+	case errors.As(err, &mistyped) && mistyped.Field == "":
+		return fmt.Errorf("byte %d: a %s, where the settings of a run are an object in braces", dec.InputOffset(), mistyped.Value)
+	case errors.As(err, &mistyped):
+		return fmt.Errorf("byte %d: %q is a %s, which this setting cannot be", dec.InputOffset(), mistyped.Field, mistyped.Value)
+	case errors.Is(err, io.EOF):
+		return errors.New("the file is empty; the settings of a run are an object in braces")
+	case err != nil:
 		return fmt.Errorf("byte %d: %w", dec.InputOffset(), err)
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {

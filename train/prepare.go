@@ -1,7 +1,10 @@
 package train
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"slices"
 	"strings"
 
@@ -209,6 +212,9 @@ func loadObjective(dir string, pool kernels.Runner) (generative.Objective, *Chec
 		return nil, nil, err
 	}
 	if l == nil {
+		if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+			return nil, nil, fmt.Errorf("%s: no such folder: name that of a run", dir)
+		}
 		return nil, nil, fmt.Errorf("%s: no checkpoint.safetensors: name the folder of a run", dir)
 	}
 	c := l.Config

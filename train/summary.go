@@ -83,10 +83,18 @@ func (r *run) summarise() *Summary {
 	return s
 }
 
+// counted writes a number of things.
+func counted(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return fmt.Sprintf("%d %s", n, thing)
+}
+
 // Text returns the summary for a person to read, in a few lines.
 func (s *Summary) Text() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d steps in %s, %.4g steps/s, loss %.4g\n", s.Steps, Duration(s.Seconds), s.StepsPerSecond, s.Loss)
+	fmt.Fprintf(&b, "%s in %s, %.4g steps/s, loss %.4g\n", counted(s.Steps, "step"), Duration(s.Seconds), s.StepsPerSecond, s.Loss)
 	if s.Device != processor {
 		fmt.Fprintf(&b, "the networks computed on %s\n", s.Device)
 	}

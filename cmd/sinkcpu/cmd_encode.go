@@ -32,7 +32,7 @@ The codes of a Gaussian encoder are its means, those of an implicit one come fro
 }
 
 func (o *codesOptions) encode(cmd *cobra.Command) error {
-	ext, err := o.check()
+	ext, err := o.check("-n")
 	if err != nil {
 		return err
 	}

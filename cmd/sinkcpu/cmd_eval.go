@@ -77,6 +77,9 @@ func (o *evalOptions) evaluate(cmd *cobra.Command) error {
 	case o.nearest != "" && o.json:
 		return usagef("--json cannot be given with --nearest, which prints nothing")
 	}
+	if err := checkOutput("nearest", o.nearest); err != nil {
+		return err
+	}
 	pool := parallel.New(o.threads)
 	defer pool.Close()
 	model, c, err := train.LoadModel(o.run, pool)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -47,6 +48,9 @@ func (o *exportOptions) export(cmd *cobra.Command) error {
 		return usagef("nothing to write: give --onnx FILE, --safetensors FILE, or both")
 	case o.onnx == o.safetensors:
 		return usagef("--onnx and --safetensors both name %s: give two files", o.onnx)
+	}
+	if err := errors.Join(checkOutput("onnx", o.onnx), checkOutput("safetensors", o.safetensors)); err != nil {
+		return err
 	}
 	m, err := train.Load(o.run)
 	if err != nil {

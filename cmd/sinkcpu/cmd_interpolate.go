@@ -35,7 +35,7 @@ pair, without them. The run is only read.
 }
 
 func (o *interpolateOptions) interpolate(cmd *cobra.Command) error {
-	ext, err := o.check()
+	ext, err := o.check("--pairs")
 	if err != nil {
 		return err
 	}
@@ -60,7 +60,14 @@ func (o *interpolateOptions) interpolate(cmd *cobra.Command) error {
 	if err := checkRows(o.out, pairs*line, k.c.Data); err != nil {
 		return err
 	}
-	rows := train.Ways(k.model, k.x, pairs, o.steps, ext == ".png")
+	var rows []float32
+	for p := range pairs {
+		if err := cmd.Context().Err(); err != nil {
+			return err
+		}
+		two := k.x[2*p*k.c.Data.Dim : 2*(p+1)*k.c.Data.Dim]
+		rows = append(rows, train.Ways(k.model, two, 1, o.steps, ext == ".png")...)
+	}
 	if err := k.writeRows(o.out, ext, rows, pairs*line, line); err != nil {
 		return err
 	}

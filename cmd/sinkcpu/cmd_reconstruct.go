@@ -29,7 +29,7 @@ a sum over its numbers. The run is only read.
 }
 
 func (o *codesOptions) reconstruct(cmd *cobra.Command) error {
-	ext, err := o.check()
+	ext, err := o.check("-n")
 	if err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func (o *codesOptions) reconstruct(cmd *cobra.Command) error {
 	if err := k.writeRows(o.out, ext, rows, n, 2*pairs); err != nil {
 		return err
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "mean squared error of a row: %.4f\n", sum/float64(k.n))
 	fmt.Fprintf(cmd.ErrOrStderr(), "%d reconstructions of step %d are in %s\n", k.n, k.c.Step, o.out)
-	return nil
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "mean squared error of a row: %.4f\n", sum/float64(k.n))
+	return err
 }

@@ -51,6 +51,9 @@ func (o *reportOptions) report(cmd *cobra.Command, runs []string) error {
 		fmt.Fprintf(cmd.ErrOrStderr(), "live page: %s\n", address(l))
 		return servePage(cmd.Context(), l, runs...)
 	}
+	if err := checkOutput("out", o.out); err != nil {
+		return err
+	}
 	var text bytes.Buffer
 	if err := page.Write(&text, runs...); err != nil {
 		return err

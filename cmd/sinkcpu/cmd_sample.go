@@ -78,6 +78,9 @@ func (o *sampleOptions) sample(cmd *cobra.Command) error {
 	case o.threads < 0:
 		return usagef("--threads %d: want a number of workers, or 0 for one a processor", o.threads)
 	}
+	if err := checkOutput("out", o.out); err != nil {
+		return err
+	}
 	pool := parallel.New(o.threads)
 	defer pool.Close()
 	model, c, err := train.LoadModel(o.run, pool)

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -152,10 +153,17 @@ var settings = map[string]func(dst, flags *train.Config){
 	"eval-every":      func(dst, flags *train.Config) { dst.EvalEvery = flags.EvalEvery },
 }
 
+func init() {
+	maps.Copy(settings, rotSettings)
+	maps.Copy(settings, autoEncoderSettings)
+}
+
 func (o *trainOptions) run(cmd *cobra.Command) error {
 	if o.list {
 		for _, p := range train.Presets() {
-			fmt.Fprintf(cmd.OutOrStdout(), "%-17s %s\n", p.Name, p.About)
+			if _, err := fmt.Fprintf(cmd.OutOrStdout(), "%-17s %s\n", p.Name, p.About); err != nil {
+				return err
+			}
 		}
 		return nil
 	}
@@ -259,7 +267,30 @@ func (o *trainOptions) resolve(cmd *cobra.Command) (train.Config, error) {
 			set(&c, &o.config)
 		}
 	}
-	return c, checkTraining(c)
+	if err := checkTraining(c); err != nil {
+		return c, err
+	}
+	return c, flagsWithoutEffect(cmd, c.Objective)
+}
+
+// flagsWithoutEffect refuses a flag that the objective does not read.
+func flagsWithoutEffect(cmd *cobra.Command, objective string) error {
+	defaults := train.DefaultConfigOf(objective, "")
+	for _, group := range []struct {
+		settings map[string]func(dst, flags *train.Config)
+		read     bool
+		by       string
+	}{
+		{rotSettings, defaults.Oracle != "", "rot-gan and rot-gan-debiased"},
+		{autoEncoderSettings, defaults.Encoder != "", "auto-encoders, such as wae-mmd"},
+	} {
+		for _, name := range slices.Sorted(maps.Keys(group.settings)) {
+			if f := cmd.Flags().Lookup(name); f.Changed && !group.read {
+				return usagef("--%s %v is for %s; --objective %s does not read it", name, f.Value, group.by, objective)
+			}
+		}
+	}
+	return nil
 }
 
 // resumable are the settings that may change on --resume.

@@ -26,23 +26,20 @@ func addAutoEncoderFlags(f *pflag.FlagSet, c *train.Config) {
 	f.Float64Var(&c.InputNoise, "input-noise", d.InputNoise, "deviation of noise on what the encoder reads")
 }
 
-func init() {
-	for name, set := range map[string]func(dst, flags *train.Config){
-		"encoder":       func(dst, flags *train.Config) { dst.Encoder = flags.Encoder },
-		"encoder-noise": func(dst, flags *train.Config) { dst.EncoderNoise = flags.EncoderNoise },
-		"decoder":       func(dst, flags *train.Config) { dst.Decoder = flags.Decoder },
-		"sigma":         func(dst, flags *train.Config) { dst.Sigma = flags.Sigma },
-		"learn-sigma":   func(dst, flags *train.Config) { dst.LearnSigma = flags.LearnSigma },
-		"lambda":        func(dst, flags *train.Config) { dst.Lambda = flags.Lambda },
-		"lambda-warmup": func(dst, flags *train.Config) { dst.WarmUp = flags.WarmUp },
-		"projections":   func(dst, flags *train.Config) { dst.Projections = flags.Projections },
-		"discriminator": func(dst, flags *train.Config) { dst.Discriminator = flags.Discriminator },
-		"gan":           func(dst, flags *train.Config) { dst.GAN = flags.GAN },
-		"known-prior":   func(dst, flags *train.Config) { dst.KnownPrior = flags.KnownPrior },
-		"contrast":      func(dst, flags *train.Config) { dst.Contrast = flags.Contrast },
-		"pretrain":      func(dst, flags *train.Config) { dst.Pretrain = flags.Pretrain },
-		"input-noise":   func(dst, flags *train.Config) { dst.InputNoise = flags.InputNoise },
-	} {
-		settings[name] = set
-	}
+// autoEncoderSettings are those of auto-encoders alone.
+var autoEncoderSettings = map[string]func(dst, flags *train.Config){
+	"encoder":       func(dst, flags *train.Config) { dst.Encoder = flags.Encoder },
+	"encoder-noise": func(dst, flags *train.Config) { dst.EncoderNoise = flags.EncoderNoise },
+	"decoder":       func(dst, flags *train.Config) { dst.Decoder = flags.Decoder },
+	"sigma":         func(dst, flags *train.Config) { dst.Sigma = flags.Sigma },
+	"learn-sigma":   func(dst, flags *train.Config) { dst.LearnSigma = flags.LearnSigma },
+	"lambda":        func(dst, flags *train.Config) { dst.Lambda = flags.Lambda },
+	"lambda-warmup": func(dst, flags *train.Config) { dst.WarmUp = flags.WarmUp },
+	"projections":   func(dst, flags *train.Config) { dst.Projections = flags.Projections },
+	"discriminator": func(dst, flags *train.Config) { dst.Discriminator = flags.Discriminator },
+	"gan":           func(dst, flags *train.Config) { dst.GAN = flags.GAN },
+	"known-prior":   func(dst, flags *train.Config) { dst.KnownPrior = flags.KnownPrior },
+	"contrast":      func(dst, flags *train.Config) { dst.Contrast = flags.Contrast },
+	"pretrain":      func(dst, flags *train.Config) { dst.Pretrain = flags.Pretrain },
+	"input-noise":   func(dst, flags *train.Config) { dst.InputNoise = flags.InputNoise },
 }

@@ -23,20 +23,17 @@ func addROTFlags(f *pflag.FlagSet, c *train.Config) {
 	f.Float64Var(&c.AscentRate, "ascent-lr", d.AscentRate, "learning rate of neural potentials")
 }
 
-func init() {
-	for name, set := range map[string]func(dst, flags *train.Config){
-		"oracle":        func(dst, flags *train.Config) { dst.Oracle = flags.Oracle },
-		"reg":           func(dst, flags *train.Config) { dst.Reg = flags.Reg },
-		"delta":         func(dst, flags *train.Config) { dst.Delta = flags.Delta },
-		"l0":            func(dst, flags *train.Config) { dst.L0 = flags.L0 },
-		"step":          func(dst, flags *train.Config) { dst.StepRule = flags.StepRule },
-		"eps-start":     func(dst, flags *train.Config) { dst.EpsStart = flags.EpsStart },
-		"eps-half-life": func(dst, flags *train.Config) { dst.EpsHalf = flags.EpsHalf },
-		"dual":          func(dst, flags *train.Config) { dst.Dual = flags.Dual },
-		"potentials":    func(dst, flags *train.Config) { dst.Potentials = flags.Potentials },
-		"ascent-steps":  func(dst, flags *train.Config) { dst.Ascent = flags.Ascent },
-		"ascent-lr":     func(dst, flags *train.Config) { dst.AscentRate = flags.AscentRate },
-	} {
-		settings[name] = set
-	}
+// rotSettings are those of the objectives rot-gan and rot-gan-debiased alone.
+var rotSettings = map[string]func(dst, flags *train.Config){
+	"oracle":        func(dst, flags *train.Config) { dst.Oracle = flags.Oracle },
+	"reg":           func(dst, flags *train.Config) { dst.Reg = flags.Reg },
+	"delta":         func(dst, flags *train.Config) { dst.Delta = flags.Delta },
+	"l0":            func(dst, flags *train.Config) { dst.L0 = flags.L0 },
+	"step":          func(dst, flags *train.Config) { dst.StepRule = flags.StepRule },
+	"eps-start":     func(dst, flags *train.Config) { dst.EpsStart = flags.EpsStart },
+	"eps-half-life": func(dst, flags *train.Config) { dst.EpsHalf = flags.EpsHalf },
+	"dual":          func(dst, flags *train.Config) { dst.Dual = flags.Dual },
+	"potentials":    func(dst, flags *train.Config) { dst.Potentials = flags.Potentials },
+	"ascent-steps":  func(dst, flags *train.Config) { dst.Ascent = flags.Ascent },
+	"ascent-lr":     func(dst, flags *train.Config) { dst.AscentRate = flags.AscentRate },
 }

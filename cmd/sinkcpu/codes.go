@@ -73,7 +73,7 @@ func (o *codesOptions) open(pool *parallel.Pool) (*coded, error) {
 		return nil, fmt.Errorf("--data %s: rows of %d numbers, where the run in %s has %d", spec, rows.Dim, o.run, c.Data.Dim)
 	}
 	if rows.N < o.n {
-		return nil, usagef("%d rows of %s: it has %d", o.n, spec, rows.N)
+		return nil, usagef("%d rows of %s, which has %d to %s; ask for fewer", o.n, spec, rows.N, o.split)
 	}
 	x := make([]float32, o.n*rows.Dim)
 	for i := range o.n {
@@ -93,13 +93,14 @@ func (k *coded) codes() []float32 {
 	return z
 }
 
-func (o *codesOptions) check() (ext string, err error) {
+// check refuses values that cannot be; rows is the flag for the number of rows.
+func (o *codesOptions) check(rows string) (ext string, err error) {
 	ext = strings.ToLower(filepath.Ext(o.out))
 	switch {
 	case o.run == "":
 		return "", usagef("--run is missing: name the folder of a run, such as runs/glyphs-1")
 	case o.n < 1 || o.n > maxSamples:
-		return "", usagef("%d rows: want 1 to %d", o.n, maxSamples)
+		return "", usagef("%s %d: want 1 to %d", rows, o.n, maxSamples)
 	case o.split != "test" && o.split != "train":
 		return "", usagef("--split %s: want test or train", o.split)
 	case ext != ".png" && ext != ".npy":
@@ -107,7 +108,7 @@ func (o *codesOptions) check() (ext string, err error) {
 	case o.threads < 0:
 		return "", usagef("--threads %d: want a number of workers, or 0 for one a processor", o.threads)
 	}
-	return ext, nil
+	return ext, checkOutput("out", o.out)
 }
 
 // writeRows writes rows of points as an array, or as a grid with that many a line.

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"image/png"
 	"math"
 	"os"
@@ -81,17 +83,32 @@ func TestCodesOfWhatHasNone(t *testing.T) {
 	}{
 		{[]string{"encode"}, 2, "--run"},
 		{[]string{"encode", "--run", at("plain")}, 1, "no encoder"},
-		{[]string{"encode", "--run", at("run"), "-n", "1000000"}, 2, "it has"},
+		{[]string{"encode", "--run", at("run"), "-n", "1000000"}, 2, "which has 4000 to test"},
 		{[]string{"encode", "--run", at("run"), "--data", "glyphs"}, 1, "784"},
 		{[]string{"encode", "--run", at("run"), "--out", "x.txt"}, 2, ".npy"},
 		{[]string{"encode", "--run", at("run"), "--split", "x"}, 2, "test or train"},
 		{[]string{"reconstruct", "--run", at("run"), "--out", at("x.png")}, 2, ".npy"},
 		{[]string{"interpolate", "--run", at("run"), "--steps", "1", "--out", at("x.npy")}, 2, "--steps 1"},
-		{[]string{"interpolate", "--run", at("run"), "--pairs", "0"}, 2, "want 1"},
+		{[]string{"interpolate", "--run", at("run"), "--pairs", "0"}, 2, "--pairs 0: want 1"},
 	} {
 		code, _, text := command(c.args...)
 		if code != c.code || !strings.Contains(text, c.text) {
 			t.Errorf("%v: exit %d, %s", c.args, code, text)
 		}
+	}
+}
+
+func TestInterpolateIsInterrupted(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	mustCommand(t, tiny(at("run"), "--objective", "ae")...)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var out, err bytes.Buffer
+	if code := run(ctx, []string{"interpolate", "--run", at("run"), "--out", at("x.npy")}, &out, &err); code != 130 || err.String() != "sinkcpu: interrupted\n" {
+		t.Errorf("exit %d: %s", code, err.String())
+	}
+	if _, err := os.Stat(at("x.npy")); err == nil {
+		t.Error("a file was left")
 	}
 }

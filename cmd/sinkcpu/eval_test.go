@@ -99,7 +99,7 @@ func TestEvalRefuses(t *testing.T) {
 		want string
 	}{
 		{[]string{"eval"}, exitUsage, "--run"},
-		{[]string{"eval", "--run", at("none")}, exitFailed, "checkpoint"},
+		{[]string{"eval", "--run", at("none")}, exitFailed, "no such folder"},
 		{[]string{"eval", "--run", at("run"), "--n", "1"}, exitUsage, "-n 1"},
 		{[]string{"eval", "--run", at("run"), "--neighbours", "0"}, exitUsage, "--neighbours"},
 		{[]string{"eval", "--run", at("run"), "--nearest", "x.gif"}, exitUsage, ".png"},

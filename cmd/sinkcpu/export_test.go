@@ -111,7 +111,7 @@ func TestExportRefuses(t *testing.T) {
 		{[]string{"export", "--onnx", "x"}, exitUsage, "--run"},
 		{[]string{"export", "--run", at("run")}, exitUsage, "--onnx"},
 		{[]string{"export", "--run", at("run"), "--onnx", "x", "--safetensors", "x"}, exitUsage, "two files"},
-		{[]string{"export", "--run", at("none"), "--onnx", at("x.onnx")}, exitFailed, "checkpoint"},
+		{[]string{"export", "--run", at("none"), "--onnx", at("x.onnx")}, exitFailed, "no such folder"},
 		{[]string{"export", "--run", at("run"), "--onnx", at("x.onnx")}, exitFailed, "cannot be written as ONNX"},
 	} {
 		code, _, stderr := command(c.args...)

@@ -28,10 +28,22 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	context.AfterFunc(ctx, stop)
 
 	root := newRootCommand()
+	var misnamed error
+	help := root.HelpFunc()
+	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {
+		if cmd.HasAvailableSubCommands() && cmd.Flags().NArg() > 0 {
+			misnamed = unknownCommand(cmd, cmd.Flags().Arg(0))
+			return
+		}
+		help(cmd, args)
+	})
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		err = misnamed
+	}
 	code := exitCode(err)
 	var said *saidError
 	if err != nil && !errors.As(err, &said) {
@@ -115,16 +127,30 @@ Without any flag, "sinkcpu train" learns to draw digits from a built-in generato
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, args []string) error { return cmd.Help() },
+		RunE:    func(cmd *cobra.Command, args []string) error { return cmd.Help() },
+		Version: version(),
 		PersistentPreRun: func(cmd *cobra.Command, _ []string) {
 			if p := kernels.EnvISAProblem(); p != "" && cmd.Name() != "info" {
 				fmt.Fprintf(cmd.ErrOrStderr(), "sinkcpu: warning: %s\n", p)
 			}
 		},
 	}
+	root.SetVersionTemplate("sinkcpu {{.Version}}\n")
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usagef("%v; %s --help lists the flags", err, cmd.CommandPath())
+	root.SetFlagErrorFunc(flagError)
+	root.SetHelpCommand(&cobra.Command{
+		Use:   "help [command]",
+		Short: "Show the help of a command",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			about, rest, err := root.Find(args)
+			if err != nil {
+				return err
+			}
+			if len(rest) > 0 {
+				return unknownCommand(about, rest[0])
+			}
+			return about.Help()
+		},
 	})
 	root.AddCommand(
 		newTrainCommand(), newSampleCommand(), newEvalCommand(), newExportCommand(),
@@ -132,16 +158,6 @@ Without any flag, "sinkcpu train" learns to draw digits from a built-in generato
 		newOTCommand(), newDataCommand(), newBenchCommand(), newInfoCommand(),
 	)
 	return root
-}
-
-// unknownCommand refuses a name that is none of cmd's commands, and suggests those that are like it.
-func unknownCommand(cmd *cobra.Command, name string) error {
-	hint := ""
-	cmd.SuggestionsMinimumDistance = 2
-	if like := cmd.SuggestionsFor(name); len(like) > 0 {
-		hint = ", did you mean " + strings.Join(like, " or ") + "?"
-	}
-	return usagef("unknown command %q%s; %s --help lists the commands", name, hint, cmd.CommandPath())
 }
 
 // noArgs refuses arguments that are not flags.

@@ -62,6 +62,9 @@ func TestExitStatus(t *testing.T) {
 	write("nan.csv", "1,2\n3,x\n")
 	write("batch.json", `{"batch": 0}`)
 	write("unknown.json", `{"batches": 3}`)
+	write("text.json", `{"batch": "x"}`)
+	write("number.json", "1.5")
+	write("empty.json", "")
 
 	for _, c := range []struct {
 		args string
@@ -73,12 +76,28 @@ func TestExitStatus(t *testing.T) {
 		{"train --help", 0, ""},
 		{"info", 0, ""},
 		{"sample --run RUN -n 3 --out DIR/s.npy", 0, ""},
-		{"frobnicate", 2, "frobnicate"},
+		{"--version", 0, ""},
+		{"help sample", 0, ""},
+		{"frobnicate", 2, `unknown command "frobnicate"; `},
+		{"frobnicate --help", 2, `unknown command "frobnicate"; `},
+		{"help frobnicate", 2, `unknown command "frobnicate"; `},
 		{"tran", 2, "did you mean train?"},
+		{"tran --help", 2, "did you mean train?"},
 		{"data fetsh", 2, "did you mean fetch?"},
+		{"data fetsh --help", 2, "did you mean fetch?"},
 		{"info extra", 2, "extra"},
 		{"info --no-such-flag", 2, "--no-such-flag"},
-		{"train --steps x", 2, "--steps"},
+		{"train --stpes 3", 2, "unknown flag --stpes, did you mean --steps?"},
+		{"ot --esp 3", 2, "unknown flag --esp, did you mean --eps?"},
+		{"train --steps x", 2, "--steps x: want a whole number; "},
+		{"train --steps 99999999999999999999", 2, "not as large"},
+		{"train --hidden 3,x", 2, "--hidden 3,x: want whole numbers, separated by commas; "},
+		{"train --seed -1", 2, "--seed -1: want a whole number, 0 or more; "},
+		{"train --lr fast", 2, "--lr fast: want a number; "},
+		{"train --json=perhaps", 2, "--json perhaps: want true or false; "},
+		{"train --step 4", 2, "--step 4 is for rot-gan"},
+		{"train --objective mmd --sigma .1", 2, "--sigma 0.1 is for auto-encoders"},
+		{"train --preset grid25-rot --sigma .1", 2, "--objective rot-gan-debiased does not read it"},
 		{"train --steps 0", 2, "--steps 0"},
 		{"train --batch 0", 2, "--batch 0"},
 		{"train --eps 0", 2, "--eps"},
@@ -101,6 +120,9 @@ func TestExitStatus(t *testing.T) {
 		{"train --data moons --config DIR/batch.json", 2, "--batch 0"},
 		{"train --config DIR/unknown.json", 1, "batches"},
 		{"train --config DIR/none.json", 1, "none.json"},
+		{"train --config DIR/text.json", 1, `text.json: byte 14: "batch" is a string`},
+		{"train --config DIR/number.json", 1, "number.json: byte 3: a number, where"},
+		{"train --config DIR/empty.json", 1, "empty.json: the file is empty"},
 		{"train --resume --out DIR/none", 1, "config.json"},
 		{"train --resume --out DIR/broken", 1, "broken"},
 		{"train --data mnist:DIR/none --out DIR/new", 1, "none"},
@@ -112,7 +134,11 @@ func TestExitStatus(t *testing.T) {
 		{"sample --run RUN --threads -2", 2, "--threads -2"},
 		{"sample --run DIR/full/file", 1, "full/file is a file: name the folder of a run"},
 		{"report DIR/none --out DIR/report.html", 1, "sinkcpu: DIR/none is not the folder of a run"},
-		{"sample --run DIR/none", 1, "none"},
+		{"sample --run DIR/none", 1, "none: no such folder"},
+		{"sample --run DIR/full", 1, "full: no checkpoint.safetensors"},
+		{"sample --run RUN --out DIR/none/s.npy", 1, "--out DIR/none/s.npy: there is no folder DIR/none; make it first"},
+		{"report RUN --out DIR/full", 1, "--out DIR/full: is a folder, name a file"},
+		{"export --run RUN --onnx DIR/none/g.onnx", 1, "--onnx DIR/none/g.onnx: there is no folder"},
 		{"sample --run DIR/torn", 1, "checkpoint.safetensors"},
 	} {
 		args := strings.Fields(strings.NewReplacer("RUN", at("run"), "DIR", dir).Replace(c.args))

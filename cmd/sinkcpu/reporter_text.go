@@ -28,7 +28,11 @@ func (r *textReporter) Begin(dir string, done, steps int) {
 	if done > 0 {
 		r.Note(fmt.Sprintf("going on in %s after step %d of %d", dir, done, steps))
 	} else {
-		r.Note(fmt.Sprintf("training in %s, %d steps", dir, steps))
+		unit := "steps"
+		if steps == 1 {
+			unit = "step"
+		}
+		r.Note(fmt.Sprintf("training in %s, %d %s", dir, steps, unit))
 	}
 }
 

@@ -22,9 +22,17 @@ import (
 // is no regular file, such as a terminal or /dev/null, is written to directly.
 func Write(path string, write func(io.Writer) error) error {
 	if err := replace(path, write); err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
+		return fmt.Errorf("writing %s: %w", path, unnamed(err))
 	}
 	return nil
+}
+
+// unnamed takes off an error of the system what names the temporary file, which is gone when the error is read.
+func unnamed(err error) error {
+	if p, ok := err.(*fs.PathError); ok && strings.Contains(filepath.Base(p.Path), infix) {
+		return p.Err
+	}
+	return err
 }
 
 func replace(path string, write func(io.Writer) error) (err error) {
@@ -109,7 +117,10 @@ func create(path string) (*os.File, error) {
 	return os.OpenFile(filepath.Join(filepath.Dir(path), prefix(path)+rand.Text()), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 }
 
-func prefix(path string) string { return "." + filepath.Base(path) + ".tmp-" }
+// infix stands between the name of a file and what makes that of its temporary file unique.
+const infix = ".tmp-"
+
+func prefix(path string) string { return "." + filepath.Base(path) + infix }
 
 // Clean removes the temporary files that killed calls of Write left for path. No call may be under way for it.
 func Clean(path string) error {
