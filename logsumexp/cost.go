@@ -32,6 +32,8 @@ type Stored[T kernels.Float] struct {
 	n, m int
 	ld   int
 	u, v []float64
+
+	rounding *rounding // of points that it was formed from
 }
 
 // NewStored returns the n x m row-major matrix c with leading dimension ld as a cost. c is kept, not copied.

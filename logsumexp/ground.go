@@ -93,5 +93,8 @@ func (g Ground) Radial() (scale, power float64, ok bool) {
 	return 1, g.p, g.radial()
 }
 
+// rooted reports whether the cost is less than a square of the distance where that is small.
+func (g Ground) rooted() bool { return g.kind == euclidean || g.kind == power && g.p < 2 }
+
 // translates reports whether moving both points alike changes nothing.
 func (g Ground) translates() bool { return g.kind <= manhattan }

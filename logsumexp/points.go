@@ -10,7 +10,8 @@ import (
 )
 
 // Distances are summed from differences up to these dimensions; above them they come from inner products, |x|^2 + |y|^2 - 2<x,y>, whose
-// rounding error is about 2^-24 (|x|^2 + |y|^2) in float32. A root makes that error larger where points are close, so that it starts later.
+// rounding error is about 2^-24 (|x|^2 + |y|^2) in float32. A root makes that error larger where points are close, so that it starts later, and
+// close points are summed from differences there too.
 // In float64 differences are always taken.
 const (
 	directSquared = 8
@@ -151,7 +152,7 @@ func (p *Points[T]) Tile(buf []T, i0, i1, j0, j1 int) (c []T, ld int) {
 func (p *Points[T]) Form(run kernels.Runner) *Stored[T] {
 	c := make([]T, p.n*p.m)
 	p.form(run, c, p.m)
-	return &Stored[T]{c: c, n: p.n, m: p.m, ld: p.m, u: p.u, v: p.v}
+	return &Stored[T]{c: c, n: p.n, m: p.m, ld: p.m, u: p.u, v: p.v, rounding: p.rounding()}
 }
 
 // form sets dst to the whole matrix.
@@ -245,6 +246,9 @@ func (r *finishRows[T]) Task(k int) {
 			continue
 		}
 		kernels.AddNorms(row, p.xx[r.i0+i], p.yy[r.j0:r.j0+r.m])
+		if p.ground.rooted() {
+			p.sumNear(row, r.i0+i, r.j0)
+		}
 		p.finish(row)
 	}
 }

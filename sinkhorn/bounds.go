@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/sinkcpu/sinkcpu/kernels"
+	"github.com/sinkcpu/sinkcpu/logsumexp"
 )
 
 // Bounds brackets OT_eps, evaluated in float64: lower is [Result.Value] less an allowance for rounding, upper at least the objective of a
@@ -21,7 +22,8 @@ import (
 //	<R, log R/(a b^T)> <= <R', log R'/(a b^T)> - (1-s) log(1-s) + <p, log p/a> + <q, log q/b> - 2 s log s
 //
 // It takes two passes over the plan. The second line is off by at most the entropy of (s, 1-s). With a reach the
-// plan is P itself, scaled to the side that is exact, if any, and the first line is all there is. Where [Result.Evaluated] names a device the
+// plan is P itself, scaled to the side that is exact, if any, and the first line is all there is; where the other side holds [Part] it is rounded
+// as a balanced one. Where [Result.Evaluated] names a device the
 // second part of R is taken to cost as much as the dearest pair.
 func (r *Result[T]) Bounds() (lower, upper float64) {
 	r.pass()
@@ -42,6 +44,8 @@ func (r *Result[T]) bounds() (lower, upper float64) {
 	switch {
 	case r.p.partial > 0:
 		upper = r.roundedUpper(r.p.partial) + r.eps*(r.p.product()-r.p.partial)
+	case r.p.x.Penalty == Exact && r.p.y.Penalty == Part, r.p.x.Penalty == Part && r.p.y.Penalty == Exact:
+		upper = r.heldUpper()
 	case r.p.relaxed():
 		upper = r.relaxedUpper()
 	default:
@@ -81,7 +85,18 @@ func (r *Result[T]) roundedUpper(total float64) float64 {
 		}
 		return upper + r.filled(p, q, costs, s, free, total-mass, total)
 	}
-	return upper + r.filled(p, q, costs, s, free, s, total)
+	return upper + r.filled(p, q, costs, s, free, min(s, free), total)
+}
+
+// heldUpper bounds the objective where one side is exact and the other may leave mass behind but not make it: of a plan rounded to all of the mass of
+// the first.
+func (r *Result[T]) heldUpper() float64 {
+	massA, massB := r.p.masses()
+	total, left, rho := massA, massB-massA, r.p.y.Rho
+	if r.p.y.Penalty == Exact {
+		total, left, rho = massB, massA-massB, r.p.x.Rho
+	}
+	return r.roundedUpper(total) + r.eps*(massA*massB-total) + rho*max(0, left)
 }
 
 // shrunkColumns returns the factors that bring the column sums of diag(x) P down to b, those sums after, and what they lack.
@@ -256,26 +271,45 @@ func relativeEntropy(p, w []float64) (sum float64) {
 	return sum
 }
 
-// allowance covers the rounding of the sums behind the bounds, 2^-48 of the magnitudes that were added; of the exponents, 2^-50 of the largest
-// cost; and of a float32 cost, four times half a unit in the last place of its largest entry.
+// allowance covers the rounding of the sums behind the bounds, 2^-48 of the magnitudes that were added; for every unit of the plan's mass that
+// of the exponents, 2^-50 of the largest cost; and that of the cost itself: what it says ([logsumexp.Rounded]), at least four times half a unit
+// in the last place of its largest entry in float32.
 func (r *Result[T]) allowance() float64 {
+	fx := r.weighed
 	var size float64
 	for i, a := range r.p.a {
 		if a > 0 {
-			size += a * math.Abs(r.F[i])
+			size += (a + fx.rows[i]) * math.Abs(r.F[i])
 		}
 	}
 	size = r.p.joined(size)
 	for j, b := range r.p.b {
 		if b > 0 {
-			size += b * math.Abs(r.G[j])
+			size += (b + fx.cols[j]) * math.Abs(r.G[j])
 		}
 	}
-	slack := 0x1p-48 * (size + math.Abs(r.weighed.transport) + r.eps)
-	largest := max(math.Abs(r.p.lo), math.Abs(r.p.hi))
-	slack += 0x1p-50 * largest
-	if isFloat32[T]() {
-		slack += 0x1p-22 * largest
+	size += math.Abs(fx.transport) + r.eps*(r.p.product()+fx.mass)
+	massA, massB := r.p.masses()
+	for _, side := range []struct {
+		Reach
+		mass float64
+	}{{r.p.x, massA}, {r.p.y, massB}} {
+		if side.bounded() {
+			size += side.Rho * (side.mass + fx.mass)
+		}
 	}
-	return slack
+	return 0x1p-48*size + max(1, fx.mass)*r.costError()
+}
+
+// costError bounds the error of a pair's cost with that of its exponent.
+func (r *Result[T]) costError() float64 {
+	largest := max(math.Abs(r.p.lo), math.Abs(r.p.hi))
+	var rounding float64
+	if isFloat32[T]() {
+		rounding = 0x1p-22 * largest
+	}
+	if c, ok := r.p.cost.(logsumexp.Rounded); ok {
+		rounding = max(rounding, c.Rounding(largest))
+	}
+	return 0x1p-50*largest + r.p.greatestOfRanks(rounding)
 }

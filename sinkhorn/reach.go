@@ -34,7 +34,7 @@ const (
 //	OT = min <P,C> + eps KL(P | a b^T) + D_x(P 1 | a) + D_y(P^T 1 | b)
 //
 // with the mass terms in every KL. Weights are used as given; nil means uniform of sum 1. A side with an exact marginal must agree in mass
-// with the other when that is exact too: use [NewProblem] for both.
+// with the other when that is exact too: use [NewProblem] for both; and cannot have more than one of [Part].
 func NewUnbalanced[T kernels.Float](cost logsumexp.Cost[T], a, b []float64, x, y Reach, opts ...ProblemOption) (*Problem[T], error) {
 	for _, r := range []Reach{x, y} {
 		if err := r.check(); err != nil {
@@ -49,6 +49,9 @@ func NewUnbalanced[T kernels.Float](cost logsumexp.Cost[T], a, b []float64, x, y
 		return nil, err
 	}
 	p.x, p.y = x, y
+	if err := p.checkHeld(); err != nil {
+		return nil, err
+	}
 	for _, side := range []struct {
 		w    []float64
 		mass float64
@@ -58,6 +61,21 @@ func NewUnbalanced[T kernels.Float](cost logsumexp.Cost[T], a, b []float64, x, y
 		}
 	}
 	return p, p.checkCost(opts)
+}
+
+// checkHeld refuses an exact side of more mass than the other holds, where that cannot make any.
+func (p *Problem[T]) checkHeld() error {
+	for _, side := range []struct {
+		name        string
+		own, other  Reach
+		mass, holds float64
+	}{{"a", p.x, p.y, p.massA, p.massB}, {"b", p.y, p.x, p.massB, p.massA}} {
+		if side.own.Penalty == Exact && side.other.Penalty == Part && side.mass > side.holds*(1+1e-9) {
+			return fmt.Errorf("sinkhorn: the weights %s of an exact side sum to %.8g, those of the other side, which can only leave mass behind, to %.8g: "+
+				"give the exact side a reach too, or less mass", side.name, side.mass, side.holds)
+		}
+	}
+	return nil
 }
 
 // NewUnbalancedSelf is [NewUnbalanced] of a cloud against itself, with the same reach on both sides; see [NewSelfProblem].
@@ -188,10 +206,14 @@ func (r Reach) miss(marginal, w, f float64) float64 {
 func (r Reach) penalty(marginal, w float64) float64 {
 	switch r.Penalty {
 	case KL:
-		if marginal == 0 {
+		switch t := (marginal - w) / w; {
+		case marginal == 0:
 			return r.Rho * w
+		case t < 1: // without the cancellation that a large Rho would magnify
+			return r.Rho * w * ((1+t)*math.Log1p(t) - t)
+		default:
+			return r.Rho * (marginal*(math.Log(marginal)-math.Log(w)) - marginal + w)
 		}
-		return r.Rho * (marginal*math.Log(marginal/w) - marginal + w)
 	case TV:
 		return r.Rho * math.Abs(marginal-w)
 	case Part:

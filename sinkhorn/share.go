@@ -131,7 +131,7 @@ func (p *Problem[T]) joinRanks(givenA, givenB bool) error {
 	if !givenA {
 		p.massA = 1
 	}
-	return nil
+	return p.checkHeld()
 }
 
 // NewSharePoints is [NewShare] of the points x (n x d) of this rank against all points y (m x d), which come with it for gradients. All
@@ -241,6 +241,15 @@ func (p *Problem[T]) join(x []float64) {
 			x[i] = math.NaN()
 		}
 	}
+}
+
+// greatestOfRanks returns the greatest of a number over the ranks of a shared problem, NaN where that fails.
+func (p *Problem[T]) greatestOfRanks(v float64) float64 {
+	x := []float64{v}
+	if p.comm != nil && ranks.Max(p.comm, x) != nil {
+		return math.NaN()
+	}
+	return x[0]
 }
 
 // rowsOfAll returns a number of each row of all ranks, from this rank's, and where its begin.
