@@ -280,3 +280,35 @@ func TestReportInABrowser(t *testing.T) {
 	}
 	b.clean(fmt.Sprintf("file://%s", file))
 }
+
+// Texts of the charts lie apart from each other and inside, at the widths of telephones, tablets and screens, also where simple models score
+// almost the same.
+func TestLabelsLieApart(t *testing.T) {
+	b := openBrowser(t)
+	dir := writeRun(t, "one")
+	write(t, filepath.Join(dir, "summary.json"), `{"held_out":{"references":[{"name":"real against real","mean":0.02,"standard_error":0.3},
+		{"name":"the training rows","mean":0.04,"standard_error":0.3},{"name":"100 k-means centroids","mean":2.4,"standard_error":0.3},
+		{"name":"10 k-means centroids","mean":3,"standard_error":0.3},{"name":"the mean image","mean":5.2,"standard_error":0.3}]}}`)
+	write(t, filepath.Join(dir, "notices.json"), `[{"step":12,"kind":"mode collapse","text":"few modes"},{"step":19,"kind":"discriminator wins","text":"it wins"}]`)
+	base := serve(t, dir)
+	for _, width := range []int{360, 600, 800, 1000, 1200, 1600, 2400} {
+		b.call("Emulation.setDeviceMetricsOverride", map[string]any{"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false}, nil)
+		b.open(base)
+		b.until("document.querySelectorAll('svg .names text').length >= 5")
+		problems := b.eval(`[...document.querySelectorAll('svg')].flatMap(svg => {
+			const inside = svg.getBoundingClientRect(), found = [];
+			const texts = [...svg.querySelectorAll('text')].map(e => ({text: e.textContent, r: e.getBoundingClientRect()}));
+			texts.forEach((a, i) => {
+				if (a.r.left < inside.left - 1 || a.r.right > inside.right + 1 || a.r.top < inside.top - 1 || a.r.bottom > inside.bottom + 1) found.push(a.text + ' is cut off');
+				for (const b of texts.slice(i + 1)) { // boxes have some pixels above and below the letters
+					if (a.r.left < b.r.right && b.r.left < a.r.right && a.r.top + 3 < b.r.bottom - 3 && b.r.top + 3 < a.r.bottom - 3) found.push(a.text + ' on ' + b.text);
+				}
+			});
+			return found;
+		}).join('; ')`)
+		if problems != "" {
+			t.Errorf("at %d pixels: %v", width, problems)
+		}
+	}
+	b.clean(base)
+}

@@ -81,45 +81,61 @@ function logTicks(lo, hi) {
   return out;
 }
 
-const W = 640, H = 300, LEFT = 58, RIGHT = 20, TOP = 10, BOTTOM = 30;
+const LEFT = 58, TOP = 12, BOTTOM = 44, LETTER = 7; // LETTER is the width of one, on average
 
-// chart draws lines [{points, color, faint, errors}], references [{name, value}] and marks [{step, name, color}] over the steps.
-function chart(lines, references, marks, logarithmic, label) {
+// spread moves the heights of names, the highest first, apart by a line, and keeps them above the bottom.
+function spread(heights, bottom) {
+  const line = 13, out = [];
+  for (const y of heights) out.push(Math.max(y, out.length ? out[out.length - 1] + line : TOP));
+  for (let i = out.length - 1, last = bottom; i >= 0; i--) {
+    out[i] = Math.min(out[i], last);
+    last = out[i] - line;
+  }
+  return out;
+}
+
+// chart draws lines [{points, color, faint, errors}], references [{name, value}] and marks [{step, name, color}] over the steps, in so many
+// pixels. The names of references stand to the right of the curves, or, where that leaves no room for these, on them and
+// in place of the names of marks, which are listed elsewhere.
+function chart(width, lines, references, marks, logarithmic, label) {
   const all = lines.flatMap(l => l.points);
   if (!all.length) return el('p', {}, 'nothing yet');
   const canLog = logarithmic && all.every(p => p[1] > 0);
   const fy = canLog ? Math.log10 : v => v;
   const ys = lines.filter(l => !l.faint).flatMap(l => l.points.map(p => fy(p[1])));
-  for (const r of references) if (!canLog || r.value > 0) ys.push(fy(r.value));
+  const named = references.filter(r => !canLog || r.value > 0).sort((a, b) => b.value - a.value);
+  for (const r of named) ys.push(fy(r.value));
   const x1 = Math.max(1, ...all.map(p => p[0]));
   let lo = Math.min(...ys), hi = Math.max(...ys);
   if (!canLog && lo > 0 && lo < hi / 2) lo = 0;
   const margin = (hi - lo || Math.abs(hi) || 1) * .05;
   if (lo !== 0 || canLog) lo -= margin;
   hi += margin;
-  const X = s => LEFT + (W - LEFT - RIGHT) * s / x1;
-  const Y = v => TOP + (H - TOP - BOTTOM) * (hi - fy(v)) / (hi - lo);
-  const svg = el('svg', {viewBox: `0 0 ${W} ${H}`, role: 'img', 'aria-label': label}, el('title', {}, label));
+  const W = Math.round(width), H = Math.round(Math.max(200, Math.min(320, W * .5)));
+  const beside = LETTER * Math.max(0, ...named.map(r => r.name.length)) + 8;
+  const outside = named.length > 0 && W - LEFT - beside > 240, right = W - (outside ? beside : 28), bottom = H - BOTTOM;
+  const X = s => LEFT + (right - LEFT) * s / x1;
+  const Y = v => TOP + (bottom - TOP) * (hi - fy(v)) / (hi - lo);
+  const svg = el('svg', {viewBox: `0 0 ${W} ${H}`, role: 'img', 'aria-label': label}, el('title', {}, label)), names = el('g', {class: 'names'});
   for (const t of canLog ? logTicks(lo, hi) : ticks(lo, hi, 5)) {
-    const y = TOP + (H - TOP - BOTTOM) * (hi - t) / (hi - lo);
-    svg.append(el('line', {class: 'axis', x1: LEFT, x2: W - RIGHT, y1: y, y2: y}),
+    const y = TOP + (bottom - TOP) * (hi - t) / (hi - lo);
+    svg.append(el('line', {class: 'axis', x1: LEFT, x2: right, y1: y, y2: y}),
       el('text', {x: LEFT - 6, y: y + 4, 'text-anchor': 'end'}, number(canLog ? 10 ** t : t)));
   }
-  for (const t of ticks(0, x1, W / 110)) svg.append(el('text', {x: X(t), y: H - 10, 'text-anchor': 'middle'}, number(t)));
-  let below = -Infinity; // where the last name stands
-  for (const r of references.filter(r => !canLog || r.value > 0).sort((a, b) => b.value - a.value)) {
-    const y = Y(r.value), at = Math.max(y - 4, below + 12);
-    below = at;
-    svg.append(el('line', {class: 'reference', x1: LEFT, x2: W - RIGHT, y1: y, y2: y}),
-      el('text', {x: W - RIGHT, y: at, 'text-anchor': 'end'}, r.name));
-  }
+  for (const t of ticks(0, x1, Math.max(2, (right - LEFT) / 80))) svg.append(el('text', {x: X(t), y: bottom + 18, 'text-anchor': 'middle'}, number(t)));
+  svg.append(el('text', {x: (LEFT + right) / 2, y: H - 8, 'text-anchor': 'middle'}, 'step'));
+  const heights = spread(named.map(r => Y(r.value) + (outside ? 4 : -4)), bottom);
+  named.forEach((r, i) => {
+    svg.append(el('line', {class: 'reference', x1: LEFT, x2: right, y1: Y(r.value), y2: Y(r.value)}));
+    names.append(el('text', {x: outside ? right + 8 : right, y: heights[i], 'text-anchor': outside ? 'start' : 'end'}, r.name));
+  });
   marks.filter(m => m.step <= x1).forEach((m, i) => {
     const x = X(m.step), left = x > W / 2;
-    svg.append(el('line', {class: 'mark', stroke: m.color, x1: x, x2: x, y1: TOP, y2: H - BOTTOM}, el('title', {}, m.name)),
-      el('text', {x: left ? x - 4 : x + 4, y: TOP + 10 + 13 * i, 'text-anchor': left ? 'end' : 'start'}, m.name));
+    svg.append(el('line', {class: 'mark', stroke: m.color, x1: x, x2: x, y1: TOP, y2: bottom}, el('title', {}, m.name)));
+    if (outside || !named.length) names.append(el('text', {x: left ? x - 4 : x + 4, y: TOP + 10 + 13 * i, 'text-anchor': left ? 'end' : 'start'}, m.name));
   });
   for (const l of lines) {
-    const points = thin(l.points, 600);
+    const points = thin(l.points, W);
     const clip = v => Math.max(0, Math.min(H, v)).toFixed(1);
     const d = points.map((p, i) => (i ? 'L' : 'M') + X(p[0]).toFixed(1) + ' ' + clip(Y(p[1]))).join('');
     svg.append(el('path', {d, fill: 'none', stroke: l.color, 'stroke-width': l.faint ? 1 : 2, class: l.faint ? 'faint' : null}));
@@ -129,6 +145,7 @@ function chart(lines, references, marks, logarithmic, label) {
       if (p[2] && !canLog) svg.append(el('line', {stroke: l.color, x1: X(p[0]), x2: X(p[0]), y1: Y(p[1] - p[2]), y2: Y(p[1] + p[2])}));
     }
   }
+  svg.append(names);
   return svg;
 }
 
@@ -147,6 +164,8 @@ function legend() {
 function curveCard(key, name, options) {
   const holder = el('div', {}), log = el('input', {type: 'checkbox', change: () => draw()});
   log.checked = !!options.log;
+  let width = 0;
+  new ResizeObserver(() => { if (width && holder.clientWidth && holder.clientWidth !== width) draw(); }).observe(holder);
   function draw() {
     const lines = [];
     state.runs.forEach((r, k) => {
@@ -158,7 +177,8 @@ function curveCard(key, name, options) {
     const last = state.runs.map(r => series(r, key).pop()).filter(p => p);
     const marks = state.runs.flatMap((r, k) => notices(r).map(n => ({step: n.step, name: n.kind, color: COLORS[k % COLORS.length]})));
     const label = `${name} over steps` + (last.length ? `; last ${last.map(p => number(p[1])).join(', ')}` : '');
-    holder.replaceChildren(chart(lines, options.references ? options.references() : [], marks, log.checked, label));
+    width = holder.clientWidth;
+    holder.replaceChildren(chart(width || 640, lines, options.references ? options.references() : [], marks, log.checked, label));
   }
   const section = el('section', {}, el('h2', {}, name), ...(legend() ? [legend()] : []), holder,
     el('div', {class: 'tools'}, el('label', {}, log, 'logarithmic')));
@@ -182,7 +202,7 @@ const KINDS = {samples: 'samples', reconstructions: 'rows and their reconstructi
 function picturesCard(k, kind) {
   const image = el('img', {alt: '', class: kind}), caption = el('span', {});
   const range = el('input', {type: 'range', min: 0, 'aria-label': 'step of the picture', input: () => { follow = Number(range.value) === Number(range.max); show(); }});
-  const section = el('section', {}, el('h2', {}, `${KINDS[kind]} of ${state.runs[k].name}`), image, el('label', {class: 'tools'}, 'step', range, caption));
+  const section = el('section', {class: 'tall'}, el('h2', {}, `${KINDS[kind]} of ${state.runs[k].name}`), image, el('label', {class: 'tools'}, 'step', range, caption));
   let follow = true;
   function show() {
     const pictures = (state.runs[k].pictures || {})[kind] || [];
