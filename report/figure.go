@@ -100,7 +100,7 @@ func (f Figure) Draw() (image.Image, error) {
 func (p Panel) plot(legend *plot.Legend, named map[string]bool) (*plot.Plot, error) {
 	out := newPlot(p.Title, p.XLabel, p.YLabel)
 	out.Title.TextStyle.Font.Size = 12
-	out.X.Tick.Marker, out.Y.Tick.Marker = axisTicks(p.LogX), axisTicks(p.LogY)
+	out.X.Tick.Marker, out.Y.Tick.Marker = axisTicks(p.LogX, true), axisTicks(p.LogY, false)
 	out.Add(gridLines())
 	drawn := 0
 	for _, s := range p.ordered() {
@@ -228,20 +228,20 @@ func (p Panel) runs(s Series) []run {
 	return slices.Clip(out)
 }
 
-func axisTicks(logarithmic bool) plot.Ticker {
+func axisTicks(logarithmic, horizontal bool) plot.Ticker {
 	if logarithmic {
-		return powerTicker{}
+		return powerTicker{log10Ticker{horizontal}}
 	}
 	return ticker{}
 }
 
 // A powerTicker labels an axis that carries logarithms to base 10 as log10Ticker does, and with powers alone over more than three decades,
 // at most six of them.
-type powerTicker struct{}
+type powerTicker struct{ few log10Ticker }
 
-func (powerTicker) Ticks(lo, hi float64) []plot.Tick {
+func (t powerTicker) Ticks(lo, hi float64) []plot.Tick {
 	if hi-lo <= 3 {
-		return log10Ticker{}.Ticks(lo, hi)
+		return t.few.Ticks(lo, hi)
 	}
 	var ticks []plot.Tick
 	stride := math.Ceil((hi - lo) / 6)

@@ -5,6 +5,7 @@ import (
 	"image/color"
 	"math"
 	"strconv"
+	"strings"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -124,12 +125,22 @@ func roundUp(v float64) float64 {
 	return 10 * p
 }
 
-// A log10Ticker labels an axis that carries logarithms to base 10 with the numbers themselves: 1, 2, 5 times the powers of ten, or
-// powers alone over more than three decades, about eight of them.
-type log10Ticker struct{}
+// A log10Ticker labels an axis that carries logarithms to base 10 with the numbers themselves: 1, 2, 3, 5, 7 times the powers of ten within a
+// decade, 1, 2, 5 times them up to three decades, two where labels stand side by side, or powers alone, about eight of them.
+type log10Ticker struct{ horizontal bool }
 
-func (log10Ticker) Ticks(lo, hi float64) []plot.Tick {
+func (t log10Ticker) Ticks(lo, hi float64) []plot.Tick {
 	var ticks []plot.Tick
+	labelled, most := "125", 3.3
+	if t.horizontal {
+		most = 2.2
+	}
+	switch span := hi - lo; {
+	case span < 1:
+		labelled = "12357"
+	case span >= most:
+		labelled = "1"
+	}
 	stride := math.Ceil((hi - lo) / 8)
 	if stride > 1 {
 		for e := math.Ceil(lo/stride) * stride; e <= hi; e += stride {
@@ -144,7 +155,7 @@ func (log10Ticker) Ticks(lo, hi float64) []plot.Tick {
 				continue
 			}
 			t := plot.Tick{Value: at}
-			if m == 1 || hi-lo < 3.3 && (m == 2 || m == 5) {
+			if strings.ContainsRune(labelled, '0'+rune(m)) {
 				t.Label = strconv.FormatFloat(m*math.Pow(10, e), 'g', 4, 64)
 			}
 			ticks = append(ticks, t)

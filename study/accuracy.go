@@ -330,7 +330,7 @@ func (s *OracleAccuracy) Figure(t *Table) (report.Figure, error) {
 		for k, gap := range s.Gaps {
 			rows := t.Where("problem", onToy, "lambda", lambda, "gap_over_lambda", gap, "variance", variance)
 			x := t.Floats(rows, "steps")
-			p.Series = append(p.Series, report.Series{Name: fmt.Sprintf("gap = %g λ", gap), X: x, Y: t.Floats(rows, "mean_square"), Colour: k + 1},
+			p.Series = append(p.Series, report.Series{Name: fmt.Sprintf("gap = %s λ", short(gap)), X: x, Y: t.Floats(rows, "mean_square"), Colour: k + 1},
 				report.Series{Name: "bound of the theorem", X: x, Y: t.Floats(rows, "bound"), Colour: 0, Formula: true})
 		}
 		f.Panels = append(f.Panels, p)

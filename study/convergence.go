@@ -198,7 +198,7 @@ func measuredRate(steps, errors []float64, scale float64) float64 {
 func (s *Convergence) Figure(t *Table) (report.Figure, error) {
 	decay := report.Panel{Title: "Error of the potential", XLabel: "iterations", YLabel: "osc(f − f*) / ε", LogX: true, LogY: true, YMin: 1e-11, YMax: 1e5}
 	rates := report.Panel{Title: "Contraction an iteration", XLabel: "ε / mean cost", YLabel: "1 − rate", LogX: true, LogY: true, YMin: 1e-6, YMax: 2}
-	count := report.Panel{Title: fmt.Sprintf("Iterations to a marginal error of %.0e", s.Target), XLabel: "ε / mean cost", YLabel: "iterations from g = 0", LogX: true, LogY: true}
+	count := report.Panel{Title: fmt.Sprintf("Iterations to a marginal error of %s", short(s.Target)), XLabel: "ε / mean cost", YLabel: "iterations from g = 0", LogX: true, LogY: true}
 	var measured, spectral, bound, iterations, inverse []float64
 	for k, eps := range s.Eps {
 		rows := t.Where("eps_over_mean", eps)
@@ -219,12 +219,12 @@ func (s *Convergence) Figure(t *Table) (report.Figure, error) {
 		inverse = append(inverse, iterations[0]*s.Eps[0]/eps)
 	}
 	rates.Series = []report.Series{
-		{Name: "measured", X: s.Eps, Y: measured, Colour: 1},
+		{Name: "measured", X: s.Eps, Y: measured, Colour: 8},
 		{Name: "spectral rate", X: s.Eps, Y: spectral, Colour: 0, Formula: true},
 		{Name: "tanh²(Δ/4) (bound)", X: s.Eps, Y: bound, Colour: 7, Formula: true},
 	}
 	count.Series = []report.Series{
-		{Name: "measured", X: s.Eps, Y: iterations, Colour: 1},
+		{Name: "measured", X: s.Eps, Y: iterations, Colour: 8},
 		{Name: "1/ε", X: s.Eps, Y: inverse, Colour: 3, Formula: true},
 	}
 	return report.Figure{Title: "Sinkhorn's iterations: linear convergence, faster at larger ε", Columns: 3, Panels: []report.Panel{decay, rates, count}}, nil

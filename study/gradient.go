@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/sinkcpu/sinkcpu/internal/parallel"
 	"github.com/sinkcpu/sinkcpu/internal/random"
@@ -228,6 +229,9 @@ func (s *Gradient) Figure(t *Table) (report.Figure, error) {
 	title := fmt.Sprintf("The mini-batch gradient: N(0, %g² I) to N(0, I) in R%s, ∂/∂scale, %d draws a point", s.Scale, superscript(s.Dim), s.Draws)
 	return report.Figure{Title: title, Columns: 3, Panels: []report.Panel{bias, spread, s.means(t)}}, nil
 }
+
+// short writes a number as %g does, its exponent without the zero before it: 1e-6.
+func short(v float64) string { return strings.ReplaceAll(fmt.Sprintf("%g", v), "e-0", "e-") }
 
 func superscript(n int) string {
 	if n >= 0 && n <= 9 {

@@ -207,7 +207,7 @@ func (s *Interpolation) approach(t *Table, rows []int, x []float64, title string
 		Title: title + ": distance to the nearer limit", XLabel: "ε / mean cost", YLabel: "|loss − limit|", LogX: true, LogY: true, YMin: 1e-10, YMax: 30,
 		Series: []report.Series{
 			{Name: "2 ε log n (bound)", X: x, Y: bound, Colour: 7, Formula: true},
-			{Name: "K/ε, K/(2ε)", X: x, Y: rate, Colour: 0, Formula: true},
+			{Name: "K/ε, K/(2ε)", X: x, Y: rate, Colour: 9, Formula: true},
 			{X: x, Y: half, Colour: 0, Formula: true},
 			{Name: "sharp: 2W − W − W", X: x, Y: side(far("sharp", "transport_limit"), far("sharp", "mmd_limit")), Colour: 1},
 			{X: x, Y: side(far("sharp", "mmd_limit"), far("sharp", "transport_limit")), Colour: 1},

@@ -342,7 +342,7 @@ func sameRange(panels []report.Panel) {
 
 // costPanels draws Sinkhorn's iterations and the time of a step.
 func (s *Sensitivity) costPanels(t *Table) []report.Panel {
-	iterations := report.Panel{Title: fmt.Sprintf("Iterations to a marginal error of %.0e", s.Error), XLabel: "ε / mean cost", YLabel: "iterations from g = 0", LogX: true, LogY: true}
+	iterations := report.Panel{Title: fmt.Sprintf("Iterations to a marginal error of %s", short(s.Error)), XLabel: "ε / mean cost", YLabel: "iterations from g = 0", LogX: true, LogY: true}
 	times := report.Panel{Title: "Time of a step on one core", XLabel: "iterations L", YLabel: "processor time (ms)", LogX: true, LogY: true}
 	target := report.Panel{Title: fmt.Sprintf("Time to %g × data floor", s.Target), XLabel: "ε / mean cost", YLabel: "processor time (s)", LogX: true, LogY: true}
 	last := s.Iters[len(s.Iters)-1]
