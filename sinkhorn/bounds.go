@@ -298,18 +298,18 @@ func (r *Result[T]) allowance() float64 {
 			size += side.Rho * (side.mass + fx.mass)
 		}
 	}
-	return 0x1p-48*size + max(1, fx.mass)*r.costError()
+	return 0x1p-48*size + max(1, fx.mass)*r.p.costError()
 }
 
 // costError bounds the error of a pair's cost with that of its exponent.
-func (r *Result[T]) costError() float64 {
-	largest := max(math.Abs(r.p.lo), math.Abs(r.p.hi))
+func (p *Problem[T]) costError() float64 {
+	largest := max(math.Abs(p.lo), math.Abs(p.hi))
 	var rounding float64
 	if isFloat32[T]() {
 		rounding = 0x1p-22 * largest
 	}
-	if c, ok := r.p.cost.(logsumexp.Rounded); ok {
+	if c, ok := p.cost.(logsumexp.Rounded); ok {
 		rounding = max(rounding, c.Rounding(largest))
 	}
-	return 0x1p-50*largest + r.p.greatestOfRanks(rounding)
+	return 0x1p-50*largest + p.greatestOfRanks(rounding)
 }

@@ -2,9 +2,12 @@ package sinkhorn_test
 
 import (
 	"context"
+	"errors"
 	"math"
+	"slices"
 	"testing"
 
+	"github.com/sinkcpu/sinkcpu/internal/random"
 	"github.com/sinkcpu/sinkcpu/kernels"
 	"github.com/sinkcpu/sinkcpu/logsumexp"
 	"github.com/sinkcpu/sinkcpu/sinkhorn"
@@ -59,5 +62,54 @@ func areNumbers[T kernels.Float](t *testing.T, ctx context.Context, cost []float
 	}
 	if !(lower <= upper) {
 		t.Errorf("%T: [%g, %g]", c, lower, upper)
+	}
+}
+
+// TestNoPlanExists: where forbidden pairs leave no plan with these marginals, and potentials would go to infinity, what a solve returns is finite and
+// says that it did not converge.
+func TestNoPlanExists(t *testing.T) {
+	for seed := range uint64(12) {
+		noPlan[float32](t, seed)
+		noPlan[float64](t, seed)
+	}
+}
+
+// noPlan solves a problem in which most of the mass of the rows is in one that may not go to a third of the columns.
+func noPlan[T kernels.Float](t *testing.T, seed uint64) {
+	t.Helper()
+	const n, m = 20, 30
+	s := random.New(seed, "no plan")
+	cost, a := make([]T, n*m), make([]float64, n)
+	for k := range cost {
+		cost[k] = T(20 * s.Float64())
+		if s.IntN(3) == 0 {
+			cost[k] = T(inf)
+		}
+	}
+	for i := range n {
+		a[i] = math.Pow(10, -300*s.Float64())
+		cost[i*m+i] = 1
+	}
+	for j := range m {
+		cost[j%n*m+j] = 2
+	}
+	heavy := slices.Index(a, slices.Max(a))
+	cost[heavy*m+(heavy+1)%m] = T(inf)
+	kernels.Scale(a, 1/kernels.Sum(a))
+	p, err := sinkhorn.NewProblem(logsumexp.NewStored(cost, n, m, m), a, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, eps := range []float64{2e-4, 1e-2} {
+		r, err := (&sinkhorn.Solver[T]{Eps: eps, MaxIter: 100}).Solve(context.Background(), p)
+		if !errors.Is(err, sinkhorn.ErrNotConverged) {
+			t.Errorf("seed %d, %T, eps %g: error %v", seed, cost, eps, err)
+		}
+		lower, _ := r.Bounds()
+		for name, v := range map[string]float64{"value": r.Value(), "transport cost": r.TransportCost(), "marginal error": r.MarginalError(), "mass": r.Mass(), "lower": lower} {
+			if math.IsNaN(v) || math.IsInf(v, 0) {
+				t.Errorf("seed %d, %T, eps %g: %s is %g (%v)", seed, cost, eps, name, v, err)
+			}
+		}
 	}
 }

@@ -30,13 +30,13 @@ type Quadratic struct {
 	plan  []float64
 	n, m  int
 	upper float64
+	slack float64 // 2^-46 of the magnitudes that were added for Value and upper, and the error of the cost
 }
 
 // Bounds brackets the minimum: lower is Value less an allowance for rounding, upper the objective of the plan rounded to exact marginals, as
 // in [Result.Bounds], plus the allowance; +Inf where that plan must use a forbidden pair.
 func (q *Quadratic) Bounds() (lower, upper float64) {
-	slack := 0x1p-46 * (math.Abs(q.Value) + math.Abs(q.TransportCost))
-	return q.Value - slack, q.upper + slack
+	return q.Value - q.slack, q.upper + q.slack
 }
 
 // Plan returns the plan, n x m row-major. It must not be written to.
@@ -301,8 +301,14 @@ func (q *quadraticState) step() bool {
 	return false
 }
 
+// A weighedCost is a problem of either precision.
+type weighedCost interface {
+	shift() (u, v []float64)
+	costError() float64
+}
+
 // result weighs the plan, and puts back the terms that were taken out of the cost.
-func (q *quadraticState) result(p interface{ shift() (u, v []float64) }) *Quadratic {
+func (q *quadraticState) result(p weighedCost) *Quadratic {
 	out := &Quadratic{F: q.f, G: q.g, Value: q.dual, n: q.n, m: q.m, plan: make([]float64, q.n*q.m)}
 	rows, cols := make([]float64, q.n), make([]float64, q.m)
 	for i := range q.n {
@@ -321,9 +327,12 @@ func (q *quadraticState) result(p interface{ shift() (u, v []float64) }) *Quadra
 		}
 	}
 	u, v := p.shift()
+	size := math.Abs(out.TransportCost)
 	for i, a := range q.a {
 		out.MarginalError += math.Abs(rows[i] - a)
+		size += (a + rows[i]) * math.Abs(out.F[i])
 		if u != nil {
+			size += a * math.Abs(u[i])
 			out.F[i] += u[i]
 			out.Value += a * u[i]
 			out.TransportCost += rows[i] * u[i]
@@ -331,17 +340,20 @@ func (q *quadraticState) result(p interface{ shift() (u, v []float64) }) *Quadra
 	}
 	for j, b := range q.b {
 		out.MarginalError += math.Abs(cols[j] - b)
+		size += (b + cols[j]) * math.Abs(out.G[j])
 		if v != nil {
+			size += b * math.Abs(v[j])
 			out.G[j] += v[j]
 			out.Value += b * v[j]
 			out.TransportCost += cols[j] * v[j]
 		}
 	}
+	out.slack = 0x1p-46*size + p.costError()
 	return out
 }
 
 // roundedObjective returns the objective of a plan rounded to exact marginals.
-func (q *quadraticState) roundedObjective(plan []float64, p interface{ shift() (u, v []float64) }) (sum float64) {
+func (q *quadraticState) roundedObjective(plan []float64, p weighedCost) (sum float64) {
 	n, m := q.n, q.m
 	rounded := append([]float64(nil), plan...)
 	rows, cols := make([]float64, n), make([]float64, m)
@@ -358,7 +370,7 @@ func (q *quadraticState) roundedObjective(plan []float64, p interface{ shift() (
 			rows[i] += rounded[i*m+j]
 		}
 	}
-	s := min(fill(rows, q.a), fill(cols, q.b))
+	s := max(fill(rows, q.a), fill(cols, q.b)) // they agree but for rounding, and no point gets more than it lacks
 	for i := range n {
 		for j := range m {
 			v := rounded[i*m+j]

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"slices"
 	"testing"
 
 	"github.com/sinkcpu/sinkcpu/internal/ottest"
+	"github.com/sinkcpu/sinkcpu/kernels"
 	"github.com/sinkcpu/sinkcpu/logsumexp"
 	"github.com/sinkcpu/sinkcpu/sinkhorn"
 )
@@ -116,5 +119,32 @@ func TestQuadraticStopped(t *testing.T) {
 	q, err := (&sinkhorn.Solver[float64]{Eps: .1}).SolveQuadratic(ctx, p, false)
 	if !errors.Is(err, context.Canceled) || !errors.Is(err, sinkhorn.ErrNotConverged) || q == nil || q.Status != sinkhorn.Cancelled {
 		t.Errorf("%+v, error %v", q, err)
+	}
+}
+
+// TestQuadraticBoundsOfSmallWeights: rounding the plan to its marginals gives no point more than it lacks, whose square over a weight of 1e-300
+// would leave a bound of the order of 1e200.
+func TestQuadraticBoundsOfSmallWeights(t *testing.T) {
+	for seed := range uint64(20) {
+		c := drawCloud(seed, 1)
+		for i := range c.a {
+			c.a[i] *= math.Pow(10, -50*float64(i%7))
+		}
+		cost := c.cost()
+		total := kernels.Sum(c.a)
+		kernels.Scale(c.a, 1/total)
+		p, err := sinkhorn.NewProblem(logsumexp.NewStored(cost, c.n, c.m, c.m), c.a, c.b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		eps := c.eps * mean(cost)
+		q, err := (&sinkhorn.Solver[float64]{Eps: eps}).SolveQuadratic(context.Background(), p, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lower, upper := q.Bounds()
+		if !(lower <= q.Value && q.Value <= upper && upper-lower <= 1e-5*(slices.Max(cost)+eps)) {
+			t.Errorf("seed %d: %.12g in [%.12g, %.12g]", seed, q.Value, lower, upper)
+		}
 	}
 }

@@ -91,7 +91,7 @@ func (s *Solver[T]) solve(ctx context.Context, p *Problem[T]) (*Result[T], error
 		fl.start(s.Eps, r.G)
 		end = finish(ss, fl)
 		land(ss, fl)
-		r.settle(fl)
+		r.settleBetter(fl)
 	}
 	if ss.failed != nil {
 		return nil, fmt.Errorf("sinkhorn: %w", ss.failed)
@@ -199,6 +199,16 @@ func (r *Result[T]) settle(it alternation) {
 	rows, columns := it.redone()
 	r.RedoneRows, r.RedoneColumns = r.RedoneRows+rows, r.RedoneColumns+columns
 	r.weighed, r.bounded = nil, false
+}
+
+// settleBetter takes over the potentials of iterations that went on from those of the result, but where they came out further from their marginals:
+// where no plan exists Newton's method takes them out of the range of numbers.
+func (r *Result[T]) settleBetter(it alternation) {
+	f, g, before := r.F, r.G, r.pass()
+	r.settle(it)
+	if !(r.MarginalError() <= before.marginal) && !math.IsInf(before.marginal, 1) {
+		r.F, r.G, r.weighed = f, g, before
+	}
 }
 
 // resolves reports whether an exponent's rounding error in float32 stays below 1; beyond, a sum of exponentials overflows. In float64 the
