@@ -83,7 +83,7 @@ func shapeOf(ds *data.Dataset) DataState {
 // withMean adds the mean squared distance between rows where the cost needs it.
 func (d DataState) withMean(c Config, ds *data.Dataset) DataState {
 	if c.CostMix > 0 {
-		d.MeanSquare = MeanCost(ds)
+		d.MeanSquare = meanSquare(ds)
 	}
 	return d
 }
@@ -179,6 +179,43 @@ func notFinite(v []float32) int {
 	return -1
 }
 
+// ReadCheckpoint returns what checkpoint.json of the run in a folder says. It may be read while the run goes on. [Load] and [Restore] read the
+// tensors too, and check them. Where there is no checkpoint the error is one for which errors.Is(err, [fs.ErrNotExist]).
+func ReadCheckpoint(dir string) (*Checkpoint, error) {
+	path := folder(dir).document()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	c, err := parseCheckpoint(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return c, nil
+}
+
+// parseCheckpoint decodes the document of a checkpoint of this schema.
+func parseCheckpoint(doc []byte) (*Checkpoint, error) {
+	var version struct {
+		Schema int `json:"schema"`
+	}
+	if err := json.Unmarshal(doc, &version); err != nil {
+		return nil, err
+	}
+	if version.Schema != schema {
+		return nil, &schemaError{version.Schema}
+	}
+	c := &Checkpoint{Config: defaults.images.clone(), Device: processor} // of settings that are newer than the document
+	return c, decodeStrict(doc, c)
+}
+
+// A schemaError is that of a document of another schema.
+type schemaError struct{ found int }
+
+func (e *schemaError) Error() string {
+	return fmt.Sprintf("schema %d; this program writes and reads schema %d", e.found, schema)
+}
+
 // A loaded is a checkpoint read back.
 type loaded struct {
 	Checkpoint
@@ -209,21 +246,15 @@ func checked(path string, file *safetensors.File) (*loaded, error) {
 	if !ok {
 		return nil, fmt.Errorf("%s: no checkpoint of sinkcpu: its metadata lacks %q", path, metadataKey)
 	}
-	l := &loaded{path: path, file: file, doc: []byte(doc)}
-	var version struct {
-		Schema int `json:"schema"`
-	}
-	if err := json.Unmarshal(l.doc, &version); err != nil {
+	c, err := parseCheckpoint([]byte(doc))
+	var version *schemaError
+	switch {
+	case errors.As(err, &version):
+		return nil, fmt.Errorf("%s: %w", path, err)
+	case err != nil:
 		return nil, fmt.Errorf("%s: metadata %q: %w", path, metadataKey, err)
 	}
-	if version.Schema != schema {
-		return nil, fmt.Errorf("%s: schema %d; this program writes and reads schema %d", path, version.Schema, schema)
-	}
-	l.Config = defaults.images.clone() // of settings that are newer than the file
-	l.Device = processor               // likewise
-	if err := decodeStrict(l.doc, &l.Checkpoint); err != nil {
-		return nil, fmt.Errorf("%s: metadata %q: %w", path, metadataKey, err)
-	}
+	l := &loaded{Checkpoint: *c, path: path, file: file, doc: []byte(doc)}
 	sum, err := hashTensors(file.Tensors)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)

@@ -194,10 +194,21 @@ func (c Config) clone() Config {
 type ConfigError struct {
 	Flag    string // with its value, such as "--batch 0"
 	Problem string
+	Err     error // that [errors.Is] finds, such as [ErrNotEmpty]; nil for none
 }
 
 // Error returns flag and problem in one line.
 func (e *ConfigError) Error() string { return e.Flag + ": " + e.Problem }
+
+// Unwrap returns Err.
+func (e *ConfigError) Unwrap() error { return e.Err }
+
+func (c Config) validateObjective(oneOf func(flag, value string, names []string) error) error {
+	if c.Objective == Custom {
+		return nil
+	}
+	return oneOf("objective", c.Objective, ObjectiveNames())
+}
 
 // Validate returns a [*ConfigError] for the first setting that no run can have.
 func (c Config) Validate() error {
@@ -218,7 +229,7 @@ func (c Config) Validate() error {
 		return &ConfigError{Flag: "config", Problem: fmt.Sprintf("schema %d is not known; this program writes and reads schema %d", c.Schema, schema)}
 	}
 	for _, err := range []error{
-		oneOf("objective", c.Objective, ObjectiveNames()),
+		c.validateObjective(oneOf),
 		oneOf("loss", c.Loss, generative.TransportLosses),
 		oneOf("self", c.Self, generative.TransportSelves),
 		oneOf("value", c.Value, valueNames),

@@ -173,7 +173,7 @@ func TestMeanCostIsThatOfAllPairs(t *testing.T) {
 			}
 		}
 	}
-	if got := MeanCost(src); !(math.Abs(got-want) <= 1e-11*want) {
+	if got := meanSquare(src); !(math.Abs(got-want) <= 1e-11*want) {
 		t.Errorf("mean cost %.15g, of all pairs %.15g", got, want)
 	}
 	c := DefaultConfig("ring8")
@@ -197,7 +197,7 @@ func TestMeanCostIsThatOfAllPairs(t *testing.T) {
 // Costs without a closed form are averaged over rows drawn at random; of the powers of the distance 2 is one.
 func TestMeanCostOfOtherCosts(t *testing.T) {
 	src := testSource().Train
-	exact := MeanCost(src)
+	exact := meanSquare(src)
 	for name, want := range map[string]float64{"sqeuclidean": exact, "halfsqeuclidean": exact / 2, "pow:2": exact} {
 		got, err := meanCost(src, name, 1)
 		if err != nil || !(math.Abs(got-want) <= 1e-6*want) { // all 500 rows are drawn, so that the average is over all pairs

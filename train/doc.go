@@ -15,4 +15,7 @@
 //
 // A run that was stopped or killed and then resumed has, bit for bit, the checkpoints of a run that was not, and the same metrics but for
 // their times, on the same tier of kernels, the same device, and for any number of workers.
+//
+// [DefaultConfigOf] or [PresetConfig], [Prepare] and [Run] train as sinkcpu train does; [Load] takes the model of a run to where samples are
+// needed. [Run] also trains an objective of one's own: see [Custom].
 package train

@@ -88,9 +88,9 @@ func meanCost(ds *data.Dataset, name string, seed uint64) (float64, error) {
 	}
 	switch ground {
 	case logsumexp.SqEuclidean:
-		return MeanCost(ds), nil
+		return meanSquare(ds), nil
 	case logsumexp.HalfSqEuclidean:
-		return MeanCost(ds) / 2, nil
+		return meanSquare(ds) / 2, nil
 	}
 	n := min(ds.N, meanRows)
 	x := make([]float32, n*ds.Dim)
@@ -114,10 +114,10 @@ func meanCost(ds *data.Dataset, name string, seed uint64) (float64, error) {
 	return sum / float64(n) / float64(n), nil
 }
 
-// MeanCost returns the mean squared distance between two rows drawn at random with replacement.
+// meanSquare returns the mean squared distance between two rows drawn at random with replacement.
 //
 //	1/N^2 sum_ij |x_i - x_j|^2 = 2 sum_k var(x_k)
-func MeanCost(ds *data.Dataset) float64 {
+func meanSquare(ds *data.Dataset) float64 {
 	row := make([]float32, ds.Dim)
 	mean, spread := make([]float64, ds.Dim), make([]float64, ds.Dim)
 	for i := range ds.N { // Welford's recurrence, exact for large offsets

@@ -65,8 +65,8 @@ type Measured struct {
 	References []ReferenceScore `json:"references"`
 }
 
-// DigitsFor returns the network [evaluate.Digits] for images of the shape that it reads, nil for other rows.
-func DigitsFor(d *data.Dataset, pool kernels.Runner) (*evaluate.Network, error) {
+// digitsFor returns the network [evaluate.Digits] for images of the shape that it reads, nil for other rows.
+func digitsFor(d *data.Dataset, pool kernels.Runner) (*evaluate.Network, error) {
 	net, err := evaluate.Digits(orDefault(pool))
 	if err != nil || !net.Reads(d.C, d.H, d.W) {
 		return nil, err
@@ -345,7 +345,7 @@ func (e *evaluation) measureDraw(ctx context.Context, at int, name string, r *re
 			return err
 		}
 	}
-	if Shape(test).Valid() && min(test.H, test.W) >= 3 {
+	if imageShape(test).Valid() && min(test.H, test.W) >= 3 {
 		sharp, err := evaluate.Sharpness(x, e.rows, test.H, test.W, test.C)
 		if err != nil {
 			return err

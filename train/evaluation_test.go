@@ -51,7 +51,7 @@ func evaluated(t *testing.T, model generative.Generator, src *data.Source, rows,
 	t.Helper()
 	pool := parallel.New(workers)
 	defer pool.Close()
-	net, err := DigitsFor(src.Train, pool)
+	net, err := digitsFor(src.Train, pool)
 	if err != nil {
 		t.Fatal(err)
 	}

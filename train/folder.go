@@ -40,61 +40,20 @@ func (f folder) write(path string, b []byte) error {
 	return atomicfile.Write(path, func(w io.Writer) error { _, err := w.Write(b); return err })
 }
 
-// ErrNotEmpty is the error of a new run whose folder holds something.
+// ErrNotEmpty is in the [*ConfigError] of a new run whose folder holds something.
 var ErrNotEmpty = errors.New("is not empty: give another --out, or continue the run in it with --resume")
-
-// FreeFolder returns base where nothing or an empty folder is there, else the first of base-2, base-3, ... of which that holds.
-func FreeFolder(base string) (string, error) {
-	dir := base
-	for k := 2; ; k++ {
-		empty, err := isEmpty(dir)
-		if err != nil && !errors.Is(err, errNotFolder) {
-			return "", err
-		}
-		if err == nil && empty {
-			return dir, nil
-		}
-		dir = fmt.Sprintf("%s-%d", base, k)
-	}
-}
-
-var errNotFolder = errors.New("is not a folder")
-
-// isEmpty reports whether nothing or an empty folder is at dir.
-func isEmpty(dir string) (bool, error) {
-	info, err := os.Stat(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return true, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	if !info.IsDir() {
-		return false, fmt.Errorf("%s %w", dir, errNotFolder)
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return false, err
-	}
-	defer d.Close()
-	_, err = d.Readdirnames(1)
-	if errors.Is(err, io.EOF) {
-		return true, nil
-	}
-	return false, err
-}
 
 // create makes the folder of a new run and writes its config.
 func (f folder) create(c Config) error {
 	if err := atomicfile.Clean(f.config()); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
 		return err // left by a kill before there was a run
 	}
-	empty, err := isEmpty(string(f))
+	empty, err := atomicfile.EmptyFolder(string(f))
 	if err != nil {
 		return err
 	}
 	if !empty {
-		return &ConfigError{Flag: "--out " + string(f), Problem: ErrNotEmpty.Error()}
+		return &ConfigError{Flag: "--out " + string(f), Problem: ErrNotEmpty.Error(), Err: ErrNotEmpty}
 	}
 	if err := os.MkdirAll(string(f), 0o777); err != nil {
 		return err

@@ -20,7 +20,7 @@ type frechet struct {
 
 // newFrechet returns nil where the rows are not what the network reads.
 func newFrechet(h *heldOut, pool kernels.Runner) (*frechet, error) {
-	net, err := DigitsFor(h.test, pool)
+	net, err := digitsFor(h.test, pool)
 	if err != nil || net == nil {
 		return nil, err
 	}

@@ -3,7 +3,6 @@ package train
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 
@@ -129,16 +128,4 @@ func (r *run) over(ctx context.Context) (bool, error) {
 	}
 	err := ranks.Max(r.comm, told)
 	return told[0] > 0, err
-}
-
-// Saved returns the step of the checkpoint in a run's folder, and whether there is one.
-func Saved(dir string) (step int, ok bool) {
-	text, err := os.ReadFile(folder(dir).document())
-	if err != nil {
-		return 0, false
-	}
-	var c struct {
-		Step int `json:"step"`
-	}
-	return c.Step, json.Unmarshal(text, &c) == nil
 }

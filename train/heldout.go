@@ -84,7 +84,7 @@ func newHeldOut(ctx context.Context, distance Distance, src *data.Source, seed u
 	h := &heldOut{distance: distance, train: src.Train, test: src.Test, seed: seed, eps: imageEps}
 	h.rows = min(heldOutRows, src.Test.N/4, src.Train.N/2)
 	if src.Test.H == 0 {
-		h.eps = pointsEps * MeanCost(src.Test)
+		h.eps = pointsEps * meanSquare(src.Test)
 		if !(h.eps > 0) {
 			return nil, errNoTest
 		}

@@ -13,9 +13,9 @@ import (
 // in both.
 type InsideCounts [][]int
 
-// CountInside counts the rows of a labelled set, nil where the model is not ellipsoids or the rows have no classes. Each class in turn
+// countInside counts the rows of a labelled set, nil where the model is not ellipsoids or the rows have no classes. Each class in turn
 // takes the ellipsoid that holds most of it among those left, so that the diagonal is of classes in their own.
-func CountInside(obj generative.Objective, ds *data.Dataset) InsideCounts {
+func countInside(obj generative.Objective, ds *data.Dataset) InsideCounts {
 	model, ok := obj.(interface{ Inside(x []float32) []bool })
 	if !ok || len(ds.Labels) == 0 {
 		return nil

@@ -20,8 +20,8 @@ type ModeCount struct {
 
 const modeSamples = 10000
 
-// CountModes counts samples of the model, drawn from the stream "modes" of the seed.
-func CountModes(obj generative.Generator, modes *data.Mixture, seed uint64) ModeCount {
+// sampledModes counts samples of the model, drawn from the stream "modes" of the seed.
+func sampledModes(obj generative.Generator, modes *data.Mixture, seed uint64) ModeCount {
 	x := make([]float32, 2*modeSamples)
 	obj.Sample(x, modeSamples, random.New(seed, "modes").Rand)
 	return countModes(x, modeSamples, modes)

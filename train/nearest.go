@@ -48,7 +48,7 @@ const (
 // NearestPicture draws ten samples of a model, one a line at the left, each followed by the eight training images nearest to it, the nearest
 // first: a sample that is like its neighbour in every stroke is a copy. The samples come from the stream "nearest" of the seed.
 func NearestPicture(ctx context.Context, model generative.Generator, train *data.Dataset, seed uint64, pool kernels.Runner) (image.Image, error) {
-	if !Shape(train).Valid() {
+	if !imageShape(train).Valid() {
 		return nil, errors.New("the rows are no images that can be drawn beside each other")
 	}
 	d, k := train.Dim, min(nearestShown, train.N)
@@ -66,5 +66,5 @@ func NearestPicture(ctx context.Context, model generative.Generator, train *data
 			train.Row(line[(1+l)*d:(2+l)*d], row)
 		}
 	}
-	return report.Grid(tiles, nearestLines*(1+k), 1+k, Shape(train))
+	return report.Grid(tiles, nearestLines*(1+k), 1+k, imageShape(train))
 }

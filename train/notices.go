@@ -65,7 +65,7 @@ func (r *run) noticeModes(model generative.Generator) error {
 	if r.src.Modes == nil {
 		return nil
 	}
-	if c := CountModes(model, r.src.Modes, r.cfg.Seed); c.Near > settledNear && float64(c.Covered) < goneModes*float64(c.Of) {
+	if c := sampledModes(model, r.src.Modes, r.cfg.Seed); c.Near > settledNear && float64(c.Covered) < goneModes*float64(c.Of) {
 		return r.notice(generative.Notice{Step: uint64(r.step), Kind: modeCollapse, Text: fmt.Sprintf("mode collapse: %v; try a larger --batch", c)})
 	}
 	return nil

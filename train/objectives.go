@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/sinkcpu/sinkcpu/evaluate"
 	"github.com/sinkcpu/sinkcpu/generative"
@@ -21,11 +22,17 @@ type builder func(c Config, eps float64, pool kernels.Runner) (generative.Criter
 // builders holds the objectives by the names that --objective takes.
 var builders = map[string]builder{"sinkhorn": newTransport, "exact": newExact, "mmd": newMMD, "wgan": newWGAN, "wgan-gp": newWGAN}
 
+// Custom is the objective of a config whose [Options].Objective is made by the caller, not from the config. Settings of objectives and models
+// say nothing then.
+const Custom = "custom"
+
 // classifier is the objective that learns classes and makes no points.
 const classifier = "classifier"
 
 // digits is the classifier of package evaluate whose features are part of the program.
 const digits = "digits"
+
+var errCustom error = &ConfigError{Flag: "--objective " + Custom, Problem: "is made by the program that trains it; known to others are " + strings.Join(ObjectiveNames(), ", ")}
 
 // NewObjective returns the objective of a config at step 0, for the data that d describes, images or not.
 func NewObjective(c Config, eps float64, d DataState, pool kernels.Runner) (generative.Objective, error) {
@@ -36,6 +43,8 @@ func NewObjective(c Config, eps float64, d DataState, pool kernels.Runner) (gene
 // newObjective is NewObjective with the networks on a table of operations.
 func newObjective(ops nn.Ops[float32], c Config, eps float64, d DataState, pool kernels.Runner) (generative.Objective, error) {
 	switch {
+	case c.Objective == Custom:
+		return nil, errCustom
 	case c.Objective == classifier:
 		return newClassifier(ops, c, d)
 	case c.autoencodes():

@@ -202,7 +202,7 @@ func TestModesAreCounted(t *testing.T) {
 		s := float32(modes.Sigma)
 		copy(params[1].Value.Data()[4*k:], []float32{s, 0, 0, s})
 	}
-	got := CountModes(o.Objective.(generative.Generator), &modes, 1)
+	got := sampledModes(o.Objective.(generative.Generator), &modes, 1)
 	// 1 - exp(-9/2) within four standard errors of 10,000 samples
 	if got.Covered != 8 || got.Of != 8 || !(got.Near >= .9889-.0042 && got.Near <= .9889+.0042) {
 		t.Errorf("of the data itself: %v", got)
@@ -210,7 +210,7 @@ func TestModesAreCounted(t *testing.T) {
 	for k := range modes.Centres {
 		copy(params[0].Value.Data()[2*k:], []float32{1, 0})
 	}
-	if got := CountModes(o.Objective.(generative.Generator), &modes, 1); got.Covered != 1 {
+	if got := sampledModes(o.Objective.(generative.Generator), &modes, 1); got.Covered != 1 {
 		t.Errorf("of one mode: %v", got)
 	}
 }

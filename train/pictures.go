@@ -9,6 +9,7 @@ import (
 	"github.com/sinkcpu/sinkcpu/data"
 	"github.com/sinkcpu/sinkcpu/generative"
 	"github.com/sinkcpu/sinkcpu/internal/atomicfile"
+	"github.com/sinkcpu/sinkcpu/internal/gallery"
 	"github.com/sinkcpu/sinkcpu/internal/random"
 	"github.com/sinkcpu/sinkcpu/report"
 )
@@ -18,8 +19,8 @@ const (
 	scatterPoints = 1000 // points of the data, and samples, in a scatter plot
 )
 
-// Shape returns the shape of the images of a data set, not valid where its rows are no images.
-func Shape(d *data.Dataset) report.Shape { return report.Shape{H: d.H, W: d.W, C: d.C} }
+// imageShape returns the shape of the images of a data set, not valid where its rows are no images.
+func imageShape(d *data.Dataset) report.Shape { return report.Shape{H: d.H, W: d.W, C: d.C} }
 
 // samplePicture draws what the model makes: over the latent square where the latent space has two dimensions, else from the prior, always
 // the same noise; as scatter plot with the data in the plane; nil where rows are neither images nor points of the plane.
@@ -34,23 +35,23 @@ func samplePicture(obj generative.Generator, ds *data.Dataset, seed uint64, titl
 		obj.Sample(samples, scatterPoints, random.New(seed, "samples").Rand)
 		return report.Scatter(title, real, samples)
 	}
-	if !Shape(ds).Valid() {
+	if !imageShape(ds).Valid() {
 		return nil, nil
 	}
 	pixels := make([]float32, gridSide*gridSide*ds.Dim)
 	if dec, ok := obj.(generative.Decoder); ok && dec.LatentDim() == 2 {
-		DecodeSquare(dec, pixels, gridSide)
+		decodeSquare(dec, pixels, gridSide)
 	} else {
 		obj.Sample(pixels, gridSide*gridSide, random.New(seed, "samples").Rand)
 	}
-	return report.Grid(pixels, gridSide*gridSide, gridSide, Shape(ds))
+	return report.Grid(pixels, gridSide*gridSide, gridSide, imageShape(ds))
 }
 
-// DecodeSquare fills dst with the images of a lattice of side x side points of a two-dimensional latent space, equally likely under its
+// decodeSquare fills dst with the images of a lattice of side x side points of a two-dimensional latent space, equally likely under its
 // prior: row by row, the first coordinate growing to the right and the second downwards.
 //
 //	u = ((j + 1/2)/side, (i + 1/2)/side)  for row i, column j
-func DecodeSquare(dec generative.Decoder, dst []float32, side int) {
+func decodeSquare(dec generative.Decoder, dst []float32, side int) {
 	z := make([]float32, 2*side*side)
 	for i := range side {
 		for j := range side {
@@ -123,12 +124,12 @@ func (r *run) drawCodes(auto *generative.AutoEncoder) error {
 			return report.Classes(title, z, auto.LatentDim(), rows.Labels[:n])
 		},
 	}
-	if k := pairsALine * linesOfEach; Shape(rows).Valid() && n >= k {
+	if k := pairsALine * linesOfEach; imageShape(rows).Valid() && n >= k {
 		pictures["reconstructions"] = func() (image.Image, error) {
-			return report.Grid(BesideReconstructions(auto, x[:k*rows.Dim], k), 2*k, 2*pairsALine, Shape(rows))
+			return report.Grid(gallery.Beside(auto, x[:k*rows.Dim], k), 2*k, 2*pairsALine, imageShape(rows))
 		}
 		pictures["ways"] = func() (image.Image, error) {
-			return report.Grid(Ways(auto, x[:2*linesOfEach*rows.Dim], linesOfEach, waySteps, true), linesOfEach*(waySteps+2), waySteps+2, Shape(rows))
+			return report.Grid(gallery.Ways(auto, x[:2*linesOfEach*rows.Dim], linesOfEach, waySteps, true), linesOfEach*(waySteps+2), waySteps+2, imageShape(rows))
 		}
 	}
 	for kind, draw := range pictures {

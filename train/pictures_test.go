@@ -21,7 +21,7 @@ func (squareDecoder) Decode(dst, z []float32, rows int) { copy(dst, z[:2*rows]) 
 func TestDecodeSquareCoversTheSquare(t *testing.T) {
 	const side = 15
 	dst := make([]float32, 2*side*side)
-	DecodeSquare(squareDecoder{}, dst, side)
+	decodeSquare(squareDecoder{}, dst, side)
 	for i := range side {
 		for j := range side {
 			u, v := dst[2*(i*side+j)], dst[2*(i*side+j)+1]

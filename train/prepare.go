@@ -17,7 +17,7 @@ import (
 )
 
 // Prepare opens the data of a config and makes its objective at step 0. The options lack the folder, the distance, the reporter and the
-// version. A setting that cannot be is a [*ConfigError]. A nil pool is that of the process, of GOMAXPROCS workers, as everywhere in this package.
+// version, and of the config's objective [Custom] the Objective. A setting that cannot be is a [*ConfigError]. A nil pool is that of the process, of GOMAXPROCS workers, as everywhere in this package.
 func Prepare(c Config, pool kernels.Runner) (Options, error) {
 	pool = orDefault(pool)
 	return PrepareOn(nn.NewCPU[float32](pool), c, pool)
@@ -60,6 +60,9 @@ func PrepareOn(ops nn.Ops[float32], c Config, pool kernels.Runner) (o Options, e
 		if err := c.fitsFloat(eps, src.Train); err != nil {
 			return Options{}, err
 		}
+	}
+	if c.Objective == Custom {
+		return Options{Config: c, Source: src, Eps: eps, Runner: pool}, nil
 	}
 	obj, err := newObjective(ops, c, eps, shapeOf(src.Train).withMean(c, src.Train), pool)
 	if err != nil {
@@ -205,17 +208,36 @@ func LoadClassifier(dir string, pool kernels.Runner) (*generative.Classifier, *C
 	return k, c, nil
 }
 
+// mustLoad reads the checkpoint of the run in a folder.
+func mustLoad(dir string) (*loaded, error) {
+	l, err := load(folder(dir))
+	if err != nil || l != nil {
+		return l, err
+	}
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s: no such folder: name that of a run", dir)
+	}
+	return nil, fmt.Errorf("%s: no checkpoint.safetensors: name the folder of a run", dir)
+}
+
+// Restore sets an objective at step 0 to the checkpoint of the run in a folder, of an objective that was made in the same way: it is for the
+// objective [Custom], the others are made and restored by [LoadModel]. Names and sizes that differ are an error, and change nothing.
+func Restore(dir string, obj generative.Objective) (*Checkpoint, error) {
+	l, err := mustLoad(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := l.restore(obj); err != nil {
+		return nil, err
+	}
+	return &l.Checkpoint, nil
+}
+
 // loadObjective returns the objective of a run at its checkpoint.
 func loadObjective(dir string, pool kernels.Runner) (generative.Objective, *Checkpoint, error) {
-	l, err := load(folder(dir))
+	l, err := mustLoad(dir)
 	if err != nil {
 		return nil, nil, err
-	}
-	if l == nil {
-		if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-			return nil, nil, fmt.Errorf("%s: no such folder: name that of a run", dir)
-		}
-		return nil, nil, fmt.Errorf("%s: no checkpoint.safetensors: name the folder of a run", dir)
 	}
 	c := l.Config
 	c.Steps = max(1, l.Step) // may change and so is not in the checkpoint

@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/sinkcpu/sinkcpu/generative"
 	"github.com/sinkcpu/sinkcpu/internal/parallel"
@@ -444,13 +447,6 @@ func TestANewRunDoesNotOverwrite(t *testing.T) {
 	if _, err := Run(context.Background(), testOptions(t, filepath.Join(dir, "thesis.tex"), testConfig())); err == nil {
 		t.Error("a file was taken for a folder")
 	}
-	next, err := FreeFolder(dir)
-	if err != nil || next != dir+"-2" {
-		t.Errorf("next free folder %q, %v", next, err)
-	}
-	if same, err := FreeFolder(filepath.Join(dir, "none")); err != nil || same != filepath.Join(dir, "none") {
-		t.Errorf("free folder %q, %v", same, err)
-	}
 }
 
 func TestAnotherTierIsToldAndGoesOn(t *testing.T) {
@@ -473,5 +469,28 @@ func TestAnotherTierIsToldAndGoesOn(t *testing.T) {
 	mustRun(t, o)
 	if !slices.ContainsFunc(said, func(s string) bool { return strings.Contains(s, "tier xxx") }) {
 		t.Errorf("no warning of the tier in %q", said)
+	}
+}
+
+func TestReadCheckpoint(t *testing.T) {
+	dir := newDir(t)
+	if _, err := ReadCheckpoint(dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("before the run: %v", err)
+	}
+	mustRun(t, testOptions(t, dir, testConfig()))
+	c, err := ReadCheckpoint(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := load(folder(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(*c, l.Checkpoint); d != "" {
+		t.Errorf("the document differs from that of the tensors: %s", d)
+	}
+	writeFile(t, folder(dir).document(), `{"schema": 0}`)
+	if _, err := ReadCheckpoint(dir); err == nil || !strings.Contains(err.Error(), "schema 0") {
+		t.Errorf("a document of another schema: %v", err)
 	}
 }

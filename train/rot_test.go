@@ -183,7 +183,7 @@ func TestMixedCost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := MeanCost(o.Source.Train); k.Data.MeanSquare != want {
+	if want := meanSquare(o.Source.Train); k.Data.MeanSquare != want {
 		t.Errorf("mean squared distance %g, want %g", k.Data.MeanSquare, want)
 	}
 	c.Steps = 3

@@ -17,8 +17,8 @@ import (
 type Options struct {
 	Dir       string // the run's folder
 	Config    Config
-	Resume    bool // continue the run in Dir
-	Objective generative.Objective
+	Resume    bool                 // continue the run in Dir
+	Objective generative.Objective // at step 0; any implementation, where Config.Objective is [Custom]
 	Source    *data.Source
 	Eps       float64 // Config.Eps in units of the cost
 	Device    string  // what the networks of Objective compute on, as the run's files name it; "" is the processor, "cpu"
@@ -88,6 +88,9 @@ func Run(ctx context.Context, o Options) (s *Summary, err error) {
 	defer nn.CatchFault(&err) // of the checkpoint to begin with
 	if err := o.Config.Validate(); err != nil {
 		return nil, err
+	}
+	if o.Objective == nil {
+		return nil, errCustom
 	}
 	if err := o.divide(); err != nil {
 		return nil, err

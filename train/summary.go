@@ -9,6 +9,7 @@ import (
 
 	"github.com/sinkcpu/sinkcpu/generative"
 	"github.com/sinkcpu/sinkcpu/internal/atomicfile"
+	"github.com/sinkcpu/sinkcpu/internal/elapsed"
 	"github.com/sinkcpu/sinkcpu/kernels"
 	"github.com/sinkcpu/sinkcpu/report/page"
 )
@@ -72,9 +73,9 @@ func (r *run) summarise() *Summary {
 	if len(r.last) > 0 {
 		s.Loss = r.last[0].Value
 	}
-	s.Inside = CountInside(r.obj, r.src.Train)
+	s.Inside = countInside(r.obj, r.src.Train)
 	if g, ok := r.obj.(generative.Generator); ok && r.src.Modes != nil {
-		c := CountModes(g, r.src.Modes, r.cfg.Seed)
+		c := sampledModes(g, r.src.Modes, r.cfg.Seed)
 		s.Modes = &c
 	}
 	if s.Seconds > 0 {
@@ -94,7 +95,7 @@ func counted(n int, thing string) string {
 // Text returns the summary for a person to read, in a few lines.
 func (s *Summary) Text() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s in %s, %.4g steps/s, loss %.4g\n", counted(s.Steps, "step"), Duration(s.Seconds), s.StepsPerSecond, s.Loss)
+	fmt.Fprintf(&b, "%s in %s, %.4g steps/s, loss %.4g\n", counted(s.Steps, "step"), elapsed.Text(s.Seconds), s.StepsPerSecond, s.Loss)
 	if s.Device != processor {
 		fmt.Fprintf(&b, "the networks computed on %s\n", s.Device)
 	}
@@ -128,21 +129,6 @@ func (s *Summary) Text() string {
 	}
 	fmt.Fprintf(&b, "pictures, metrics and checkpoint are in %s\n", s.Dir)
 	return b.String()
-}
-
-// Duration writes seconds as 7s, 2m05s or 1h02m.
-func Duration(seconds float64) string {
-	if !(seconds < 360000) {
-		return "over 99h"
-	}
-	n := int(max(seconds, 0) + .5)
-	switch {
-	case n < 60:
-		return fmt.Sprintf("%ds", n)
-	case n < 3600:
-		return fmt.Sprintf("%dm%02ds", n/60, n%60)
-	}
-	return fmt.Sprintf("%dh%02dm", n/3600, n/60%60)
 }
 
 // writeSummary writes summary.json and, from all that is in the folder then, report.html.

@@ -138,7 +138,11 @@ func (o *evalOptions) evaluate(cmd *cobra.Command) error {
 func (o *evalOptions) network(pool *parallel.Pool, src *data.Source) (*evaluate.Network, error) {
 	d := src.Train
 	if o.features == "" {
-		return train.DigitsFor(d, pool)
+		net, err := evaluate.Digits(pool)
+		if err != nil || !net.Reads(d.C, d.H, d.W) {
+			return nil, err
+		}
+		return net, nil
 	}
 	net, err := evaluate.OpenNetwork(pool, "features", o.features)
 	if err != nil {

@@ -5,8 +5,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sinkcpu/sinkcpu/internal/gallery"
 	"github.com/sinkcpu/sinkcpu/internal/parallel"
-	"github.com/sinkcpu/sinkcpu/train"
 )
 
 type interpolateOptions struct {
@@ -66,7 +66,7 @@ func (o *interpolateOptions) interpolate(cmd *cobra.Command) error {
 			return err
 		}
 		two := k.x[2*p*k.c.Data.Dim : 2*(p+1)*k.c.Data.Dim]
-		rows = append(rows, train.Ways(k.model, two, 1, o.steps, ext == ".png")...)
+		rows = append(rows, gallery.Ways(k.model, two, 1, o.steps, ext == ".png")...)
 	}
 	if err := k.writeRows(o.out, ext, rows, pairs*line, line); err != nil {
 		return err

@@ -5,8 +5,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sinkcpu/sinkcpu/internal/gallery"
 	"github.com/sinkcpu/sinkcpu/internal/parallel"
-	"github.com/sinkcpu/sinkcpu/train"
 )
 
 func newReconstructCommand() *cobra.Command {
@@ -42,7 +42,7 @@ func (o *codesOptions) reconstruct(cmd *cobra.Command) error {
 	if err := checkRows(o.out, 2*k.n, k.c.Data); err != nil {
 		return err
 	}
-	both, d := train.BesideReconstructions(k.model, k.x, k.n), k.c.Data.Dim
+	both, d := gallery.Beside(k.model, k.x, k.n), k.c.Data.Dim
 	var sum float64
 	for i := 0; i < len(both); i += 2 * d {
 		for j := i; j < i+d; j++ {

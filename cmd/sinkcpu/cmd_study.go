@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sinkcpu/sinkcpu/internal/elapsed"
 	"github.com/sinkcpu/sinkcpu/internal/parallel"
 	"github.com/sinkcpu/sinkcpu/internal/terminal"
 	"github.com/sinkcpu/sinkcpu/study"
@@ -87,7 +88,7 @@ func (o *studyOptions) study(cmd *cobra.Command, name string) error {
 			return err
 		}
 	}
-	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d points, %s of processor time: %s and .csv\n", record.Points, train.Duration(record.CPUSeconds), filepath.Join(o.out, name+".png"))
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d points, %s of processor time: %s and .csv\n", record.Points, elapsed.Text(record.CPUSeconds), filepath.Join(o.out, name+".png"))
 	return err
 }
 
@@ -120,7 +121,7 @@ func (p *studyProgress) show(done0, done, total int, next string) {
 	}
 	left := ""
 	if done > done0 {
-		left = ", about " + train.Duration(now.Sub(p.begin).Seconds()/float64(done-done0)*float64(total-done)) + " left"
+		left = ", about " + elapsed.Text(now.Sub(p.begin).Seconds()/float64(done-done0)*float64(total-done)) + " left"
 	}
 	text := fmt.Sprintf("%s: %d of %d points, now %s%s", p.name, done, total, next, left)
 	if p.terminal != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sinkcpu/sinkcpu/internal/atomicfile"
 	"github.com/sinkcpu/sinkcpu/internal/parallel"
 	"github.com/sinkcpu/sinkcpu/train"
 )
@@ -200,7 +202,7 @@ func (o *trainOptions) train(cmd *cobra.Command, group *rankGroup) error {
 		if o.out != "" {
 			return o.out, nil
 		}
-		return train.FreeFolder(fmt.Sprintf("runs/%s-%d", options.Source.Name, c.Seed))
+		return freeFolder(fmt.Sprintf("runs/%s-%d", options.Source.Name, c.Seed))
 	})
 	if err != nil {
 		return err
@@ -332,4 +334,19 @@ func (e *epsFlag) Set(s string) error {
 	v, err := train.ParseEps(s)
 	*e = epsFlag(v)
 	return err
+}
+
+// freeFolder returns base where nothing or an empty folder is there, else the first of base-2, base-3, ... of which that holds.
+func freeFolder(base string) (string, error) {
+	dir := base
+	for k := 2; ; k++ {
+		empty, err := atomicfile.EmptyFolder(dir)
+		if err != nil && !errors.Is(err, atomicfile.ErrNotFolder) {
+			return "", err
+		}
+		if err == nil && empty {
+			return dir, nil
+		}
+		dir = fmt.Sprintf("%s-%d", base, k)
+	}
 }

@@ -69,8 +69,8 @@ func (g *rankGroup) lost(stderr io.Writer, lost []ranks.Peer) {
 			if p.Rank == me.Rank {
 				text := "the job ends"
 				if dir := g.run.Load(); dir != nil {
-					if step, ok := train.Saved(*dir); ok {
-						text += fmt.Sprintf("; the last checkpoint is that of step %d: go on from it with --resume --out %s", step, *dir)
+					if c, err := train.ReadCheckpoint(*dir); err == nil {
+						text += fmt.Sprintf("; the last checkpoint is that of step %d: go on from it with --resume --out %s", c.Step, *dir)
 					}
 				}
 				fmt.Fprintf(stderr, "sinkcpu: %s has ended before its work was done: %s\n", lost[0], text)

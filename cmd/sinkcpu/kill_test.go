@@ -213,3 +213,15 @@ func decode(t *testing.T, text string, v any) {
 		t.Fatalf("%v in %s", err, text)
 	}
 }
+
+func TestFreeFolder(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "file"), nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for base, want := range map[string]string{dir: dir + "-2", filepath.Join(dir, "none"): filepath.Join(dir, "none"), filepath.Join(dir, "file"): filepath.Join(dir, "file-2")} {
+		if got, err := freeFolder(base); err != nil || got != want {
+			t.Errorf("%s: %q, %v; want %q", base, got, err, want)
+		}
+	}
+}

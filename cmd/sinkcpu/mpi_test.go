@@ -258,10 +258,11 @@ func TestTrainOnRanks(t *testing.T) {
 		if err == nil || !strings.Contains(text.String(), "--resume --out") || !named {
 			t.Errorf("%s: after a rank was killed: %v\n%s", name, err, text.String())
 		}
-		step, ok := train.Saved(at(name + "-killed"))
-		if !ok || step < 5 {
-			t.Fatalf("%s: checkpoint of step %d", name, step)
+		c, err := train.ReadCheckpoint(at(name + "-killed"))
+		if err != nil || c.Step < 5 {
+			t.Fatalf("%s: checkpoint %+v, %v", name, c, err)
 		}
+		step := c.Step
 		mustCommand(t, "train", "--resume", "--out", at(name+"-killed"), "--steps", fmt.Sprint(step+5))
 	}
 }

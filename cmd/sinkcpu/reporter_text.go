@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sinkcpu/sinkcpu/internal/elapsed"
 	"github.com/sinkcpu/sinkcpu/train"
 )
 
@@ -68,7 +69,7 @@ func (r *textReporter) parts() []string {
 		p = append(p, r.loss)
 	}
 	if left := r.pace.left(); left >= 0 {
-		p = append(p, train.Duration(left)+" left", fmt.Sprintf("%.3g steps/s", r.pace.perSecond))
+		p = append(p, elapsed.Text(left)+" left", fmt.Sprintf("%.3g steps/s", r.pace.perSecond))
 	}
 	return p
 }
