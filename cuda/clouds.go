@@ -91,7 +91,7 @@ func (o *Ops) CostGradient(dc *floats, r clouds.Record[float32], invEps float32)
 	o.begin()
 	defer o.mu.Unlock()
 	const wide, tall = 64, 32 // of a block
-	o.run("clouds_cost_gradient", device.Dim{X: ceilDiv(m, wide), Y: ceilDiv(n, tall), Z: k}, o.arg(dc), o.arg(r.C), o.arg(r.F), o.arg(r.G), o.arg(r.Phi), o.arg(r.Psi),
+	o.run("clouds_cost_gradient", device.Dim{X: ceilDiv(m, wide), Y: ceilDiv(n, tall), Z: k}, o.arg(dc), o.arg(r.C), o.arg(r.F), o.arg(r.G), o.arg(r.G0), o.arg(r.Phi), o.arg(r.Psi),
 		device.F32(r.Kappa), device.F32(r.Lambda), device.F32(invEps), count(n), count(m), count(steps), count(problems))
 }
 

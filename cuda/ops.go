@@ -51,6 +51,14 @@ func NewOps(d *device.Device) *Ops {
 	return &Ops{d: d, tensors: err == nil && d.Info().Major >= 8, kernels: map[string]*device.Function{}}
 }
 
+// Unit returns the rounding of an operand of a product.
+func (o *Ops) Unit() float64 {
+	if o.TF32 && o.tensors {
+		return 0x1p-11
+	}
+	return 0x1p-24
+}
+
 // Err returns the first failure of the device, nil where there was none.
 func (o *Ops) Err() error {
 	o.mu.Lock()

@@ -126,6 +126,16 @@ func (o *Ops) checkIndices(y, table, index *floats) {
 	nn.CheckIndices(host, table.Rows())
 }
 
+// AddColumns sets y[i, at+j] = beta y[i, at+j] + alpha x[i, from+j] for j < cols.
+func (o *Ops) AddColumns(y *floats, at int, beta float32, x *floats, from, cols int, alpha float32) {
+	nn.CheckColumns(y, at, x, from, cols)
+	n := y.Rows() * cols
+	o.begin()
+	defer o.mu.Unlock()
+	o.run("nn_add_columns", blocks(n, elements), o.arg(y), o.arg(x), device.F32(beta), device.F32(alpha), count(y.Cols()), count(at), count(x.Cols()),
+		count(from), count(cols), count(n))
+}
+
 // Adam updates p, m and v with the gradient grad.
 func (o *Ops) Adam(p, grad, m, v *floats, step *kernels.AdamStep[float32]) {
 	n := p.Size()

@@ -62,8 +62,7 @@ type Adversarial struct {
 
 // NewAdversarial returns the objective that teaches fit's model through the features. The ground cost is that of fit's criterion. Features and decoder
 // were made by the same table as the model. Where that is a device's, all of a step but its noise and its batch stays there if the criterion is
-// a [TableCriterion] that can, but for the penalty, which takes points and slopes to the host; under any other criterion points and features
-// go between the networks by the host, which compares the clouds.
+// a [TableCriterion] that can; under any other criterion points and features go between the networks by the host, which compares the clouds.
 func NewAdversarial(fit *Fit, features nn.Layer[float32], cfg CriticConfig) (*Adversarial, error) {
 	if cfg.Steps < 1 || cfg.GeneratorSteps < 0 || cfg.GeneratorSteps == 0 && cfg.Frozen {
 		return nil, fmt.Errorf("generative: %d steps of the critic and %d of the generator, want positive numbers, or 0 of the generator where the critic learns", cfg.Steps, cfg.GeneratorSteps)
@@ -81,14 +80,13 @@ func NewAdversarial(fit *Fit, features nn.Layer[float32], cfg CriticConfig) (*Ad
 		return nil, err
 	}
 	o := &Adversarial{Fit: fit, cfg: cfg, between: fit.ops, features: features, critic: nn.NewGroup("critic", features.Params(), opt), dim: out[len(out)-1]}
-	host, steep := hostOps(fit.ops, fit.cfg.Runner), fromHost(fit.ops, features)
 	if fit.there == nil {
-		o.between, o.features = host, steep
+		o.between, o.features = hostOps(fit.ops, fit.cfg.Runner), fromHost(fit.ops, features)
 		cfg.Decoder = fromHost(fit.ops, cfg.Decoder)
 		o.dfx, o.dfy = nn.NewTensor[float32](total/2, o.dim), nn.NewTensor[float32](total/2, o.dim)
 	}
 	o.points, o.df = tensorIn(o.between, total, fit.model.dim), tensorIn(o.between, total, o.dim)
-	if o.penalty, err = newGradientPenalty(host, steep, cfg.Penalty, fit.cfg.Seed); err != nil {
+	if o.penalty, err = newGradientPenalty(o.between, o.features, cfg.Penalty, fit.cfg.Seed, fit.cfg.Runner); err != nil {
 		return nil, err
 	}
 	if cfg.Frozen {
@@ -119,11 +117,12 @@ func (o *Adversarial) Step(ctx context.Context, data Batches, report bool) ([]Me
 	var fall float64
 	for k := 0; k < o.cfg.Steps && !o.cfg.Frozen; k++ {
 		var err error
-		known := o.there == nil || report && o.cfg.GeneratorSteps == 0 // the host has the metrics in any case
+		told := report && k == o.cfg.Steps-1
+		known := o.there == nil || told && o.cfg.GeneratorSteps == 0 // the host has the metrics in any case
 		if metrics, err = o.compare(ctx, data, true, known); err != nil {
 			return nil, err
 		}
-		if ofCritic, err = o.ascend(lossOf(metrics)); err != nil {
+		if ofCritic, err = o.ascend(lossOf(metrics), told); err != nil {
 			return nil, err
 		}
 	}
@@ -208,8 +207,8 @@ func (o *Adversarial) gathered() (x, y []float32, err error) {
 	return x, y, err
 }
 
-// ascend takes the critic's step uphill, and the decoder's, and returns their metrics.
-func (o *Adversarial) ascend(loss float64) ([]Metric, error) {
+// ascend takes the critic's step uphill, and the decoder's, and returns their metrics; those that nothing else needs only where report is set.
+func (o *Adversarial) ascend(loss float64, report bool) ([]Metric, error) {
 	o.critic.ZeroGrad()
 	o.between.Scale(o.df, -1)
 	var lost float64
@@ -219,7 +218,7 @@ func (o *Adversarial) ascend(loss float64) ([]Metric, error) {
 	o.features.Backward(o.df, nn.WantParams)
 	var steep float64
 	if o.penalty != nil {
-		steep = o.penalty.add(onHost(o.points), onHost(o.embedded), &o.share)
+		steep = o.penalty.add(o.points, o.embedded, &o.share, report)
 	}
 	if err := o.share.sum(o.critic.Params); err != nil {
 		return nil, err

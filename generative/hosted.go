@@ -83,3 +83,9 @@ func onHost[T kernels.Float](x *nn.Tensor[T]) *nn.Tensor[T] {
 func tensorIn[T kernels.Float](ops nn.Ops[T], rows, cols int) *nn.Tensor[T] {
 	return nn.TensorIn(ops.Alloc(rows*cols), 0, rows, cols)
 }
+
+// row returns row i of a tensor of the host of that many rows.
+func row[T kernels.Float](t *nn.Tensor[T], i, rows int) []T {
+	d := t.Size() / rows
+	return t.Data()[i*d : (i+1)*d]
+}

@@ -69,6 +69,9 @@ type Ops[T kernels.Float] interface {
 	// ScatterAdd adds row i of y to row index[i] of the table, in the order of i.
 	ScatterAdd(table, y, index *Tensor[T])
 
+	// AddColumns sets y[i, at+j] = beta y[i, at+j] + alpha x[i, from+j] for j < cols, in matrices of as many rows. With beta = 0, y is not read.
+	AddColumns(y *Tensor[T], at int, beta T, x *Tensor[T], from, cols int, alpha T)
+
 	// Adam updates the parameters p and the moments m, v with the gradient grad, as [kernels.Adam] does.
 	Adam(p, grad, m, v *Tensor[T], step *kernels.AdamStep[T])
 	// RMSProp updates the parameters p, the moment v and, unless it is nil, the momentum u, as [RMSProp] says.

@@ -39,6 +39,13 @@ func GemmSizes[T kernels.Float](transA, transB bool, a, b, c *Tensor[T]) (m, n, 
 	return m, n, k
 }
 
+// CheckColumns panics unless the matrices have as many rows, and cols columns each from at and from on.
+func CheckColumns[T kernels.Float](y *Tensor[T], at int, x *Tensor[T], from, cols int) {
+	if y.Rows() != x.Rows() || cols < 0 || at < 0 || from < 0 || cols > y.Cols()-at || cols > x.Cols()-from {
+		panic("nn: AddColumns: columns do not fit")
+	}
+}
+
 // ChannelSizes returns the number of channels of a tensor [n, channels, ...] and the elements of one channel of one image. It panics on a
 // tensor of one dimension.
 func ChannelSizes[T kernels.Float](x *Tensor[T]) (channels, place int) {

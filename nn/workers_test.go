@@ -224,6 +224,9 @@ func (d device) Clamp(x *Tensor[float32], lo, hi float32) { d.cpu.Clamp(d.maybe(
 func (d device) Gather(y, table, index *Tensor[float32]) {
 	d.cpu.Gather(d.maybe(y), d.maybe(table), d.maybe(index))
 }
+func (d device) AddColumns(y *Tensor[float32], at int, beta float32, x *Tensor[float32], from, cols int, alpha float32) {
+	d.cpu.AddColumns(d.maybe(y), at, beta, d.maybe(x), from, cols, alpha)
+}
 func (d device) ScatterAdd(table, y, index *Tensor[float32]) {
 	d.cpu.ScatterAdd(d.maybe(table), d.maybe(y), d.maybe(index))
 }

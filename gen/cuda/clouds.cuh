@@ -79,6 +79,16 @@ template <class Terms> DEVICE_INLINE void columns(const float *c, int n, int m, 
   t.leave(k * m + j, s, n);
 }
 
+// dot_of returns the sum of a_k b_k over a row to each lane of its warp.
+DEVICE_INLINE float dot_of(const float *a, const float *b, int d) {
+  float sum = 0.f;
+  for (int k = threadIdx.x % 32; k < d; k += 32) sum = fmaf(a[k], b[k], sum);
+  return warp_sum(sum);
+}
+
+// row_of_warp is the row that a warp has where each has one.
+DEVICE_INLINE int row_of_warp() { return blockIdx.x * (THREADS / 32) + threadIdx.x / 32; }
+
 } // namespace clouds
 
 // CLOUDS_PASS makes the kernels clouds_name_rows and clouds_name_columns of a pass from CLOUDS_PARAMETERS(...) and the terms.

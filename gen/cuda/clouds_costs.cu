@@ -71,16 +71,6 @@ struct Total {
   __device__ __forceinline__ void leave(int at, State s, int) const { sums[at] = s; }
 };
 
-// dot_of returns the sum of a_k b_k over a row to each lane of its warp.
-DEVICE_INLINE float dot_of(const float *a, const float *b, int d) {
-  float sum = 0.f;
-  for (int k = threadIdx.x % 32; k < d; k += 32) sum = fmaf(a[k], b[k], sum);
-  return warp_sum(sum);
-}
-
-// row_of_warp is the row that a warp has where each has one.
-DEVICE_INLINE int row_of_warp() { return blockIdx.x * (THREADS / 32) + threadIdx.x / 32; }
-
 // block_total leaves the sum of what the threads have in double at p.
 DEVICE_INLINE void block_total(double *p, double sum) {
   __shared__ double held[THREADS];

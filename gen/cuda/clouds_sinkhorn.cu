@@ -153,11 +153,11 @@ extern "C" __global__ void __launch_bounds__(256)
 //
 //     dc_ij = (e_ij (1 - inv_eps c_ij) + lambda sum_l (psi_lj 2^(lambda f_li + g_lj - kappa c_ij) + phi_li 2^(f_li + lambda g_(l-1)j - kappa c_ij)))/(n m)
 //
-// A block has 32 rows and 64 columns, a thread 4 and 2 of them. Work per entry: 8 bytes, and for each step two exponentials, eight operations and
+// with g_0 of first, zeros where that is null. A block has 32 rows and 64 columns, a thread 4 and 2 of them. Work per entry: 8 bytes, and for each step two exponentials, eight operations and
 // a load and a half: it is bound by the exponentials, 16 steps of three problems of 1000 x 1000 are 25 us of an H200.
 extern "C" __global__ void __launch_bounds__(256)
-    clouds_cost_gradient(float *dc, const float *c, const float *f, const float *g, const float *phi, const float *psi, float kappa, float lambda,
-                         float inv_eps, int n, int m, int steps, int problems) {
+    clouds_cost_gradient(float *dc, const float *c, const float *f, const float *g, const float *first, const float *phi, const float *psi, float kappa,
+                         float lambda, float inv_eps, int n, int m, int steps, int problems) {
   constexpr int down = 4, across = 2;
   int k = blockIdx.z, i0 = (blockIdx.y * 8 + threadIdx.x / 32) * down, j0 = blockIdx.x * (32 * across) + threadIdx.x % 32;
   int at_i[down], at_j[across]; // those beyond the matrix are of its last row and column
@@ -174,7 +174,7 @@ extern "C" __global__ void __launch_bounds__(256)
       sum[q][p] = 0.f;
     }
 #pragma unroll
-  for (int p = 0; p < across; p++) before[p] = 0.f;
+  for (int p = 0; p < across; p++) before[p] = first ? first[at_j[p]] : 0.f;
 #pragma unroll 1
   for (int l = 0; l < steps; l++) {
     size_t rows = (size_t)l * problems * n, cols = (size_t)l * problems * m;

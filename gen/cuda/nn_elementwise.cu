@@ -81,6 +81,18 @@ extern "C" __global__ void nn_add_row(float *y, const float *row, float slope, i
   }
 }
 
+// y[i,at+j] = beta y[i,at+j] + alpha x[i,from+j] for j < cols, in rows of wide and of wide_x numbers. With beta = 0, y is not read.
+extern "C" __global__ void nn_add_columns(float *y, const float *x, float beta, float alpha, int wide, int at, int wide_x, int from, int cols, int n) {
+  Divisor by(cols);
+  unsigned e = blockIdx.x * (THREADS * EACH) + threadIdx.x;
+  for (int k = 0; k < EACH; k++, e += THREADS) {
+    if (e >= (unsigned)n) return;
+    unsigned i = by.quotient(e), j = e - i * cols, to = i * wide + at + j;
+    float v = alpha * x[i * wide_x + from + j];
+    y[to] = beta == 0.f ? v : fmaf(beta, y[to], v);
+  }
+}
+
 extern "C" __global__ void nn_gather(float *y, const float *table, const float *index, int cols, int n) {
   Divisor by(cols);
   unsigned at = blockIdx.x * (THREADS * EACH) + threadIdx.x;
@@ -131,7 +143,7 @@ extern "C" __global__ void nn_rmsprop(float *p, const float *grad, float *v, flo
 
 } // namespace nn_elementwise
 
-using nn_elementwise::nn_adam, nn_elementwise::nn_add_row, nn_elementwise::nn_axpy, nn_elementwise::nn_clamp, nn_elementwise::nn_copy,
+using nn_elementwise::nn_adam, nn_elementwise::nn_add_columns, nn_elementwise::nn_add_row, nn_elementwise::nn_axpy, nn_elementwise::nn_clamp, nn_elementwise::nn_copy,
     nn_elementwise::nn_elu, nn_elementwise::nn_elu_backward, nn_elementwise::nn_gather, nn_elementwise::nn_gelu,
     nn_elementwise::nn_gelu_backward, nn_elementwise::nn_leaky_relu, nn_elementwise::nn_leaky_relu_backward, nn_elementwise::nn_mul,
     nn_elementwise::nn_rmsprop, nn_elementwise::nn_scale, nn_elementwise::nn_scatter_add, nn_elementwise::nn_sigmoid,

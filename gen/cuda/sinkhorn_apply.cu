@@ -175,18 +175,8 @@ DEVICE_INLINE void weighed(const float *x, const float *y, int ld, const float *
         fetch(tile, 0);
     }
     for (int turn = 0; tile < last; tile++, turn ^= 1) {
-        if (tile + 1 < last) {
-            fetch(tile + 1, turn ^ 1);
-            copy_wait<1>();
-        } else {
-            copy_wait<0>();
-        }
-        __syncthreads();
         Products p;
-        clear(p);
-#pragma unroll 1
-        for (int chunk = 0; chunk < chunks; chunk++)
-            multiply<terms>(p, held + (chunk * tall + warp * high) * depth, columns + (turn * chunks + chunk) * wide * depth);
+        tile_products<terms>(p, tile + 1 < last, [&] { fetch(tile + 1, turn ^ 1); }, held, tall, warp * high, columns, turn, chunks);
         finish(p, cost, cx, cy, i, tile * wide);
 #pragma unroll
         for (int a = 0; a < down; a++)

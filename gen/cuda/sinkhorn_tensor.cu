@@ -79,25 +79,17 @@ DEVICE_INLINE void resident(const float *x, const float *y, int ld, const float 
     int tile = first_tile(count, blockIdx.y, gridDim.y), last = first_tile(count, blockIdx.y + 1, gridDim.y);
     Sums sums;
     clear(sums);
+    auto fetch = [&](int next, int turn) {
+        load<threads>(columns + turn * wide * ld, wide, y + (size_t)next * wide * ld, ld, wide, chunks);
+        copy_commit();
+    };
     if (tile < last) {
         load<threads>(held, tall, x + (size_t)i0 * ld, ld, tall, chunks);
-        load<threads>(columns, wide, y + (size_t)tile * wide * ld, ld, wide, chunks);
-        copy_commit();
+        fetch(tile, 0);
     }
     for (int turn = 0; tile < last; tile++, turn ^= 1) {
-        if (tile + 1 < last) {
-            load<threads>(columns + (turn ^ 1) * wide * ld, wide, y + (size_t)(tile + 1) * wide * ld, ld, wide, chunks);
-            copy_commit();
-            copy_wait<1>();
-        } else {
-            copy_wait<0>();
-        }
-        __syncthreads();
         Products p;
-        clear(p);
-#pragma unroll 1
-        for (int chunk = 0; chunk < chunks; chunk++)
-            multiply<terms>(p, held + (chunk * tall + warp * high) * depth, columns + (turn * chunks + chunk) * wide * depth);
+        tile_products<terms>(p, tile + 1 < last, [&] { fetch(tile + 1, turn ^ 1); }, held, tall, warp * high, columns, turn, chunks);
         __syncthreads();
         reduce<mode>(sums, p, cost, u, v, cx, cy, i0 + warp * high, tile * wide);
     }

@@ -52,6 +52,22 @@ template <int threads> DEVICE_INLINE void load(float *to, int held, const float 
     }
 }
 
+// tile_products sets p to the products of a warp's rows and the columns of a tile, of which chunks lie tall and wide points apart, once their copies are
+// there; where more are to come, fetch starts those of the next tile before.
+template <int terms, class Fetch>
+DEVICE_INLINE void tile_products(Products &p, bool more, Fetch fetch, const float *held, int tall, int row, const float *columns, int turn, int chunks) {
+    if (more) {
+        fetch();
+        copy_wait<1>();
+    } else {
+        copy_wait<0>();
+    }
+    __syncthreads();
+    clear(p);
+#pragma unroll 1
+    for (int chunk = 0; chunk < chunks; chunk++) multiply<terms>(p, held + (chunk * tall + row) * depth, columns + (turn * chunks + chunk) * wide * depth);
+}
+
 // finish turns a warp's products into what enters exponents. j is the column of its first.
 DEVICE_INLINE void finish(Products &p, const Cost &cost, const float *cx, const float *cy, int i, int j) {
     if (cost.finish == as_is) return;

@@ -103,7 +103,29 @@ func CheckRecord[T kernels.Float](dc *nn.Tensor[T], r Record[T]) (steps, problem
 	}
 	nn.CheckSizes(s[0]*s[1]*n, r.Phi)
 	nn.CheckSizes(s[0]*s[1]*m, r.G, r.Psi)
+	nn.CheckSizes(s[1]*m, r.G0)
 	return s[0], s[1]
+}
+
+// CheckBetween holds the points of Between against each other, and returns how many there are and their dimension.
+func CheckBetween[T kernels.Float](p, u, distance, x, y, t *nn.Tensor[T]) (n, d int) {
+	n, d = x.Rows(), x.Cols()
+	nn.CheckSizes(n*d, p, u, y)
+	nn.CheckSizes(n, distance, t)
+	if d == 0 || y.Cols() != d || p != nil && t == nil {
+		panic(fmt.Sprintf("clouds: points between clouds of %v and %v", x, y))
+	}
+	return n, d
+}
+
+// CheckSlopePenalty holds slopes and directions against each other, and returns how many there are and the dimension of either.
+func CheckSlopePenalty[T kernels.Float](g, u, excess, distance *nn.Tensor[T]) (n, d, dim int) {
+	n = excess.Size()
+	nn.CheckSizes(n, distance)
+	if n == 0 || g.Size()%n != 0 || u.Size()%n != 0 {
+		panic(fmt.Sprintf("clouds: slopes of %v and directions of %v for %d points", g, u, n))
+	}
+	return n, g.Size() / n, u.Size() / n
 }
 
 // CheckCount holds the number of results against that of the problems.

@@ -201,6 +201,8 @@ func (Host[T]) CostGradient(dc *nn.Tensor[T], r Record[T], invEps T) {
 					f, before := at(r.F, l, q, n, i), 0.
 					if l > 0 {
 						before = at(r.G, l-1, q, m, j)
+					} else if r.G0 != nil {
+						before = at(r.G0, 0, q, m, j)
 					}
 					sum += lambda * (at(r.Psi, l, q, m, j)*math.Exp2(lambda*f+at(r.G, l, q, m, j)-kappa*c) + at(r.Phi, l, q, n, i)*math.Exp2(f+lambda*before-kappa*c))
 				}

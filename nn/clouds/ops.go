@@ -58,8 +58,21 @@ type Ops[T kernels.Float] interface {
 	//
 	//	dc_ij = (e_ij (1 - c_ij/eps) + sum_l lambda (psi_lj 2^(lambda f_li + g_lj - kappa c_ij) + phi_li 2^(f_li + lambda g_(l-1)j - kappa c_ij)))/(n m)
 	//
-	// with e_ij of the last potentials, g_0 = 0, and without the term of 1/eps where invEps is 0.
+	// with e_ij of the last potentials, g_0 of the record, and without the term of 1/eps where invEps is 0.
 	CostGradient(dc *nn.Tensor[T], r Record[T], invEps T)
+
+	// Between sets points p_i between those of two clouds, their directions u_i and their distances, each unless it is nil.
+	//
+	//	p_i = t_i x_i + (1-t_i) y_i          u_i = (x_i - y_i)/|x_i - y_i|, 0 where that is 0          distance_i = |x_i - y_i|
+	//
+	// t is read for p alone.
+	Between(p, u, distance, x, y, t *nn.Tensor[T])
+	// SlopePenalty makes of slopes g and of directions u what a central difference of (|g_i| - 1)^2 takes, of steps h_i = step distance_i.
+	//
+	//	excess_i = |g_i| - 1          u_i = alpha (|g_i| - 1)/h_i u_i          g_i = h_i g_i/|g_i|
+	//
+	// Where |g_i| or h_i is 0 both u_i and g_i become 0.
+	SlopePenalty(g, u, excess, distance *nn.Tensor[T], step, alpha T)
 
 	// Similarity sets sum[k] to the sum of a kernel of squared distances over the pairs of problem k, and replaces each q in c by the slope
 	// d kernel/d(q/2).
@@ -95,9 +108,10 @@ type Plan[T kernels.Float] struct {
 //
 //	F, G       soft minima of rows and columns; potentials are Lambda times them
 //	Phi, Psi   cotangents of the potentials of a unit of mass
+//	G0         g_0 [problems, points]; nil for zeros
 type Record[T kernels.Float] struct {
-	C, F, G, Phi, Psi *nn.Tensor[T]
-	Kappa, Lambda     T
+	C, F, G, G0, Phi, Psi *nn.Tensor[T]
+	Kappa, Lambda         T
 }
 
 // Sums are those of [Ops].Weigh.

@@ -125,6 +125,8 @@ func (s *suite[T]) panics(t *testing.T) {
 		"Gemm":            func() { o.Gemm(false, false, 1, six, six, 0, six) },
 		"Gemm, result":    func() { o.Gemm(false, true, 1, six, six, 0, six) },
 		"AddRow":          func() { o.AddRow(six, four) },
+		"AddColumns":      func() { o.AddColumns(six, 2, 1, six, 0, 2, 1) },
+		"AddColumns, x":   func() { o.AddColumns(six, 0, 1, table, 0, 2, 1) },
 		"ColumnSums":      func() { o.ColumnSums(four, six) },
 		"ChannelSums":     func() { o.ChannelSums(four, four) },
 		"Conv":            func() { o.Conv(make(1, 3, 4, 4), image, weight, nil, g) },

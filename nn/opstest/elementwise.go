@@ -240,6 +240,17 @@ func (s *suite[T]) rows(t *testing.T) {
 	one(t, newDraw(2), 2, 5000, 2)
 	one(t, newDraw(3), 9, 2, 5000)
 
+	rapid.Check(t, func(t *rapid.T) {
+		rows, cols := rapid.IntRange(0, 40).Draw(t, "rows"), rapid.IntRange(0, 300).Draw(t, "cols")
+		at, from := rapid.IntRange(0, 9).Draw(t, "at"), rapid.IntRange(0, 9).Draw(t, "from")
+		beta := rapid.SampledFrom([]float64{0, 1, -.5}).Draw(t, "beta")
+		d := newDraw(rapid.Uint64().Draw(t, "seed"))
+		y := d.normal(rows, at+cols+rapid.IntRange(0, 3).Draw(t, "beyond y")).written()
+		x := d.normal(rows, from+cols+rapid.IntRange(0, 3).Draw(t, "beyond x"))
+		columns := operation[T]{"AddColumns", addColumns[T](at, from, cols), addColumns[float64](at, from, cols)}
+		s.check(t, columns, []*operand{y, x}, args{alpha: .25, beta: beta}, s.of(2, 4))
+	})
+
 	nan := []*operand{newDraw(4).normal(3, 4), newDraw(5).normal(3, 4)}
 	nan[0].values[5] = math.NaN()
 	s.check(t, dot, nan, args{}, s.of(16, 1))
@@ -261,6 +272,12 @@ func (s *suite[T]) rows(t *testing.T) {
 func addRow[U kernels.Float](o nn.Ops[U], x []*nn.Tensor[U], _ args) float64 {
 	o.AddRow(x[0], x[1])
 	return 0
+}
+func addColumns[U kernels.Float](at, from, cols int) method[U] {
+	return func(o nn.Ops[U], x []*nn.Tensor[U], a args) float64 {
+		o.AddColumns(x[0], at, U(a.beta), x[1], from, cols, U(a.alpha))
+		return 0
+	}
 }
 func columnSums[U kernels.Float](o nn.Ops[U], x []*nn.Tensor[U], _ args) float64 {
 	o.ColumnSums(x[0], x[1])

@@ -29,7 +29,7 @@ func Run[T kernels.Float](t *testing.T, ops clouds.Ops[T]) {
 		run  func(t *testing.T)
 	}{
 		{"PairCosts", s.pairCosts}, {"PullCosts", s.pullCosts}, {"Means", s.means}, {"SoftMin", s.softMin}, {"Plan", s.plan}, {"Weigh", s.weigh},
-		{"CostGradient", s.costGradient}, {"Similarity", s.similarity}, {"NaN", s.nan},
+		{"CostGradient", s.costGradient}, {"Similarity", s.similarity}, {"Between", s.between}, {"SlopePenalty", s.slopePenalty}, {"NaN", s.nan},
 	} {
 		t.Run(test.name, test.run)
 	}
@@ -411,6 +411,7 @@ func (s *suite[T]) costGradient(t *testing.T) {
 			dc := s.tensor("dc", size[:], normals(rng, 1))
 			there := clouds.Record[T]{C: p.c.there, F: f.there, G: g.there, Phi: phi.there, Psi: psi.there, Kappa: T(kappa), Lambda: .75}
 			here := clouds.Record[float64]{C: p.c.here, F: f.here, G: g.here, Phi: phi.here, Psi: psi.here, Kappa: kappa, Lambda: .75}
+			begin := s.tensor("g0", []int{k + 1, m}, potentials(rng, kappa))
 			for _, invEps := range []float64{kappa / math.Log2E, 0} {
 				largest := math.Exp2(.1*kappa) * (1 + invEps) * 4 / float64(n*m) // of an entry, where c is 0
 				lost := func(want float64) float64 { return 4 * p.size * s.u * (math.Abs(want) + 3*steps*largest) }
@@ -418,6 +419,12 @@ func (s *suite[T]) costGradient(t *testing.T) {
 					func() { s.ops.CostGradient(dc.there, there, T(invEps)) },
 					func() { s.host.CostGradient(dc.here, here, invEps) },
 					[]*pair[T]{p.c, f, g, phi, psi}, []*pair[T]{dc}, lost)
+				there, here := there, here
+				there.G0, here.G0 = begin.there, begin.here
+				s.call(t, fmt.Sprintf("%v, kappa %g, from potentials", size, kappa),
+					func() { s.ops.CostGradient(dc.there, there, T(invEps)) },
+					func() { s.host.CostGradient(dc.here, here, invEps) },
+					[]*pair[T]{p.c, f, g, begin, phi, psi}, []*pair[T]{dc}, lost)
 			}
 		}
 	}
@@ -439,6 +446,83 @@ func (s *suite[T]) similarity(t *testing.T) {
 					t.Errorf("%v, %s: sum %d is %v, want %v", size, kernel, k, got[k], want[k])
 				}
 			}
+		}
+	}
+}
+
+// rowSizes are numbers of rows, and of what a row has.
+var rowSizes = [][2]int{{1, 1}, {7, 31}, {8, 33}, {9, 70}, {20, 300}}
+
+// between: a sum of d squares loses d units, of which a root has half; the points are of the size of the clouds, here 1, and p is one product and a sum.
+func (s *suite[T]) between(t *testing.T) {
+	rng := rand.New(rand.NewPCG(19, 20))
+	for _, size := range rowSizes {
+		n, d := size[0], size[1]
+		x, y := s.tensor("x", size[:], normals(rng, 1)), s.tensor("y", size[:], normals(rng, 1))
+		equal := x.from[(n-1)*d:] // the last rows
+		y = s.tensor("y", size[:], func(i int) float64 {
+			if k := i - (n-1)*d; k >= 0 {
+				return equal[k]
+			}
+			return y.from[i]
+		})
+		share := s.tensor("t", []int{n}, func(int) float64 { return rng.Float64() })
+		p, u, far := s.tensor("p", size[:], normals(rng, 1)), s.tensor("u", size[:], normals(rng, 1)), s.tensor("distance", []int{n}, normals(rng, 1))
+		lost := s.of(16+float64(d), 4)
+		s.call(t, fmt.Sprintf("%v", size),
+			func() { s.ops.Between(p.there, u.there, far.there, x.there, y.there, share.there) },
+			func() { s.host.Between(p.here, u.here, far.here, x.here, y.here, share.here) },
+			[]*pair[T]{x, y, share}, []*pair[T]{p, u, far}, lost)
+		s.call(t, fmt.Sprintf("%v, directions alone", size),
+			func() { s.ops.Between(nil, u.there, nil, x.there, y.there, nil) },
+			func() { s.host.Between(nil, u.here, nil, x.here, y.here, nil) },
+			[]*pair[T]{x, y}, []*pair[T]{u}, lost)
+		for k, v := range s.values(t, u)[(n-1)*d:] {
+			if v != 0 {
+				t.Fatalf("%v: number %d of the direction between equal points is %v", size, k, v)
+			}
+		}
+	}
+}
+
+// slopePenalty: steps are at least .05 of what they divide, and of |g_i| - 1 as much is lost as of |g_i|. Of three points one has no slope, one no distance.
+func (s *suite[T]) slopePenalty(t *testing.T) {
+	rng := rand.New(rand.NewPCG(21, 22))
+	for _, size := range rowSizes {
+		for _, dim := range []int{1, 5, 40} {
+			n, d := size[0], size[1]
+			g := s.tensor("g", size[:], func(i int) float64 {
+				if i/d%3 == 1 {
+					return 0
+				}
+				return rng.NormFloat64()
+			})
+			u := s.tensor("u", []int{n, dim}, normals(rng, 1))
+			far := s.tensor("distance", []int{n}, func(i int) float64 {
+				if i%3 == 2 {
+					return 0
+				}
+				return .5 + rng.Float64()
+			})
+			excess := s.tensor("excess", []int{n}, normals(rng, 1))
+			s.call(t, fmt.Sprintf("%v, %d", size, dim),
+				func() { s.ops.SlopePenalty(g.there, u.there, excess.there, far.there, .125, .75) },
+				func() { s.host.SlopePenalty(g.here, u.here, excess.here, far.here, .125, .75) },
+				[]*pair[T]{far}, []*pair[T]{g, u, excess}, s.of(16+float64(d), 20*math.Sqrt(float64(d))))
+			for i, v := range s.values(t, u) {
+				if i/dim%3 != 0 && v != 0 {
+					t.Fatalf("%v: number %d of the direction of a point without a slope or a distance is %v", size, i, v)
+				}
+			}
+		}
+	}
+	g, u := s.tensor("g", []int{2, 3}, func(i int) float64 { return []float64{1, math.NaN(), 2, 0, 3, 4}[i] }), s.tensor("u", []int{2, 2}, normals(rng, 1))
+	far, excess := s.tensor("distance", []int{2}, func(int) float64 { return 1 }), s.tensor("excess", []int{2}, normals(rng, 1))
+	s.ops.SlopePenalty(g.there, u.there, excess.there, far.there, .125, .75)
+	for _, p := range []*pair[T]{g, u, excess} {
+		v := s.values(t, p)
+		if k := len(v) / 2; v[k-1] == v[k-1] || v[k] != v[k] {
+			t.Errorf("%s is %v where a slope is not a number", p.name, v)
 		}
 	}
 }
