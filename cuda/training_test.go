@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"unsafe"
 
@@ -137,21 +138,27 @@ func autoEncoder(images bool, cfg aeConfig) func(ops nn.Ops[float32]) (generativ
 	}
 }
 
-// learned are costs between features that learn, or stay, all of which is on the device but the points of a penalty.
+// learned are costs between features that learn, or stay. mixed adds a cost between rows.
 var learned = []struct {
 	name      string
 	features  int
 	spectral  bool
+	mixed     bool
 	criterion func() (generative.Criterion[float32], error)
 	cfg       generative.CriticConfig
 }{
-	{"clipped", 3, false, comparisons[0].make, generative.CriticConfig{Steps: 2, GeneratorSteps: 1, Clip: .1, Optimizer: "rmsprop"}},
-	{"spectral, reconstruction", 3, true, comparisons[2].make, generative.CriticConfig{Steps: 1, GeneratorSteps: 2, Reconstruction: .1}},
-	{"penalty", 3, false, comparisons[0].make, generative.CriticConfig{Steps: 1, GeneratorSteps: 1, Penalty: 1}},
-	{"frozen, mmd", 3, false, comparisons[6].make, generative.CriticConfig{Steps: 1, GeneratorSteps: 1, Frozen: true}},
-	{"the model stays", 3, false, comparisons[0].make, generative.CriticConfig{Steps: 1, Clip: .1}},
-	{"means", 1, false, func() (generative.Criterion[float32], error) { return generative.MeanDifference[float32]{}, nil }, generative.CriticConfig{Steps: 2, GeneratorSteps: 1, Clip: .1}},
-	{"exact", 3, false, func() (generative.Criterion[float32], error) {
+	{"clipped", 3, false, false, comparisonOf("sharp, eps of the mean"), generative.CriticConfig{Steps: 2, GeneratorSteps: 1, Clip: .1, Optimizer: "rmsprop"}},
+	{"spectral, reconstruction", 3, true, false, comparisonOf("entropic, independent, reach"), generative.CriticConfig{Steps: 1, GeneratorSteps: 2, Reconstruction: .1}},
+	{"penalty", 3, false, false, comparisonOf("sharp, eps of the mean"), generative.CriticConfig{Steps: 1, GeneratorSteps: 1, Penalty: 1}},
+	{"penalty, compared by the host", 3, false, false, func() (generative.Criterion[float32], error) {
+		return transport(generative.TransportConfig{Loss: "plain", Self: "same", Cost: "sqeuclidean", Exact: true})
+	}, generative.CriticConfig{Steps: 1, GeneratorSteps: 1, Penalty: 1}},
+	{"mixed", 3, false, true, comparisonOf("sharp, eps of the mean"), generative.CriticConfig{Steps: 1, GeneratorSteps: 1, Clip: .1}},
+	{"envelope", 3, false, false, comparisonOf("envelope, reach"), generative.CriticConfig{Steps: 1, GeneratorSteps: 1, Clip: .1}},
+	{"frozen, mmd", 3, false, false, comparisonOf("mmd"), generative.CriticConfig{Steps: 1, GeneratorSteps: 1, Frozen: true}},
+	{"the model stays", 3, false, false, comparisonOf("sharp, eps of the mean"), generative.CriticConfig{Steps: 1, Clip: .1}},
+	{"means", 1, false, false, func() (generative.Criterion[float32], error) { return generative.MeanDifference[float32]{}, nil }, generative.CriticConfig{Steps: 2, GeneratorSteps: 1, Clip: .1}},
+	{"exact", 3, false, false, func() (generative.Criterion[float32], error) {
 		return transport(generative.TransportConfig{Loss: "sinkhorn", Self: "same", Cost: "sqeuclidean", Exact: true})
 	}, generative.CriticConfig{Steps: 1, GeneratorSteps: 1, Clip: .1}},
 }
@@ -186,6 +193,13 @@ func adversary(ops nn.Ops[float32], k int) (*generative.Adversarial, error) {
 		c.cfg.Decoder = net(4, c.features, 2)
 	}
 	c.cfg.Rate = 1e-3
+	if c.mixed {
+		mixed, err := generative.NewMixedFeatures(ops, features, 2, "cosine", .5)
+		if err != nil {
+			return nil, err
+		}
+		return generative.NewAdversarial(fit, mixed, c.cfg)
+	}
 	return generative.NewAdversarial(fit, features, c.cfg)
 }
 
@@ -226,6 +240,17 @@ func TestLearnedCosts(t *testing.T) {
 		}
 		if again := steps(there, k); fmt.Sprint(again) != fmt.Sprint(got) {
 			t.Errorf("%s: %v, and %v when it is computed again", c.name, got, again)
+		}
+	}
+}
+
+// A gradient penalty is refused where products are of operands rounded to TF32: the difference that its derivative is would drown in them.
+func TestPenaltyInTF32(t *testing.T) {
+	ops := cuda.NewOps(simulated(t, sim.Options{}))
+	ops.TF32 = true
+	for k, c := range learned {
+		if _, err := adversary(ops, k); (err == nil) != (c.cfg.Penalty == 0) || err != nil && !strings.Contains(err.Error(), "SINKCPU_TF32") {
+			t.Errorf("%s: %v", c.name, err)
 		}
 	}
 }
@@ -315,12 +340,33 @@ var comparisons = []struct {
 	{"a power", func() (generative.Criterion[float32], error) {
 		return transport(generative.TransportConfig{Loss: "sinkhorn", Self: "same", Cost: "pow:1.5", Value: sinkhorn.Sharp, Eps: .3, Steps: 6})
 	}},
+	{"envelope, reach", func() (generative.Criterion[float32], error) {
+		return transport(generative.TransportConfig{Loss: "sinkhorn", Self: "same", Cost: "sqeuclidean", Value: sinkhorn.Entropic, Eps: .2, Steps: 1000, Gradient: "envelope", Tol: 1e-6, Reach: 1})
+	}},
+	{"envelope, otgan, sharp values", func() (generative.Criterion[float32], error) {
+		return transport(generative.TransportConfig{Loss: "otgan", Self: "same", Cost: "cosine", Value: sinkhorn.Sharp, Eps: .2, Steps: 1000, Gradient: "envelope", Tol: 1e-6})
+	}},
+	{"implicit, eps of the mean", func() (generative.Criterion[float32], error) {
+		return transport(generative.TransportConfig{Loss: "divergence", Self: "same", Cost: "sqeuclidean", Value: sinkhorn.Sharp, Eps: .1, OfMean: true, Steps: 5000, Gradient: "implicit", Tol: 1e-5})
+	}},
 	{"mmd", func() (generative.Criterion[float32], error) {
 		return generative.NewMMD[float32](generative.MMDConfig{Kernel: "gaussian", Bandwidths: []float64{.5, 1}})
 	}},
 	{"mmd, energy, unbiased", func() (generative.Criterion[float32], error) {
 		return generative.NewMMD[float32](generative.MMDConfig{Kernel: "energy", Unbiased: true})
 	}},
+}
+
+// comparisonOf returns how one of them is made.
+func comparisonOf(name string) func() (generative.Criterion[float32], error) {
+	return func() (generative.Criterion[float32], error) {
+		for _, c := range comparisons {
+			if c.name == name {
+				return c.make()
+			}
+		}
+		return nil, errors.New("no comparison " + name)
+	}
 }
 
 func transport(c generative.TransportConfig) (generative.Criterion[float32], error) {
@@ -362,7 +408,7 @@ func TestComparisons(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := compare(there(x), there(y), n, ax, ay, true)
+			got, err := compare(context.Background(), there(x), there(y), n, ax, ay, true)
 			if err != nil || len(got) != len(want) {
 				t.Fatalf("%s: %v, %v", c.name, got, err)
 			}
@@ -391,7 +437,7 @@ func TestComparisons(t *testing.T) {
 				near("dy", ay, dy)
 			}
 			alone := there(x)
-			if _, err := compare(there(x), there(y), n, alone, nil, false); err != nil {
+			if _, err := compare(context.Background(), there(x), there(y), n, alone, nil, false); err != nil {
 				t.Fatal(err)
 			}
 			if !slices.Equal(alone.Values(), ax.Values()) {
@@ -635,6 +681,34 @@ func TestTrainingRunOfLearnedCosts(t *testing.T) {
 			if !errors.Is(err, device.ErrFault) {
 				t.Errorf("%s: a run whose device fails at %g of its calls: %v", objective, share, err)
 			}
+		}
+	}
+}
+
+// A run on the features of digits, beside rows, has the losses of the host's.
+func TestTrainingRunOfDigits(t *testing.T) {
+	run := func(ops nn.Ops[float32]) *train.Summary {
+		c := train.DefaultConfigOf("sinkhorn", "glyphs")
+		c.Critic, c.Cost, c.Eps, c.CostMix = "digits", "cosine", train.Eps{Value: .1, OfMean: true}, .5
+		c.Steps, c.Batch, c.Hidden, c.EvalEvery = 1, 3, []int{8}, -1
+		o, err := train.PrepareOn(ops, c, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Dir = filepath.Join(t.TempDir(), "run")
+		s, err := train.Run(context.Background(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	want, got := run(nn.NewCPU[float32](nil)), run(cuda.NewOps(simulated(t, sim.Options{})))
+	if len(got.Metrics) == 0 || len(got.Metrics) != len(want.Metrics) {
+		t.Fatalf("%+v, want %+v", got.Metrics, want.Metrics)
+	}
+	for k, m := range got.Metrics {
+		if w := want.Metrics[k]; m.Name != w.Name || !(math.Abs(m.Value-w.Value) <= 1e-3*(1+math.Abs(w.Value))) {
+			t.Errorf("%s is %g on the device, want %s %g", m.Name, m.Value, w.Name, w.Value)
 		}
 	}
 }

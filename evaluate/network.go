@@ -30,7 +30,16 @@ type Network struct {
 
 // Digits returns the network "digits", which is part of the package: 28 x 28 grey pixels to 128 features and 10 logits, 98.99 % of MNIST's
 // test images right. run nil means the caller alone.
-func Digits(run kernels.Runner) (*Network, error) { return newNetwork(run, "digits", digitsFile) }
+func Digits(run kernels.Runner) (*Network, error) { return newNetwork(nn.NewCPU[float32](run), "digits", digitsFile) }
+
+// DigitsFeatures returns the layers of [Digits] before its last on a table of operations; see [Network.Features].
+func DigitsFeatures(ops nn.Ops[float32]) (nn.Layer[float32], error) {
+	w, err := newNetwork(ops, "digits", digitsFile)
+	if err != nil {
+		return nil, err
+	}
+	return w.Features(), nil
+}
 
 // OpenNetwork returns a network from a file of weights that says of which architecture they are, such as weights.safetensors of a run of the
 // objective classifier; see [nn.OpenModel].
@@ -39,15 +48,15 @@ func OpenNetwork(run kernels.Runner, name, path string) (*Network, error) {
 	if err != nil {
 		return nil, err
 	}
-	w, err := newNetwork(run, name, file)
+	w, err := newNetwork(nn.NewCPU[float32](run), name, file)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return w, nil
 }
 
-func newNetwork(run kernels.Runner, name string, file []byte) (*Network, error) {
-	l, m, err := nn.OpenModelFrom(nn.NewCPU[float32](run), bytes.NewReader(file), int64(len(file)))
+func newNetwork(ops nn.Ops[float32], name string, file []byte) (*Network, error) {
+	l, m, err := nn.OpenModelFrom(ops, bytes.NewReader(file), int64(len(file)))
 	if err != nil {
 		return nil, err
 	}

@@ -86,7 +86,7 @@ func NewAdversarial(fit *Fit, features nn.Layer[float32], cfg CriticConfig) (*Ad
 		o.dfx, o.dfy = nn.NewTensor[float32](total/2, o.dim), nn.NewTensor[float32](total/2, o.dim)
 	}
 	o.points, o.df = tensorIn(o.between, total, fit.model.dim), tensorIn(o.between, total, o.dim)
-	if o.penalty, err = newGradientPenalty(o.between, o.features, cfg.Penalty, fit.cfg.Seed, fit.cfg.Runner); err != nil {
+	if o.penalty, err = newGradientPenalty(fit.ops, o.between, o.features, cfg.Penalty, fit.cfg.Seed, fit.cfg.Runner); err != nil {
 		return nil, err
 	}
 	if cfg.Frozen {
@@ -177,7 +177,7 @@ func (o *Adversarial) compare(ctx context.Context, data Batches, ofData, report 
 		o.between.Zero(dy)
 		dy = nil
 	}
-	return o.there(f.Slice(0, half), f.Slice(half, 2*half), o.Fit.cfg.Batch, dx, dy, report)
+	return o.there(ctx, f.Slice(0, half), f.Slice(half, 2*half), o.Fit.cfg.Batch, dx, dy, report)
 }
 
 // compareHere compares the features of all ranks on the host.

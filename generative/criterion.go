@@ -28,7 +28,7 @@ type TableCriterion[T kernels.Float] interface {
 
 // A Comparison is [Criterion].Eval on tensors of a table, x and y [clouds n, d]. Without report its metrics may be nil, so that nothing waits for
 // the table: what is not finite shows in the derivatives.
-type Comparison[T kernels.Float] func(x, y *nn.Tensor[T], n int, dx, dy *nn.Tensor[T], report bool) ([]Metric, error)
+type Comparison[T kernels.Float] func(ctx context.Context, x, y *nn.Tensor[T], n int, dx, dy *nn.Tensor[T], report bool) ([]Metric, error)
 
 // on returns the comparison of a criterion on a table, nil where it is the host's.
 func on[T kernels.Float](c Criterion[T], ops nn.Ops[T]) Comparison[T] {

@@ -145,7 +145,7 @@ func (o *Fit) compare(ctx context.Context, x *nn.Tensor[float32], report bool) (
 	n := o.cfg.Batch
 	if o.there != nil {
 		o.ops.Upload(o.yThere, o.y.Data())
-		return o.there(x.Reshape(o.y.Shape()...), o.yThere, n, o.dx.Tensor, nil, report)
+		return o.there(ctx, x.Reshape(o.y.Shape()...), o.yThere, n, o.dx.Tensor, nil, report)
 	}
 	all, err := o.share.gather(x)
 	if err != nil {

@@ -32,18 +32,18 @@ type coarseOps interface {
 	Unit() float64
 }
 
-// newGradientPenalty returns the penalty of that weight on features of tensors of a table, nil for 0: on that table where it has the operations of
-// [clouds.Ops], else on the host. Its noise comes from the stream "penalty" of the seed.
-func newGradientPenalty[T kernels.Float](ops nn.Ops[T], features nn.Layer[T], weight float64, seed uint64, run kernels.Runner) (*gradientPenalty[T], error) {
+// newGradientPenalty returns the penalty of that weight on features of tensors of the table ops, nil for 0: on that table where it has the operations of
+// [clouds.Ops], else on the host. The features compute on the table networks. Its noise comes from the stream "penalty" of the seed.
+func newGradientPenalty[T kernels.Float](networks, ops nn.Ops[T], features nn.Layer[T], weight float64, seed uint64, run kernels.Runner) (*gradientPenalty[T], error) {
 	if !(weight >= 0) || math.IsInf(weight, 1) {
 		return nil, fmt.Errorf("generative: weight %g of the gradient penalty, want a positive number, or 0 for none", weight)
 	}
 	if weight == 0 {
 		return nil, nil
 	}
-	if c, ok := ops.(coarseOps); ok && c.Unit() > penaltyStep/1000 {
+	if c, ok := networks.(coarseOps); ok && c.Unit() > penaltyStep/1000 {
 		return nil, fmt.Errorf("generative: a gradient penalty is a difference of gradients along a thousandth of the way, in which products of operands rounded to %.2g show nothing; "+
-			"take them in full (unset SINKCPU_TF32), or --constraint spectral or clip", c.Unit())
+			"take them in full (unset SINKCPU_TF32), or give --constraint clip or spectral", c.Unit())
 	}
 	table, ok := ops.(clouds.Ops[T])
 	if !ok {

@@ -23,7 +23,7 @@ func TestPenaltyGradient(t *testing.T) {
 		u := nn.NewTensor[float64](2*n, 2) // features whose directions stay while the network changes
 		copy(u.Data(), net.Forward(points).Data())
 		eval := func() float64 {
-			q, err := newGradientPenalty(ops, net, 1.5, 3, nil)
+			q, err := newGradientPenalty[float64](ops, ops, net, 1.5, 3, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -36,7 +36,7 @@ func (MeanDifference[T]) Eval(_ context.Context, x, y []T, n, d int, dx, dy []T,
 
 // On returns the difference on any table.
 func (MeanDifference[T]) On(ops nn.Ops[T]) Comparison[T] {
-	return func(x, y *nn.Tensor[T], n int, dx, dy *nn.Tensor[T], report bool) ([]Metric, error) {
+	return func(_ context.Context, x, y *nn.Tensor[T], n int, dx, dy *nn.Tensor[T], report bool) ([]Metric, error) {
 		if x.Size() != n || y.Size() != n || dx == nil {
 			return nil, fmt.Errorf("generative: a difference of means of %d and %d numbers of %d rows, want one number a row and a derivative", x.Size(), y.Size(), n)
 		}

@@ -1,11 +1,9 @@
 package generative
 
 import (
-	"errors"
 	"fmt"
 	"math"
 
-	"github.com/sinkcpu/sinkcpu/kernels"
 	"github.com/sinkcpu/sinkcpu/nn"
 )
 
@@ -15,12 +13,8 @@ import (
 //	|.|^2 = weight |x - y|^2 + c(f(x), f(y))          c of the name cost: cosine, sqeuclidean or halfsqeuclidean
 //
 // f is divided by its length for cosine, so that |f(x) - f(y)|^2/2 = 1 - cos, the cost of package logsumexp. in is the dimension of the
-// rows. The parameters are those of the features, under their names. The layer is for the host: on another table the error is
-// [errors.ErrUnsupported].
+// rows. The parameters are those of the features, under their names.
 func NewMixedFeatures(ops nn.Ops[float32], features nn.Layer[float32], in int, cost string, weight float64) (nn.Layer[float32], error) {
-	if !nn.OnHost(ops) {
-		return nil, fmt.Errorf("generative: a cost between rows and features computes on the host: %w", errors.ErrUnsupported)
-	}
 	out, err := features.OutputShape([]int{1, in})
 	if err != nil {
 		return nil, err
@@ -62,37 +56,23 @@ const (
 
 // Forward returns rows beside features, each times its factor.
 func (l *mixedFeatures) Forward(x *nn.Tensor[float32]) *nn.Tensor[float32] {
+	n := x.Rows()
 	f := l.features.Forward(x)
 	if l.unit != nil {
 		f = l.unit.Forward(f)
 	}
-	y := l.work.Tensor(mixedOut, x.Rows(), l.in+l.dim)
-	for i := range x.Rows() {
-		rows, features := l.split(y, i)
-		copy(rows, x.Data()[i*l.in:])
-		copy(features, f.Data()[i*l.dim:])
-		kernels.Scale(rows, l.ofRows)
-		kernels.Scale(features, l.ofFeatures)
-	}
+	y := l.work.Tensor(mixedOut, n, l.in+l.dim)
+	l.ops.AddColumns(y, 0, 0, x.Reshape(n, l.in), 0, l.in, l.ofRows)
+	l.ops.AddColumns(y, l.in, 0, f.Reshape(n, l.dim), 0, l.dim, l.ofFeatures)
 	return y
-}
-
-// split returns the parts of row i of y.
-func (l *mixedFeatures) split(y *nn.Tensor[float32], i int) (rows, features []float32) {
-	row := y.Data()[i*(l.in+l.dim) : (i+1)*(l.in+l.dim)]
-	return row[:l.in], row[l.in:]
 }
 
 // Backward undoes Forward.
 func (l *mixedFeatures) Backward(dy *nn.Tensor[float32], want nn.Want) *nn.Tensor[float32] {
 	n := dy.Rows()
 	df := l.work.Tensor(mixedDF, n, l.dim)
-	for i := range n {
-		_, features := l.split(dy, i)
-		own := df.Data()[i*l.dim : (i+1)*l.dim]
-		copy(own, features)
-		kernels.Scale(own, l.ofFeatures)
-	}
+	// forward: y[:, in:] = ofFeatures f
+	l.ops.AddColumns(df, 0, 0, dy, l.in, l.dim, l.ofFeatures)
 	if l.unit != nil {
 		df = l.unit.Backward(df, nn.WantInput)
 	}
@@ -101,11 +81,9 @@ func (l *mixedFeatures) Backward(dy *nn.Tensor[float32], want nn.Want) *nn.Tenso
 		return nil
 	}
 	dx := l.work.Tensor(mixedDX, n, l.in)
-	copy(dx.Data(), through.Data())
-	for i := range n {
-		rows, _ := l.split(dy, i)
-		kernels.Axpy(dx.Data()[i*l.in:(i+1)*l.in], l.ofRows, rows)
-	}
+	l.ops.Copy(dx, through)
+	// forward: y[:, :in] = ofRows x
+	l.ops.AddColumns(dx, 0, 1, dy, 0, l.in, l.ofRows)
 	return dx
 }
 

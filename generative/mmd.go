@@ -62,7 +62,7 @@ func (k *MMD[T]) On(ops nn.Ops[T]) Comparison[T] {
 		return nil
 	}
 	mmd := clouds.NewMMD(table, k.cfg.Kernel, k.cfg.Bandwidths, k.cfg.Unbiased)
-	return func(x, y *nn.Tensor[T], n int, dx, dy *nn.Tensor[T], report bool) ([]Metric, error) {
+	return func(_ context.Context, x, y *nn.Tensor[T], n int, dx, dy *nn.Tensor[T], report bool) ([]Metric, error) {
 		if k.cfg.Unbiased && n < 2 {
 			return nil, fmt.Errorf("generative: the unbiased estimate of %d points, want at least 2", n)
 		}

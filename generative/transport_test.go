@@ -2,6 +2,7 @@ package generative_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -10,6 +11,8 @@ import (
 	"github.com/sinkcpu/sinkcpu/generative"
 	"github.com/sinkcpu/sinkcpu/internal/random"
 	"github.com/sinkcpu/sinkcpu/logsumexp"
+	"github.com/sinkcpu/sinkcpu/nn"
+	"github.com/sinkcpu/sinkcpu/nn/clouds"
 	"github.com/sinkcpu/sinkcpu/sinkhorn"
 )
 
@@ -158,6 +161,46 @@ func TestOtherGradients(t *testing.T) {
 	}
 	if sharp, entropic := of(sinkhorn.Sharp), of(sinkhorn.Entropic); !slices.Equal(sharp, entropic) {
 		t.Errorf("envelope: %g where the sharp value is reported, %g else", sharp, entropic)
+	}
+}
+
+// The loss on a table is that on the host, for every gradient; implicit refuses a plan that is not there, and iterations end with their context.
+func TestTransportOnATable(t *testing.T) {
+	const n, d = 7, 2
+	table := clouds.NewHost[float64](nn.NewCPU[float64](nil))
+	x, y := pairOfClouds(4, n, d)
+	there := func(x []float64) *nn.Tensor[float64] { return nn.TensorOf(slices.Clone(x), n, d) }
+	for _, gradient := range generative.TransportGradients {
+		c := transport(t, func(c *generative.TransportConfig) {
+			c.Gradient, c.Tol = gradient, 1e-10
+			if gradient != "unrolled" {
+				c.Steps = 5000
+			}
+		})
+		dx, dy := make([]float64, n*d), make([]float64, n*d)
+		want := eval(t, c, x, y, n, d, dx, dy, true)
+		ax, ay := there(x), there(y)
+		got, err := c.On(table)(context.Background(), there(x), there(y), n, ax, ay, true)
+		if err != nil || len(got) == 0 {
+			t.Fatalf("%s: %v, %v", gradient, got, err)
+		}
+		if !(math.Abs(got[0].Value-want) <= 1e-8) {
+			t.Errorf("%s: %v, want %.12g", gradient, got[0], want)
+		}
+		for i := range dx {
+			if !(math.Abs(ax.Data()[i]-dx[i]) <= 1e-7) || !(math.Abs(ay.Data()[i]-dy[i]) <= 1e-7) {
+				t.Errorf("%s: derivatives %d are %.12g and %.12g, want %.12g and %.12g", gradient, i, ax.Data()[i], ay.Data()[i], dx[i], dy[i])
+			}
+		}
+	}
+	few := transport(t, func(c *generative.TransportConfig) { c.Gradient, c.Tol, c.Steps = "implicit", 1e-10, 2 })
+	if _, err := few.On(table)(context.Background(), there(x), there(y), n, there(x), nil, false); !errors.Is(err, sinkhorn.ErrNotConverged) {
+		t.Errorf("two iterations: %v", err)
+	}
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := few.On(table)(ended, there(x), there(y), n, there(x), nil, false); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
 	}
 }
 

@@ -159,7 +159,7 @@ func newAutoEncoder(ops nn.Ops[float32], c Config, eps float64, d DataState, poo
 	})
 	if err == nil && c.readsClassifier() {
 		var f nn.Layer[float32]
-		if f, err = newClassifierFeatures(ops, c, d, pool); err == nil {
+		if f, err = newClassifierFeatures(ops, c, d); err == nil {
 			err = o.SetFeatures(f)
 		}
 	}

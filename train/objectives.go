@@ -1,7 +1,6 @@
 package train
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -68,7 +67,7 @@ func newObjective(ops nn.Ops[float32], c Config, eps float64, d DataState, pool 
 	if err != nil || !c.comparesFeatures() {
 		return fit, err
 	}
-	features, err := newCritic(ops, c, d, pool)
+	features, err := newCritic(ops, c, d)
 	if err != nil {
 		return nil, err
 	}
@@ -150,19 +149,19 @@ func newClassifier(ops nn.Ops[float32], c Config, d DataState) (*generative.Clas
 	})
 }
 
-func newCritic(ops nn.Ops[float32], c Config, d DataState, pool kernels.Runner) (nn.Layer[float32], error) {
-	features, err := newFeatures(ops, c, d, pool)
+func newCritic(ops nn.Ops[float32], c Config, d DataState) (nn.Layer[float32], error) {
+	features, err := newFeatures(ops, c, d)
 	if err != nil {
 		return nil, err
 	}
 	return c.mixed(ops, features, d)
 }
 
-func newFeatures(ops nn.Ops[float32], c Config, d DataState, pool kernels.Runner) (nn.Layer[float32], error) {
+func newFeatures(ops nn.Ops[float32], c Config, d DataState) (nn.Layer[float32], error) {
 	var net *nn.Sequential[float32]
 	var err error
 	if c.readsClassifier() {
-		return newClassifierFeatures(ops, c, d, pool)
+		return newClassifierFeatures(ops, c, d)
 	}
 	if last := len(c.Features) - 1; c.Critic == "dcgan" {
 		net, err = generative.NewDCGANFeatures(ops, c.Features[:last], c.Features[last], d.image(), c.Seed)
@@ -177,16 +176,9 @@ func newFeatures(ops nn.Ops[float32], c Config, d DataState, pool kernels.Runner
 }
 
 // newClassifierFeatures returns the network of a classifier up to its last layer, on rows.
-func newClassifierFeatures(ops nn.Ops[float32], c Config, d DataState, pool kernels.Runner) (nn.Layer[float32], error) {
+func newClassifierFeatures(ops nn.Ops[float32], c Config, d DataState) (nn.Layer[float32], error) {
 	if c.Critic == digits {
-		if !nn.OnHost(ops) {
-			return nil, fmt.Errorf("train: the embedded classifier of --critic %s computes on the host: %w", digits, errors.ErrUnsupported)
-		}
-		net, err := evaluate.Digits(pool)
-		if err != nil {
-			return nil, err
-		}
-		return net.Features(), nil
+		return evaluate.DigitsFeatures(ops)
 	}
 	net, err := nn.NewModel(ops, c.Critic, c.Seed)
 	if err != nil {

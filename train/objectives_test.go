@@ -137,7 +137,7 @@ func TestFrozenFeaturesStay(t *testing.T) {
 	mustRun(t, first)
 	trained := first.Objective.Groups()[1].Params
 	alone := filepath.Join(t.TempDir(), "features.safetensors")
-	net, err := newCritic(nn.NewCPU[float32](nil), c, DataState{Dim: 2}, nil)
+	net, err := newCritic(nn.NewCPU[float32](nil), c, DataState{Dim: 2})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -115,7 +115,7 @@ func newROT(c Config, eps float64, d DataState, pool kernels.Runner) (generative
 	}
 	dim := d.Dim
 	if c.comparesFeatures() {
-		features, err := newCritic(ops, c, d, pool)
+		features, err := newCritic(ops, c, d)
 		if err != nil {
 			return nil, err
 		}

@@ -53,7 +53,7 @@ func prepareTraining(c train.Config, ranks int, pool *parallel.Pool, w io.Writer
 		return options, nil, err
 	case unsupported && namesDevice(value):
 		return options, nil, usagef("--device %s: the objective %s computes on the processor alone with this model and cost; on a device train classifier, an auto-encoder, or sinkhorn, exact, mmd, wgan or wgan-gp "+
-			"with --model network or dcgan, without --cost-mix and --critic digits; else use --device cpu", value, c.Objective)
+			"with --model network or dcgan; else use --device cpu", value, c.Objective)
 	case namesDevice(value):
 		return options, nil, fmt.Errorf("--device %s: %w; --device cpu computes without it", value, fault)
 	case fault != nil:

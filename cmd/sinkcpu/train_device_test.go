@@ -132,7 +132,6 @@ func TestTrainDeviceRefused(t *testing.T) {
 		{"--device fake", bare, exitFailed, "plug one in"},
 		{"--device fake:1", host, exitFailed, "there is one device"},
 		{"--device fake --model ellipsoids", host, exitUsage, "--model network or dcgan"},
-		{"--device fake --features 8,4 --cost sqeuclidean --cost-mix .5", host, exitUsage, "without --cost-mix"},
 		{"--device fake --objective rot-gan --value entropic", host, exitUsage, "the objective rot-gan computes on the processor alone"},
 	} {
 		t.Run(c.args, func(t *testing.T) {

@@ -2,10 +2,10 @@
 // and its derivative by the points, without a copy of either to the host.
 //
 // [Ops] is what a table offers for that beside [nn.Ops], a few operations on matrices of costs, and package clouds/cloudstest the tests
-// that hold it to their formulas; [Host] is the table in plain Go. [Unrolled] makes of them what sinkhorn.Unrolled computes, in another way:
-// the processor's unrolled iterations scale one kernel as long as they can, for an exponential costs it as much as ten products; a device,
-// whose exponentials cost less than reading the matrix, takes one in every pass, with the largest term or a converged sum as the shift, so
-// that nothing can leave the range of numbers.
+// that hold it to their formulas; [Host] is the table in plain Go. [Solved] makes of them problems at convergence, and [Unrolled] what
+// sinkhorn.Unrolled computes, in another way: the processor's unrolled iterations scale one kernel as long as they can, for an exponential
+// costs it as much as ten products; a device, whose exponentials cost less than reading the matrix, takes one in every pass, with the largest
+// term or a converged sum as the shift, so that nothing can leave the range of numbers.
 package clouds
 
 import (

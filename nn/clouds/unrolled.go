@@ -10,17 +10,6 @@ import (
 	"github.com/sinkcpu/sinkcpu/sinkhorn"
 )
 
-// A Term is a transport problem between two clouds of as many points as those of the other terms, and what becomes of its derivative: Weight
-// times it is added to DX and DY, each unless it is nil. For a cloud against itself Y is X, and DY is DX.
-type Term[T kernels.Float] struct {
-	X, Y   *nn.Tensor[T] // [n, d], [m, d]
-	DX, DY *nn.Tensor[T]
-	Weight float64
-}
-
-// wanted reports whether the term has a derivative.
-func (t *Term[T]) wanted() bool { return t.DX != nil || t.DY != nil }
-
 // An Unrolled is the record of exactly L iterations on problems between clouds, all at once, and their derivative:
 //
 //	f_l = lambda (-eps log mean_j exp((g_(l-1)j - C_ij)/eps))       g_0 = 0
@@ -31,13 +20,7 @@ func (t *Term[T]) wanted() bool { return t.DX != nil || t.DY != nil }
 //
 // Source: reverse differentiation of the iterations, line by line in the comments of [Unrolled.Backward].
 type Unrolled[T kernels.Float] struct {
-	ops    Ops[T]
-	ground logsumexp.Ground
-	work   *nn.Workspace[T]
-
-	terms  []Term[T]
-	n, m   int
-	c      *nn.Tensor[T] // [terms, n, m]
+	stack[T]
 	steps  int
 	eps    float64
 	rho    float64
@@ -47,43 +30,9 @@ type Unrolled[T kernels.Float] struct {
 	values []sinkhorn.Values
 }
 
-// The tensors of the workspace.
-const (
-	slotC = iota
-	slotDC
-	slotF
-	slotG
-	slotPhi
-	slotPsi
-	slotMass
-	slotCost
-)
-
 // NewUnrolled returns an empty record on a table, for one ground cost.
 func NewUnrolled[T kernels.Float](ops Ops[T], ground logsumexp.Ground) *Unrolled[T] {
-	return &Unrolled[T]{ops: ops, ground: ground, work: nn.NewWorkspace[T](ops)}
-}
-
-// Costs forms the costs of terms, which stay as they are until the last use of their derivatives. Those without a derivative come last.
-func (u *Unrolled[T]) Costs(terms []Term[T]) {
-	u.terms = append(u.terms[:0], terms...)
-	u.n, u.m = terms[0].X.Rows(), terms[0].Y.Rows()
-	u.c = u.work.Tensor(slotC, len(terms), u.n, u.m)
-	for k := range terms {
-		u.ops.PairCosts(u.ground, u.matrix(u.c, k), terms[k].X, terms[k].Y)
-	}
-}
-
-// matrix returns matrix k of a stack.
-func (u *Unrolled[T]) matrix(c *nn.Tensor[T], k int) *nn.Tensor[T] {
-	return c.Slice(k, k+1).Reshape(u.n, u.m)
-}
-
-// Means returns the mean cost of each term.
-func (u *Unrolled[T]) Means() []float64 {
-	means := make([]float64, len(u.terms))
-	u.ops.Means(means, u.c)
-	return means
+	return &Unrolled[T]{stack: newStack(ops, ground)}
 }
 
 // Iterate runs L steps at a temperature in units of the cost, with the marginals exact where rho is 0.
@@ -151,29 +100,15 @@ func (u *Unrolled[T]) unit() float64 { return float64(u.record.Lambda) * u.eps /
 //
 // The sums for dC are made for all steps in one pass over the costs, each exponential with its own sum as the shift.
 func (u *Unrolled[T]) Backward(value sinkhorn.Value) {
-	wanted := 0
-	for k := range u.terms {
-		if u.terms[k].wanted() {
-			wanted = k + 1
-		}
-	}
-	if wanted == 0 {
+	if u.wanted() == 0 {
 		return
 	}
 	u.reverse(value)
-	r := u.record
-	r.C = u.c.Slice(0, wanted)
-	dc := u.work.Tensor(slotDC, wanted, u.n, u.m)
 	var invEps T
 	if value == sinkhorn.Sharp {
 		invEps = T(1 / u.eps)
 	}
-	u.ops.CostGradient(dc, r, invEps)
-	for k, t := range u.terms[:wanted] {
-		if t.wanted() {
-			u.ops.PullCosts(u.ground, T(t.Weight), u.matrix(dc, k), u.matrix(u.c, k), t.DX, t.DY, t.X, t.Y)
-		}
-	}
+	u.pull(u.record, invEps)
 }
 
 // reverse goes back over all steps and leaves the cotangents of the record.
