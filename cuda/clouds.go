@@ -112,9 +112,12 @@ const (
 	maxSumsParts = 256
 )
 
+// partsOf returns how many parts there are of a sum of so many elements.
+func partsOf(elements int) int { return max(1, min(elements/partSize, maxSumsParts)) }
+
 // totals sets dst[k] to scale times the sum of what part leaves of each part of problem k, of so many elements.
 func (o *Ops) totals(dst []float64, scale float64, part func(parts int, partial device.Arg), elements int) {
-	parts, k := max(1, min(elements/partSize, maxSumsParts)), len(dst)
+	parts, k := partsOf(elements), len(dst)
 	p := o.scratchOf(8 * (parts + 1) * k)
 	total := p + device.Pointer(8*parts*k)
 	part(parts, device.Ptr(p))
@@ -122,24 +125,39 @@ func (o *Ops) totals(dst []float64, scale float64, part func(parts int, partial 
 	o.numbers(dst, total)
 }
 
-// Similarity sums a kernel of squared distances and replaces them by its slopes. It waits for the device.
+// Similarity replaces squared distances by the slopes of a kernel, and sums it where sums are wanted; then it waits for the device.
 func (o *Ops) Similarity(sum []float64, kernel string, bandwidths []float64, c *floats) {
 	k, n, m := clouds.SizesOf(c)
-	clouds.CheckCount(len(sum), k)
+	clouds.CheckSums(sum, k)
 	clouds.CheckSimilarity(kernel, bandwidths)
+	o.begin()
+	defer o.mu.Unlock()
+	scales := o.scalesOf(bandwidths)
+	part := func(parts int, partial device.Arg) {
+		o.run("clouds_"+kernel, device.Dim{X: parts, Y: k, Z: 1}, partial, o.arg(c), device.Ptr(scales), count(min(len(bandwidths), clouds.MaxBandwidths)), count(n*m))
+	}
+	if sum == nil {
+		parts := partsOf(n * m)
+		part(parts, device.Ptr(o.scratchOf(8*parts*k)))
+		return
+	}
+	o.totals(sum, 1, part, n*m)
+}
+
+// scalesOf returns bandwidths on the device, where they stay for the next call with the same.
+func (o *Ops) scalesOf(bandwidths []float64) device.Pointer {
 	var host [clouds.MaxBandwidths]float32
 	for i, s := range bandwidths[:min(len(bandwidths), len(host))] {
 		host[i] = float32(s)
 	}
-	o.begin()
-	defer o.mu.Unlock()
-	scales := o.roomOf(&o.beside, 4*len(host))
-	if o.failed() == nil {
-		if err := device.Upload(o.d, scales, host[:]); err != nil {
-			o.fail(err)
-		}
+	known := o.scales.bytes > 0 && o.bandwidths == host
+	p := o.roomOf(&o.scales, 4*len(host))
+	if known || o.failed() != nil {
+		return p
 	}
-	o.totals(sum, 1, func(parts int, partial device.Arg) {
-		o.run("clouds_"+kernel, device.Dim{X: parts, Y: k, Z: 1}, partial, o.arg(c), device.Ptr(scales), count(min(len(bandwidths), len(host))), count(n*m))
-	}, n*m)
+	if err := device.Upload(o.d, p, host[:]); err != nil {
+		o.fail(err)
+	}
+	o.bandwidths = host
+	return p
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sinkcpu/sinkcpu/cuda/device"
 	"github.com/sinkcpu/sinkcpu/nn"
+	"github.com/sinkcpu/sinkcpu/nn/clouds"
 )
 
 // Ops is the table of operations of package nn on a device, in float32: see [nn.Ops] for what each method computes and for how a failure of
@@ -33,6 +34,9 @@ type Ops struct {
 	kernels map[string]*device.Function
 	scratch room // of one operation of a table
 	beside  room // of operations on clouds, beside that of the products that they are made of
+	scales  room // of a kernel of distances, which are those of bandwidths
+
+	bandwidths [clouds.MaxBandwidths]float32
 
 	deadMu sync.Mutex
 	dead   []device.Pointer // of storages that were collected

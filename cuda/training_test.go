@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -138,15 +139,17 @@ func autoEncoder(images bool, cfg aeConfig) func(ops nn.Ops[float32]) (generativ
 	}
 }
 
-// learned are costs between features that learn, or stay. mixed adds a cost between rows.
-var learned = []struct {
+// A learnedCost is between features that learn, or stay. mixed adds a cost between rows.
+type learnedCost struct {
 	name      string
 	features  int
 	spectral  bool
 	mixed     bool
 	criterion func() (generative.Criterion[float32], error)
 	cfg       generative.CriticConfig
-}{
+}
+
+var learned = []learnedCost{
 	{"clipped", 3, false, false, comparisonOf("sharp, eps of the mean"), generative.CriticConfig{Steps: 2, GeneratorSteps: 1, Clip: .1, Optimizer: "rmsprop"}},
 	{"spectral, reconstruction", 3, true, false, comparisonOf("entropic, independent, reach"), generative.CriticConfig{Steps: 1, GeneratorSteps: 2, Reconstruction: .1}},
 	{"penalty", 3, false, false, comparisonOf("sharp, eps of the mean"), generative.CriticConfig{Steps: 1, GeneratorSteps: 1, Penalty: 1}},
@@ -486,51 +489,193 @@ func (spoilt) Next(dst []float32, n int) {
 	dst[len(dst)-1] = float32(math.Inf(1))
 }
 
-// A step on a device copies noise and the batch there, and back no more than the few numbers that it looks at.
-func TestTrainingCopies(t *testing.T) {
-	var in, out uint64 // most bytes of a copy
+// traffic is what a simulated device is asked for.
+type traffic struct {
+	in, out       int // copies to and from it
+	inBytes       uint64
+	largest       uint64 // copy from it
+	memory        int    // allocations
+	withoutLaunch bool   // kernels do not run
+}
+
+// counted returns a device whose traffic is counted.
+func counted(t *testing.T) (*device.Device, *traffic) {
+	t.Helper()
+	var c traffic
 	s := sim.New(t, sim.Options{})
 	drv := *s.Driver()
-	copyIn, copyOut := drv.MemcpyHtoDAsync, drv.MemcpyDtoHAsync
+	copyIn, copyOut, alloc, launch := drv.MemcpyHtoDAsync, drv.MemcpyDtoHAsync, drv.MemAlloc, drv.LaunchKernel
 	drv.MemcpyHtoDAsync = func(dst driver.Pointer, src unsafe.Pointer, bytes uint64, at driver.Stream) driver.Result {
-		in = max(in, bytes)
+		c.in++
+		c.inBytes += bytes
 		return copyIn(dst, src, bytes, at)
 	}
 	drv.MemcpyDtoHAsync = func(dst unsafe.Pointer, src driver.Pointer, bytes uint64, at driver.Stream) driver.Result {
-		out = max(out, bytes)
+		c.out++
+		c.largest = max(c.largest, bytes)
 		return copyOut(dst, src, bytes, at)
+	}
+	drv.MemAlloc = func(p *driver.Pointer, bytes uint64) driver.Result {
+		c.memory++
+		return alloc(p, bytes)
+	}
+	drv.LaunchKernel = func(f driver.Function, grid, block driver.Dim, shared uint32, at driver.Stream, parameters []unsafe.Pointer) driver.Result {
+		if c.withoutLaunch {
+			return driver.Success
+		}
+		return launch(f, grid, block, shared, at, parameters)
 	}
 	d, err := device.Simulated(&drv, s.Image())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { d.Close() })
-	for _, c := range comparisons {
-		criterion, err := c.make()
+	return d, &c
+}
+
+// A step on a device copies noise and the batch there, of a penalty the places of its points too, and back the norms of its gradients, the mean cost where eps
+// is relative to it, the error of a decoder, and the metrics where it reports; it takes no memory of the device after the first.
+func TestTrainingCopies(t *testing.T) {
+	d, c := counted(t)
+	const batch, latent, dim = 30, 2, 3
+	type expected struct{ out, reported int } // copies from the device
+	of := map[string]expected{
+		"sharp, eps of the mean": {2, 3}, "otgan, cosine": {2, 3}, "implicit, eps of the mean": {-1, -1}, "envelope, reach": {-1, -1}, "envelope, otgan, sharp values": {-1, -1},
+	}
+	for _, k := range comparisons {
+		criterion, err := k.make()
 		if err != nil {
 			t.Fatal(err)
 		}
 		ops := cuda.NewOps(d)
-		m, err := generative.NewMLPModel(ops, nn.MLP{Sizes: []int{2, 8, 3}, Hidden: "relu"}, "normal", 1)
+		m, err := generative.NewMLPModel(ops, nn.MLP{Sizes: []int{latent, 8, dim}, Hidden: "relu"}, "normal", 1)
 		if err != nil {
 			t.Fatal(err)
 		}
-		const batch, few = 30, 6 * 8
 		obj, err := generative.NewFit(ops, m, criterion, generative.FitConfig{Batch: batch, Rate: 1e-3})
 		if err != nil {
 			t.Fatal(err)
 		}
-		in, out = 0, 0
-		data := rows{rand.New(rand.NewPCG(1, 2)), 3}
-		for _, report := range []bool{false, true} {
+		want, ok := of[k.name]
+		if !ok {
+			want = expected{1, 2}
+		}
+		data := rows{rand.New(rand.NewPCG(1, 2)), dim}
+		for step, report := range []bool{true, false, true} {
+			*c = traffic{}
 			if _, err := obj.Step(context.Background(), data, report); err != nil {
 				t.Fatal(err)
 			}
-		}
-		if whole := uint64(4 * 3 * batch * criterion.Clouds()); in != whole || out > max(few, 4*8*uint64(criterion.Clouds()*3)) {
-			t.Errorf("%s: copies of up to %d bytes to the device, want %d, and %d from it", c.name, in, whole, out)
+			if step == 0 {
+				continue
+			}
+			out, clouds := want.out, criterion.Clouds()
+			if report {
+				out = want.reported
+			}
+			if bytes := uint64(4 * (latent + dim) * batch * clouds); c.in != 2 || c.inBytes != bytes {
+				t.Errorf("%s: %d copies of %d bytes to the device, want 2 of %d", k.name, c.in, c.inBytes, bytes)
+			}
+			if looks := out < 0; !looks && c.out != out || looks && c.out < 2 || c.largest > 4*8*6 {
+				t.Errorf("%s, report %v: %d copies of up to %d bytes from the device, want %d of a few numbers", k.name, report, c.out, c.largest, out)
+			}
+			if c.memory != 0 {
+				t.Errorf("%s: %d allocations on the device", k.name, c.memory)
+			}
 		}
 	}
+	for k, want := range map[string]struct{ in, out int }{
+		"clipped": {6, 6}, "spectral, reconstruction": {6, 24}, "penalty": {5, 4}, "mixed": {4, 4}, "means": {6, 3},
+	} {
+		obj, err := adversary(cuda.NewOps(d), slices.IndexFunc(learned, func(c learnedCost) bool { return c.name == k }))
+		if err != nil {
+			t.Fatal(err)
+		}
+		data := rows{rand.New(rand.NewPCG(1, 2)), 2}
+		for step := range 3 {
+			*c = traffic{}
+			if _, err := obj.Step(context.Background(), data, false); err != nil {
+				t.Fatal(err)
+			}
+			if step > 0 && (c.in != want.in || c.out != want.out || c.largest > 8*6 || c.memory != 0) {
+				t.Errorf("%s: %d copies to the device, %d of up to %d bytes from it, %d allocations there, want %d and %d of a few numbers", k, c.in, c.out, c.largest, c.memory, want.in, want.out)
+			}
+		}
+	}
+}
+
+// After the first steps the heap of the host grows by no more than views of tensors and arguments of launches, whatever the size of the batch.
+func TestTrainingAllocation(t *testing.T) {
+	d, c := counted(t)
+	per := func(batch int, make func(ops nn.Ops[float32], batch int) (generative.Objective, error)) (bytes uint64) {
+		obj, err := make(cuda.NewOps(d), batch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data := filled{}
+		step := func() {
+			if _, err := obj.Step(context.Background(), data, false); err != nil {
+				t.Fatal(err)
+			}
+		}
+		step()
+		c.withoutLaunch = true // the simulation allocates in its launches
+		defer func() { c.withoutLaunch = false }()
+		step()
+		c.memory = 0
+		const steps = 20
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for range steps {
+			step()
+		}
+		runtime.ReadMemStats(&after)
+		if c.memory != 0 {
+			t.Errorf("%d allocations on the device", c.memory)
+		}
+		return (after.TotalAlloc - before.TotalAlloc) / steps
+	}
+	for name, make := range map[string]func(ops nn.Ops[float32], batch int) (generative.Objective, error){
+		"sinkhorn": func(ops nn.Ops[float32], batch int) (generative.Objective, error) { return plainFit(ops, batch) },
+		"wgan-gp": func(ops nn.Ops[float32], batch int) (generative.Objective, error) {
+			fit, err := plainFit(ops, batch)
+			if err != nil {
+				return nil, err
+			}
+			net, err := nn.NewMLP(ops, nn.MLP{Sizes: []int{3, 10, 4}, Hidden: "leaky_relu"}, random.New(2, "critic"), nn.XavierUniform(1), nil)
+			if err != nil {
+				return nil, err
+			}
+			return generative.NewAdversarial(fit, net, generative.CriticConfig{Steps: 1, GeneratorSteps: 1, Penalty: 1, Rate: 1e-3})
+		},
+	} {
+		small, large := per(16, make), per(64, make)
+		t.Logf("%s: %d and %d bytes a step", name, small, large)
+		if small > 64<<10 || large > small+2048 {
+			t.Errorf("%s: a step takes %d bytes of the heap for 16 points, %d for 64", name, small, large)
+		}
+	}
+}
+
+// filled is data of ones.
+type filled struct{}
+
+func (filled) Next(dst []float32, _ int) {
+	for i := range dst {
+		dst[i] = 1
+	}
+}
+
+func plainFit(ops nn.Ops[float32], batch int) (*generative.Fit, error) {
+	m, err := generative.NewMLPModel(ops, nn.MLP{Sizes: []int{2, 8, 3}, Hidden: "relu"}, "normal", 1)
+	if err != nil {
+		return nil, err
+	}
+	c, err := transport(generative.TransportConfig{Loss: "sinkhorn", Self: "same", Cost: "sqeuclidean", Value: sinkhorn.Sharp, Eps: .5, Steps: 5})
+	if err != nil {
+		return nil, err
+	}
+	return generative.NewFit(ops, m, c, generative.FitConfig{Batch: batch, Rate: 1e-3})
 }
 
 // What computes on the host says so, and a run's state and samples come from the device.

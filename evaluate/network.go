@@ -30,7 +30,9 @@ type Network struct {
 
 // Digits returns the network "digits", which is part of the package: 28 x 28 grey pixels to 128 features and 10 logits, 98.99 % of MNIST's
 // test images right. run nil means the caller alone.
-func Digits(run kernels.Runner) (*Network, error) { return newNetwork(nn.NewCPU[float32](run), "digits", digitsFile) }
+func Digits(run kernels.Runner) (*Network, error) {
+	return newNetwork(nn.NewCPU[float32](run), "digits", digitsFile)
+}
 
 // DigitsFeatures returns the layers of [Digits] before its last on a table of operations; see [Network.Features].
 func DigitsFeatures(ops nn.Ops[float32]) (nn.Layer[float32], error) {

@@ -15,6 +15,7 @@ type gradientPenalty[T kernels.Float] struct {
 	weight float64
 	step   float64       // half-width of the central difference, as a share of the distance between the two points of a row
 	ops    clouds.Ops[T] // where all of it computes
+	here   bool          // on the host
 	net    nn.Layer[T]   // the features, of tensors of that table
 	noise  *random.Stream
 
@@ -50,7 +51,7 @@ func newGradientPenalty[T kernels.Float](networks, ops nn.Ops[T], features nn.La
 		table, features = clouds.NewHost(hostOps(ops, run)), fromHost(ops, features)
 	}
 	return &gradientPenalty[T]{
-		weight: weight, step: penaltyStep, ops: table, net: features, noise: random.New(seed, "penalty"), work: nn.NewWorkspace[T](table),
+		weight: weight, step: penaltyStep, ops: table, here: nn.OnHost[T](table), net: features, noise: random.New(seed, "penalty"), work: nn.NewWorkspace[T](table),
 	}, nil
 }
 
@@ -72,7 +73,7 @@ const (
 //
 //	d|g_i| = <g_i/|g_i|, d(J^T u_i)> = d <u_i, f(p_i + h v_i) - f(p_i - h v_i)>/(2h) + O(h^2)          v_i = g_i/|g_i|
 func (q *gradientPenalty[T]) add(points, embedded *nn.Tensor[T], s *share, wanted bool) (mean float64) {
-	if nn.OnHost[T](q.ops) {
+	if q.here {
 		points, embedded = onHost(points), onHost(embedded)
 	}
 	n := points.Rows() / 2

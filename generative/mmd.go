@@ -72,6 +72,9 @@ func (k *MMD[T]) On(ops nn.Ops[T]) Comparison[T] {
 			}
 		}
 		loss := mmd.Eval(x, y, dx, dy, report)
+		if !report {
+			return nil, nil
+		}
 		if math.IsNaN(loss) || math.IsInf(loss, 0) {
 			return nil, fmt.Errorf("%w: the discrepancy is %g", ErrNotFinite, loss)
 		}

@@ -135,6 +135,13 @@ func CheckCount(results, problems int) {
 	}
 }
 
+// CheckSums is CheckCount of results that may be nil.
+func CheckSums(results []float64, problems int) {
+	if results != nil {
+		CheckCount(len(results), problems)
+	}
+}
+
 // MaxBandwidths bounds the bandwidths of Similarity.
 const MaxBandwidths = 16
 

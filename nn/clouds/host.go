@@ -215,14 +215,17 @@ func (Host[T]) CostGradient(dc *nn.Tensor[T], r Record[T], invEps T) {
 // Similarity sums a kernel of squared distances and sets its slopes.
 func (Host[T]) Similarity(sum []float64, kernel string, bandwidths []float64, c *nn.Tensor[T]) {
 	k, n, m := SizesOf(c)
-	CheckCount(len(sum), k)
+	CheckSums(sum, k)
 	CheckSimilarity(kernel, bandwidths)
-	for q := range sum {
-		sum[q] = 0
+	for q := range k {
+		var total float64
 		for i, v := range c.Data()[q*n*m : (q+1)*n*m] {
 			value, slope := similarity(kernel, bandwidths, float64(v))
-			sum[q] += value
+			total += value
 			c.Data()[q*n*m+i] = T(slope)
+		}
+		if sum != nil {
+			sum[q] = total
 		}
 	}
 }

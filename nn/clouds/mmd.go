@@ -26,16 +26,16 @@ func NewMMD[T kernels.Float](ops Ops[T], kernel string, bandwidths []float64, un
 	return &MMD[T]{kernel, bandwidths, unbiased, ops, nn.NewWorkspace[T](ops)}
 }
 
-// Eval returns the discrepancy between x and y, both [n, d], and adds its derivatives to dx and dy, each unless it is nil. The term of y alone
-// is left out where dy is nil, unless withYY. It waits for the table.
-func (k *MMD[T]) Eval(x, y, dx, dy *nn.Tensor[T], withYY bool) float64 {
+// Eval adds the derivatives of the discrepancy between x and y, both [n, d], to dx and dy, each unless it is nil, and returns it where it is wanted,
+// which waits for the table; else 0.
+func (k *MMD[T]) Eval(x, y, dx, dy *nn.Tensor[T], wanted bool) float64 {
 	n := x.Rows()
 	pairs, within := float64(n*n), float64(n*n)
 	if k.Unbiased {
 		within -= float64(n)
 	}
 	terms := []Term[T]{{x, y, dx, dy, -2 / pairs}, {x, x, dx, dx, 1 / within}, {y, y, dy, dy, 1 / within}}
-	if dy == nil && !withYY {
+	if dy == nil && !wanted {
 		terms = terms[:2]
 	}
 	q := k.work.Tensor(0, len(terms), n, n)
@@ -43,14 +43,19 @@ func (k *MMD[T]) Eval(x, y, dx, dy *nn.Tensor[T], withYY bool) float64 {
 	for j, t := range terms {
 		k.ops.PairCosts(logsumexp.SqEuclidean, matrix(j), t.X, t.Y)
 	}
-	sums := make([]float64, len(terms))
+	var sums []float64
+	if wanted {
+		sums = make([]float64, len(terms))
+	}
 	k.ops.Similarity(sums, k.Kernel, k.Bandwidths, q)
 	var value float64
-	for j, t := range terms {
+	for j, sum := range sums {
 		if k.Unbiased && j > 0 {
-			sums[j] -= float64(n) * k.zero()
+			sum -= float64(n) * k.zero()
 		}
-		value += t.Weight * sums[j]
+		value += terms[j].Weight * sum
+	}
+	for j, t := range terms {
 		if t.wanted() { // slopes are by |x-y|^2/2
 			k.ops.PullCosts(logsumexp.HalfSqEuclidean, T(t.Weight), matrix(j), matrix(j), t.DX, t.DY, t.X, t.Y)
 		}

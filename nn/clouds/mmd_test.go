@@ -27,11 +27,11 @@ func TestMMDIsDiscrepancys(t *testing.T) {
 				if !both {
 					dy, wantY = nil, nil
 				}
-				want, err := (&discrepancy.MMD[float64]{Kernel: kernel, Unbiased: unbiased}).Eval(x.Data(), y.Data(), n, n, d, wantX, wantY, false)
+				want, err := (&discrepancy.MMD[float64]{Kernel: kernel, Unbiased: unbiased}).Eval(x.Data(), y.Data(), n, n, d, wantX, wantY, true)
 				if err != nil {
 					t.Fatal(err)
 				}
-				got := clouds.NewMMD[float64](table, name, bandwidths, unbiased).Eval(x, y, dx, dy, false)
+				got := clouds.NewMMD[float64](table, name, bandwidths, unbiased).Eval(x, y, dx, dy, true)
 				if !(math.Abs(got-want) <= 1e-12) {
 					t.Errorf("%s, unbiased %v: %.15g, want %.15g", name, unbiased, got, want)
 				}

@@ -74,8 +74,8 @@ type Ops[T kernels.Float] interface {
 	// Where |g_i| or h_i is 0 both u_i and g_i become 0.
 	SlopePenalty(g, u, excess, distance *nn.Tensor[T], step, alpha T)
 
-	// Similarity sets sum[k] to the sum of a kernel of squared distances over the pairs of problem k, and replaces each q in c by the slope
-	// d kernel/d(q/2).
+	// Similarity sets sum[k], unless it is nil, to the sum of a kernel of squared distances over the pairs of problem k, and replaces each q in c by the
+	// slope d kernel/d(q/2).
 	//
 	//	gaussian   sum_s exp(-q/(2 s^2))
 	//	imq        sum_s 2 s^2/(2 s^2 + q)

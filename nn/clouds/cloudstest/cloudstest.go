@@ -441,6 +441,14 @@ func (s *suite[T]) similarity(t *testing.T) {
 				func() { s.ops.Similarity(got, kernel, bandwidths, c.there) },
 				func() { s.host.Similarity(want, kernel, bandwidths, c.here) },
 				nil, []*pair[T]{c}, s.of(32, 1))
+			slopes := s.values(t, c)
+			s.ops.Upload(c.there, narrowed[T](c.from))
+			s.ops.Similarity(nil, kernel, bandwidths, c.there)
+			for i, v := range s.values(t, c) {
+				if v != slopes[i] {
+					t.Fatalf("%v, %s: slope %d is %v without the sums, %v with them", size, kernel, i, v, slopes[i])
+				}
+			}
 			for k := range got {
 				if !(math.Abs(got[k]-want[k]) <= 32*s.u*3*float64(size[1]*size[2])) {
 					t.Errorf("%v, %s: sum %d is %v, want %v", size, kernel, k, got[k], want[k])
