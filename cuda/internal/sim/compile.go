@@ -66,7 +66,7 @@ func arguments(include string) []string {
 	return args
 }
 
-// compile returns a shared library of the kernels of a folder and how many bytes; it is made where it is not in the user's cache.
+// compile returns a shared library of the kernels of a folder; it is made where it is not in the user's cache.
 func compile(sources string) (string, error) {
 	clang, err := compiler()
 	if err != nil {
@@ -82,11 +82,24 @@ func compile(sources string) (string, error) {
 	if sources, err = filepath.Abs(sources); err != nil {
 		return "", err
 	}
-	dir, key, err := cached(clang, include, sources)
+	key, err := key(clang, arguments(""), include, sources)
 	if err != nil {
 		return "", err
 	}
-	file := filepath.Join(dir, key+".so")
+	return cached(key+".so", func(file string) error { return build(clang, include, sources, file) })
+}
+
+// cached returns a file of the cache, which is made where it is not there.
+func cached(name string, build func(file string) error) (string, error) {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		dir = os.TempDir()
+	}
+	dir = filepath.Join(dir, "sinkcpu-sim")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", err
+	}
+	file := filepath.Join(dir, name)
 	unlock, err := lock(filepath.Join(dir, "lock"))
 	if err != nil {
 		return "", err
@@ -95,31 +108,23 @@ func compile(sources string) (string, error) {
 	if _, err := os.Stat(file); err == nil {
 		return file, nil
 	}
-	clean(dir)
+	clean(dir, "*.so")
 	made := file + ".new"
-	if err := build(clang, include, sources, made); err != nil {
+	if err := build(made); err != nil {
 		return "", err
 	}
 	return file, os.Rename(made, file)
 }
 
-// cached returns the folder of the cache, and the name of what the sources and the compiler make.
-func cached(clang, include, sources string) (dir, key string, err error) {
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		cache = os.TempDir()
-	}
-	dir = filepath.Join(cache, "sinkcpu-sim")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", "", err
-	}
+// key is the name of what the sources of folders make with a compiler and its arguments.
+func key(clang string, args []string, folders ...string) (string, error) {
 	version, err := exec.Command(clang, "--version").Output()
 	if err != nil {
-		return "", "", err
+		return "", err
 	}
 	hash := sha256.New()
-	fmt.Fprintf(hash, "%s%q", version, arguments(""))
-	for _, d := range []string{include, sources} {
+	fmt.Fprintf(hash, "%s%q", version, args)
+	for _, d := range folders {
 		err := filepath.WalkDir(d, func(path string, e fs.DirEntry, err error) error {
 			if err != nil || e.IsDir() || !strings.HasPrefix(filepath.Ext(path), ".cu") {
 				return err
@@ -129,19 +134,19 @@ func cached(clang, include, sources string) (dir, key string, err error) {
 			return err
 		})
 		if err != nil {
-			return "", "", err
+			return "", err
 		}
 	}
-	return dir, fmt.Sprintf("%x", hash.Sum(nil)[:12]), nil
+	return fmt.Sprintf("%x", hash.Sum(nil)[:12]), nil
 }
 
-// kept is how many libraries remain in the cache.
+// kept is how many files of a kind remain in the cache.
 const kept = 32
 
-// clean removes the oldest libraries.
-func clean(dir string) {
+// clean removes the oldest files of a kind.
+func clean(dir, kind string) {
 	for {
-		files, _ := filepath.Glob(filepath.Join(dir, "*.so"))
+		files, _ := filepath.Glob(filepath.Join(dir, kind))
 		if len(files) <= kept {
 			return
 		}

@@ -192,7 +192,8 @@ func (s *Sim) modules(d *driver.Driver) {
 	}
 	d.FuncSetAttribute = func(f driver.Function, a driver.FunctionAttribute, v int32) driver.Result {
 		return s.call("FuncSetAttribute", func() driver.Result {
-			if a != driver.FunctionMaxDynamicShared || uint32(v) > s.mostShared() {
+			if a != driver.FunctionMaxDynamicShared || f < 1 || int(f) > len(s.library.kernels) || v < 0 ||
+				uint32(v)+s.library.kernels[f-1].shared > s.mostShared() {
 				return driver.InvalidValue
 			}
 			s.shared[f] = v
@@ -211,7 +212,7 @@ func (s *Sim) launch(f driver.Function, grid, block driver.Dim, shared uint32, p
 	}
 	k := &s.library.kernels[f-1]
 	if block.X*block.Y*block.Z == 0 || int64(block.X*block.Y*block.Z) > k.threads || grid.X*grid.Y*grid.Z == 0 || len(parameters) != len(k.kinds) ||
-		shared > uint32(max(s.shared[f], 48<<10)) {
+		shared > uint32(s.shared[f]) && shared+k.shared > 48<<10 {
 		return driver.InvalidValue
 	}
 	if report := s.library.launch(k, grid, block, shared, parameters, s.Order, min(s.Workers, maxWorkers)); report != "" {

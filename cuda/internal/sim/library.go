@@ -36,6 +36,7 @@ type kernelEntry struct {
 	name    string
 	kinds   string
 	threads int64               // of a block, at most
+	shared  uint32              // bytes of shared memory that it has of its own, where they are known
 	run     [maxWorkers]uintptr // in each copy of the library
 }
 
@@ -113,6 +114,7 @@ func (l *library) read(table unsafe.Pointer) {
 		run     uintptr
 		kinds   *byte
 		threads int64
+		shared  int64
 	}
 	for i := 0; ; i++ {
 		r := (*row)(unsafe.Add(table, uintptr(i)*unsafe.Sizeof(row{})))
@@ -120,7 +122,7 @@ func (l *library) read(table unsafe.Pointer) {
 			return
 		}
 		if l.copies == 0 {
-			l.kernels = append(l.kernels, kernelEntry{name: text(r.name), kinds: text(r.kinds), threads: r.threads})
+			l.kernels = append(l.kernels, kernelEntry{name: text(r.name), kinds: text(r.kinds), threads: r.threads, shared: uint32(r.shared)})
 		}
 		l.kernels[i].run[l.copies] = r.run
 	}

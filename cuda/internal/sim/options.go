@@ -1,11 +1,24 @@
 package sim
 
-import "github.com/sinkcpu/sinkcpu/cuda/internal/driver"
+import (
+	"os"
+
+	"github.com/sinkcpu/sinkcpu/cuda/internal/driver"
+	"github.com/sinkcpu/sinkcpu/cuda/ptx"
+)
 
 // Options describe a simulated device.
 type Options struct {
 	// Sources is the folder of the kernels, each file of which may include common.cuh; gen/cuda where it is empty.
 	Sources string
+
+	// Translated takes the kernels that package ptx has for the device, translated from PTX, in place of those of the sources. The environment's
+	// SINKCPU_TEST_PTX does so for all devices whose options name no kernels: its value is a target, sm_75 or sm_80, whose capability those have
+	// that name none.
+	Translated bool
+
+	// PTX is a module whose kernels are translated, in place of both.
+	PTX []byte
 
 	// Order other than 0 is the seed of an order of a block's threads other than the usual; blocks run backwards then. Results are the same
 	// bits unless a kernel has a race.
@@ -41,11 +54,30 @@ func (o Options) withDefaults() Options {
 	if o.Memory == 0 {
 		o.Memory = 1 << 30
 	}
+	if name := os.Getenv("SINKCPU_TEST_PTX"); name != "" && o.Sources == "" {
+		o.Translated = true
+		if o.Major == 0 {
+			o.Major, o.Minor = capability(name)
+		}
+	}
 	if o.Major == 0 {
 		o.Major = 9
 	}
 	if o.Version == 0 {
 		o.Version = 12040
 	}
+	if o.Translated && o.PTX == nil {
+		o.PTX = ptx.For(o.Major, o.Minor)
+	}
 	return o
+}
+
+// capability returns that of a target.
+func capability(name string) (major, minor int) {
+	for _, t := range ptx.Targets() {
+		if t.String() == name {
+			return t.Major, t.Minor
+		}
+	}
+	panic("sim: SINKCPU_TEST_PTX is " + name + ", want a target such as sm_80")
 }

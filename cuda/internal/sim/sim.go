@@ -35,7 +35,12 @@ type Sim struct {
 func New(t testing.TB, o Options) *Sim {
 	t.Helper()
 	o = o.withDefaults()
-	file, err := compile(o.Sources)
+	file, err := "", error(nil)
+	if o.PTX != nil {
+		file, err = translated(o.PTX)
+	} else {
+		file, err = compile(o.Sources)
+	}
 	if errors.Is(err, errNoCompiler) && !strings.Contains(os.Getenv("SINKCPU_TEST_REQUIRE"), "clang") {
 		t.Skip(err)
 	}
@@ -74,8 +79,11 @@ func (s *Sim) releaseAll() {
 	s.memory, s.pinned = memory{}, map[unsafe.Pointer]*allocation{}
 }
 
-// Image returns the list of the kernels, in the syntax of PTX.
+// Image returns the module of the kernels where they are translated from PTX, else a list of them in its syntax.
 func (s *Sim) Image() []byte {
+	if s.PTX != nil {
+		return s.PTX
+	}
 	var b strings.Builder
 	types := map[rune]string{'u': "u32", 'l': "u64", 'f': "f32", 'd': "f64"}
 	for _, k := range s.library.kernels {

@@ -55,6 +55,11 @@ static char *report;
 static size_t report_size;
 static bool failed;
 
+// Of kernels that have shared memory of their own kind and say where they are: what each block begins with, and the place of an access.
+static void (*begin_block)(uint32_t shared_bytes);
+static const char *source_file;
+static const int *source_line;
+
 // fault ends the launch with a report.
 [[noreturn]] static void fault(const char *format, ...) {
     va_list list;
@@ -161,10 +166,13 @@ static void permute(int *p, int n, uint64_t seed) {
 }
 
 static void run_block(size_t shared_bytes, uint64_t order) {
-    memset(__start_shared_memory, 0xff, size_t(__stop_shared_memory - __start_shared_memory));
-    memset(dynamic_area, 0xff, most_dynamic);
-    shared_bytes = (shared_bytes + 15) / 16 * 16;
-    dynamic_shared = dynamic_area + most_dynamic - shared_bytes; // its end is where a page begins that may not be touched
+    if (begin_block != nullptr) begin_block(uint32_t(shared_bytes));
+    else {
+        memset(__start_shared_memory, 0xff, size_t(__stop_shared_memory - __start_shared_memory));
+        memset(dynamic_area, 0xff, most_dynamic);
+        shared_bytes = (shared_bytes + 15) / 16 * 16;
+        dynamic_shared = dynamic_area + most_dynamic - shared_bytes; // its end is where a page begins that may not be touched
+    }
     for (int t = 0; t < thread_count; t++) {
         Thread &th = threads[t];
         th.state = ready, th.stack = nullptr;
@@ -210,7 +218,9 @@ static void handler(int signal, siginfo_t *info, void *context) {
             // The processor does not say the address of a misaligned vector.
             if (info->si_code == SI_KERNEL) fault("misaligned vector, or an address that cannot be");
             [[fallthrough]];
-        case SIGBUS: fault("access outside of the allocated memory, at %p", info->si_addr);
+        case SIGBUS:
+            if (source_file != nullptr) fault("%s:%d: access outside of the allocated memory, at %p", source_file, *source_line, info->si_addr);
+            fault("access outside of the allocated memory, at %p", info->si_addr);
         case SIGFPE: fault("division by zero of an integer");
         default: fault("trap");
         }

@@ -1,5 +1,5 @@
 // The table of the kernels, which the simulated device reads. It is compiled behind the kernels, with SHIM_KERNELS a list of
-// KERNEL(name, greatest number of threads of a block).
+// KERNEL(name, greatest number of threads of a block), or of rows as they are.
 #pragma once
 
 namespace shim {
@@ -8,7 +8,7 @@ struct Kernel {
     const char *name;
     void (*run)(void **);
     const char *parameters; // the types as PTX names them: 'u' u32, 'l' u64, 'f' f32, 'd' f64
-    int64_t threads;
+    int64_t threads, shared; // of a block: at most, and bytes that the kernel has of its own, where they are known
 };
 
 template <class T> constexpr char letter() {
@@ -30,5 +30,5 @@ template <class... A, void (*F)(A...)> struct Call<F> {
 
 } // namespace shim
 
-#define KERNEL(name, threads) {#name, shim::Call<name>::run, shim::Call<name>::parameters, threads},
-extern "C" __attribute__((visibility("default"))) const shim::Kernel shim_kernels[] = {SHIM_KERNELS{nullptr, nullptr, nullptr, 0}};
+#define KERNEL(name, threads) {#name, shim::Call<name>::run, shim::Call<name>::parameters, threads, 0},
+extern "C" __attribute__((visibility("default"))) const shim::Kernel shim_kernels[] = {SHIM_KERNELS{nullptr, nullptr, nullptr, 0, 0}};
