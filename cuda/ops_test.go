@@ -26,7 +26,7 @@ func fewer(t *testing.T, checks string) {
 
 // The table on the simulated device.
 func TestOps(t *testing.T) {
-	fewer(t, "4")
+	fewer(t, "5")
 	opstest.Run(t, cuda.NewOps(simulated(t, sim.Options{})))
 }
 

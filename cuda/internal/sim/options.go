@@ -2,6 +2,7 @@ package sim
 
 import (
 	"os"
+	"strings"
 
 	"github.com/sinkcpu/sinkcpu/cuda/internal/driver"
 	"github.com/sinkcpu/sinkcpu/cuda/ptx"
@@ -14,7 +15,7 @@ type Options struct {
 
 	// Translated takes the kernels that package ptx has for the device, translated from PTX, in place of those of the sources. The environment's
 	// SINKCPU_TEST_PTX does so for all devices whose options name no kernels: its value is a target, sm_75 or sm_80, whose capability those have
-	// that name none.
+	// that name none, or a file of PTX whose kernels all of them have.
 	Translated bool
 
 	// PTX is a module whose kernels are translated, in place of both.
@@ -54,9 +55,12 @@ func (o Options) withDefaults() Options {
 	if o.Memory == 0 {
 		o.Memory = 1 << 30
 	}
-	if name := os.Getenv("SINKCPU_TEST_PTX"); name != "" && o.Sources == "" {
+	name := os.Getenv("SINKCPU_TEST_PTX")
+	if name != "" && o.Sources == "" && o.PTX == nil {
 		o.Translated = true
-		if o.Major == 0 {
+		if strings.HasSuffix(name, ".ptx") {
+			o.PTX = read(name)
+		} else if o.Major == 0 {
 			o.Major, o.Minor = capability(name)
 		}
 	}
@@ -72,6 +76,15 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
+// read returns what a file of PTX holds.
+func read(name string) []byte {
+	image, err := os.ReadFile(name)
+	if err != nil {
+		panic("sim: SINKCPU_TEST_PTX: " + err.Error())
+	}
+	return image
+}
+
 // capability returns that of a target.
 func capability(name string) (major, minor int) {
 	for _, t := range ptx.Targets() {
@@ -79,5 +92,5 @@ func capability(name string) (major, minor int) {
 			return t.Major, t.Minor
 		}
 	}
-	panic("sim: SINKCPU_TEST_PTX is " + name + ", want a target such as sm_80")
+	panic("sim: SINKCPU_TEST_PTX is " + name + ", want a target such as sm_80 or a file such as x.ptx")
 }

@@ -63,7 +63,9 @@ func translated(image []byte) (string, error) {
 }
 
 // named is the name of what a text makes.
-func named(base, text string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(base+"\n"+text)))[:24] }
+func named(base, text string) string {
+	return fmt.Sprintf("%x", sha256.Sum256([]byte(base+"\n"+text)))[:24]
+}
 
 // parts returns units of translation of some kernels each.
 func parts(kernels []ptxc.Kernel) []string {
