@@ -1,6 +1,7 @@
 package sinkhorn
 
 import (
+	"context"
 	"math"
 
 	"github.com/sinkcpu/sinkcpu/internal/parallel"
@@ -10,6 +11,7 @@ import (
 // laplacian is the matrix diag(W 1) - W diag(1/(W^T 1)) W^T for W >= 0 (n x m): positive semidefinite, 0 on constants. It is what is left
 // of the Hessian of a dual of transport when the potentials of the columns follow those of the rows.
 type laplacian struct {
+	ctx        context.Context // of the solve
 	run        kernels.Runner
 	n, m       int
 	chunks     int
@@ -30,8 +32,8 @@ type laplacian struct {
 // maxProducts bounds the conjugate gradients of a solve.
 const maxProducts = 1000
 
-func newLaplacian(run kernels.Runner, n, m int) *laplacian {
-	l := &laplacian{run: run, n: n, m: m, chunks: chunksOf(n, m), w: make([]float64, n*m), cols: make([]float64, m), mean: make([]float64, m)}
+func newLaplacian(ctx context.Context, run kernels.Runner, n, m int) *laplacian {
+	l := &laplacian{ctx: ctx, run: run, n: n, m: m, chunks: chunksOf(n, m), w: make([]float64, n*m), cols: make([]float64, m), mean: make([]float64, m)}
 	l.part = make([][]float64, l.chunks)
 	for k := range l.part {
 		l.part[k] = make([]float64, m)
@@ -67,7 +69,7 @@ func (l *laplacian) addColumns(dst []float64, body func(i int, acc []float64)) {
 }
 
 // solve returns the solution of (L + lambda diag(W 1)) x = eps r, up to a residual of target in the norm of the preconditioner, by
-// conjugate gradients preconditioned by diag(W 1).
+// conjugate gradients preconditioned by diag(W 1). After the end of the context it is what was found until then.
 func (l *laplacian) solve(eps float64, r []float64, target float64) []float64 {
 	var rz float64
 	clear(l.x)
@@ -82,7 +84,7 @@ func (l *laplacian) solve(eps float64, r []float64, target float64) []float64 {
 		rz += l.re[i] * l.z[i]
 	}
 	first := rz
-	for k := 0; k < maxProducts && rz > target*target*first; k++ {
+	for k := 0; k < maxProducts && rz > target*target*first && l.ctx.Err() == nil; k++ {
 		l.product()
 		dq := kernels.Dot(l.d, l.q)
 		if !(dq > l.noise()) {

@@ -2,6 +2,7 @@ package sinkhorn
 
 import (
 	"math"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/sinkcpu/sinkcpu/internal/random"
@@ -52,5 +53,59 @@ func BenchmarkLog2(b *testing.B) {
 			}
 			b.ReportMetric(b.Elapsed().Seconds()*1e9/float64(b.N)/1024, "ns/value")
 		})
+	}
+}
+
+// TestLevel: the root against one found by bisection, with entries of no weight, infinite ones, ties, and values far apart, which take the most steps.
+func TestLevel(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	for trial := range 400 {
+		n := 1 + rng.IntN(30)
+		v, w := make([]float64, n), make([]float64, n)
+		for k := range v {
+			v[k], w[k] = rng.NormFloat64(), rng.Float64()
+			switch rng.IntN(6) {
+			case 0:
+				w[k] = 0
+			case 1:
+				v[k] = math.Inf(1)
+			case 2:
+				v[k] = 1
+			case 3:
+				v[k] = math.Ldexp(1, 3*k)
+			}
+		}
+		v[0], w[0] = .5, .3
+		sum := func(f float64) (s float64) {
+			for k, x := range v {
+				if x < f {
+					s += w[k] * (f - x)
+				}
+			}
+			return s
+		}
+		target := math.Ldexp(rng.Float64(), rng.IntN(60)-30)
+		lo, hi := v[0]-target-1e3, v[0]+target/w[0]+1
+		for range 200 {
+			if mid := (lo + hi) / 2; sum(mid) < target {
+				lo = mid
+			} else {
+				hi = mid
+			}
+		}
+		if got := level(v, w, target); !(math.Abs(got-hi) <= 1e-12*(1+math.Abs(hi))) {
+			t.Fatalf("trial %d: %g, want %g", trial, got, hi)
+		}
+	}
+	for _, c := range []struct {
+		v, w         []float64
+		target, want float64
+	}{
+		{nil, nil, 1, 0}, {[]float64{math.Inf(1)}, []float64{1}, 1, 0}, {[]float64{3}, []float64{0}, 1, 0},
+		{[]float64{3, -2, -7}, []float64{1, 1, 0}, 0, -2}, {[]float64{4, 4}, []float64{1, 3}, 2, 4.5},
+	} {
+		if got := level(c.v, c.w, c.target); got != c.want {
+			t.Errorf("%v, %v, %g: %g, want %g", c.v, c.w, c.target, got, c.want)
+		}
 	}
 }

@@ -43,7 +43,7 @@ const (
 )
 
 func newNewton(ss *session, fl *flow[float64]) *newtonState {
-	nt := &newtonState{laplacian: newLaplacian(ss.run, fl.n, fl.m), ss: ss, fl: fl}
+	nt := &newtonState{laplacian: newLaplacian(ss.ctx, ss.run, fl.n, fl.m), ss: ss, fl: fl}
 	nt.sums, nt.scale, nt.r = make([]float64, fl.m), make([]float64, fl.m), make([]float64, fl.n)
 	if fl.p.relaxed() {
 		nt.definite, nt.extra, nt.follow = true, make([]float64, fl.n), make([]float64, fl.m)
@@ -65,6 +65,9 @@ func (nt *newtonState) to(goal float64) end {
 			return stalled
 		}
 		if !nt.step() {
+			if nt.ctx.Err() != nil {
+				return stopped
+			}
 			for range sweepsBetween {
 				iterate(nt.run, []*flow[float64]{nt.fl})
 			}
@@ -194,6 +197,9 @@ func (nt *newtonState) exponentials() {
 func (nt *newtonState) step() bool {
 	fl := nt.fl
 	x := nt.solve(fl.eps, nt.r, min(.1, math.Sqrt(nt.err))*1e-2)
+	if nt.ctx.Err() != nil {
+		return false // part of a direction
+	}
 	slope := kernels.Dot(nt.r, x)
 	before, beforeG, dual, err := append([]float64(nil), fl.f...), append([]float64(nil), fl.g...), nt.dual, nt.err
 	length, most := 1., kernels.Sum(fl.p.a)+kernels.Sum(fl.p.b)

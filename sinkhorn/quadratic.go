@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"sort"
 
 	"github.com/sinkcpu/sinkcpu/internal/parallel"
 	"github.com/sinkcpu/sinkcpu/kernels"
@@ -51,7 +50,7 @@ func (q *Quadratic) Gradient(dx []float64, points Pull) {
 }
 
 // SolveQuadratic solves a balanced problem with the norm-2 regulariser of weight Eps, in float64, with a plan in memory. plain chooses the
-// reference. The rows' potentials move by semismooth Newton steps, the columns' follow them exactly by sorting.
+// reference. The rows' potentials move by semismooth Newton steps, the columns' follow them exactly.
 func (s *Solver[T]) SolveQuadratic(ctx context.Context, p *Problem[T], plain bool) (*Quadratic, error) {
 	switch {
 	case !(s.Eps > 0) || math.IsInf(s.Eps, 1):
@@ -63,7 +62,7 @@ func (s *Solver[T]) SolveQuadratic(ctx context.Context, p *Problem[T], plain boo
 	case p.n*p.m > s.maxBytes()/16:
 		return nil, fmt.Errorf("sinkhorn: a plan of %d x %d takes more than the %d bytes granted", p.n, p.m, s.maxBytes())
 	}
-	q := newQuadraticState(p, plain, s.runner())
+	q := newQuadraticState(ctx, p, plain, s.runner())
 	ss := &session{ctx: ctx, run: s.runner(), tol: s.tol(), maxIter: s.maxIter(), progress: s.Progress}
 	// From a weight at which the plan is dense, down by fours: far below it Newton's method has no curvature along most directions.
 	e, weight := reached, s.Eps
@@ -75,9 +74,12 @@ func (s *Solver[T]) SolveQuadratic(ctx context.Context, p *Problem[T], plain boo
 			e = reached
 		}
 	}
-	if e == reached {
+	cooled := e == reached
+	if cooled {
 		e = q.to(ss, s.Eps, ss.tol)
-	} else {
+	}
+	if !cooled || e == stopped { // at another weight, or in the middle of an update
+		q.ctx = context.WithoutCancel(ctx)
 		q.start(s.Eps)
 	}
 	r := q.result(p)
@@ -106,7 +108,9 @@ func (q *quadraticState) start(eps float64) {
 
 // to iterates at a weight until the error is at most goal.
 func (q *quadraticState) to(ss *session, eps, goal float64) end {
-	q.start(eps)
+	if q.start(eps); ss.ctx.Err() != nil {
+		return stopped
+	}
 	best, idle := math.Inf(1), 0
 	for q.err > goal {
 		switch {
@@ -120,6 +124,9 @@ func (q *quadraticState) to(ss *session, eps, goal float64) end {
 		if !q.step() {
 			q.rowUpdate()
 			q.follow()
+		}
+		if ss.ctx.Err() != nil {
+			return stopped
 		}
 		ss.saw(q.err)
 		if idle++; q.err <= .5*best {
@@ -147,8 +154,8 @@ type quadraticState struct {
 	dualOfRow []float64
 }
 
-func newQuadraticState[T kernels.Float](p *Problem[T], plain bool, run kernels.Runner) *quadraticState {
-	q := &quadraticState{laplacian: newLaplacian(run, p.n, p.m), a: p.a, b: p.b, ref: p.a, refC: p.b}
+func newQuadraticState[T kernels.Float](ctx context.Context, p *Problem[T], plain bool, run kernels.Runner) *quadraticState {
+	q := &quadraticState{laplacian: newLaplacian(ctx, run, p.n, p.m), a: p.a, b: p.b, ref: p.a, refC: p.b}
 	q.c, q.r, q.dualOfRow = make([]float64, p.n*p.m), make([]float64, p.n), make([]float64, p.n)
 	q.f, q.g = make([]float64, p.n), make([]float64, p.m)
 	if plain {
@@ -171,78 +178,85 @@ func ones(n int) []float64 {
 	return x
 }
 
-// A sorter finds the potential of one point: the root f of sum_k w_k (f - v_k)_+ = target, piecewise linear and increasing.
-type sorter struct {
-	v, w []float64
-	by   []int
-}
-
-func (s *sorter) Len() int           { return len(s.by) }
-func (s *sorter) Less(i, j int) bool { return s.v[s.by[i]] < s.v[s.by[j]] }
-func (s *sorter) Swap(i, j int)      { s.by[i], s.by[j] = s.by[j], s.by[i] }
-
-// root returns the f with sum_k w_k (f - v_k)_+ = target. A target of 0 gives the least v.
-func (s *sorter) root(target float64) float64 {
-	s.by = s.by[:0]
-	for k, v := range s.v {
-		if s.w[k] > 0 && !math.IsInf(v, 1) {
-			s.by = append(s.by, k)
+// level returns the f with sum_k w_k (f - v_k)_+ = target, a sum that is convex, piecewise linear and increasing in f: Newton's method from the root of the line that
+// takes all k, which is above, comes down to it in finitely many steps, some ten as a rule. A target of 0 gives the least v; entries of weight 0, and a v of +Inf,
+// do not count, and without others the root is 0. Source: Michelot 1986.
+func level(v, w []float64, target float64) float64 {
+	f, before := math.Inf(1), -1
+	for {
+		var weight, moment float64 // of the v below f
+		least, count := f, 0
+		for k, x := range v {
+			if x < f && w[k] > 0 {
+				weight += w[k]
+				moment += w[k] * x
+				least = min(least, x)
+				count++
+			}
 		}
-	}
-	if len(s.by) == 0 {
-		return 0
-	}
-	sort.Sort(s)
-	if target == 0 {
-		return s.v[s.by[0]]
-	}
-	var weight, moment float64 // of the v below f
-	for t, k := range s.by {
-		weight += s.w[k]
-		moment += s.w[k] * s.v[k]
-		f := (target + moment) / weight
-		if t+1 == len(s.by) || f <= s.v[s.by[t+1]] {
+		switch {
+		case count == 0 && before < 0:
+			return 0
+		case target == 0:
+			return least
+		case count == 0 || count == before:
 			return f
 		}
+		f, before = min(f, (target+moment)/weight), count
 	}
-	return 0
 }
 
 // rowUpdate maximises the dual over f for the g at hand.
 func (q *quadraticState) rowUpdate() {
 	parallel.For(q.run, q.chunks, func(k int) {
 		lo, hi := parallel.Chunk(q.n, q.chunks, k)
-		s := sorter{v: make([]float64, q.m), w: q.refC}
-		for i := lo; i < hi; i++ {
+		v := make([]float64, q.m)
+		for i := lo; i < hi && q.ctx.Err() == nil; i++ {
 			for j, c := range q.c[i*q.m : (i+1)*q.m] {
-				s.v[j] = c - q.g[j]
+				v[j] = c - q.g[j]
 			}
-			if q.ref[i] > 0 {
-				q.f[i] = s.root(q.eps * q.a[i] / q.ref[i])
-			} else {
-				q.f[i] = s.root(0)
-			}
+			q.f[i] = level(v, q.refC, q.wanted(q.a[i], q.ref[i]))
 		}
 	})
 }
 
-// follow maximises the dual over g, and sets the plan's marginals, the matrix of the second derivative and the dual.
+// wanted is the sum of a point's (f - v)_+ of a weight and its reference.
+func (q *quadraticState) wanted(weight, ref float64) float64 {
+	if ref > 0 {
+		return q.eps * weight / ref
+	}
+	return 0
+}
+
+// sideBySide is the columns that follow reads together: a line of cache.
+const sideBySide = 8
+
+// follow maximises the dual over g, and weighs the plan. Once the context has ended, which to notices, some of g is as it was.
 func (q *quadraticState) follow() {
 	count := chunksOf(q.m, q.n)
 	parallel.For(q.run, count, func(k int) {
 		lo, hi := parallel.Chunk(q.m, count, k)
-		s := sorter{v: make([]float64, q.n), w: q.ref}
-		for j := lo; j < hi; j++ {
+		var v [sideBySide][]float64
+		for k := range v {
+			v[k] = make([]float64, q.n)
+		}
+		for j := lo; j < hi && q.ctx.Err() == nil; j += sideBySide {
+			count := min(sideBySide, hi-j)
 			for i, f := range q.f {
-				s.v[i] = q.c[i*q.m+j] - f
+				for k, c := range q.c[i*q.m+j:][:count] {
+					v[k][i] = c - f
+				}
 			}
-			if q.refC[j] > 0 {
-				q.g[j] = s.root(q.eps * q.b[j] / q.refC[j])
-			} else {
-				q.g[j] = s.root(0)
+			for k := range count {
+				q.g[j+k] = level(v[k], q.ref, q.wanted(q.b[j+k], q.refC[j+k]))
 			}
 		}
 	})
+	q.weigh()
+}
+
+// weigh sets the plan's marginals, the matrix of the second derivative and the dual.
+func (q *quadraticState) weigh() {
 	q.addColumns(q.cols, func(i int, acc []float64) {
 		row := q.row(i)
 		q.rows[i], q.r[i], q.dualOfRow[i] = 0, q.a[i], 0
@@ -285,7 +299,7 @@ func (q *quadraticState) step() bool {
 	slope := kernels.Dot(q.r, x)
 	before, beforeG := append([]float64(nil), q.f...), append([]float64(nil), q.g...)
 	dual, err := q.dual, q.err
-	for length := 1.; length > 1e-12; length /= 2 {
+	for length := 1.; length > 1e-12 && q.ctx.Err() == nil; length /= 2 {
 		for i, v := range before {
 			q.f[i] = v + length*x[i]
 		}
@@ -297,7 +311,9 @@ func (q *quadraticState) step() bool {
 	}
 	copy(q.f, before)
 	copy(q.g, beforeG)
-	q.follow()
+	if q.ctx.Err() == nil {
+		q.follow()
+	}
 	return false
 }
 
@@ -362,12 +378,15 @@ func (q *quadraticState) roundedObjective(plan []float64, p weighedCost) (sum fl
 		kernels.Scale(row, shrink(q.a[i], kernels.Sum(row)))
 		kernels.Axpy(cols, 1, row)
 	}
+	scale := make([]float64, m)
 	for j := range cols {
-		scale := shrink(q.b[j], cols[j])
-		cols[j] *= scale
-		for i := range n {
-			rounded[i*m+j] *= scale
-			rows[i] += rounded[i*m+j]
+		scale[j] = shrink(q.b[j], cols[j])
+		cols[j] *= scale[j]
+	}
+	for i := range n {
+		for j, v := range rounded[i*m : (i+1)*m] {
+			rounded[i*m+j] = v * scale[j]
+			rows[i] += v * scale[j]
 		}
 	}
 	s := max(fill(rows, q.a), fill(cols, q.b)) // they agree but for rounding, and no point gets more than it lacks

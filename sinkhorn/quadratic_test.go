@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 	"testing"
 
 	"github.com/sinkcpu/sinkcpu/internal/ottest"
@@ -106,6 +108,61 @@ func TestQuadraticErrors(t *testing.T) {
 	if !errors.Is(err, sinkhorn.ErrNotConverged) || q.Status != sinkhorn.Cancelled {
 		t.Errorf("cancelled: %v, %v", q.Status, err)
 	}
+}
+
+// TestQuadraticInterrupted: an end of the context within a Newton step ends the solve with a lower bound that holds, wherever it comes; a call of Err
+// stands for a place at which it is asked.
+func TestQuadraticInterrupted(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	const n = 40
+	c := make([]float64, n*n)
+	for i := range c {
+		c[i] = rng.Float64()
+	}
+	p, err := sinkhorn.NewProblem(logsumexp.NewStored(c, n, n, n), nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	solver := &sinkhorn.Solver[float64]{Eps: .05, Tol: 1e-10}
+	whole, err := solver.SolveQuadratic(context.Background(), p, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for asked := int64(1); ; asked += 1 + asked/4 {
+		ctx := &countedContext{Context: context.Background()}
+		ctx.left.Store(asked)
+		q, err := solver.SolveQuadratic(ctx, p, false)
+		if err == nil {
+			if asked < 100 {
+				t.Errorf("asked %d times only", asked)
+			}
+			return
+		}
+		if !errors.Is(err, context.Canceled) || q.Status != sinkhorn.Cancelled {
+			t.Fatalf("after %d: %v, %v", asked, q.Status, err)
+		}
+		lower, upper := q.Bounds()
+		if !(lower <= whole.Value+1e-9 && whole.Value-1e-9 <= upper) {
+			t.Fatalf("after %d: bounds [%g, %g] do not hold %g", asked, lower, upper, whole.Value)
+		}
+		if ctx.after.Load() > 20 { // of a place for each kind of work
+			t.Fatalf("after %d: asked %d times more", asked, ctx.after.Load())
+		}
+	}
+}
+
+// A countedContext ends after it was asked so often.
+type countedContext struct {
+	context.Context
+	left, after atomic.Int64
+}
+
+func (c *countedContext) Err() error {
+	if c.left.Add(-1) >= 0 {
+		return nil
+	}
+	c.after.Add(1)
+	return context.Canceled
 }
 
 // TestQuadraticStopped: the end of the context is the error's cause, beside how far the solve came.
