@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sync"
 
 	"github.com/sinkcpu/sinkcpu/internal/parallel"
 	"github.com/sinkcpu/sinkcpu/internal/random"
@@ -114,9 +115,18 @@ func quantile(sorted []float64, q float64) float64 {
 // redraw returns the divergences of reps drawings of the points, many at once. Its error is that of the first drawing that has one.
 func (s *Solver[T]) redraw(ctx context.Context, cost logsumexp.Cost[T], n, reps int, draw func(rep int) []int) ([]float64, error) {
 	values, errs := make([]float64, reps), make([]error, reps)
+	var one sync.Mutex
+	done := 0
 	parallel.For(s.runner(), reps, func(rep int) {
-		if ctx.Err() == nil {
-			values[rep], errs[rep] = s.subsetDivergence(ctx, cost, draw(rep), n)
+		if ctx.Err() != nil {
+			return
+		}
+		values[rep], errs[rep] = s.subsetDivergence(ctx, cost, draw(rep), n)
+		if s.Redrawn != nil {
+			one.Lock()
+			defer one.Unlock()
+			done++
+			s.Redrawn(done, reps)
 		}
 	})
 	if ctx.Err() != nil {
@@ -133,7 +143,7 @@ func (s *Solver[T]) redraw(ctx context.Context, cost logsumexp.Cost[T], n, reps 
 // subsetDivergence returns the divergence between the points index[:n] and index[n:] of a pooled cost.
 func (s *Solver[T]) subsetDivergence(ctx context.Context, cost logsumexp.Cost[T], index []int, n int) (float64, error) {
 	own := *s
-	own.G, own.Progress, own.Device, own.DeviceOnly = nil, nil, nil, false
+	own.G, own.Progress, own.Redrawn, own.Device, own.DeviceOnly = nil, nil, nil, nil, false
 	x, y := index[:n], index[n:]
 	reader := ReadOn(s.Runner)
 	xy, err1 := NewProblem(gather(cost, x, y), nil, nil, reader)

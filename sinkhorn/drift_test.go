@@ -3,6 +3,7 @@ package sinkhorn_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/sinkcpu/sinkcpu/internal/parallel"
@@ -52,6 +53,20 @@ func TestDriftLevels(t *testing.T) {
 	// |t|^2 = 2, with a standard error of about 2 |t| sqrt(1/60 + 1/50) = .54.
 	if !(d.Divergence > .8 && d.Divergence < 3.2 && d.Lower < d.Upper && d.Lower < d.Divergence) {
 		t.Errorf("divergence %g, interval [%g, %g]", d.Divergence, d.Lower, d.Upper)
+	}
+}
+
+// TestDriftRedrawn: each divergence of a relabelling or a draw is told, in order.
+func TestDriftRedrawn(t *testing.T) {
+	var told []int
+	s := sinkhorn.Solver[float32]{Eps: .5, Redrawn: func(done, reps int) { told = append(told, done, reps) }}
+	want := []int{1, 3, 2, 3, 3, 3}
+	if _, err := s.Bootstrap(context.Background(), pooled(t, 3, 15, 15, .3), 15, 3, 1); err != nil || !slices.Equal(told, want) {
+		t.Errorf("%v; Bootstrap told %v", err, told)
+	}
+	told = nil
+	if _, err := s.Drift(context.Background(), pooled(t, 3, 15, 15, .3), 15, 3, 1); err != nil || !slices.Equal(told, slices.Concat(want, want)) {
+		t.Errorf("%v; Drift told %v", err, told)
 	}
 }
 

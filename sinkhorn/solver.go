@@ -50,6 +50,10 @@ type Solver[T kernels.Float] struct {
 
 	// Progress, where not nil, is called after each iteration with the error that it saw; iteration is 0 at the higher temperatures that come first.
 	Progress func(iteration int, marginalError float64)
+
+	// Redrawn, where not nil, is called by Drift and Bootstrap after each divergence of a relabelling or a draw, by one goroutine at a time; Drift counts
+	// its draws anew after its relabellings.
+	Redrawn func(done, reps int)
 }
 
 // A Method is an algorithm of Solve.

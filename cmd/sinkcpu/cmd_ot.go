@@ -51,6 +51,8 @@ type otOptions struct {
 	group *rankGroup
 
 	on devices.Device // that was opened, nil for the processor
+
+	redrawn func(done, reps int) // shows how far --test is
 }
 
 // In GiB. They do not look at the machine, so that a command does on one machine what it does on another.
@@ -192,6 +194,7 @@ func (o *otOptions) runOn(cmd *cobra.Command, args []string) error {
 		defer o.on.Close()
 	}
 	progress := newOTProgress(cmd.ErrOrStderr())
+	o.redrawn = progress.redrawn
 	answer, report, notConverged := o.answer(cmd.Context(), in, eps, pool, progress.callback())
 	progress.end()
 	if answer == nil && errors.Is(notConverged, errors.ErrUnsupported) {

@@ -2,6 +2,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,21 +29,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	context.AfterFunc(ctx, stop)
 
 	root := newRootCommand()
-	var misnamed error
-	help := root.HelpFunc()
-	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {
-		if cmd.HasAvailableSubCommands() && cmd.Flags().NArg() > 0 {
-			misnamed = unknownCommand(cmd, cmd.Flags().Arg(0))
-			return
-		}
-		help(cmd, args)
-	})
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
+	help := checkHelp(root)
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
-		err = misnamed
+		err = help()
 	}
 	code := exitCode(err)
 	var said *saidError
@@ -50,6 +43,26 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		printError(stderr, cmd, sayInterrupted(ctx, err), code)
 	}
 	return code
+}
+
+// checkHelp returns what tells, after root was executed, whether it was asked for help on a command that there is not, or could not write it: cobra has no
+// error for either.
+func checkHelp(root *cobra.Command) func() error {
+	var failed error
+	help := root.HelpFunc()
+	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {
+		if cmd.HasAvailableSubCommands() && cmd.Flags().NArg() > 0 {
+			failed = unknownCommand(cmd, cmd.Flags().Arg(0))
+			return
+		}
+		var text bytes.Buffer
+		to := cmd.OutOrStdout()
+		cmd.SetOut(&text)
+		help(cmd, args)
+		cmd.SetOut(to)
+		_, failed = to.Write(text.Bytes())
+	})
+	return func() error { return failed }
 }
 
 // sayInterrupted names the error of a computation that has nothing to say but that its context ended.

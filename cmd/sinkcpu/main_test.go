@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/spf13/cobra"
@@ -42,6 +43,21 @@ func mustCommand(t *testing.T, args ...string) string {
 		t.Fatalf("sinkcpu %s: exit %d: %s", strings.Join(args, " "), code, err)
 	}
 	return out
+}
+
+// A full disk.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+// TestFullDisk: what cannot be printed is an error, help too.
+func TestFullDisk(t *testing.T) {
+	for _, args := range []string{"", "--help", "help", "ot --help", "help ot", "info", "info --json", "data list", "study --help"} {
+		var errs strings.Builder
+		if code := run(context.Background(), strings.Fields(args), full{}, &errs); code != 1 || !strings.Contains(errs.String(), syscall.ENOSPC.Error()) {
+			t.Errorf("sinkcpu %s: exit %d: %s", args, code, errs.String())
+		}
+	}
 }
 
 func TestExitStatus(t *testing.T) {

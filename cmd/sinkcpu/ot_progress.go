@@ -22,23 +22,35 @@ func newOTProgress(w io.Writer) *otProgress {
 	return &otProgress{w: terminal.Of(w), begin: now, next: now.Add(5 * redrawEvery)}
 }
 
-// callback returns what a solver calls, nil for nothing.
+// callback returns what a solver calls after an iteration, nil for nothing.
 func (p *otProgress) callback() func(iteration int, marginalError float64) {
 	if p.w == nil {
 		return nil
 	}
 	return func(iteration int, marginalError float64) {
-		now := time.Now()
-		if now.Before(p.next) {
-			return
-		}
-		p.next, p.drawn = now.Add(redrawEvery), true
 		at := fmt.Sprintf("iteration %d", iteration)
 		if iteration == 0 {
 			at = "cooling"
 		}
-		terminal.Redraw(p.w, fmt.Sprintf("%s  marginal error %.2e  %.0f s", at, marginalError, now.Sub(p.begin).Seconds()))
+		p.show(fmt.Sprintf("%s  marginal error %.2e", at, marginalError))
 	}
+}
+
+// redrawn is what a solver calls after each of the divergences of --test.
+func (p *otProgress) redrawn(done, reps int) {
+	if p.w != nil {
+		p.show(fmt.Sprintf("redrawn divergence %d of %d", done, reps))
+	}
+}
+
+// show redraws the line with the time, unless it has been a moment ago.
+func (p *otProgress) show(text string) {
+	now := time.Now()
+	if now.Before(p.next) {
+		return
+	}
+	p.next, p.drawn = now.Add(redrawEvery), true
+	terminal.Redraw(p.w, fmt.Sprintf("%s  %.0f s", text, now.Sub(p.begin).Seconds()))
 }
 
 // end takes the line away.

@@ -26,7 +26,7 @@ type otSolution[T kernels.Float] struct {
 
 // newSolver returns a solver with what flags say of every regulariser.
 func newSolver[T kernels.Float](o *otOptions, eps float64, pool *parallel.Pool, progress func(int, float64)) sinkhorn.Solver[T] {
-	return sinkhorn.Solver[T]{Eps: eps, Tol: o.tol, MaxIter: o.maxIter, MaxBytes: o.maxBytes(), Runner: pool, Progress: progress}
+	return sinkhorn.Solver[T]{Eps: eps, Tol: o.tol, MaxIter: o.maxIter, MaxBytes: o.maxBytes(), Runner: pool, Progress: progress, Redrawn: o.redrawn}
 }
 
 // solveOT forms the costs and solves. The answer is nil for bad data; with an error of [sinkhorn.ErrNotConverged] it is there.
