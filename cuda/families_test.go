@@ -84,7 +84,7 @@ var families = []struct {
 		}
 		x, y, dx := normals(ops, "x", n, d), normals(ops, "y", n, d), normals(ops, "dx", n, d)
 		if compare := c.(generative.TableCriterion[float32]).On(ops); compare != nil {
-			metrics, err := compare(x, y, n, dx, nil, true)
+			metrics, err := compare(context.Background(), x, y, n, dx, nil, true)
 			if err != nil {
 				panic(err)
 			}
