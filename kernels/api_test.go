@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/sinkcpu/sinkcpu/internal/convolution"
 )
 
 func TestTablesAreComplete(t *testing.T) {
@@ -89,19 +91,19 @@ func TestPanics(t *testing.T) {
 		"Adam":                          func() { Adam(x(4), x(4), x(4), x(3), step[float32]()) },
 		"AddRow":                        func() { AddRow(x(11), 4, 3, x(4)) },
 		"AddRow, negative rows":         func() { AddRow(x(11), 4, -3, x(4)) },
-		"GatherWindows":                 func() { GatherWindows(x(16*6), 6, x(23), 2, 3) },
-		"GatherWindows, windows":        func() { GatherWindows(x(16*6-1), 6, x(24), 2, 3) },
-		"GatherWindows, negative":       func() { GatherWindows(x(16*6), 6, x(24), 2, -3) },
-		"ScatterWindows":                func() { ScatterWindows(x(23), x(16*6), 6, 2, 3, 0) },
-		"ScatterWindows, leading":       func() { ScatterWindows(x(24), x(16*6), 5, 2, 3, 0) },
-		"WinogradExpand":                func() { WinogradExpand(WinogradOutput, 4, 4, x(25*3), 3, x(16*3-1), 12, 3, 3) },
-		"WinogradExpand, points":        func() { WinogradExpand(WinogradOutput, 4, 4, x(25*3-1), 3, x(16*3), 12, 3, 3) },
-		"WinogradExpand, map":           func() { WinogradExpand(winogradMaps, 4, 4, x(25*3), 3, x(25*3), 15, 3, 3) },
-		"WinogradExpand, tile":          func() { WinogradExpand(WinogradOutput, 2, 4, x(25*3), 3, x(16*3), 12, 3, 3) },
-		"WinogradExpand, filter":        func() { WinogradExpand(WinogradFilter, 2, 1, x(25*3), 3, x(16*3), 12, 3, 3) },
-		"WinogradReduce":                func() { WinogradReduce(WinogradInput, 5, 5, x(25*3-1), 15, 3, x(25*3), 3, 3) },
-		"WinogradReduce, rows":          func() { WinogradReduce(WinogradInput, 5, 5, x(25*3), 2, 3, x(25*3), 3, 3) },
-		"WinogradReduce, negative":      func() { WinogradReduce(WinogradInput, 5, 5, x(25*3), 15, 3, x(25*3), 3, -3) },
+		"GatherWindows":                 func() { gatherWindows(x(16*6), 6, x(23), 2, 3) },
+		"GatherWindows, windows":        func() { gatherWindows(x(16*6-1), 6, x(24), 2, 3) },
+		"GatherWindows, negative":       func() { gatherWindows(x(16*6), 6, x(24), 2, -3) },
+		"ScatterWindows":                func() { scatterWindows(x(23), x(16*6), 6, 2, 3, 0) },
+		"ScatterWindows, leading":       func() { scatterWindows(x(24), x(16*6), 5, 2, 3, 0) },
+		"WinogradExpand":                func() { winogradExpand(convolution.Output, 4, 4, x(25*3), 3, x(16*3-1), 12, 3, 3) },
+		"WinogradExpand, points":        func() { winogradExpand(convolution.Output, 4, 4, x(25*3-1), 3, x(16*3), 12, 3, 3) },
+		"WinogradExpand, map":           func() { winogradExpand(winogradMaps, 4, 4, x(25*3), 3, x(25*3), 15, 3, 3) },
+		"WinogradExpand, tile":          func() { winogradExpand(convolution.Output, 2, 4, x(25*3), 3, x(16*3), 12, 3, 3) },
+		"WinogradExpand, filter":        func() { winogradExpand(convolution.Filter, 2, 1, x(25*3), 3, x(16*3), 12, 3, 3) },
+		"WinogradReduce":                func() { winogradReduce(convolution.Input, 5, 5, x(25*3-1), 15, 3, x(25*3), 3, 3) },
+		"WinogradReduce, rows":          func() { winogradReduce(convolution.Input, 5, 5, x(25*3), 2, 3, x(25*3), 3, 3) },
+		"WinogradReduce, negative":      func() { winogradReduce(convolution.Input, 5, 5, x(25*3), 15, 3, x(25*3), 3, -3) },
 		"Transpose":                     func() { Transpose(x(12), 3, x(11), 4, 3, 4) },
 		"Transpose, destination":        func() { Transpose(x(11), 3, x(12), 4, 3, 4) },
 		"Transpose, negative":           func() { Transpose(x(12), 3, x(12), 4, -3, 4) },

@@ -70,11 +70,11 @@ type impl[T Float] struct {
 	clamp           func(dst, x []T, lo, hi T)
 	addRowLeakyReLU func(dst []T, ldd, rows int, bias []T, slope T)
 
-	// Windows of convolutions; see window.go.
+	// Windows of convolutions; see window.go and package convolution.
 	gatherWindows  func(dst []T, ldd int, x []T, rows, cols int)
 	scatterWindows func(dst, x []T, ldx, rows, cols int, bias T)
 
-	// Winograd's algorithm, and the layouts around it; see winograd.go and transpose.go.
+	// Winograd's algorithm, and the layouts around it; see winograd.go, package convolution and transpose.go.
 	winogradExpand, winogradReduce winogradKernels[T]
 	transpose                      func(dst []T, ldd int, x []T, ldx, rows, cols int)
 }

@@ -1,24 +1,22 @@
 package kernels
 
-// GatherWindows takes the windows of 4 x 4 elements, two places apart, from an image of 2 rows x 2 cols with a border of one zero:
-//
-//	dst[(4*ki+kj)*ldd+i*cols+j] = x[2*i+ki-1][2*j+kj-1]
-//
-// for ki, kj < 4, i < rows, j < cols: a row of dst for each element of the window, a column for each place. They are the windows of the
-// convolutions of DCGAN, which halve and double the sides of images. dst and x do not overlap. On AVX-512 it is made for cols up to a
-// vector.
-func GatherWindows[T Float](dst []T, ldd int, x []T, rows, cols int) {
+import "github.com/sinkcpu/sinkcpu/internal/convolution"
+
+func init() {
+	convolution.Set(
+		convolution.Functions[float32]{Gather: gatherWindows[float32], Scatter: scatterWindows[float32], Expand: winogradExpand[float32], Reduce: winogradReduce[float32]},
+		convolution.Functions[float64]{Gather: gatherWindows[float64], Scatter: scatterWindows[float64], Expand: winogradExpand[float64], Reduce: winogradReduce[float64]},
+	)
+}
+
+// gatherWindows is Gather of package convolution.
+func gatherWindows[T Float](dst []T, ldd int, x []T, rows, cols int) {
 	checkWindows(dst, ldd, x, rows, cols)
 	active[T]().gatherWindows(dst, ldd, x, rows, cols)
 }
 
-// ScatterWindows undoes [GatherWindows]: it sets an image of 2 rows x 2 cols to the sums of the elements that lie on each pixel, and the
-// bias:
-//
-//	dst[u][v] = bias + sum of x[(4*ki+kj)*ldx+i*cols+j] over 2*i+ki-1 = u, 2*j+kj-1 = v
-//
-// dst and x do not overlap.
-func ScatterWindows[T Float](dst, x []T, ldx, rows, cols int, bias T) {
+// scatterWindows is Scatter of package convolution.
+func scatterWindows[T Float](dst, x []T, ldx, rows, cols int, bias T) {
 	checkWindows(x, ldx, dst, rows, cols)
 	active[T]().scatterWindows(dst, x, ldx, rows, cols, bias)
 }

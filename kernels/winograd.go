@@ -1,57 +1,27 @@
 package kernels
 
-// A WinogradMap is a matrix of Winograd's algorithm F(4 x 4, 2 x 2), which takes 4 x 4 outputs of a window of 2 x 2 from 5 x 5 inputs by 25
-// multiplications where the definition has 64. With the matrices D, A and G below, for inputs d, a window g and outputs y,
-//
-//	y = A^T ((G g G^T) * (D d D^T)) A,    y[i][j] = sum_(k,l < 2) g[k][l] d[i+1-k][j+1-l]
-//
-// where * is element by element. The transposes undo it: the gradient by d is D^T (...) D, that by g is G^T (...) G. In float32 the root
-// mean square of the error of a sum of 512 products is 2.4 times that of adding them up.
-//
-// The transposed algorithm multiplies polynomials in two variables: for inputs y of 4 x 4 and the window g, dd = D^T ((G g G^T) * (A y A^T)) D
-// has the 5 x 5 coefficients dd[i][j] = sum_(k,l < 2) g[k][l] y[i-1+k][j-1+l]. A tile of D or A may lack its last row, or its last
-// column, as if they were zero in y: there is then nothing at the point at infinity, and 20 or 16 multiplications are left.
-//
-// Source: Winograd 1980; Lavin and Gray 2016. The points are 1/2, -1/2, 1, -1 and infinity: of six sets tried those with the least error
-// among the numbers whose multiples are exact.
-type WinogradMap int
+import "github.com/sinkcpu/sinkcpu/internal/convolution"
 
-// The matrices. Each has a row for each point.
-const (
-	// WinogradInput is D, of 5 columns: (1 2 -1 -2 0), (1 -2 -1 2 0), (-1 -1 4 4 0), (-1 1 4 -4 0), (1 0 -5 0 4).
-	WinogradInput WinogradMap = iota
-	// WinogradOutput is A, of 4 columns: (1 1/2 1/4 1/8), (1 -1/2 1/4 -1/8), (1 1 1 1), (1 -1 1 -1), (0 0 0 1).
-	WinogradOutput
-	// WinogradFilter is G, of 2 columns: (1/3 2/3), (-1/3 2/3), (1/6 1/6), (-1/6 1/6), (1/4 0).
-	WinogradFilter
+// A winogradMap is a matrix of Winograd's algorithm.
+type winogradMap = convolution.Map
 
-	winogradMaps
-)
+const winogradMaps = convolution.Filter + 1
 
 // winogradPoints is the number of points along a side, winogradSide that of the elements of each map's tile.
 const winogradPoints = 5
 
 var winogradSide = [winogradMaps]int{5, 4, 2}
 
-// WinogradExpand sets
-//
-//	v[(5 p + q) ldv + e] = sum_(i,j) M[p][i] M[q][j] x[i row + j col + e]
-//
-// for e < n, i < rows, j < cols, and the points p, q < 5. rows and cols are the columns of M, or for [WinogradInput] and [WinogradOutput] one
-// less, where what is missing is 0 and p, or q, is below 4. v and x do not overlap.
-func WinogradExpand[T Float](m WinogradMap, rows, cols int, v []T, ldv int, x []T, row, col, n int) {
+// winogradExpand is Expand of package convolution.
+func winogradExpand[T Float](m winogradMap, rows, cols int, v []T, ldv int, x []T, row, col, n int) {
 	shape := checkWinograd(m, rows, cols, v, ldv, x, row, col, n)
 	if n > 0 {
 		active[T]().winogradExpand[m][shape](v, ldv, x, row, col, n)
 	}
 }
 
-// WinogradReduce sets or, for [WinogradInput] and [WinogradFilter], adds to
-//
-//	x[i row + j col + e] = sum_(p,q) M[p][i] M[q][j] v[(5 p + q) ldv + e]
-//
-// for e, i, j, p and q as in [WinogradExpand]. v and x do not overlap.
-func WinogradReduce[T Float](m WinogradMap, rows, cols int, x []T, row, col int, v []T, ldv, n int) {
+// winogradReduce is Reduce of package convolution.
+func winogradReduce[T Float](m winogradMap, rows, cols int, x []T, row, col int, v []T, ldv, n int) {
 	shape := checkWinograd(m, rows, cols, v, ldv, x, row, col, n)
 	if n > 0 {
 		active[T]().winogradReduce[m][shape](v, ldv, x, row, col, n)
@@ -64,14 +34,14 @@ type winogradShape int
 const winogradShapes winogradShape = 4
 
 // sides returns the rows and columns of a tile.
-func (s winogradShape) sides(m WinogradMap) (rows, cols int) {
+func (s winogradShape) sides(m winogradMap) (rows, cols int) {
 	return winogradSide[m] - int(s)/2, winogradSide[m] - int(s)%2
 }
 
 // winogradWhole tells whether a map has no tiles but whole ones.
-func winogradWhole(m WinogradMap) bool { return m == WinogradFilter }
+func winogradWhole(m winogradMap) bool { return m == convolution.Filter }
 
-func checkWinograd[T Float](m WinogradMap, rows, cols int, v []T, ldv int, x []T, row, col, n int) winogradShape {
+func checkWinograd[T Float](m winogradMap, rows, cols int, v []T, ldv int, x []T, row, col, n int) winogradShape {
 	if m < 0 || m >= winogradMaps {
 		panic("kernels: unknown map")
 	}
@@ -97,9 +67,9 @@ type winogradKernel[T Float] func(v []T, ldv int, x []T, row, col, n int)
 type winogradKernels[T Float] [winogradMaps][winogradShapes]winogradKernel[T]
 
 // winogradLines returns at how many points a side is evaluated, all but that at infinity where its last element is missing.
-func winogradLines(m WinogradMap, side int) int { return winogradPoints - winogradSide[m] + side }
+func winogradLines(m winogradMap, side int) int { return winogradPoints - winogradSide[m] + side }
 
-func winogradExpandGo[T Float](m WinogradMap, shape winogradShape, expand func(x [winogradPoints]T) [winogradPoints]T) winogradKernel[T] {
+func winogradExpandGo[T Float](m winogradMap, shape winogradShape, expand func(x [winogradPoints]T) [winogradPoints]T) winogradKernel[T] {
 	rows, cols := shape.sides(m)
 	return func(v []T, ldv int, x []T, row, col, n int) {
 		for e := range n {
@@ -123,7 +93,7 @@ func winogradExpandGo[T Float](m WinogradMap, shape winogradShape, expand func(x
 	}
 }
 
-func winogradReduceGo[T Float](m WinogradMap, shape winogradShape, adds bool, reduce func(v [winogradPoints]T) [winogradPoints]T) winogradKernel[T] {
+func winogradReduceGo[T Float](m winogradMap, shape winogradShape, adds bool, reduce func(v [winogradPoints]T) [winogradPoints]T) winogradKernel[T] {
 	rows, cols := shape.sides(m)
 	return func(v []T, ldv int, x []T, row, col, n int) {
 		for e := range n {
@@ -184,12 +154,12 @@ func winogradFilterBack[T Float](v [winogradPoints]T) [winogradPoints]T {
 // winogradGo are the kernels of the reference.
 func winogradGo[T Float]() (expand, reduce winogradKernels[T]) {
 	for s := range winogradShapes {
-		expand[WinogradInput][s] = winogradExpandGo(WinogradInput, s, winogradInput[T])
-		expand[WinogradOutput][s] = winogradExpandGo(WinogradOutput, s, winogradOutput[T])
-		reduce[WinogradInput][s] = winogradReduceGo(WinogradInput, s, true, winogradInputBack[T])
-		reduce[WinogradOutput][s] = winogradReduceGo(WinogradOutput, s, false, winogradOutputBack[T])
+		expand[convolution.Input][s] = winogradExpandGo(convolution.Input, s, winogradInput[T])
+		expand[convolution.Output][s] = winogradExpandGo(convolution.Output, s, winogradOutput[T])
+		reduce[convolution.Input][s] = winogradReduceGo(convolution.Input, s, true, winogradInputBack[T])
+		reduce[convolution.Output][s] = winogradReduceGo(convolution.Output, s, false, winogradOutputBack[T])
 	}
-	expand[WinogradFilter][0] = winogradExpandGo(WinogradFilter, 0, winogradFilter[T])
-	reduce[WinogradFilter][0] = winogradReduceGo(WinogradFilter, 0, true, winogradFilterBack[T])
+	expand[convolution.Filter][0] = winogradExpandGo(convolution.Filter, 0, winogradFilter[T])
+	reduce[convolution.Filter][0] = winogradReduceGo(convolution.Filter, 0, true, winogradFilterBack[T])
 	return expand, reduce
 }

@@ -12,14 +12,14 @@ func winogradAsm[T Float](kernels winogradKernels[T], reduces bool) winogradKern
 	for m := range kernels {
 		for shape, f := range kernels[m] {
 			if f != nil {
-				kernels[m][shape] = winogradChunks(WinogradMap(m), winogradShape(shape), f, reduces)
+				kernels[m][shape] = winogradChunks(winogradMap(m), winogradShape(shape), f, reduces)
 			}
 		}
 	}
 	return kernels
 }
 
-func winogradChunks[T Float](m WinogradMap, shape winogradShape, f winogradKernel[T], reduces bool) winogradKernel[T] {
+func winogradChunks[T Float](m winogradMap, shape winogradShape, f winogradKernel[T], reduces bool) winogradKernel[T] {
 	rows, cols := shape.sides(m)
 	last := winogradPoints*(winogradLines(m, rows)-1) + winogradLines(m, cols) - 1
 	raceTile, racePoints := raceReadBlock[T], raceWriteBlock[T]

@@ -3,6 +3,8 @@ package kernels
 import (
 	"math"
 	"testing"
+
+	"github.com/sinkcpu/sinkcpu/internal/convolution"
 )
 
 // TestWinograd takes the outputs of a window of 2 x 2, and both gradients, in the way of the maps, and compares them with the definition.
@@ -29,7 +31,7 @@ func testWinogradShape[T Float](t *testing.T, k *impl[T], shape winogradShape, n
 		fill(rng, x, -1, 1)
 		return x
 	}
-	down, across := shape.sides(WinogradOutput)
+	down, across := shape.sides(convolution.Output)
 	d, g, dy := random((down+1)*(across+1)), random(4), random(down*across) // inputs, window, gradient of the outputs
 	y, dd, dg := random(down*across), random((down+1)*(across+1)), random(4)
 	wantY, wantD, wantG := make([]T, len(y)), append([]T(nil), dd...), append([]T(nil), dg...)
@@ -42,20 +44,20 @@ func testWinogradShape[T Float](t *testing.T, k *impl[T], shape winogradShape, n
 			wantG[of] += dy[at] * d[in]
 		}
 	}
-	of := func(m WinogradMap) (s winogradShape, row int) {
+	of := func(m winogradMap) (s winogradShape, row int) {
 		if !winogradWhole(m) {
 			s = shape
 		}
 		_, cols := s.sides(m)
 		return s, cols * n
 	}
-	points := func(m WinogradMap, x []T) []T {
+	points := func(m winogradMap, x []T) []T {
 		v := make([]T, 25*n)
 		s, row := of(m)
 		k.winogradExpand[m][s](v, n, x, row, n, n)
 		return v
 	}
-	back := func(m WinogradMap, x, v, w []T) {
+	back := func(m winogradMap, x, v, w []T) {
 		product := make([]T, 25*n)
 		for i := range product {
 			product[i] = v[i] * w[i]
@@ -63,10 +65,10 @@ func testWinogradShape[T Float](t *testing.T, k *impl[T], shape winogradShape, n
 		s, row := of(m)
 		k.winogradReduce[m][s](product, n, x, row, n, n)
 	}
-	vd, vg, vy := points(WinogradInput, d), points(WinogradFilter, g), points(WinogradOutput, dy)
-	back(WinogradOutput, y, vd, vg)
-	back(WinogradInput, dd, vy, vg)
-	back(WinogradFilter, dg, vy, vd)
+	vd, vg, vy := points(convolution.Input, d), points(convolution.Filter, g), points(convolution.Output, dy)
+	back(convolution.Output, y, vd, vg)
+	back(convolution.Input, dd, vy, vg)
+	back(convolution.Filter, dg, vy, vd)
 	for _, c := range []struct {
 		name      string
 		got, want []T

@@ -1,6 +1,9 @@
 package nn
 
-import "github.com/sinkcpu/sinkcpu/kernels"
+import (
+	"github.com/sinkcpu/sinkcpu/internal/convolution"
+	"github.com/sinkcpu/sinkcpu/kernels"
+)
 
 // unit is the number of elements that are moved at a time. A row is moved in whole units: what lies beyond its end is overwritten by the
 // rows after it. Rows of 7 to 28 elements are too short for the runtime's copy.
@@ -43,7 +46,7 @@ func (s *convScratch[T]) gather(z *convSizes, x []T, c0, c1, r0, r1 int) {
 		for r := r0; r < r1; {
 			g := z.nextRange(r, r1)
 			if z.windows && g.y1-g.y0 == z.oh {
-				kernels.GatherWindows(rows[(r-r0)*z.ow:], cols, x[(g.image*z.c+c)*z.h*z.w:][:z.h*z.w], z.oh, z.ow)
+				convolution.Of[T]().Gather(rows[(r-r0)*z.ow:], cols, x[(g.image*z.c+c)*z.h*z.w:][:z.h*z.w], z.oh, z.ow)
 				r += z.oh
 				continue
 			}
@@ -139,7 +142,7 @@ func takeEvery[T kernels.Float](row, x []T, stride int) {
 //	y[n, c, i, j] = bias + sum of patch[(c, ki, kj)][place] over the places and elements that see (i, j)
 func (s *convScratch[T]) scatter(z *convSizes, y, rows []T, cols, at int, bias T) {
 	if z.windows {
-		kernels.ScatterWindows(y, rows[at:], cols, z.oh, z.ow, bias)
+		convolution.Of[T]().Scatter(y, rows[at:], cols, z.oh, z.ow, bias)
 		return
 	}
 	size := z.phaseSize(z.oh)

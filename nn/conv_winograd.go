@@ -1,11 +1,12 @@
 package nn
 
 import (
+	"github.com/sinkcpu/sinkcpu/internal/convolution"
 	"github.com/sinkcpu/sinkcpu/internal/parallel"
 	"github.com/sinkcpu/sinkcpu/kernels"
 )
 
-// Convolutions with windows of 4 x 4, two places apart, by Winograd's algorithm; see [kernels.WinogradMap]. The pixels of the large image
+// Convolutions with windows of 4 x 4, two places apart, by Winograd's algorithm; see [convolution.Map]. The pixels of the large image
 // fall into four phases by the parity of row and column, and each phase is the product, as polynomials in two variables, of the small image
 // and a window of 2 x 2 of its own: 100 multiplications for 16 places where the definition has 256. An image of the small side is taken apart
 // into tiles of 4 x 4, whose products with the windows are 5 x 5 pixels of each phase and overlap by one; where phases are longer than the
@@ -364,7 +365,7 @@ func (j *winogradJob[T]) expandSmall(task int) {
 		x = s.padded
 	}
 	j.eachTile(task, func(p winogradPart, row int) {
-		kernels.WinogradExpand(kernels.WinogradOutput, p.rows, p.cols, j.matS[row*z.o:], z.small,
+		convolution.Of[T]().Expand(convolution.Output, p.rows, p.cols, j.matS[row*z.o:], z.small,
 			x[(p.row*z.smallPitch+p.col)*z.o:], z.smallPitch*z.o, z.o, z.o)
 	})
 	j.scratch.Put(s)
@@ -385,7 +386,7 @@ func (j *winogradJob[T]) reduceSmall(task int) {
 		x = s.padded
 	}
 	j.eachTile(task, func(p winogradPart, row int) {
-		kernels.WinogradReduce(kernels.WinogradOutput, p.rows, p.cols, x[(p.row*z.smallPitch+p.col)*z.o:], z.smallPitch*z.o, z.o,
+		convolution.Of[T]().Reduce(convolution.Output, p.rows, p.cols, x[(p.row*z.smallPitch+p.col)*z.o:], z.smallPitch*z.o, z.o,
 			j.matS[row*z.o:], z.small, z.o)
 	})
 	if z.smallArea != z.place {
@@ -414,7 +415,7 @@ func (j *winogradJob[T]) expandLarge(task int) {
 	}
 	j.eachTile(task, func(p winogradPart, row int) {
 		for k := range winogradPhases {
-			kernels.WinogradExpand(kernels.WinogradInput, p.rows+1, p.cols+1, j.matL[(row*winogradPhases+k)*z.c:], z.large,
+			convolution.Of[T]().Expand(convolution.Input, p.rows+1, p.cols+1, j.matL[(row*winogradPhases+k)*z.c:], z.large,
 				s.padded[z.ofLarge(p, k):], 2*z.largePitch*z.c, 2*z.c, z.c)
 		}
 	})
@@ -429,7 +430,7 @@ func (j *winogradJob[T]) reduceLarge(task int) {
 	clear(s.padded[:z.largeArea*z.c])
 	j.eachTile(task, func(p winogradPart, row int) {
 		for k := range winogradPhases {
-			kernels.WinogradReduce(kernels.WinogradInput, p.rows+1, p.cols+1, s.padded[z.ofLarge(p, k):], 2*z.largePitch*z.c, 2*z.c,
+			convolution.Of[T]().Reduce(convolution.Input, p.rows+1, p.cols+1, s.padded[z.ofLarge(p, k):], 2*z.largePitch*z.c, 2*z.c,
 				j.matL[(row*winogradPhases+k)*z.c:], z.large, z.c)
 		}
 	})
@@ -500,7 +501,7 @@ func (j *winogradJob[T]) expandFilter(o int) {
 	z, s := &j.z, j.scratch.Get()
 	s.turned(j.weight[o*z.depth:], z.taps, z.c, z.taps)
 	eachFilter(func(tap, phase int) {
-		kernels.WinogradExpand(kernels.WinogradFilter, 2, 2, j.filter[(winogradPhases*o+phase)*z.c:], z.filter, s.flat[tap*z.c:], 8*z.c, 2*z.c, z.c)
+		convolution.Of[T]().Expand(convolution.Filter, 2, 2, j.filter[(winogradPhases*o+phase)*z.c:], z.filter, s.flat[tap*z.c:], 8*z.c, 2*z.c, z.c)
 	})
 	j.scratch.Put(s)
 }
@@ -517,7 +518,7 @@ func (j *winogradJob[T]) expandFilterT(task int) {
 	for k := range n {
 		window, c := s.flat[k*z.taps*z.o:], c0+n-1-k // the channels are in reverse order too
 		eachFilter(func(tap, phase int) {
-			kernels.WinogradExpand(kernels.WinogradFilter, 2, 2, j.filter[(phase*z.c+c)*z.o:], z.filter, window[tap*z.o:], 8*z.o, 2*z.o, z.o)
+			convolution.Of[T]().Expand(convolution.Filter, 2, 2, j.filter[(phase*z.c+c)*z.o:], z.filter, window[tap*z.o:], 8*z.o, 2*z.o, z.o)
 		})
 	}
 	j.scratch.Put(s)
@@ -529,7 +530,7 @@ func (j *winogradJob[T]) reduceFilter(o int) {
 	s.flat, s.padded = grown(s.flat, z.depth), grown(s.padded, z.depth)
 	clear(s.padded[:z.depth])
 	eachFilter(func(tap, phase int) {
-		kernels.WinogradReduce(kernels.WinogradFilter, 2, 2, s.padded[tap*z.c:], 8*z.c, 2*z.c, j.gradient[(winogradPhases*o+phase)*z.c:], z.filter, z.c)
+		convolution.Of[T]().Reduce(convolution.Filter, 2, 2, s.padded[tap*z.c:], 8*z.c, 2*z.c, j.gradient[(winogradPhases*o+phase)*z.c:], z.filter, z.c)
 	})
 	turn(s.flat, s.padded, z.c, z.taps)
 	kernels.Transpose(s.padded, z.taps, s.flat, z.c, z.taps, z.c)
