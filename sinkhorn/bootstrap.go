@@ -32,7 +32,7 @@ func (s *Solver[T]) Bootstrap(ctx context.Context, cost logsumexp.Cost[T], n, re
 		return nil, err
 	}
 	total, _ := cost.Dims()
-	seen, err := s.subsetDivergence(ctx, cost, identity(total), n)
+	seen, _, err := s.subsetDivergence(ctx, cost, identity(total), n)
 	if err != nil {
 		return nil, err
 	}

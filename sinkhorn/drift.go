@@ -22,6 +22,9 @@ type Drift struct {
 	// PValue is the probability under one common law of a divergence at least as large, by random relabelling of the pooled points:
 	//
 	//	(1 + #{relabelled divergences >= Divergence}) / (1 + Reps)
+	//
+	// Divergences closer than what their solves may be off by count as equal, so that relabellings of equal points, or of a few points in another
+	// order, are the ties that they are.
 	PValue float64
 
 	// Lower and Upper hold the middle 95 % of the divergences of samples drawn again with replacement from each side. A divergence of
@@ -38,11 +41,11 @@ func (s *Solver[T]) Drift(ctx context.Context, cost logsumexp.Cost[T], n, reps i
 	}
 	total, _ := cost.Dims()
 	index := identity(total)
-	seen, err := s.subsetDivergence(ctx, cost, index, n)
+	seen, noise, err := s.subsetDivergence(ctx, cost, index, n)
 	if err != nil {
 		return nil, err
 	}
-	permuted, err := s.redraw(ctx, cost, n, reps, func(rep int) []int {
+	permuted, off, err := s.redraw(ctx, cost, n, reps, func(rep int) []int {
 		at := slices.Clone(index)
 		random.New(seed, "permutation", uint64(rep)).Shuffle(total, func(i, j int) { at[i], at[j] = at[j], at[i] })
 		return at
@@ -55,8 +58,8 @@ func (s *Solver[T]) Drift(ctx context.Context, cost logsumexp.Cost[T], n, reps i
 		return nil, err
 	}
 	d := &Drift{Divergence: seen, Reps: reps, PValue: 1}
-	for _, v := range permuted {
-		if v >= seen {
+	for rep, v := range permuted {
+		if v+off[rep] >= seen-noise {
 			d.PValue++
 		}
 	}
@@ -81,7 +84,7 @@ func checkPooled[T kernels.Float](cost logsumexp.Cost[T], n, reps int) error {
 // resampled returns the divergences of samples drawn again with replacement from each side, in order.
 func (s *Solver[T]) resampled(ctx context.Context, cost logsumexp.Cost[T], n, reps int, seed uint64) ([]float64, error) {
 	total, _ := cost.Dims()
-	drawn, err := s.redraw(ctx, cost, n, reps, func(rep int) []int {
+	drawn, _, err := s.redraw(ctx, cost, n, reps, func(rep int) []int {
 		at, stream := make([]int, total), random.New(seed, "bootstrap", uint64(rep))
 		for i := range at {
 			if i < n {
@@ -112,16 +115,18 @@ func quantile(sorted []float64, q float64) float64 {
 	return sorted[lo] + (at-float64(lo))*(sorted[hi]-sorted[lo])
 }
 
-// redraw returns the divergences of reps drawings of the points, many at once. Its error is that of the first drawing that has one.
-func (s *Solver[T]) redraw(ctx context.Context, cost logsumexp.Cost[T], n, reps int, draw func(rep int) []int) ([]float64, error) {
-	values, errs := make([]float64, reps), make([]error, reps)
+// redraw returns the divergences of reps drawings of the points, many at once, and what they may be off by. Its error is that of the first drawing
+// that has one.
+func (s *Solver[T]) redraw(ctx context.Context, cost logsumexp.Cost[T], n, reps int, draw func(rep int) []int) (values, off []float64, err error) {
+	values, off = make([]float64, reps), make([]float64, reps)
+	errs := make([]error, reps)
 	var one sync.Mutex
 	done := 0
 	parallel.For(s.runner(), reps, func(rep int) {
 		if ctx.Err() != nil {
 			return
 		}
-		values[rep], errs[rep] = s.subsetDivergence(ctx, cost, draw(rep), n)
+		values[rep], off[rep], errs[rep] = s.subsetDivergence(ctx, cost, draw(rep), n)
 		if s.Redrawn != nil {
 			one.Lock()
 			defer one.Unlock()
@@ -130,18 +135,18 @@ func (s *Solver[T]) redraw(ctx context.Context, cost logsumexp.Cost[T], n, reps 
 		}
 	})
 	if ctx.Err() != nil {
-		return nil, fmt.Errorf("sinkhorn: stopped from outside among %d redrawn divergences: %w", reps, context.Cause(ctx))
+		return nil, nil, fmt.Errorf("sinkhorn: stopped from outside among %d redrawn divergences: %w", reps, context.Cause(ctx))
 	}
 	for rep, err := range errs {
 		if err != nil {
-			return nil, fmt.Errorf("sinkhorn: redrawn divergence %d of %d: %w", rep+1, reps, err)
+			return nil, nil, fmt.Errorf("sinkhorn: redrawn divergence %d of %d: %w", rep+1, reps, err)
 		}
 	}
-	return values, nil
+	return values, off, nil
 }
 
-// subsetDivergence returns the divergence between the points index[:n] and index[n:] of a pooled cost.
-func (s *Solver[T]) subsetDivergence(ctx context.Context, cost logsumexp.Cost[T], index []int, n int) (float64, error) {
+// subsetDivergence returns the divergence between the points index[:n] and index[n:] of a pooled cost, and what it may be off by.
+func (s *Solver[T]) subsetDivergence(ctx context.Context, cost logsumexp.Cost[T], index []int, n int) (value, off float64, err error) {
 	own := *s
 	own.G, own.Progress, own.Redrawn, own.Device, own.DeviceOnly = nil, nil, nil, nil, false
 	x, y := index[:n], index[n:]
@@ -150,13 +155,23 @@ func (s *Solver[T]) subsetDivergence(ctx context.Context, cost logsumexp.Cost[T]
 	xx, err2 := NewSelfProblem(gather(cost, x, x), nil, reader)
 	yy, err3 := NewSelfProblem(gather(cost, y, y), nil, reader)
 	if err := errors.Join(err1, err2, err3); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	d, err := own.Divergence(ctx, xy, xx, yy)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	return d.Value(), nil
+	return d.Value(), d.XY.shortfall() + d.XX.shortfall()/2 + d.YY.shortfall()/2, nil
+}
+
+// shortfall returns what the value of a balanced problem with uniform weights is short of: with e the error of the rows' marginal,
+//
+//	eps KL(a | P 1) <= eps sum_i (a_i - (P 1)_i)^2/a_i <= eps n e^2
+//
+// is what the next iteration adds, in the first order, and with it 2^-40 of the terms for rounding.
+func (r *Result[T]) shortfall() float64 {
+	e := r.MarginalError()
+	return r.eps*float64(max(r.p.n, r.p.m))*e*e + 0x1p-40*(math.Abs(r.Value())+r.eps)
 }
 
 // gather returns rows and columns of a cost as a matrix, its terms taken out put back.

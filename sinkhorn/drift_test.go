@@ -3,11 +3,14 @@ package sinkhorn_test
 import (
 	"context"
 	"errors"
+	"math"
+	"math/bits"
 	"slices"
 	"testing"
 
 	"github.com/sinkcpu/sinkcpu/internal/parallel"
 	"github.com/sinkcpu/sinkcpu/internal/random"
+	"github.com/sinkcpu/sinkcpu/kernels"
 	"github.com/sinkcpu/sinkcpu/logsumexp"
 	"github.com/sinkcpu/sinkcpu/sinkhorn"
 )
@@ -124,4 +127,83 @@ func TestDriftStops(t *testing.T) {
 	if !errors.Is(err, sinkhorn.ErrNotConverged) || len(err.Error()) > 1000 {
 		t.Errorf("the error of 50 redrawings that do not converge: %v", err)
 	}
+}
+
+// TestDriftTies: relabellings that change nothing count as ties. Of two points and two the six splits are three pairs of equal ones; of points of three
+// values many splits have the same counts. Reference: all relabellings, each divergence solved by plain iterations in float64.
+func TestDriftTies(t *testing.T) {
+	for _, z := range [][]float64{{0, 1, 3, 7}, {0, 0, 1, 2, 2, 2}, {1, 1, 1, 1, 1}} {
+		for n := 2; n <= len(z)-2; n++ {
+			want := exactPValue(z, n, ties)
+			const reps = 599
+			for _, got := range []float64{driftOf[float32](t, z, n, reps), driftOf[float64](t, z, n, reps)} {
+				if !(math.Abs(got-want) <= 4*math.Sqrt(want*(1-want)/reps)+2./reps) {
+					t.Errorf("%v, the first %d: p-value %g, want %g", z, n, got, want)
+				}
+			}
+		}
+	}
+}
+
+const ties = .72 // the temperature of TestDriftTies
+
+func driftOf[T kernels.Float](t *testing.T, z []float64, n, reps int) float64 {
+	t.Helper()
+	d, err := (&sinkhorn.Solver[T]{Eps: ties}).Drift(context.Background(), stored[T](z, z, len(z), len(z), 1, 1), n, reps, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d.PValue
+}
+
+// exactPValue returns the share of the splits of z into n and the others whose divergence is at least that of the first n.
+func exactPValue(z []float64, n int, eps float64) float64 {
+	divergence := func(mask uint) float64 {
+		var x, y []float64
+		for k, v := range z {
+			if mask>>k&1 == 1 {
+				x = append(x, v)
+			} else {
+				y = append(y, v)
+			}
+		}
+		return plainValue(x, y, eps) - plainValue(x, x, eps)/2 - plainValue(y, y, eps)/2
+	}
+	seen, larger, all := divergence(1<<n-1), 0, 0
+	for mask := range uint(1) << len(z) {
+		if bits.OnesCount(mask) == n {
+			all++
+			if divergence(mask) >= seen-1e-6 {
+				larger++
+			}
+		}
+	}
+	return float64(larger) / float64(all)
+}
+
+// plainValue returns OT_eps of the squared distance between points of equal weights, by alternation in float64.
+func plainValue(x, y []float64, eps float64) (sum float64) {
+	softmin := func(v float64, z, g []float64) float64 {
+		var s float64
+		for k, u := range z {
+			s += math.Exp((g[k]-(v-u)*(v-u))/eps) / float64(len(z))
+		}
+		return -eps * math.Log(s)
+	}
+	f, g := make([]float64, len(x)), make([]float64, len(y))
+	for range 300 {
+		for i, v := range x {
+			f[i] = softmin(v, y, g)
+		}
+		for j, v := range y {
+			g[j] = softmin(v, x, f)
+		}
+	}
+	for _, v := range f {
+		sum += v / float64(len(x))
+	}
+	for _, v := range g {
+		sum += v / float64(len(y))
+	}
+	return sum
 }
