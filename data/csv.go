@@ -76,7 +76,7 @@ func (t *table) next() (fields []string, row int, err error) {
 	var fault *csv.ParseError
 	switch {
 	case errors.As(err, &fault):
-		return nil, 0, fmt.Errorf("%s: row %d, byte %d of the line: %w", t.in.name, fault.Line, fault.Column, fault.Err)
+		return nil, 0, fmt.Errorf("%s: row %d, byte %d of the line: %w; fields are separated by commas, and one in quotes ends with them", t.in.name, fault.Line, fault.Column, fault.Err)
 	case err != nil:
 		return nil, 0, t.in.damaged(err)
 	}

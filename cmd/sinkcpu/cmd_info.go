@@ -47,8 +47,8 @@ func newInfoCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "info",
 		Short: "Show the version, the processor, the kernels in use and the devices, or the layers of a model",
-		Long: `Show the version, the processor, the kernels in use and the devices that --device may name, or why there is none. With --model, show the layers of a built-in network instead, with their
-shapes, parameters and floating-point operations for one row.
+		Long: `Show the version, the processor, the kernels in use and the devices that --device may name, or why there is none. With --model,
+show the layers of a built-in network instead, with their shapes, parameters and floating-point operations for one row.
 
 The environment variable ` + kernels.EnvISA + ` caps the tier of kernels: generic, avx2, avx512 or neon.
 ` + exitStatus,

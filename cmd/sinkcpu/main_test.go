@@ -105,6 +105,7 @@ func TestExitStatus(t *testing.T) {
 		{"info --no-such-flag", 2, "--no-such-flag"},
 		{"train --stpes 3", 2, "unknown flag --stpes, did you mean --steps?"},
 		{"ot --esp 3", 2, "unknown flag --esp, did you mean --eps?"},
+		{"ot --batch DIR", 1, "is a folder, a file is needed"},
 		{"train --steps x", 2, "--steps x: want a whole number; "},
 		{"train --steps 99999999999999999999", 2, "not as large"},
 		{"train --hidden 3,x", 2, "--hidden 3,x: want whole numbers, separated by commas; "},

@@ -113,6 +113,9 @@ func readBatch(stdin io.Reader, path string) ([]otPair, error) {
 			return nil, err
 		}
 		defer f.Close()
+		if info, err := f.Stat(); err == nil && info.IsDir() {
+			return nil, fmt.Errorf("%s: is a folder, a file is needed", path)
+		}
 		r = f
 	}
 	lines := csv.NewReader(r)

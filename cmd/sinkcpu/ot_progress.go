@@ -32,7 +32,7 @@ func (p *otProgress) callback() func(iteration int, marginalError float64) {
 		if iteration == 0 {
 			at = "cooling"
 		}
-		p.show(fmt.Sprintf("%s  marginal error %.2e", at, marginalError))
+		p.show(fmt.Sprintf("%s  error %.2e", at, marginalError)) // fits 40 columns
 	}
 }
 
