@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -40,7 +41,7 @@ func checkDevice(value string) error {
 	}
 	kind, ordinal, given := strings.Cut(value, ":")
 	if _, err := strconv.ParseUint(ordinal, 10, 16); !slices.Contains(kinds, kind) || given && err != nil {
-		return usagef("--device %s: want auto, cpu, %s, or one of several as %s:N", value, strings.Join(kinds, ", "), kinds[0])
+		return usagef("--device %s: want auto, cpu, %s, or one of several as %s:N", cmp.Or(value, `""`), strings.Join(kinds, ", "), kinds[0])
 	}
 	return nil
 }
@@ -54,7 +55,7 @@ func openDevice(value string, large bool, w io.Writer) (devices.Device, error) {
 	if namesDevice(value) {
 		d, err := devices.Open(value)
 		if err != nil {
-			return nil, fmt.Errorf("--device %s: %w", value, err)
+			return nil, fmt.Errorf("--device %s: %w; --device cpu computes without it", value, reason{err})
 		}
 		return d, nil
 	}
@@ -74,6 +75,12 @@ func openDevice(value string, large bool, w io.Writer) (devices.Device, error) {
 	}
 	return nil, nil
 }
+
+// A reason is why a device cannot be had, without the name of the package, which is that of the device.
+type reason struct{ error }
+
+func (r reason) Error() string { return strings.TrimPrefix(r.error.Error(), "cuda: ") }
+func (r reason) Unwrap() error { return r.error }
 
 // plainError returns an error in one line.
 func plainError(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }

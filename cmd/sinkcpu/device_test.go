@@ -108,7 +108,8 @@ func TestDeviceAbsent(t *testing.T) {
 		if _, err := devices.Open("cuda"); err == nil {
 			t.Skip("there is a device")
 		}
-		if r != nil || code != exitFailed || !strings.Contains(stderr, "cuda") || strings.Count(stderr, "\n") != 1 {
+		if r != nil || code != exitFailed || !strings.Contains(stderr, "--device cuda: ") || strings.Contains(stderr, "cuda: cuda") || !strings.Contains(stderr, "--device cpu computes") ||
+			strings.Count(stderr, "\n") != 1 {
 			t.Errorf("--device cuda: exit %d, %q", code, stderr)
 		}
 		want := b.potentialsOn("cpu", args)

@@ -35,7 +35,7 @@ func prepareTraining(c train.Config, ranks int, pool *parallel.Pool, w io.Writer
 	}
 	d, err := openDevice(value, ranks == 1, w)
 	if err != nil {
-		return train.Options{}, nil, fmt.Errorf("%w; --device cpu computes without it", err)
+		return train.Options{}, nil, err
 	}
 	if d == nil {
 		options, err := train.Prepare(c, pool)

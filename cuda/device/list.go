@@ -1,6 +1,7 @@
 package device
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -76,6 +77,7 @@ func initialize(drv *driver.Driver) (int, error) {
 		var f *Fault
 		if errors.As(err, &f) && f.kind == ErrFault {
 			f.kind = ErrNone
+			f.Remedy = cmp.Or(f.Remedy, meanings[driver.NotInitialized].remedy)
 		}
 		return 0, err
 	}

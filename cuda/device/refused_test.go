@@ -35,7 +35,7 @@ func TestRefusals(t *testing.T) {
 		"hidden": {options: failing("Init", driver.NoDevice), visible: "-1", kind: ErrNone,
 			want: []string{"CUDA_VISIBLE_DEVICES=-1 hides", "unset it"}},
 		"restart":       {options: failing("Init", driver.SystemDriverMismatch), kind: ErrNone, want: []string{"different versions", "restart"}},
-		"unknown":       {options: failing("Init", driver.Unknown), kind: ErrNone, want: []string{"CUDA_ERROR_UNKNOWN of cuInit"}},
+		"unknown":       {options: failing("Init", driver.Unknown), kind: ErrNone, want: []string{"CUDA_ERROR_UNKNOWN of cuInit", "whether nvidia-smi works"}},
 		"stub":          {options: failing("Init", driver.StubLibrary), kind: ErrNone, want: []string{"stub", "LD_LIBRARY_PATH"}},
 		"no such":       {ordinal: 3, kind: ErrNone, want: []string{"no device cuda:3", "shows 1"}, lists: true},
 		"old device":    {options: sim.Options{Major: 6, Minor: 1}, kind: ErrNone, want: []string{"compute capability 6.1", "7.5"}, listed: true, lists: true},
