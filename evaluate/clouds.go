@@ -26,6 +26,7 @@ func Divergence[T kernels.Float](ctx context.Context, run kernels.Runner, x, y [
 	if err := checkCloud("y", y, m, d); err != nil {
 		return 0, err
 	}
+	x, y = centred(x, y, d)
 	var problems [3]*sinkhorn.Problem[T]
 	for i, c := range []struct {
 		x, y []T
@@ -67,12 +68,13 @@ func MMD[T kernels.Float](run kernels.Runner, x, y []T, n, m, d int, bandwidth f
 	if err != nil {
 		return 0, err
 	}
+	x, y = centred(x, y, d)
 	k := discrepancy.MMD[T]{Kernel: kernel, Unbiased: true, Runner: run}
 	return k.Eval(x, y, n, m, d, nil, nil, true)
 }
 
 // MedianDistance returns the median of the Euclidean distances between different rows of x (n x d), n >= 2; of a thousand rows evenly spaced
-// in x where there are more. Source: Gretton et al. 2012, section 8, for its use as bandwidth.
+// in x where there are more; of an even number of distances, the mean of the two in the middle. Source: Gretton et al. 2012, section 8, for its use as bandwidth.
 func MedianDistance[T kernels.Float](run kernels.Runner, x []T, n, d int) (float64, error) {
 	if err := checkCloud("x", x, n, d); err != nil {
 		return 0, err
@@ -88,6 +90,7 @@ func MedianDistance[T kernels.Float](run kernels.Runner, x []T, n, d int) (float
 	if n < 2 {
 		return 0, fmt.Errorf("evaluate: no distance between different rows of a cloud of %d", n)
 	}
+	x, _ = centred(x, nil, d)
 	c := make([]T, n*n)
 	logsumexp.SquaredDistances(run, c, n, x, x, n, n, d, 1)
 	above := make([]T, 0, n*(n-1)/2)
@@ -95,5 +98,26 @@ func MedianDistance[T kernels.Float](run kernels.Runner, x []T, n, d int) (float
 		above = append(above, c[i*n+i+1:(i+1)*n]...)
 	}
 	slices.Sort(above)
-	return math.Sqrt(max(float64(above[len(above)/2]), 0)), nil
+	return (root(above[(len(above)-1)/2]) + root(above[len(above)/2])) / 2, nil
+}
+
+func root[T kernels.Float](v T) float64 { return math.Sqrt(max(float64(v), 0)) }
+
+// centred returns both clouds less the mean of all their rows: distances of many coordinates come from inner products, which lose in float32
+// what the origin is further off than the points are from each other.
+func centred[T kernels.Float](x, y []T, d int) (x1, y1 []T) {
+	mean, rows := make([]float64, d), float64((len(x)+len(y))/d)
+	for _, z := range [][]T{x, y} {
+		for i, v := range z {
+			mean[i%d] += float64(v) / rows
+		}
+	}
+	moved := func(z []T) []T {
+		out := make([]T, len(z))
+		for i, v := range z {
+			out[i] = T(float64(v) - mean[i%d])
+		}
+		return out
+	}
+	return moved(x), moved(y)
 }

@@ -1,10 +1,14 @@
 package evaluate
 
 import (
+	"context"
+	"errors"
 	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/sinkcpu/sinkcpu/internal/random"
 )
 
 func mustScore(t tester, logits []float32, n, classes int) float64 {
@@ -151,5 +155,35 @@ func TestDivergenceAndMMD(t *testing.T) {
 	}
 	if v, mmd := measure(moved); !(math.Abs(v-16) <= 1e-2 && mmd > .5) {
 		t.Errorf("divergence %g and MMD %g of a moved cloud, want 16", v, mmd)
+	}
+}
+
+// TestMeasuresFarFromOrigin: moving both clouds by 3000 changes nothing but what rounding the coordinates does, in float32 and in dimensions whose
+// distances come from inner products.
+func TestMeasuresFarFromOrigin(t *testing.T) {
+	const n, m, d, far = 40, 30, 20, 3000
+	x, y := make([]float64, n*d), make([]float64, m*d)
+	random.Normal(random.New(1, "x"), x, 0, 1)
+	random.Normal(random.New(1, "y"), y, .3, 1)
+	measure := func(by float64) (divergence, mmd, median float64) {
+		u, v := make([]float32, n*d), make([]float32, m*d)
+		for i := range u { // multiples of 2^-10 are exact in both places
+			u[i] = float32(math.Round(x[i]*1024)/1024 + by)
+		}
+		for i := range v {
+			v[i] = float32(math.Round(y[i]*1024)/1024 + by)
+		}
+		divergence, err1 := Divergence(context.Background(), nil, u, v, n, m, d, 1, 1e-5)
+		mmd, err2 := MMD(nil, u, v, n, m, d, 5)
+		median, err3 := MedianDistance(nil, u, n, d)
+		if err := errors.Join(err1, err2, err3); err != nil {
+			t.Fatal(err)
+		}
+		return divergence, mmd, median
+	}
+	divergence, mmd, median := measure(0)
+	divergence1, mmd1, median1 := measure(far)
+	if !(math.Abs(divergence1-divergence) <= 1e-5*divergence && math.Abs(mmd1-mmd) <= 1e-6 && math.Abs(median1-median) <= 1e-6*median) {
+		t.Errorf("%g, %g and %g at the origin, %g, %g and %g at %d", divergence, mmd, median, divergence1, mmd1, median1, far)
 	}
 }
