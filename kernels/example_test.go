@@ -70,3 +70,37 @@ func ExampleCosine() {
 	// Output:
 	// 0.7071
 }
+
+// Regression by a Gaussian kernel, which is attention with distances for scores, with one exponential a pair:
+//
+//	z(x) = sum_j w_j v_j / sum_j w_j          w_j = e^(-|x - y_j|^2/2)
+func Example() {
+	x := []float32{0, 1}                            // two points on the line, one in a row
+	yt, v := []float32{0, 1, 2}, []float32{0, 1, 4} // three points, coordinate by coordinate, and their values
+	cost := make([]float32, 2*3)
+	kernels.SquaredDistances(cost, 3, x, 1, yt, 3, 2, 3, 1)
+
+	w, sums, dots := make([]float32, 2*3), make([]float32, 2), make([]float32, 2)
+	kernels.SweepRows(w, 3, sums, cost, 3, math.Log2E/2, make([]float32, 3), make([]float32, 2)) // 2^(-log2(e) cost/2)
+	kernels.SweepDots(dots, w, 3, v)
+	for i := range x {
+		fmt.Printf("z(%g) = %.4f\n", x[i], dots[i]/sums[i])
+	}
+	// Output:
+	// z(0) = 0.6590
+	// z(1) = 1.5481
+}
+
+// Squared distances between two points of the plane in rows and three whose coordinates lie in rows.
+func ExampleSquaredDistances() {
+	x := []float64{0, 0, 3, 4}
+	yt := []float64{
+		0, 3, 0,
+		0, 0, 4,
+	}
+	d := make([]float64, 2*3)
+	kernels.SquaredDistances(d, 3, x, 2, yt, 3, 2, 3, 2)
+	fmt.Println(d)
+	// Output:
+	// [0 9 16 25 16 9]
+}
