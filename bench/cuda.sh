@@ -179,6 +179,8 @@ training() { # short runs on the device and the processor, one of them begun the
     "$dir/sinkcpu" train --steps 600 --eval-every -1 --json --out "run-${run%%:*}" --device "${run#*:}"
   done
   "$dir/sinkcpu" train --objective classifier --data glyphs --steps 100 --json --out run-classifier --device "$device"
+  "$dir/sinkcpu" train --objective wgan-gp --steps 100 --eval-every -1 --json --out run-wgan-gp --device "$device"
+  "$dir/sinkcpu" train --gradient implicit --iters 500 --steps 100 --eval-every -1 --json --out run-implicit --device "$device"
   first=$(grep '"tensors"' run-device/checkpoint.json) second=$(grep '"tensors"' run-again/checkpoint.json)
   [ "$first" = "$second" ] || { echo "two runs on one device differ"; exit 1; }
   "$dir/sinkcpu" train --resume --out run-device --steps 700 --device cpu --json

@@ -175,6 +175,9 @@ class Bench:
             self.add("training", {"peer": "torch", "model": "dcgan-generator-28", "batch": batch, "precision": "f32"},
                      f"torch {torch.__version__}, a whole step: noise, forward, Sinkhorn loss of 10 iterations by autograd, backward, Adam",
                      lambda batch=batch: self.training(torch_nn.MODELS["dcgan-generator-28"], batch))
+        self.add("training", {"peer": "torch", "model": "dcgan-wgan-gp-28", "batch": 200, "precision": "f32"},
+                 f"torch {torch.__version__}, a step of the critic with its gradient penalty by a second backward pass, and one of the generator",
+                 lambda: self.wgan_gp(torch_nn.MODELS["dcgan-generator-28"], 200))
         for model, batch in [("dcgan-generator-28", 200), ("dcgan-generator-32", 64), ("dcgan-discriminator-32", 64)]:
             for tf32 in (False, True):
                 self.add("network", {"peer": "torch", "model": model, "batch": batch, "precision": "TF32" if tf32 else "f32"},
@@ -200,6 +203,35 @@ class Bench:
             x = net(torch.randn(batch, *shape, device=self.device)).flatten(1)
             (2 * w(x, y) - w(x, x)).backward()
             opt.step()
+
+        return step, ""
+
+    def wgan_gp(self, model, batch, weight=10):
+        shape, make = model
+        allow_tf32(False)
+        torch.manual_seed(1)
+        net, nn = make().to(self.device), torch.nn
+        critic = nn.Sequential(nn.Conv2d(1, 64, 4, 2, 1), nn.LeakyReLU(0.2), nn.Conv2d(64, 128, 4, 2, 1), nn.LeakyReLU(0.2), nn.Flatten(),
+                               nn.Linear(128 * 7 * 7, 1)).to(self.device)
+        opts = [torch.optim.Adam(m.parameters(), 1e-4, betas=(0.0, 0.9)) for m in (critic, net)]
+        data = torch.rand(batch, 1, 28, 28)
+
+        def generate():
+            return net(torch.randn(batch, *shape, device=self.device))
+
+        def step():
+            y = data.to(self.device)
+            with torch.no_grad():
+                x = generate()
+            t = torch.rand(batch, 1, 1, 1, device=self.device)
+            p = (t * x + (1 - t) * y).requires_grad_()
+            slope, = torch.autograd.grad(critic(p).sum(), p, create_graph=True)
+            opts[0].zero_grad(set_to_none=True)
+            (critic(x).mean() - critic(y).mean() + weight * ((slope.flatten(1).norm(dim=1) - 1) ** 2).mean()).backward()
+            opts[0].step()
+            opts[1].zero_grad(set_to_none=True)
+            (-critic(generate()).mean()).backward()
+            opts[1].step()
 
         return step, ""
 

@@ -17,8 +17,24 @@ var networkRows = []struct {
 	batch int
 }{{"dcgan-generator-28", 200}, {"dcgan-generator-32", 64}, {"dcgan-discriminator-32", 64}}
 
-// trainingRows are batches of whole training steps: a DCGAN generator of 28 x 28 pixels under the loss that sinkcpu train has for images.
-var trainingRows = []int{200, 1000}
+// A trainingRow is whole training steps.
+type trainingRow struct {
+	model string
+	batch int
+	note  string
+	make  func(ops nn.Ops[float32], batch int) (generative.Objective, error)
+}
+
+// trainingRows are of a DCGAN generator of 28 x 28 pixels under the loss that sinkcpu train has for images, and of it and a critic of two convolutions
+// under a gradient penalty, a step of either.
+var trainingRows = []trainingRow{
+	{"dcgan-generator-28", 200, sinkhornNote, newFit}, {"dcgan-generator-28", 1000, sinkhornNote, newFit}, {"dcgan-wgan-gp-28", 200, wganNote, newWGAN},
+}
+
+const (
+	sinkhornNote = "a whole step: noise, forward, Sinkhorn loss of 10 iterations, backward, Adam"
+	wganNote     = "a step of the critic with its gradient penalty, and one of the generator"
+)
 
 // networkPart returns the rows of training, and what makes them: steps of models, forward, backward and Adam, with the batch on the device, and whole training
 // steps.
@@ -28,8 +44,8 @@ func (b *bench) networkPart() (rows []row.Row, run func(context.Context) error) 
 		rows = append(rows, row.Row{Name: name, Params: row.P("peer", "sinkcpu", "model", model, "batch", strconv.Itoa(batch), "precision", "f32")})
 		makes = append(makes, make)
 	}
-	for _, batch := range trainingRows {
-		add("training", "dcgan-generator-28", batch, func(ctx context.Context, r row.Row) error { return b.training(ctx, r, batch) })
+	for _, c := range trainingRows {
+		add("training", c.model, c.batch, func(ctx context.Context, r row.Row) error { return b.training(ctx, r, c) })
 	}
 	for _, c := range networkRows {
 		add("network", c.model, c.batch, func(ctx context.Context, r row.Row) error { return b.network(ctx, r, c.model, c.batch) })
@@ -58,34 +74,57 @@ func (b *bench) network(ctx context.Context, r row.Row, model string, batch int)
 	return b.time(ctx, r, step, noted("forward, backward, Adam"))
 }
 
-// training adds a row of steps of [generative.Fit]: noise and a batch of data to the device, the generator, the loss and its derivative, the generator
-// back, Adam, and the norm of the gradient to the host.
-func (b *bench) training(ctx context.Context, r row.Row, batch int) error {
-	fit, err := newFit(b.ops, batch)
+// training adds a row of steps of an objective: noise and batches of data to the device, networks, loss and its derivative, optimisers, and the norms of
+// gradients to the host.
+func (b *bench) training(ctx context.Context, r row.Row, c trainingRow) error {
+	obj, err := c.objective(b.ops)
 	if err != nil {
 		return b.fail(ctx, r, err)
 	}
-	data := make(pixels, batch*28*28)
+	data := pixels(nn.NewTensor[float32](c.batch, 28*28).Data())
 	random.Uniform(random.New(1, "data"), data, 0, 1)
 	step := func() (err error) {
 		defer nn.CatchFault(&err)
-		_, err = fit.Step(ctx, data, false)
+		_, err = obj.Step(ctx, data, false)
 		return err
 	}
-	return b.time(ctx, r, step, noted("a whole step: noise, forward, Sinkhorn loss of 10 iterations, backward, Adam"))
+	return b.time(ctx, r, step, noted(c.note))
 }
 
-func newFit(ops nn.Ops[float32], batch int) (fit *generative.Fit, err error) {
+func (c trainingRow) objective(ops nn.Ops[float32]) (o generative.Objective, err error) {
 	defer nn.CatchFault(&err)
-	m, err := generative.NewDCGANModel(ops, 100, []int{128, 64}, generative.ImageShape{Channels: 1, Height: 28, Width: 28}, "normal", 1)
-	if err != nil {
-		return nil, err
-	}
+	return c.make(ops, c.batch)
+}
+
+var image = generative.ImageShape{Channels: 1, Height: 28, Width: 28}
+
+func newFit(ops nn.Ops[float32], batch int) (generative.Objective, error) {
 	loss, err := generative.NewTransport[float32](generative.TransportConfig{Loss: "sinkhorn", Self: "same", Cost: "sqeuclidean", Eps: 1, Steps: 10})
 	if err != nil {
 		return nil, err
 	}
-	return generative.NewFit(ops, m, loss, generative.FitConfig{Batch: batch, Rate: 1e-4})
+	return fitOf(ops, batch, loss, "adam")
+}
+
+func newWGAN(ops nn.Ops[float32], batch int) (generative.Objective, error) {
+	const optimizer = "adam-wgan"
+	fit, err := fitOf(ops, batch, generative.MeanDifference[float32]{}, optimizer)
+	if err != nil {
+		return nil, err
+	}
+	critic, err := generative.NewDCGANFeatures(ops, []int{64, 128}, 1, image, 1)
+	if err != nil {
+		return nil, err
+	}
+	return generative.NewAdversarial(fit, critic, generative.CriticConfig{Steps: 1, GeneratorSteps: 1, Penalty: 10, Optimizer: optimizer, Rate: 1e-4})
+}
+
+func fitOf(ops nn.Ops[float32], batch int, loss generative.Criterion[float32], optimizer string) (*generative.Fit, error) {
+	m, err := generative.NewDCGANModel(ops, 100, []int{128, 64}, image, "normal", 1)
+	if err != nil {
+		return nil, err
+	}
+	return generative.NewFit(ops, m, loss, generative.FitConfig{Batch: batch, Optimizer: optimizer, Rate: 1e-4})
 }
 
 // pixels is a source of data that has one batch.
