@@ -12,7 +12,7 @@ import (
 )
 
 // On returns the loss on a table that has the operations of [clouds.Ops]: the same iterations and the same derivative for the gradient unrolled, and
-// for the others the same limit, of iterations that are neither over-relaxed nor finished in float64. Exact problems, oracles and problems divided
+// for the others the same limit, of iterations that are not finished in float64. Exact problems, oracles and problems divided
 // among ranks stay on the host.
 func (t *Transport[T]) On(ops nn.Ops[T]) Comparison[T] {
 	table, ok := ops.(clouds.Ops[T])

@@ -4,6 +4,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"github.com/sinkcpu/sinkcpu/internal/relaxation"
 )
 
 // An alternation makes the iterations of a problem: a flow on this processor, a remote flow on a device.
@@ -115,7 +117,7 @@ func cool(ss *session, it alternation) end {
 // sweepTo iterates until the error is at most goal, or there is no use in going on. The last iteration is not over-relaxed.
 func sweepTo(ss *session, it alternation, goal float64, patience int) end {
 	begin := len(ss.trace)
-	relaxation := overrelaxation{omega: 1}
+	factor := relaxation.Factor{Omega: 1}
 	omega, aim := 1., goal
 	for {
 		if it.over(ss) {
@@ -125,7 +127,7 @@ func sweepTo(ss *session, it alternation, goal float64, patience int) end {
 			return exhausted
 		}
 		most := min(ss.maxIter-ss.iterations, monitorSpan-(len(ss.trace)-begin)%monitorSpan)
-		if omega != relaxation.omega {
+		if omega != factor.Omega {
 			most = 1 // the one that is to end it
 		}
 		errs := it.sweep(ss, omega, most)
@@ -147,22 +149,26 @@ func sweepTo(ss *session, it alternation, goal float64, patience int) end {
 			omega, aim = 1, aim/2
 			continue
 		}
-		omega = relaxation.omega
+		omega = factor.Omega
 		seen := ss.trace[begin:]
 		if k := len(seen); k%monitorSpan == 0 && k >= 2*monitorSpan {
 			if rounded(seen, it.floor()) {
 				return stalled
 			}
-			if (!ss.overrelax || relaxation.steady()) && (omega == 1 || patience < math.MaxInt) {
+			if (!ss.overrelax || factor.Steady()) && (omega == 1 || patience < math.MaxInt) {
 				if e := forecast(seen, goal, patience, it.floor(), ss.overrelax && omega == 1); e != reached {
 					return e
 				}
 			}
 			if about := it.about(); ss.overrelax && !about.symmetric {
-				if relaxation.look(seen, about.mass); relaxation.omega > 1 && omega == 1 {
+				last := 0.
+				if k > 2*monitorSpan {
+					last = seen[k-1-2*monitorSpan]
+				}
+				if factor.Look(last, seen[k-1-monitorSpan], seen[k-1], about.mass); factor.Omega > 1 && omega == 1 {
 					ss.usedOnce("overrelaxed")
 				}
-				omega = relaxation.omega
+				omega = factor.Omega
 			}
 		}
 	}
@@ -198,7 +204,7 @@ func forecast(seen []float64, goal float64, patience int, floor float64, faster 
 	}
 	rate := math.Log(before/now) / monitorSpan
 	if faster && rate > 0 {
-		rate = max(rate, -math.Log(best(math.Exp(-rate))-1))
+		rate = max(rate, -math.Log(relaxation.Best(math.Exp(-rate))-1))
 	}
 	if !(rate*float64(patience) > math.Log(now/goal)) {
 		return crawling
@@ -247,4 +253,10 @@ func (fl *flow[T]) roundingFloor() float64 {
 		unit = 0x1p-24
 	}
 	return 4 * unit * (1 + fl.kappa*max(math.Abs(fl.p.lo), math.Abs(fl.p.hi)))
+}
+
+// mass returns the sum of both sides' weights.
+func (p *Problem[T]) mass() float64 {
+	a, b := p.masses()
+	return a + b
 }

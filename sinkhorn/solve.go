@@ -6,6 +6,7 @@ import (
 	"math"
 	"strings"
 
+	"github.com/sinkcpu/sinkcpu/internal/relaxation"
 	"github.com/sinkcpu/sinkcpu/kernels"
 )
 
@@ -20,7 +21,7 @@ const (
 // method in float64: a step is one pass of exponentials and some tens of products of conjugate gradients, which need none. A float32 solve
 // waits longer, as its sweeps cost a fraction of that.
 const (
-	monitorSpan = 10
+	monitorSpan = relaxation.Span
 	patience32  = 1000
 	patience64  = 50
 )

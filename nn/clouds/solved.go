@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/sinkcpu/sinkcpu/internal/relaxation"
 	"github.com/sinkcpu/sinkcpu/kernels"
 	"github.com/sinkcpu/sinkcpu/logsumexp"
 	"github.com/sinkcpu/sinkcpu/nn"
@@ -12,25 +13,24 @@ import (
 )
 
 // A Solved is problems between clouds that are iterated to a tolerance, all at once, and their derivative at convergence. Terms between two clouds
-// alternate, as an [Unrolled] does, and those of a cloud against itself, which come last, have one potential:
+// alternate as an [Unrolled] does, over-relaxed where that is slow, and those of a cloud against itself, which come last, have one potential:
 //
 //	f <- (f + lambda (-eps log mean_j exp((f_j - C_ij)/eps)))/2
 //
-// Costs and potentials stay where the table computes, which is waited for every [checkEvery] iterations.
+// Costs and potentials stay where the table computes, which is waited for every 10 iterations.
 type Solved[T kernels.Float] struct {
 	stack[T]
-	crosses    int // the first terms, between two clouds
-	iterations int
-	eps, rho   float64
-	kappa      T
-	lambda     T
-	f, g       *nn.Tensor[T] // soft minima
-	mass, cost *nn.Tensor[T] // of rows
-	values     []sinkhorn.Values
+	crosses       int // the first terms, between two clouds
+	iterations    int
+	eps, rho, tol float64
+	kappa, lambda T
+	factor        relaxation.Factor // of the terms between two clouds
+	errors        [3]float64        // of those, at the last looks
+	f, g          *nn.Tensor[T]     // soft minima [1, terms, points]
+	columns       *nn.Tensor[T]     // g after a last step without over-relaxation, at the last look
+	mass, cost    *nn.Tensor[T]     // of rows
+	values        []sinkhorn.Values
 }
-
-// checkEvery is the number of iterations between two looks at the marginals, which cost half of one, and a wait.
-const checkEvery = 8
 
 // NewSolved returns an empty solution on a table, for one ground cost.
 func NewSolved[T kernels.Float](ops Ops[T], ground logsumexp.Ground) *Solved[T] {
@@ -43,21 +43,15 @@ func (s *Solved[T]) Solve(ctx context.Context, eps float64, steps int, rho, tol 
 	if !(eps > 0) || math.IsInf(eps, 1) || steps < 1 || !(rho >= 0) || !(tol > 0) {
 		return false, fmt.Errorf("clouds: eps %g, %d steps, reach %g, tolerance %g, want positive numbers, or no reach", eps, steps, rho, tol)
 	}
-	s.eps, s.rho, s.kappa, s.lambda = eps, rho, T(math.Log2E/eps), 1
+	s.eps, s.rho, s.tol, s.kappa, s.lambda = eps, rho, tol, T(math.Log2E/eps), 1
 	if rho > 0 {
 		s.lambda = T(rho / (rho + eps))
 	}
-	k := len(s.terms)
-	for s.crosses = 0; s.crosses < k && !SameCloud(s.terms[s.crosses].X, s.terms[s.crosses].Y); s.crosses++ {
-	}
-	s.f, s.g = s.work.Tensor(slotF, 1, k, s.n), s.work.Tensor(slotG, 1, k, s.m)
-	s.mass, s.cost = s.work.Tensor(slotMass, k, s.n), s.work.Tensor(slotCost, k, s.n)
-	s.ops.Zero(s.f)
-	s.ops.Zero(s.g)
+	s.begin()
 	for s.iterations = 1; ; s.iterations++ {
 		s.alternate()
 		s.symmetric()
-		if s.iterations%checkEvery != 0 && s.iterations < steps {
+		if s.iterations%relaxation.Span != 0 && s.iterations < steps {
 			continue
 		}
 		if err := ctx.Err(); err != nil {
@@ -66,7 +60,22 @@ func (s *Solved[T]) Solve(ctx context.Context, eps float64, steps int, rho, tol 
 		if worst := s.look(); worst <= tol || s.iterations >= steps || worst != worst {
 			return worst <= tol, nil
 		}
+		if s.crosses > 0 {
+			s.factor.Look(s.errors[0], s.errors[1], s.errors[2], 2*float64(s.crosses))
+		}
 	}
+}
+
+// begin sets potentials of zeros.
+func (s *Solved[T]) begin() {
+	k := len(s.terms)
+	for s.crosses = 0; s.crosses < k && !SameCloud(s.terms[s.crosses].X, s.terms[s.crosses].Y); s.crosses++ {
+	}
+	s.factor, s.errors = relaxation.Factor{Omega: 1}, [3]float64{}
+	s.f, s.g, s.columns = s.work.Tensor(slotF, 1, k, s.n), s.work.Tensor(slotG, 1, k, s.m), s.work.Tensor(slotColumns, 1, k, s.m)
+	s.mass, s.cost = s.work.Tensor(slotMass, k, s.n), s.work.Tensor(slotCost, k, s.n)
+	s.ops.Zero(s.f)
+	s.ops.Zero(s.g)
 }
 
 // alternate takes a step of the terms between two clouds.
@@ -74,9 +83,21 @@ func (s *Solved[T]) alternate() {
 	if s.crosses == 0 {
 		return
 	}
-	f, g, c := at(s.f, 0).Slice(0, s.crosses), at(s.g, 0).Slice(0, s.crosses), s.c.Slice(0, s.crosses)
-	s.ops.SoftMin(Rows, f, c, g, s.kappa, s.lambda)
-	s.ops.SoftMin(Columns, g, c, f, s.kappa, s.lambda)
+	f, g := at(s.f, 0).Slice(0, s.crosses), at(s.g, 0).Slice(0, s.crosses)
+	s.update(Rows, f, g)
+	s.update(Columns, g, f)
+}
+
+// update sets h to the soft minimum from the other side, or goes further along.
+func (s *Solved[T]) update(side Side, h, other *nn.Tensor[T]) {
+	c := s.c.Slice(0, s.crosses)
+	if s.factor.Omega == 1 {
+		s.ops.SoftMin(side, h, c, other, s.kappa, s.lambda)
+		return
+	}
+	to := s.work.Like(slotBeside, h)
+	s.ops.SoftMin(side, to, c, other, s.kappa, s.lambda)
+	s.mix(h, T(s.factor.Omega), to)
 }
 
 // symmetric takes a step of the terms of a cloud against itself.
@@ -87,24 +108,31 @@ func (s *Solved[T]) symmetric() {
 	}
 	f, g := at(s.f, 0).Slice(s.crosses, k), at(s.g, 0).Slice(s.crosses, k)
 	s.ops.SoftMin(Rows, g, s.c.Slice(s.crosses, k), f, s.kappa, s.lambda)
-	s.average(f, g)
+	s.mix(f, .5, g)
 	s.ops.Copy(g, f)
 }
 
-// average sets f to the mean of f and g.
-func (s *Solved[T]) average(f, g *nn.Tensor[T]) {
-	s.ops.Scale(f, .5)
-	s.ops.Axpy(f, .5, g)
+// mix sets x to (1 - share) x + share y.
+func (s *Solved[T]) mix(x *nn.Tensor[T], share T, y *nn.Tensor[T]) {
+	s.ops.Scale(x, 1-share)
+	s.ops.Axpy(x, share, y)
 }
 
 // look forms the values of the terms and returns the largest error of their marginals.
 func (s *Solved[T]) look() (worst float64) {
-	s.ops.Marginals(Rows, s.mass, s.cost, s.plan())
+	s.ops.Copy(s.columns, s.g)
+	if s.factor.Omega != 1 {
+		s.ops.SoftMin(Columns, at(s.columns, 0).Slice(0, s.crosses), s.c.Slice(0, s.crosses), at(s.f, 0).Slice(0, s.crosses), s.kappa, s.lambda)
+	}
+	s.ops.Marginals(Rows, s.mass, s.cost, s.plan(0, len(s.terms)))
 	sums := make([]Sums, len(s.terms))
-	s.ops.Weigh(sums, s.mass, s.cost, at(s.f, 0), at(s.g, 0), float64(s.lambda)*s.eps/math.Log2E, s.rho)
+	s.ops.Weigh(sums, s.mass, s.cost, at(s.f, 0), at(s.columns, 0), float64(s.lambda)*s.eps/math.Log2E, s.rho)
 	s.values = s.values[:0]
+	s.errors = [3]float64{s.errors[1], s.errors[2], 0}
 	for k, v := range sums {
-		if k >= s.crosses {
+		if k < s.crosses {
+			s.errors[2] += v.Miss
+		} else {
 			v.Miss *= 2 // the columns miss what the rows do, where alternation ends with exact columns
 		}
 		s.values = append(s.values, sinkhorn.Values{Sharp: v.Cost, Entropic: v.Dual - s.eps*(v.Mass-1), MarginalError: v.Miss})
@@ -115,8 +143,9 @@ func (s *Solved[T]) look() (worst float64) {
 	return worst
 }
 
-func (s *Solved[T]) plan() Plan[T] {
-	return Plan[T]{C: s.c, F: at(s.f, 0), G: at(s.g, 0), Kappa: s.kappa, OfF: s.lambda, OfG: s.lambda}
+// plan returns that of some of the terms.
+func (s *Solved[T]) plan(lo, hi int) Plan[T] {
+	return Plan[T]{C: s.c.Slice(lo, hi), F: at(s.f, 0).Slice(lo, hi), G: at(s.columns, 0).Slice(lo, hi), Kappa: s.kappa, OfF: s.lambda, OfG: s.lambda}
 }
 
 // Iterations returns those of the last call of Solve.
@@ -130,18 +159,18 @@ func (s *Solved[T]) Values() []sinkhorn.Values { return s.values }
 //
 //	E, the entropic value      dC_ij = e_ij/(n m)
 //	W = mean e C               dC_ij = e_ij (1 + (u_i + v_j - C_ij)/eps)/(n m)
-//	                           u_i + mean_j e_ij v_j = mean_j e_ij C_ij          v_j + mean_i e_ij u_i = mean_i e_ij C_ij
+//	                           u_i + mean_j e_ij v_j = p_i = mean_j e_ij C_ij          v_j + mean_i e_ij u_i = q_j = mean_i e_ij C_ij
 //
-// See [sinkhorn.Result.Envelope] and [sinkhorn.Result.Implicit]. The system is solved by as many steps as the problem took, of the iterations that it
-// has from those of the potentials, which come nearer by the same factor a step: the derivative has an error of the order of that of the
-// marginals, times cost over eps.
+// See [sinkhorn.Result.Envelope] and [sinkhorn.Result.Implicit]. The system has the iterations of the potentials, linearised; they end where what is left
+// of the equations is a tenth of the tolerance, as a share of the right hand sides, or after four times the problem's. The derivative has an error of the
+// order of that of the marginals, times cost over eps.
 func (s *Solved[T]) Backward(value sinkhorn.Value) {
 	if s.wanted() == 0 {
 		return
 	}
 	k := len(s.terms)
 	r := Record[T]{
-		F: s.f, G: s.g, G0: at(s.g, 0), Phi: s.work.Tensor(slotPhi, 1, k, s.n), Psi: s.work.Tensor(slotPsi, 1, k, s.m), Kappa: s.kappa, Lambda: s.lambda,
+		F: s.f, G: s.columns, G0: at(s.columns, 0), Phi: s.work.Tensor(slotPhi, 1, k, s.n), Psi: s.work.Tensor(slotPsi, 1, k, s.m), Kappa: s.kappa, Lambda: s.lambda,
 	}
 	s.ops.Zero(r.Phi)
 	s.ops.Zero(r.Psi)
@@ -153,38 +182,46 @@ func (s *Solved[T]) Backward(value sinkhorn.Value) {
 	s.pull(r, invEps)
 }
 
-// follow sets u and v, which are zeros, to the solution of the system over eps.
-//
-//	between clouds       v = (q - mean_i e u)/eps, then u = (p - mean_j e v)/eps          p_i = mean_j e_ij C_ij, q_j = mean_i e_ij C_ij
-//	against itself       u = (u + (p - mean_j e u)/eps)/2
+// follow sets u and v, which are zeros, to the solution of the system, over eps.
 func (s *Solved[T]) follow(u, v *nn.Tensor[T], invEps T) {
 	k := len(s.terms)
-	p, q := s.work.Tensor(slotBeside, k, s.n), s.work.Tensor(slotBeside+1, k, s.m)
+	p, q := s.work.Tensor(slotRight, k, s.n), s.work.Tensor(slotRight+1, k, s.m)
 	s.ops.Copy(p, s.cost)
-	s.ops.Marginals(Columns, nil, q, s.plan())
+	s.ops.Marginals(Columns, nil, q, s.plan(0, k))
 	s.ops.Scale(p, invEps)
 	s.ops.Scale(q, invEps)
-	part := func(lo, hi int) (plan Plan[T], u1, v1, p1, q1 *nn.Tensor[T]) {
-		plan = s.plan()
-		plan.C, plan.F, plan.G = s.c.Slice(lo, hi), plan.F.Slice(lo, hi), plan.G.Slice(lo, hi)
-		return plan, u.Slice(lo, hi), v.Slice(lo, hi), p.Slice(lo, hi), q.Slice(lo, hi)
+	if a := s.crosses; a > 0 {
+		plan, u, v, p, q, omega := s.plan(0, a), u.Slice(0, a), v.Slice(0, a), p.Slice(0, a), q.Slice(0, a), T(s.factor.Omega)
+		s.repeat(plan, u, v, q, func() {
+			s.ops.Product(Columns, v, plan, u, -omega, 1-omega)
+			s.ops.Axpy(v, omega, q)
+			s.ops.Product(Rows, u, plan, v, -omega, 1-omega)
+			s.ops.Axpy(u, omega, p)
+		})
 	}
-	if s.crosses > 0 {
-		plan, u, v, p, q := part(0, s.crosses)
-		for range s.iterations {
-			s.ops.Copy(v, q)
-			s.ops.Product(Columns, v, plan, u, -1, 1)
-			s.ops.Copy(u, p)
-			s.ops.Product(Rows, u, plan, v, -1, 1)
-		}
+	if a := s.crosses; a < k {
+		plan, u, v, p := s.plan(a, k), u.Slice(a, k), v.Slice(a, k), p.Slice(a, k)
+		s.repeat(plan, u, v, p, func() {
+			s.ops.Product(Rows, u, plan, v, -.5, .5)
+			s.ops.Axpy(u, .5, p)
+			s.ops.Copy(v, u)
+		})
 	}
-	if s.crosses < k {
-		plan, u, v, p, _ := part(s.crosses, k)
-		for range s.iterations {
-			s.ops.Copy(v, p)
-			s.ops.Product(Rows, v, plan, u, -1, 1)
-			s.average(u, v)
+}
+
+// repeat takes steps until v_j + mean_i e_ij u_i is q_j.
+func (s *Solved[T]) repeat(plan Plan[T], u, v, q *nn.Tensor[T], step func()) {
+	goal := .1 * s.tol * math.Sqrt(s.ops.Dot(q, q))
+	rest := s.work.Like(slotBeside, v)
+	for k := 1; k <= 4*s.iterations; k++ {
+		if step(); k%relaxation.Span != 0 {
+			continue
 		}
-		s.ops.Copy(v, u)
+		s.ops.Copy(rest, q)
+		s.ops.Axpy(rest, -1, v)
+		s.ops.Product(Columns, rest, plan, u, -1, 1)
+		if !(math.Sqrt(s.ops.Dot(rest, rest)) > goal) { // NaN ends it too
+			return
+		}
 	}
 }

@@ -39,6 +39,8 @@ const (
 	slotMass
 	slotCost
 	slotBeside
+	slotColumns
+	slotRight // and the next
 )
 
 func newStack[T kernels.Float](ops Ops[T], ground logsumexp.Ground) stack[T] {
