@@ -23,6 +23,7 @@ var mutations = []mutation{
 		`(mma.sync\S+ \{[^}]*\}, )\{(%r\d+),(%r\d+),(%r\d+),(%r\d+)\}`, "$1{$2,$4,$3,$5}", "TestProducts"},
 	{"another lane", "clouds_soft_min_rows", `(shfl\.sync\.bfly\.b32\s+%f\d+, %f\d+), 16,`, "$1, 8,", "TestClouds"},
 	{"no wait for the last group", "sinkhorn_resident3_shift", `cp\.async\.wait_group 0;`, "", "TestSolver"},
+	{"a wait for the wrong group", "sinkhorn_resident3_shift", `cp\.async\.wait_group 1;`, "cp.async.wait_group 2;", "TestManyTiles"},
 	{"a group that is not ended", "conv_weight_tensor_small", `cp\.async\.commit_group;`, "", "TestProducts"},
 	{"columns of a fragment in another order", "conv_tensor_small", `(mma.sync\S+ \{[^}]*\}, \{[^}]*\}, )\{(%r\d+),(%r\d+)\}`, "$1{$3,$2}", "TestProducts"},
 	{"sums of a fragment in another order", "sinkhorn_apply_tensor3", `(mma.sync\S+ )\{(%f\d+),(%f\d+),(%f\d+),(%f\d+)\}`, "$1{$3,$2,$4,$5}", "TestSolver"},

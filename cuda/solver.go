@@ -177,10 +177,11 @@ type grid struct {
 // A pass has so many blocks that a device with the multiprocessors of an H100 is full for about four turns, of blocks as many at once as the
 // registers and the shared memory of their kernel let it have. A part of the columns is at most longest, for the rounding of its sums.
 const (
-	multiprocessors = 132
-	turns           = 4
-	longest         = 1 << 14
+	turns   = 4
+	longest = 1 << 14
 )
+
+var multiprocessors = 132 // tests lower it, so that the blocks of small problems have many tiles too
 
 // cut cuts n rows, tall in a block, and m columns, wide in a tile, for a kernel of which a multiprocessor runs so many blocks at once.
 func cut(n, tall, m, wide, at, threads, shared int) grid {

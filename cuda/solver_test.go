@@ -52,8 +52,12 @@ func TestSolver(t *testing.T) {
 		o    sim.Options
 		tf32 bool
 		long bool
+		few  bool // parts
 	}{
 		{name: "sm_90", o: sim.Options{Workers: 2}},
+		{name: "few parts, TF32", o: sim.Options{Workers: 2}, few: true, tf32: true},
+		{name: "few parts", o: sim.Options{Workers: 2}, few: true, long: true},
+		{name: "few parts, sm_75", o: sim.Options{Major: 7, Minor: 5, Workers: 2}, few: true, long: true},
 		{name: "sm_75", o: sim.Options{Major: 7, Minor: 5, Workers: 2}, long: true},
 		{name: "TF32", o: sim.Options{Workers: 2}, tf32: true, long: true},
 		{name: "backwards", o: sim.Options{Order: 5}, long: true},
@@ -61,6 +65,12 @@ func TestSolver(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			if c.long && !long {
 				t.Skip("with the tag exhaustive")
+			}
+			if c.few {
+				if testing.Short() {
+					t.Skip("not with -short")
+				}
+				cuda.FewParts(t)
 			}
 			solver := cuda.NewSolver(simulated(t, c.o))
 			solver.TF32 = c.tf32
@@ -161,6 +171,7 @@ func TestManyTiles(t *testing.T) {
 	} {
 		d, p := c.d, c.p
 		t.Run(fmt.Sprintf("%dx%d/d=%d", p.N, p.M, p.Dim), func(t *testing.T) {
+			cuda.FewParts(t)
 			reference := new(devicetest.Reference)
 			eps := max(1, float64(p.Dim)/4)
 			got, want := potentials(t, load(t, d, p), p, eps, nil, 2), potentials(t, load(t, reference, p), p, eps, nil, 2)

@@ -92,9 +92,35 @@ func (c *clouds) compare(t *testing.T, d sinkhorn.Device, share float64) {
 	for i, v := range here.gradient {
 		most, off = max(most, math.Abs(v)), max(off, math.Abs(there.gradient[i]-v))
 	}
-	if !(off <= 1e-3*most) {
-		t.Errorf("the gradient is off by %.2g of its largest entry", off/most)
+	if bound := 1e-3 + c.unit(t, d)*math.Log2E/eps*c.length(); !(off <= bound*most) {
+		t.Errorf("the gradient is off by %.2g of its largest entry, want at most %.2g", off/most, bound)
 	}
+}
+
+// unit returns the rounding of products on a device; nothing else of the points matters for it than their costs and their dimension.
+func (c *clouds) unit(t *testing.T, d sinkhorn.Device) float64 {
+	one := []float64{1}
+	x := make([]float32, c.d)
+	x[0] = 1
+	fl, err := d.Load(&sinkhorn.DeviceProblem{N: 1, M: 1, Ground: c.ground, Dim: c.d, X: x, Y: x, A: one, B: one, Largest: 1})
+	if errors.Is(err, errors.ErrUnsupported) {
+		return 0
+	}
+	check(t, err)
+	defer fl.Close()
+	return fl.Unit()
+}
+
+// length returns the mean of |x|^2, which is about that of |x||y|: what products are rounded in proportion to.
+func (c *clouds) length() float64 {
+	if c.ground == logsumexp.Cosine {
+		return 1
+	}
+	var sum float64
+	for _, v := range c.x {
+		sum += v * v
+	}
+	return sum / float64(c.n)
 }
 
 type solved[T kernels.Float] struct {
