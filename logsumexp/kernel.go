@@ -14,9 +14,9 @@ import (
 // no exponential. K is kept in E where E is not nil, else computed again by every pass. A column with G_j = -Inf takes no part.
 type Kernel[T kernels.Float] struct {
 	Cost  Cost[T]
-	Kappa T
-	F, G  []T
-	E     []T // n x m, or nil
+	Kappa T   // log2(e)/eps
+	F, G  []T // of rows and columns, n and m
+	E     []T // K, n x m, or nil
 }
 
 // height returns the rows of a block, which is computed or taken from E.
