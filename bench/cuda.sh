@@ -2,10 +2,10 @@
 # Checks and times a CUDA device, beside PyTorch and FlashSinkhorn, on a machine that needs neither Go nor a network:
 #
 #   bench/cuda.sh --build DIR [amd64|arm64]   with Go: what is carried to the machine, into DIR; FlashSinkhorn with it, where pip finds it
-#   bench/cuda.sh DIR [PART...]               there: first solver peers check network torch command; all of them by default, in this order
+#   bench/cuda.sh DIR [PART...]               there: first solver peers check network torch command train; all of them by default, in this order
 #
 # The parts: first runs one small kernel of each family, in seconds; solver and peers time iterations, ours checked against float64; check is the
-# compliance suite, one test after the other; network and torch time training; command is the command line. After each the table is made of what
+# compliance suite, one test after the other; network and torch time training; command and train are the command line. After each the table is made of what
 # there is.
 #
 # Results lie in DIR/out, the table in DIR/out/table.md, all rows in DIR/out/rows.json, which also names those that are missing. LIMIT is the seconds in
@@ -52,11 +52,11 @@ fi
 [ $# -ge 1 ] && { [ -f "$1/bench.gz" ] || [ -x "$1/bench" ]; } || { echo "cuda.sh: want the folder that --build made" >&2; exit 2; }
 dir=$(cd "$1" && pwd)
 shift
-[ $# -gt 0 ] || set -- first solver peers check network torch command
+[ $# -gt 0 ] || set -- first solver peers check network torch command train
 for p in "$@"; do
   case $p in
-    first | solver | peers | check | network | torch | command | table) ;;
-    *) echo "cuda.sh: no part $p; they are first solver peers check network torch command table" >&2; exit 2 ;;
+    first | solver | peers | check | network | torch | command | train | table) ;;
+    *) echo "cuda.sh: no part $p; they are first solver peers check network torch command train table" >&2; exit 2 ;;
   esac
 done
 out=$dir/out device=${DEVICE:-cuda} python=${PYTHON:-python3} limit=${LIMIT:-540}
@@ -160,7 +160,7 @@ command_line() { # the whole of a solve, as a user has it
   cd "$out"
   awk 'BEGIN { srand(1); for (i = 0; i < 12000; i++) { for (k = 0; k < 8; k++) printf "%s%.4f", (k ? "," : ""), rand(); print "" } }' >x.csv
   awk 'BEGIN { srand(2); for (i = 0; i < 12000; i++) { for (k = 0; k < 8; k++) printf "%s%.4f", (k ? "," : ""), rand(); print "" } }' >y.csv
-  trap 'rm -rf x.csv y.csv potentials-*.npz run-*' EXIT
+  trap 'rm -f x.csv y.csv potentials-*.npz' EXIT
   "$dir/sinkcpu" info
   for d in "$device" auto cpu; do
     "$dir/sinkcpu" ot x.csv y.csv --debias --json --device "$d" --potentials "potentials-$d.npz"
@@ -170,11 +170,13 @@ command_line() { # the whole of a solve, as a user has it
   [ $status -eq 1 ] || { echo "--device cuda without a device: exit status $status, want 1"; exit 1; }
   CUDA_VISIBLE_DEVICES='' "$dir/sinkcpu" ot x.csv y.csv --debias --json --potentials potentials-none.npz >/dev/null
   cmp potentials-none.npz potentials-cpu.npz
-  training
 }
 
 training() { # short runs on the device and the processor, one of them begun there and ended here
+  set -e
+  cd "$out"
   rm -rf run-*
+  trap 'rm -rf run-*' EXIT
   for run in device:"$device" again:"$device" auto:auto cpu:cpu; do
     "$dir/sinkcpu" train --steps 600 --eval-every -1 --json --out "run-${run%%:*}" --device "${run#*:}"
   done
@@ -217,7 +219,8 @@ for p in "$@"; do
     check) check ;;
     network) bench network 60 ;;
     torch) peers torch 90 network ;;
-    command) once command 150 bash -c command_line ;;
+    command) once command 100 bash -c command_line ;;
+    train) once train 200 bash -c training ;;
     table) ;;
   esac
   table

@@ -102,12 +102,12 @@ func (c *carried) rows() *row.Report {
 // TestScript: bench/cuda.sh makes all parts and one table of them; a second run makes nothing again, and goes on elsewhere from what the first packed.
 func TestScript(t *testing.T) {
 	c, results := newCarried(t), t.TempDir()
-	parts := []string{"first", "solver", "peers", "check", "command"}
+	parts := []string{"first", "solver", "peers", "check", "command", "train"}
 	status, text := c.run([]string{"RESULTS=" + results}, parts...)
 	if status != 0 {
 		t.Fatalf("status %d: %s", status, text)
 	}
-	for _, want := range []string{"== first-families", "== check-Solver", "== command", "| sinkcpu 3xTF32 | sinkcpu TF32 | torch-dense f32 |", "- simulated device"} {
+	for _, want := range []string{"== first-families", "== check-Solver", "== command", "== train", "| sinkcpu 3xTF32 | sinkcpu TF32 | torch-dense f32 |", "- simulated device"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
@@ -124,7 +124,7 @@ func TestScript(t *testing.T) {
 		t.Fatal(err)
 	}
 	status, text = c.run(nil, parts...)
-	if status != 0 || strings.Count(text, "done before") != 2+5+1 {
+	if status != 0 || strings.Count(text, "done before") != 2+5+2 {
 		t.Errorf("again: status %d: %s", status, text)
 	}
 	if r = c.rows(); len(r.Rows) != 2*3+1 || r.Rows[0].Value != before {
