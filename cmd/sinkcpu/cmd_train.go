@@ -64,7 +64,7 @@ happened, and also after a kill. The defaults of the settings depend on the data
 	f.StringVar(&c.Gradient, "gradient", c.Gradient, "unrolled through exactly --iters iterations, or at convergence: envelope (of the entropic value) or implicit (of --value)")
 	f.Float64Var(&c.Tol, "tol", c.Tol, "L1 error of the marginals to which envelope and implicit solve, in at most --iters iterations")
 	f.Float64Var(&c.Reach, "reach", c.Reach, "rho of unbalanced problems, in units of the cost; 0 for exact marginals; needs --value entropic")
-	f.StringVar(&c.Kernel, "kernel", c.Kernel, "of mmd: gaussian, imq or energy")
+	f.StringVar(&c.Kernel, "kernel", c.Kernel, "of mmd: gaussian, imq or energy; of wae-mmd: gaussian or imq")
 	f.Float64SliceVar(&c.Bandwidths, "bandwidths", c.Bandwidths, "`widths` of the kernels gaussian and imq")
 	f.Lookup("bandwidths").DefValue = "[1,2,4,8,16]"
 	f.StringVar(&c.Estimate, "estimate", c.Estimate, "of mmd: biased or unbiased")

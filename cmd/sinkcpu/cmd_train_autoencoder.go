@@ -16,7 +16,7 @@ func addAutoEncoderFlags(f *pflag.FlagSet, c *train.Config) {
 	f.Float64Var(&c.Sigma, "sigma", d.Sigma, "deviation of a Gaussian decoder")
 	f.BoolVar(&c.LearnSigma, "learn-sigma", d.LearnSigma, "learn the deviation of a Gaussian decoder, from --sigma on")
 	f.Float64Var(&c.Lambda, "lambda", d.Lambda, "weight of the latent penalty beside the cost of a row, which is a sum; beta of a vae")
-	f.IntVar(&c.WarmUp, "lambda-warmup", d.WarmUp, "steps in which that weight grows from 0")
+	f.IntVar(&c.WarmUp, "lambda-warmup", d.WarmUp, "steps in which --lambda grows from 0")
 	f.IntVar(&c.Projections, "projections", d.Projections, "directions of the sliced distance of swae")
 	f.IntSliceVar(&c.Discriminator, "discriminator", d.Discriminator, "widths of the hidden layers of a discriminator of codes (pot-gan, aae, avb); --critic-lr and --critic-steps are its")
 	f.StringVar(&c.GAN, "gan", d.GAN, "what the encoder minimises against a discriminator: nonsaturating (-log D) or saturating (log(1-D))")
@@ -24,6 +24,7 @@ func addAutoEncoderFlags(f *pflag.FlagSet, c *train.Config) {
 	f.BoolVar(&c.Contrast, "contrast", d.Contrast, "let the discriminator of avb tell codes from a normal law that is learned for each row, not from the prior (adaptive contrast)")
 	f.IntVar(&c.Pretrain, "pretrain", d.Pretrain, "most steps in which the encoder alone learns to give codes the moments of the prior")
 	f.Float64Var(&c.InputNoise, "input-noise", d.InputNoise, "deviation of noise on what the encoder reads")
+	group(f, "Flags of auto-encoders", autoEncoderSettings)
 }
 
 // autoEncoderSettings are those of auto-encoders alone.

@@ -16,11 +16,12 @@ func addROTFlags(f *pflag.FlagSet, c *train.Config) {
 	f.Float64Var(&c.L0, "l0", d.L0, "bound of the gradients of the costs by the generator's parameters; 0 to measure it")
 	f.StringVar(&c.StepRule, "step", d.StepRule, "of rot-gan's generator: optimizer, or theory for gradient steps of 1/L, L = L1 + L0^2/eps as measured")
 	f.Float64Var(&c.EpsStart, "eps-start", d.EpsStart, "multiple of --eps at which the lambda of rot-gan begins")
-	f.Float64Var(&c.EpsHalf, "eps-half-life", d.EpsHalf, "steps in which it halves until it is --eps")
+	f.Float64Var(&c.EpsHalf, "eps-half-life", d.EpsHalf, "steps in which lambda halves, until it is --eps")
 	f.StringVar(&c.Dual, "dual", d.Dual, "neural potentials: full (of model and data) or semi (of the data; the other is its c-transform on the batch)")
 	f.IntSliceVar(&c.Potentials, "potentials", d.Potentials, "widths of the hidden layers of neural potentials")
 	f.IntVar(&c.Ascent, "ascent-steps", d.Ascent, "steps of neural potentials for each of the generator")
 	f.Float64Var(&c.AscentRate, "ascent-lr", d.AscentRate, "learning rate of neural potentials")
+	group(f, "Flags of rot-gan and rot-gan-debiased", rotSettings)
 }
 
 // rotSettings are those of the objectives rot-gan and rot-gan-debiased alone.

@@ -148,9 +148,9 @@ Without any flag, "sinkcpu train" learns to draw digits from a built-in generato
 			}
 		},
 	}
-	root.SetVersionTemplate("sinkcpu {{.Version}}\n")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(flagError)
+	root.SetUsageFunc(usage)
 	root.SetHelpCommand(&cobra.Command{
 		Use:   "help [command]",
 		Short: "Show the help of a command",
