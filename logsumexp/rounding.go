@@ -32,8 +32,8 @@ type rounding struct {
 }
 
 // Rounding returns a bound of the error of a pair's cost, in first order of the unit roundoff u. With r the largest distance, X and Y the greatest
-// lengths of the points as [Points.Coordinates] has them, t the distance that their means were moved by, and s = min(d, 512) + d/512 + 3, or d + 2
-// where distances are summed from differences, the bound is the sum of
+// lengths of the points as [Points.Coordinates] has them, t the distance that their means were moved by, and s = d/k + k + 3 for the k = d/512, rounded up,
+// equal blocks of a product, or d + 2 where distances are summed from differences, the bound is the sum of
 //
 //	squared distance   2 r (X+Y) u  for the coordinates,  s r^2 u, or s (X+Y)^2 u from products,  (d+4) (t^2 + 2 t (X+Y)) 2^-53
 //	distance^p         p r^(p-1) (X+Y) u, or ((X+Y) u)^p for p < 1,  p (s/2 + 1) r^p u,  from products p s (X^2+Y^2)^(p/2) k^(p-2) u
@@ -54,7 +54,8 @@ func (p *Points[T]) rounding() *rounding {
 }
 
 func (b *rounding) bound(largest float64) float64 {
-	s := min(b.d, chain) + b.d/chain + 3
+	blocks := math.Ceil(b.d / chain)
+	s := b.d/blocks + blocks + 3
 	if b.direct {
 		s = b.d + 2
 	}

@@ -15,7 +15,7 @@ import (
 //	OT = min <P,C> + eps KL(P | a b^T)      over P >= 0 with P 1 <= a, P^T 1 <= b, sum P = mass
 //
 // Weights are used as given; nil means uniform of sum 1. mass is positive and below the sums of both. [Result.Value], [Result.Bounds] and
-// [Result.MarginalError] are those of this problem: the error has |sum P - mass| in it. Source: Benamou, Carlier, Cuturi, Nenna and Peyre
+// [Result.MarginalError] are those of this problem: the error has |sum P - mass| in it, and is at most mass/100 whatever the tolerance. Source: Benamou, Carlier, Cuturi, Nenna and Peyre
 // 2015, section 5, whose constraint on the mass is a price here; see [Solver.Solve].
 func NewPartial[T kernels.Float](cost logsumexp.Cost[T], a, b []float64, mass float64, opts ...ProblemOption) (*Problem[T], error) {
 	p, err := NewUnbalanced(cost, a, b, Reach{Penalty: Part, Rho: 1}, Reach{Penalty: Part, Rho: 1}, opts...)
@@ -29,10 +29,12 @@ func NewPartial[T kernels.Float](cost logsumexp.Cost[T], a, b []float64, mass fl
 	return p, nil
 }
 
-// A price search gives up after maxPrices solves; priceShare of the tolerance is for each solve, the rest for the mass.
+// A price search gives up after maxPrices solves; priceShare of the tolerance is for each solve, the rest for the mass. The tolerance is at most
+// massShare of the mass: a plan of no mass at all would meet one that is above it.
 const (
 	maxPrices  = 100
 	priceShare = .25
+	massShare  = .01
 )
 
 // solvePartial finds the price rho of mass left behind, on either side, at which the plan of the problem with that price
@@ -40,7 +42,8 @@ const (
 // rho (sum a + sum b - 2 mass), a lower bound for every rho.
 func (s *Solver[T]) solvePartial(ctx context.Context, p *Problem[T]) (*Result[T], error) {
 	own := *s
-	own.Tol = priceShare * s.tol()
+	tol := min(s.tol(), massShare*p.partial)
+	own.Tol = priceShare * tol
 	total := 0
 	var last *Result[T]
 	excess := func(rho float64) (float64, error) { // log of the mass over that wanted
@@ -58,7 +61,7 @@ func (s *Solver[T]) solvePartial(ctx context.Context, p *Problem[T]) (*Result[T]
 		return -math.MaxFloat64, nil
 	}
 	err := root(excess, p.hi/2, max(s.Eps, (p.hi-p.lo)/8), func(v float64) bool { return math.Abs(math.Expm1(v))*p.partial <= own.Tol }, maxPrices)
-	last.Iterations, last.tol = total-last.Warmup, s.tol()
+	last.Iterations, last.tol = total-last.Warmup, tol
 	last.Status = PrecisionLimited
 	switch {
 	case last.MarginalError() <= last.tol:

@@ -89,3 +89,28 @@ func TestPartialRefuses(t *testing.T) {
 		}
 	}
 }
+
+// TestPartialOfLittleMass: a mass below the tolerance is moved all the same, not left behind as an error that may be.
+func TestPartialOfLittleMass(t *testing.T) {
+	c := drawCloud(2, 1)
+	for _, mass := range []float64{1e-3, 1e-6, 1e-12, 1e-30} {
+		littleMass[float32](t, c, mass)
+		littleMass[float64](t, c, mass)
+	}
+}
+
+func littleMass[T kernels.Float](t *testing.T, c cloud, mass float64) {
+	t.Helper()
+	p, err := sinkhorn.NewPartial(stored[T](c.x, c.y, c.n, c.m, c.d, 1), c.a, c.b, mass)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := (&sinkhorn.Solver[T]{Eps: .1 * mean(c.cost())}).Solve(context.Background(), p)
+	if err != nil {
+		t.Errorf("%T, mass %g: %v", T(0), mass, err)
+		return
+	}
+	if lower, upper := r.Bounds(); !(math.Abs(r.Mass()-mass) <= .01*mass && lower <= r.Value() && r.Value() <= upper) {
+		t.Errorf("%T: mass %g, want %g; %g in [%g, %g]", T(0), r.Mass(), mass, r.Value(), lower, upper)
+	}
+}
