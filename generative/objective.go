@@ -12,6 +12,7 @@ package generative
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 
 	"github.com/sinkcpu/sinkcpu/nn"
@@ -101,8 +102,4 @@ type Encoder interface {
 }
 
 // ErrNotFinite is the error of a step that met a number that is not finite.
-var ErrNotFinite = errorString("generative: a number is not finite")
-
-type errorString string
-
-func (e errorString) Error() string { return string(e) }
+var ErrNotFinite = errors.New("generative: a number is not finite")
