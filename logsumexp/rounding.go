@@ -38,7 +38,7 @@ type rounding struct {
 //	squared distance   2 r (X+Y) u  for the coordinates,  s r^2 u, or s (X+Y)^2 u from products,  (d+4) (t^2 + 2 t (X+Y)) 2^-53
 //	distance^p         p r^(p-1) (X+Y) u, or ((X+Y) u)^p for p < 1,  p (s/2 + 1) r^p u,  from products p s (X^2+Y^2)^(p/2) k^(p-2) u
 //	                   with k = 1/4 for p < 2, r/(X^2+Y^2)^(1/2) for others
-//	L1                 d^(1/2) (X+Y) u,  s r u, where r is the largest cost
+//	L1                 d^(1/2) (X+Y) u,  (min(d, 256) + d/256 + 2) r u, where r is the largest cost
 //	inner product      (s+2) X Y u
 //	cosine             (s+4) u,  (d+4) 2^-52
 //
@@ -66,7 +66,7 @@ func (b *rounding) bound(largest float64) float64 {
 	case dot:
 		return (s + 2*b.u) * b.x * b.y
 	case manhattan:
-		return math.Sqrt(b.d)*moved + s*largest
+		return math.Sqrt(b.d)*moved + (min(b.d, manyTerms)+math.Ceil(b.d/manyTerms)+1)*b.u*largest
 	case squared, halfSquared:
 		scale, _, _ := b.ground.Radial()
 		r := math.Sqrt(largest / scale)

@@ -160,3 +160,28 @@ func power(t *testing.T, p float64) logsumexp.Ground {
 	}
 	return g
 }
+
+// TestManyEqualTerms: the L1 distance of points whose coordinates are alike, where the rounding of every term agrees, has the precision of float32.
+func TestManyEqualTerms(t *testing.T) {
+	const n, m = 20, 7
+	for _, d := range []int{200, 256, 257, 784, 3072} {
+		x, y := make([]float64, n*d), make([]float64, m*d)
+		for k := range x {
+			x[k] = float64(k/d) * .0173
+		}
+		for k := range y {
+			y[k] = 1 + float64(k/d)*.0291
+		}
+		p, err := logsumexp.NewPoints[float32](logsumexp.L1, x, y, nil, nil, n, m, d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, _ := p.Form(nil).Tile(nil, 0, n, 0, m)
+		for k, got := range c {
+			want := float64(d) * math.Abs(x[k/m*d]-y[k%m*d])
+			if !(math.Abs(float64(got)-want) <= 6e-6*want) {
+				t.Errorf("d=%d: the cost of %d and %d is %.9g, want %.9g", d, k/m, k%m, got, want)
+			}
+		}
+	}
+}
