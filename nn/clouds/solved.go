@@ -12,24 +12,29 @@ import (
 	"github.com/sinkcpu/sinkcpu/sinkhorn"
 )
 
-// A Solved is problems between clouds that are iterated to a tolerance, all at once, and their derivative at convergence. Terms between two clouds
-// alternate as an [Unrolled] does, over-relaxed where that is slow, and those of a cloud against itself, which come last, have one potential:
+// A Solved is problems between clouds that are iterated to a tolerance, each on its own, and their derivative at convergence. Terms between two clouds
+// alternate as an [Unrolled] does, over-relaxed where that is slow, and one of a cloud against itself has one potential:
 //
 //	f <- (f + lambda (-eps log mean_j exp((f_j - C_ij)/eps)))/2
 //
 // Costs and potentials stay where the table computes, which is waited for every 10 iterations.
 type Solved[T kernels.Float] struct {
 	stack[T]
-	crosses       int // the first terms, between two clouds
-	iterations    int
 	eps, rho, tol float64
 	kappa, lambda T
-	factor        relaxation.Factor // of the terms between two clouds
-	errors        [3]float64        // of those, at the last looks
-	f, g          *nn.Tensor[T]     // soft minima [1, terms, points]
-	columns       *nn.Tensor[T]     // g after a last step without over-relaxation, at the last look
-	mass, cost    *nn.Tensor[T]     // of rows
+	f, g          *nn.Tensor[T] // soft minima [1, terms, points]; g after a last step without over-relaxation
+	mass, cost    *nn.Tensor[T] // of rows
+	solves        []solve
 	values        []sinkhorn.Values
+}
+
+// A solve is the state of the iterations of a term.
+type solve struct {
+	k          int
+	self       bool
+	iterations int
+	factor     relaxation.Factor
+	errors     [3]float64 // at the last looks
 }
 
 // NewSolved returns an empty solution on a table, for one ground cost.
@@ -37,7 +42,7 @@ func NewSolved[T kernels.Float](ops Ops[T], ground logsumexp.Ground) *Solved[T] 
 	return &Solved[T]{stack: newStack(ops, ground)}
 }
 
-// Solve iterates until the L1 error of the marginals of every term is at most tol, or for so many steps, at a temperature in units of the cost,
+// Solve iterates every term until the L1 error of its marginals is at most tol, or for so many steps, at a temperature in units of the cost,
 // with the marginals exact where rho is 0. It reports whether all terms are there.
 func (s *Solved[T]) Solve(ctx context.Context, eps float64, steps int, rho, tol float64) (converged bool, err error) {
 	if !(eps > 0) || math.IsInf(eps, 1) || steps < 1 || !(rho >= 0) || !(tol > 0) {
@@ -47,109 +52,97 @@ func (s *Solved[T]) Solve(ctx context.Context, eps float64, steps int, rho, tol 
 	if rho > 0 {
 		s.lambda = T(rho / (rho + eps))
 	}
-	s.begin()
-	for s.iterations = 1; ; s.iterations++ {
-		s.alternate()
-		s.symmetric()
-		if s.iterations%relaxation.Span != 0 && s.iterations < steps {
+	k := len(s.terms)
+	s.f, s.g = s.work.Tensor(slotF, 1, k, s.n), s.work.Tensor(slotG, 1, k, s.m)
+	s.mass, s.cost = s.work.Tensor(slotMass, k, s.n), s.work.Tensor(slotCost, k, s.n)
+	s.ops.Zero(s.f)
+	s.ops.Zero(s.g)
+	s.solves, s.values = s.solves[:0], s.values[:0]
+	converged = true
+	for k, t := range s.terms {
+		p := solve{k: k, self: SameCloud(t.X, t.Y), factor: relaxation.Factor{Omega: 1}}
+		there, err := s.iterate(ctx, &p, steps)
+		if err != nil {
+			return false, err
+		}
+		s.solves = append(s.solves, p)
+		converged = converged && there
+	}
+	return converged, nil
+}
+
+// iterate solves a term and adds its values to those of the ones before.
+func (s *Solved[T]) iterate(ctx context.Context, p *solve, steps int) (converged bool, err error) {
+	c, f, g := s.c.Slice(p.k, p.k+1), at(s.f, 0).Slice(p.k, p.k+1), at(s.g, 0).Slice(p.k, p.k+1)
+	for p.iterations = 1; ; p.iterations++ {
+		if p.self {
+			s.update(Rows, f, c, f, .5)
+		} else {
+			s.update(Rows, f, c, g, p.factor.Omega)
+			s.update(Columns, g, c, f, p.factor.Omega)
+		}
+		if p.iterations%relaxation.Span != 0 && p.iterations < steps {
 			continue
 		}
 		if err := ctx.Err(); err != nil {
 			return false, err
 		}
-		if worst := s.look(); worst <= tol || s.iterations >= steps || worst != worst {
-			return worst <= tol, nil
+		v := s.look(p, c, f, g)
+		if e := v.MarginalError; e <= s.tol || p.iterations >= steps || e != e {
+			s.values = append(s.values, v)
+			return e <= s.tol, nil
 		}
-		if s.crosses > 0 {
-			s.factor.Look(s.errors[0], s.errors[1], s.errors[2], 2*float64(s.crosses))
+		if !p.self {
+			p.factor.Look(p.errors[0], p.errors[1], p.errors[2], 2)
 		}
 	}
 }
 
-// begin sets potentials of zeros.
-func (s *Solved[T]) begin() {
-	k := len(s.terms)
-	for s.crosses = 0; s.crosses < k && !SameCloud(s.terms[s.crosses].X, s.terms[s.crosses].Y); s.crosses++ {
-	}
-	s.factor, s.errors = relaxation.Factor{Omega: 1}, [3]float64{}
-	s.f, s.g, s.columns = s.work.Tensor(slotF, 1, k, s.n), s.work.Tensor(slotG, 1, k, s.m), s.work.Tensor(slotColumns, 1, k, s.m)
-	s.mass, s.cost = s.work.Tensor(slotMass, k, s.n), s.work.Tensor(slotCost, k, s.n)
-	s.ops.Zero(s.f)
-	s.ops.Zero(s.g)
-}
-
-// alternate takes a step of the terms between two clouds.
-func (s *Solved[T]) alternate() {
-	if s.crosses == 0 {
-		return
-	}
-	f, g := at(s.f, 0).Slice(0, s.crosses), at(s.g, 0).Slice(0, s.crosses)
-	s.update(Rows, f, g)
-	s.update(Columns, g, f)
-}
-
-// update sets h to the soft minimum from the other side, or goes further along.
-func (s *Solved[T]) update(side Side, h, other *nn.Tensor[T]) {
-	c := s.c.Slice(0, s.crosses)
-	if s.factor.Omega == 1 {
+// update moves h by a share of the way to the soft minimum from the other side, of 1 to it.
+func (s *Solved[T]) update(side Side, h, c, other *nn.Tensor[T], share float64) {
+	if share == 1 {
 		s.ops.SoftMin(side, h, c, other, s.kappa, s.lambda)
 		return
 	}
 	to := s.work.Like(slotBeside, h)
 	s.ops.SoftMin(side, to, c, other, s.kappa, s.lambda)
-	s.mix(h, T(s.factor.Omega), to)
+	s.ops.Scale(h, T(1-share))
+	s.ops.Axpy(h, T(share), to)
 }
 
-// symmetric takes a step of the terms of a cloud against itself.
-func (s *Solved[T]) symmetric() {
-	k := len(s.terms)
-	if s.crosses == k {
-		return
+// look returns the values of a term, after one more update of its columns where the last was over-relaxed: values are of columns that are exact. Where
+// iterations go on it stays, which takes them little of what over-relaxation gives.
+func (s *Solved[T]) look(p *solve, c, f, g *nn.Tensor[T]) sinkhorn.Values {
+	mass, cost := s.mass.Slice(p.k, p.k+1), s.cost.Slice(p.k, p.k+1)
+	switch {
+	case p.self:
+		s.ops.Copy(g, f)
+	case p.factor.Omega != 1:
+		s.ops.SoftMin(Columns, g, c, f, s.kappa, s.lambda)
 	}
-	f, g := at(s.f, 0).Slice(s.crosses, k), at(s.g, 0).Slice(s.crosses, k)
-	s.ops.SoftMin(Rows, g, s.c.Slice(s.crosses, k), f, s.kappa, s.lambda)
-	s.mix(f, .5, g)
-	s.ops.Copy(g, f)
-}
-
-// mix sets x to (1 - share) x + share y.
-func (s *Solved[T]) mix(x *nn.Tensor[T], share T, y *nn.Tensor[T]) {
-	s.ops.Scale(x, 1-share)
-	s.ops.Axpy(x, share, y)
-}
-
-// look forms the values of the terms and returns the largest error of their marginals.
-func (s *Solved[T]) look() (worst float64) {
-	s.ops.Copy(s.columns, s.g)
-	if s.factor.Omega != 1 {
-		s.ops.SoftMin(Columns, at(s.columns, 0).Slice(0, s.crosses), s.c.Slice(0, s.crosses), at(s.f, 0).Slice(0, s.crosses), s.kappa, s.lambda)
+	s.ops.Marginals(Rows, mass, cost, s.plan(p.k))
+	var sums [1]Sums
+	s.ops.Weigh(sums[:], mass, cost, f, g, float64(s.lambda)*s.eps/math.Log2E, s.rho)
+	v := sums[0]
+	if p.self {
+		v.Miss *= 2 // the columns miss what the rows do, where alternation ends with exact columns
 	}
-	s.ops.Marginals(Rows, s.mass, s.cost, s.plan(0, len(s.terms)))
-	sums := make([]Sums, len(s.terms))
-	s.ops.Weigh(sums, s.mass, s.cost, at(s.f, 0), at(s.columns, 0), float64(s.lambda)*s.eps/math.Log2E, s.rho)
-	s.values = s.values[:0]
-	s.errors = [3]float64{s.errors[1], s.errors[2], 0}
-	for k, v := range sums {
-		if k < s.crosses {
-			s.errors[2] += v.Miss
-		} else {
-			v.Miss *= 2 // the columns miss what the rows do, where alternation ends with exact columns
-		}
-		s.values = append(s.values, sinkhorn.Values{Sharp: v.Cost, Entropic: v.Dual - s.eps*(v.Mass-1), MarginalError: v.Miss})
-		if !(v.Miss <= worst) { // NaN stays
-			worst = v.Miss
-		}
+	p.errors = [3]float64{p.errors[1], p.errors[2], v.Miss}
+	return sinkhorn.Values{Sharp: v.Cost, Entropic: v.Dual - s.eps*(v.Mass-1), MarginalError: v.Miss}
+}
+
+// plan returns that of a term.
+func (s *Solved[T]) plan(k int) Plan[T] {
+	return Plan[T]{C: s.c.Slice(k, k+1), F: at(s.f, 0).Slice(k, k+1), G: at(s.g, 0).Slice(k, k+1), Kappa: s.kappa, OfF: s.lambda, OfG: s.lambda}
+}
+
+// Iterations returns the most that a term took in the last call of Solve.
+func (s *Solved[T]) Iterations() (most int) {
+	for _, p := range s.solves {
+		most = max(most, p.iterations)
 	}
-	return worst
+	return most
 }
-
-// plan returns that of some of the terms.
-func (s *Solved[T]) plan(lo, hi int) Plan[T] {
-	return Plan[T]{C: s.c.Slice(lo, hi), F: at(s.f, 0).Slice(lo, hi), G: at(s.columns, 0).Slice(lo, hi), Kappa: s.kappa, OfF: s.lambda, OfG: s.lambda}
-}
-
-// Iterations returns those of the last call of Solve.
-func (s *Solved[T]) Iterations() int { return s.iterations }
 
 // Values returns those of each term; see [sinkhorn.Values]. They are valid until the next call of Solve.
 func (s *Solved[T]) Values() []sinkhorn.Values { return s.values }
@@ -170,51 +163,42 @@ func (s *Solved[T]) Backward(value sinkhorn.Value) {
 	}
 	k := len(s.terms)
 	r := Record[T]{
-		F: s.f, G: s.columns, G0: at(s.columns, 0), Phi: s.work.Tensor(slotPhi, 1, k, s.n), Psi: s.work.Tensor(slotPsi, 1, k, s.m), Kappa: s.kappa, Lambda: s.lambda,
+		F: s.f, G: s.g, G0: at(s.g, 0), Phi: s.work.Tensor(slotPhi, 1, k, s.n), Psi: s.work.Tensor(slotPsi, 1, k, s.m), Kappa: s.kappa, Lambda: s.lambda,
 	}
 	s.ops.Zero(r.Phi)
 	s.ops.Zero(r.Psi)
 	var invEps T
 	if value == sinkhorn.Sharp {
 		invEps = T(1 / s.eps)
-		s.follow(at(r.Phi, 0), at(r.Psi, 0), invEps)
+		for _, p := range s.solves[:s.wanted()] {
+			s.follow(&p, at(r.Phi, 0).Slice(p.k, p.k+1), at(r.Psi, 0).Slice(p.k, p.k+1), invEps)
+		}
 	}
 	s.pull(r, invEps)
 }
 
-// follow sets u and v, which are zeros, to the solution of the system, over eps.
-func (s *Solved[T]) follow(u, v *nn.Tensor[T], invEps T) {
-	k := len(s.terms)
-	p, q := s.work.Tensor(slotRight, k, s.n), s.work.Tensor(slotRight+1, k, s.m)
-	s.ops.Copy(p, s.cost)
-	s.ops.Marginals(Columns, nil, q, s.plan(0, k))
+// follow sets u and v, which are zeros, to the solution of the system of a term, over eps.
+func (s *Solved[T]) follow(t *solve, u, v *nn.Tensor[T], invEps T) {
+	plan := s.plan(t.k)
+	p, q, rest := s.work.Tensor(slotRight, 1, s.n), s.work.Tensor(slotRight+1, 1, s.m), s.work.Like(slotBeside, v)
+	s.ops.Copy(p, s.cost.Slice(t.k, t.k+1))
+	s.ops.Marginals(Columns, nil, q, plan)
 	s.ops.Scale(p, invEps)
 	s.ops.Scale(q, invEps)
-	if a := s.crosses; a > 0 {
-		plan, u, v, p, q, omega := s.plan(0, a), u.Slice(0, a), v.Slice(0, a), p.Slice(0, a), q.Slice(0, a), T(s.factor.Omega)
-		s.repeat(plan, u, v, q, func() {
+	goal := .1 * s.tol * math.Sqrt(s.ops.Dot(q, q))
+	for k := 1; k <= 4*t.iterations; k++ {
+		if t.self {
+			s.ops.Product(Rows, u, plan, v, -.5, .5)
+			s.ops.Axpy(u, .5, p)
+			s.ops.Copy(v, u)
+		} else {
+			omega := T(t.factor.Omega)
 			s.ops.Product(Columns, v, plan, u, -omega, 1-omega)
 			s.ops.Axpy(v, omega, q)
 			s.ops.Product(Rows, u, plan, v, -omega, 1-omega)
 			s.ops.Axpy(u, omega, p)
-		})
-	}
-	if a := s.crosses; a < k {
-		plan, u, v, p := s.plan(a, k), u.Slice(a, k), v.Slice(a, k), p.Slice(a, k)
-		s.repeat(plan, u, v, p, func() {
-			s.ops.Product(Rows, u, plan, v, -.5, .5)
-			s.ops.Axpy(u, .5, p)
-			s.ops.Copy(v, u)
-		})
-	}
-}
-
-// repeat takes steps until v_j + mean_i e_ij u_i is q_j.
-func (s *Solved[T]) repeat(plan Plan[T], u, v, q *nn.Tensor[T], step func()) {
-	goal := .1 * s.tol * math.Sqrt(s.ops.Dot(q, q))
-	rest := s.work.Like(slotBeside, v)
-	for k := 1; k <= 4*s.iterations; k++ {
-		if step(); k%relaxation.Span != 0 {
+		}
+		if k%relaxation.Span != 0 {
 			continue
 		}
 		s.ops.Copy(rest, q)
