@@ -70,10 +70,11 @@ function ticks(lo, hi, n) {
   return out;
 }
 
+// logTicks returns logarithms of round numbers in [lo, hi], also logarithms: enough of them that the axis is seen not to be linear.
 function logTicks(lo, hi) {
-  const out = [];
+  const out = [], digits = hi - lo > 3 ? [1] : hi - lo > 1.2 ? [1, 2, 5] : hi - lo > .4 ? [1, 1.5, 2, 3, 4, 6, 8] : [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9];
   for (let p = Math.floor(lo); p <= hi; p++) {
-    for (const k of hi - lo > 3 ? [1] : [1, 2, 5]) {
+    for (const k of digits) {
       const v = p + Math.log10(k);
       if (v >= lo && v <= hi) out.push(v);
     }
