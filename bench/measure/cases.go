@@ -242,7 +242,7 @@ func (k *clouds[T]) problem(run kernels.Runner) (*sinkhorn.Problem[T], *logsumex
 	if k.c.Stored {
 		cost = points.Form(run)
 	}
-	p, err := sinkhorn.NewProblem(cost, nil, nil)
+	p, err := sinkhorn.NewProblem(cost, nil, nil, sinkhorn.ReadOn(run))
 	return p, points, err
 }
 

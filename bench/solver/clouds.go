@@ -36,11 +36,12 @@ func clouds(n, dim int) (x, y []float64) {
 
 // problem returns the squared distances of the clouds as a problem, and their mean.
 func problem[T kernels.Float](run kernels.Runner, n int, stored bool) (*sinkhorn.Problem[T], float64, error) {
-	return problemIn[T](run, n, dim, stored)
+	x, y := clouds(n, dim)
+	return between[T](run, x, y, n, dim, stored)
 }
 
-func problemIn[T kernels.Float](run kernels.Runner, n, dim int, stored bool) (*sinkhorn.Problem[T], float64, error) {
-	x, y := clouds(n, dim)
+// between returns the squared distances of n points each as a problem, and their mean; all on the runner.
+func between[T kernels.Float](run kernels.Runner, x, y []float64, n, dim int, stored bool) (*sinkhorn.Problem[T], float64, error) {
 	points, err := logsumexp.NewPoints[T](logsumexp.SqEuclidean, x, y, nil, nil, n, n, dim)
 	if err != nil {
 		return nil, 0, err
@@ -58,6 +59,6 @@ func problemIn[T kernels.Float](run kernels.Runner, n, dim int, stored bool) (*s
 	if stored {
 		cost = points.Form(run)
 	}
-	p, err := sinkhorn.NewProblem(cost, nil, nil)
+	p, err := sinkhorn.NewProblem(cost, nil, nil, sinkhorn.ReadOn(run))
 	return p, mean, err
 }

@@ -191,9 +191,10 @@ func (m measurement) publishedCase(c published, name string, s sinkhorn.Solver[f
 	var last *sinkhorn.Result[float32]
 	used := int64(-1)
 	stored := 4*c.n*c.n <= c.granted
+	x, y := clouds(c.n, c.d)
 	samples, err := m.times(2*solveBudget, func() error {
 		before := row.Allocated()
-		p, mean, err := problemIn[float32](m.pool, c.n, c.d, stored)
+		p, mean, err := between[float32](m.pool, x, y, c.n, c.d, stored)
 		if err != nil {
 			return err
 		}

@@ -1,6 +1,6 @@
-// Elementary functions of the network's kernels, in plain float32 and float64 arithmetic: the same bits on a device and on the host. The
-// element-wise kernels are bound by memory, so that polynomials cost nothing over the approximate instructions. Package nn/opstest holds
-// what is made of them to 8 unit roundoffs of 1 + |value|.
+// Elementary functions of the network's kernels, in plain float32 and float64 arithmetic, of which a device's compiler may fuse products and
+// sums. The element-wise kernels are bound by memory, so that polynomials cost nothing over the approximate instructions. Package
+// nn/opstest holds what is made of them to 8 unit roundoffs of 1 + |value|.
 #pragma once
 #include "common.cuh"
 
